@@ -1,0 +1,111 @@
+/*
+ * A backend brings bytes from elsewhere. It knows no cache, no policy and no user.
+ *
+ * Each is a const table of operations for some schemes, found through registry.h. Operations
+ * block the calling thread, may be called from any number of threads at once, hold no lock while
+ * they call back, never retry (fetch/ does), never log and never print. How a URI is turned into
+ * requests is theirs alone; the connection, redirects and timeouts of everything that libcurl
+ * speaks are transfer.h's.
+ */
+#ifndef FETCHFS_BACKENDS_BACKEND_H
+#define FETCHFS_BACKENDS_BACKEND_H
+
+#include "base/err.h"
+#include "base/uri.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#define SIZE_UNKNOWN INT64_C(-1)
+#define TIME_UNKNOWN INT64_C(-1)
+#define ETAG_MAX     256
+#define MIME_MAX     64
+
+/*
+ * What tells one version of a remote file from another. @etag is as the server wrote it, with
+ * quotes and a W/ if it is weak, or "" (file: made from mtime, size and inode; ftp: from MDTM and
+ * size). A version is "strong" when ranges of it may be put together: a strong ETag.
+ */
+struct validators {
+	char etag[ETAG_MAX];
+	int64_t modified; /* Last-Modified, seconds since 1970, or TIME_UNKNOWN */
+};
+
+/* What the origin says of a file, before or without its bytes. */
+struct remote {
+	int64_t size; /* of the whole file in bytes, or SIZE_UNKNOWN */
+	struct validators validators;
+	bool ranges;         /* a part of it can be asked for */
+	bool unchanged;      /* it is still the version of backend_request.known; nothing follows */
+	bool world_readable; /* file only: anybody on this machine may read the source */
+	int64_t max_age; /* seconds it stays fresh from now, or TIME_UNKNOWN: the origin is silent
+			  */
+	char type[MIME_MAX]; /* "text/html", without parameters, or "" */
+};
+
+/*
+ * Where the bytes go. Called on the thread that called fetch(), never after it returned.
+ * A callback that returns -errno ends the fetch at once with that value and its err.
+ */
+struct sink {
+	/* Once, before any byte. With remote->unchanged nothing follows. */
+	int (*begin)(struct sink *sink, const struct remote *remote, struct err *err);
+
+	/* The next @len bytes; the first one is the byte at backend_request.offset. */
+	int (*write)(struct sink *sink, const void *buf, size_t len, struct err *err);
+
+	/* At least every 100 ms while the fetch waits: a non-zero answer ends it. */
+	int (*poll)(struct sink *sink, struct err *err);
+};
+
+/* Whom a request may talk to, asked again for each redirect and each address connected to. */
+struct guard {
+	/* 0 or -EACCES with the reason. */
+	int (*uri)(const struct guard *guard, const struct uri *uri, struct err *err);
+	int (*address)(const struct guard *guard, const struct sockaddr *address, struct err *err);
+};
+
+struct backend_request {
+	const struct uri *uri;
+	uint64_t offset; /* the first byte wanted */
+	uint64_t length; /* how many, 0: to the end. Needs a backend whose remote.ranges was true */
+
+	/*
+	 * A version known from before, or NULL. For a whole file (offset and length 0) the origin
+	 * may answer "unchanged". For a range it must be this version: anything else is -ESTALE.
+	 */
+	const struct validators *known;
+
+	const struct guard *guard; /* NULL: anybody */
+};
+
+/* What all requests of one program share; set up by registry_open(). */
+struct backend_env {
+	struct transfers *transfers;
+	const char *ca_file; /* PEM, or NULL: the system's */
+	unsigned int connect_ms;
+	unsigned int stall_ms; /* not one byte for so long ends the request: ETIMEDOUT */
+	unsigned int total_ms; /* 0: no limit */
+};
+
+/*
+ * Errors of all operations are those of docs/errors.md: -ENOENT, -EACCES, -EHOSTUNREACH,
+ * -ETIMEDOUT, -EIO (broken body, 5xx), -EBADMSG (impossible answer), -ESTALE (not the known
+ * version), -EISDIR (the origin says that it is a folder), and whatever the sink returned.
+ */
+struct backend {
+	const char *name;
+	const char *const *schemes; /* NULL-terminated */
+
+	/* What the origin says, without the body. -EOPNOTSUPP: only fetch() can tell. */
+	int (*stat)(const struct backend_env *env, const struct backend_request *request,
+		struct remote *ret, struct err *err);
+
+	/* Bring the bytes. 0 only when every byte that was promised has been written to @sink. */
+	int (*fetch)(const struct backend_env *env, const struct backend_request *request,
+		struct sink *sink, struct err *err);
+};
+
+#endif

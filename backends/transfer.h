@@ -1,0 +1,62 @@
+/*
+ * One request over libcurl: the only file that knows it.
+ *
+ * A single thread runs one CURLM, so that connections and HTTP/2 streams are shared between all
+ * callers. The body goes from that thread to the calling thread through a bounded buffer; when the
+ * caller (disk, hashing) is slower than the network, the connection is paused. Everything that
+ * calls back does so on the calling thread, apart from the guard, which must be thread-safe.
+ *
+ * Redirects are not followed here (http.c does, asking the guard for each hop). Proxy variables,
+ * ~/.netrc, cookies and content decoding are off. Curl codes become errors here.
+ */
+#ifndef FETCHFS_BACKENDS_TRANSFER_H
+#define FETCHFS_BACKENDS_TRANSFER_H
+
+#include "backends/backend.h"
+
+struct transfers;
+
+/* Start the thread. @connections and @per_host bound the connections open at the same time. */
+int transfers_new(
+	unsigned int connections, unsigned int per_host, struct transfers **ret, struct err *err);
+void transfers_free(struct transfers *transfers);
+
+struct transfer; /* one request in flight, seen from its callbacks */
+
+struct transfer_request {
+	const struct uri *uri;      /* with user and password, if it has them */
+	const char *const *headers; /* "Name: value", NULL-terminated, or NULL (HTTP) */
+	bool no_body;               /* HEAD; for ftp: size and time only */
+	uint64_t offset;            /* ftp: REST. HTTP sends a Range header of its own making */
+	uint64_t length;
+	const struct backend_env *env; /* limits and CA */
+	const struct guard *guard;
+
+	/* All on the calling thread; @arg is handed through. poll as in struct sink. */
+	int (*on_answer)(
+		struct transfer *transfer, void *arg, struct err *err); /* headers are in */
+	int (*on_body)(const void *buf, size_t len, void *arg, struct err *err);
+	int (*on_poll)(void *arg, struct err *err);
+	void *arg;
+};
+
+/*
+ * Run the request and wait for its end. An HTTP status of 4xx or 5xx is no error here: look at
+ * transfer_status() in on_answer. on_answer is called once, before the body and also without one.
+ */
+int transfer_run(
+	struct transfers *transfers, const struct transfer_request *request, struct err *err);
+
+long transfer_status(const struct transfer *transfer); /* 200, 226 …; 0: none */
+
+/* Content-Length (ftp: SIZE), or SIZE_UNKNOWN. */
+int64_t transfer_length(const struct transfer *transfer);
+
+/* The last header @name of the final answer, without surrounding blanks, or NULL. Valid in
+ * on_answer. */
+const char *transfer_header(const struct transfer *transfer, const char *name);
+
+/* The time of the file (Last-Modified, MDTM) in seconds since 1970, or TIME_UNKNOWN. */
+int64_t transfer_filetime(const struct transfer *transfer);
+
+#endif

@@ -1,0 +1,16 @@
+/*
+ * The two clocks. Modules below cli/ and fs/ take the time as an argument wherever it decides
+ * anything; only the outermost callers ask here.
+ */
+#ifndef FETCHFS_BASE_CLOCK_H
+#define FETCHFS_BASE_CLOCK_H
+
+#include <stdint.h>
+
+/* Seconds since 1970, UTC; may jump. For what is stored: fetched, expires. */
+int64_t clock_wall(void);
+
+/* Milliseconds since an arbitrary moment; never goes back. For timeouts and rates. */
+int64_t clock_monotonic_ms(void);
+
+#endif

@@ -1,0 +1,130 @@
+#include "base/fd.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+void fd_close(int *fd)
+{
+	int saved = errno;
+
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+	errno = saved;
+}
+
+void fd_closep(int *fd)
+{
+	fd_close(fd);
+}
+
+int fd_steal(int *fd)
+{
+	int given = *fd;
+
+	*fd = -1;
+	return given;
+}
+
+int fd_pwrite_all(int fd, const void *buf, size_t len, uint64_t offset)
+{
+	const char *p = buf;
+
+	while (len > 0) {
+		ssize_t n = pwrite(fd, p, len, (off_t)offset);
+
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		p += n;
+		len -= (size_t)n;
+		offset += (uint64_t)n;
+	}
+	return 0;
+}
+
+int fd_write_all(int fd, const void *buf, size_t len)
+{
+	const char *p = buf;
+
+	while (len > 0) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+ssize_t fd_pread_full(int fd, void *buf, size_t len, uint64_t offset)
+{
+	char *p = buf;
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = pread(fd, p + done, len - done, (off_t)(offset + done));
+
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+int fd_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len)
+{
+	CLEANUP(fd_closep) int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
+	CLEANUP(str_freep) char *buf = NULL;
+	size_t cap = 4096;
+	size_t len = 0;
+
+	if (fd < 0)
+		return -errno;
+
+	for (;;) {
+		char *bigger = realloc(buf, cap + 1);
+		ssize_t n;
+
+		if (!bigger)
+			return -ENOMEM;
+		buf = bigger;
+
+		/* by read(), not pread(): /dev/stdin and pipes are files here, too */
+		n = read(fd, buf + len, cap - len);
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		if (n == 0)
+			break;
+		len += (size_t)n;
+		if (len > max)
+			return -EFBIG;
+		if (len == cap)
+			cap *= 2;
+	}
+
+	buf[len] = '\0';
+	*ret = str_steal(&buf);
+	if (ret_len)
+		*ret_len = len;
+	return 0;
+}

@@ -1,0 +1,42 @@
+/*
+ * File descriptors that close themselves, and whole reads and writes.
+ *
+ * Everything is opened O_CLOEXEC by whoever opens it.
+ */
+#ifndef FETCHFS_BASE_FD_H
+#define FETCHFS_BASE_FD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* For CLEANUP(): closes *fd unless it is negative, keeps errno. */
+void fd_closep(int *fd);
+
+/* Give the descriptor away: returns *fd and leaves -1. */
+int fd_steal(int *fd);
+
+/* Close *fd unless it is negative, and leave -1. */
+void fd_close(int *fd);
+
+/* Write all of @len bytes at @offset. Returns 0 or -errno; after an error an unknown part is
+ * written. */
+int fd_pwrite_all(int fd, const void *buf, size_t len, uint64_t offset);
+
+/* Write all of @len bytes at the current position (pipes, terminals, sockets). Returns 0 or -errno.
+ */
+int fd_write_all(int fd, const void *buf, size_t len);
+
+/*
+ * Read up to @len bytes at @offset, fewer only at the end of the file.
+ * Returns the number of bytes or -errno.
+ */
+ssize_t fd_pread_full(int fd, void *buf, size_t len, uint64_t offset);
+
+/*
+ * Read a whole small file into a fresh NUL-terminated buffer, the caller's to free().
+ * -EFBIG when it is larger than @max bytes. @ret_len may be NULL.
+ */
+int fd_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len);
+
+#endif

@@ -1,0 +1,66 @@
+#include "base/lock.h"
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+static struct flock one_byte(uint64_t offset, short type)
+{
+	return (struct flock){
+		.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)offset, .l_len = 1};
+}
+
+static int acquire(int dirfd, const char *name, uint64_t offset, enum lock_mode mode, int command,
+	struct lock *ret)
+{
+	struct flock request = one_byte(offset, mode == LOCK_SHARED ? F_RDLCK : F_WRLCK);
+	CLEANUP(fd_closep) int fd = openat(dirfd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return -errno;
+	while (fcntl(fd, command, &request) < 0) {
+		if (errno == EINTR)
+			continue;
+		return errno == EACCES ? -EAGAIN : -errno;
+	}
+	*ret = (struct lock){.fd = fd_steal(&fd)};
+	return 0;
+}
+
+int lock_try(int dirfd, const char *name, uint64_t offset, enum lock_mode mode, struct lock *ret)
+{
+	return acquire(dirfd, name, offset, mode, F_OFD_SETLK, ret);
+}
+
+int lock_wait(int dirfd, const char *name, uint64_t offset, enum lock_mode mode, struct lock *ret)
+{
+	return acquire(dirfd, name, offset, mode, F_OFD_SETLKW, ret);
+}
+
+void lock_release(struct lock *lock)
+{
+	fd_close(&lock->fd);
+}
+
+struct lock lock_steal(struct lock *lock)
+{
+	return (struct lock){.fd = fd_steal(&lock->fd)};
+}
+
+int lock_mark_open(int fd)
+{
+	struct flock request = one_byte(0, F_RDLCK);
+
+	return fcntl(fd, F_OFD_SETLK, &request) < 0 ? -errno : 0;
+}
+
+int lock_is_marked(int fd)
+{
+	struct flock request = one_byte(0, F_WRLCK);
+
+	if (fcntl(fd, F_OFD_GETLK, &request) < 0)
+		return -errno;
+	return request.l_type != F_UNLCK;
+}

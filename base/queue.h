@@ -1,0 +1,24 @@
+/*
+ * A pool of threads that run jobs in the order they came.
+ *
+ * Threads are started on demand, up to a limit, and end when they have been idle for a while.
+ * Jobs may block (that is what the pool is for); they must come to an end when whoever owns the
+ * queue cancels them.
+ */
+#ifndef FETCHFS_BASE_QUEUE_H
+#define FETCHFS_BASE_QUEUE_H
+
+#include "base/err.h"
+
+struct queue;
+
+/* @name (at most 15 characters) is shown by ps -L and debuggers. */
+int queue_new(const char *name, unsigned int max_threads, struct queue **ret, struct err *err);
+
+/* Waits until all pushed jobs have run, then for the threads. No push may follow. */
+void queue_free(struct queue *queue);
+
+/* Run @job(@arg) on some thread, later. -ENOMEM, or -EAGAIN when no thread at all can be had. */
+int queue_push(struct queue *queue, void (*job)(void *arg), void *arg, struct err *err);
+
+#endif

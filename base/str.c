@@ -1,0 +1,110 @@
+#include "base/str.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void str_freep(char **s)
+{
+	free(*s);
+	*s = NULL;
+}
+
+char *str_steal(char **s)
+{
+	char *given = *s;
+
+	*s = NULL;
+	return given;
+}
+
+char *str_printf(const char *fmt, ...)
+{
+	char *ret = NULL;
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vasprintf(&ret, fmt, args);
+	va_end(args);
+	return n < 0 ? NULL : ret;
+}
+
+char *str_copy(const char *s)
+{
+	return s ? strdup(s) : NULL;
+}
+
+bool str_fit(char *buf, size_t size, const char *s)
+{
+	size_t len = strlen(s);
+
+	if (len >= size) {
+		buf[0] = '\0';
+		return false;
+	}
+	memcpy(buf, s, len + 1);
+	return true;
+}
+
+bool str_equal(const char *a, const char *b)
+{
+	if (!a || !b)
+		return a == b;
+	return strcmp(a, b) == 0;
+}
+
+bool str_has_prefix(const char *s, const char *prefix)
+{
+	return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+bool str_has_suffix(const char *s, const char *suffix)
+{
+	size_t len = strlen(s);
+	size_t tail = strlen(suffix);
+
+	return len >= tail && strcmp(s + len - tail, suffix) == 0;
+}
+
+void str_to_hex(const void *bytes, size_t len, char *ret)
+{
+	static const char digits[] = "0123456789abcdef";
+	const uint8_t *p = bytes;
+
+	for (size_t i = 0; i < len; i++) {
+		ret[2 * i] = digits[p[i] >> 4];
+		ret[2 * i + 1] = digits[p[i] & 15];
+	}
+	ret[2 * len] = '\0';
+}
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+bool str_from_hex(const char *hex, size_t len, void *ret)
+{
+	uint8_t *out = ret;
+
+	if (strlen(hex) != 2 * len)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		int high = hex_value(hex[2 * i]);
+		int low = hex_value(hex[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		out[i] = (uint8_t)(high << 4 | low);
+	}
+	return true;
+}

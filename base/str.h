@@ -1,0 +1,37 @@
+/*
+ * Small strings on the heap. They are freed with free(); CLEANUP(str_freep) does it by itself.
+ */
+#ifndef FETCHFS_BASE_STR_H
+#define FETCHFS_BASE_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* For CLEANUP(). */
+void str_freep(char **s);
+
+/* Give the string away: returns *s and leaves NULL. */
+char *str_steal(char **s);
+
+/* A formatted string, the caller's to free(); NULL when out of memory. */
+char *str_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Copies; @s may be NULL, which gives NULL. str_copy() is strdup() that takes NULL. */
+char *str_copy(const char *s);
+
+/* Copy @s into @buf of @size bytes. false, and an empty @buf, when it does not fit: never cut. */
+bool str_fit(char *buf, size_t size, const char *s);
+
+bool str_equal(const char *a, const char *b); /* NULL equals only NULL */
+bool str_has_prefix(const char *s, const char *prefix);
+bool str_has_suffix(const char *s, const char *suffix);
+
+/* Lower-case hexadecimal of @len bytes into @ret, which holds 2 * @len + 1 characters. */
+void str_to_hex(const void *bytes, size_t len, char *ret);
+
+/* The reverse, upper or lower case. false unless @hex is exactly 2 * @len hexadecimal digits. */
+bool str_from_hex(const char *hex, size_t len, void *ret);
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * URIs (RFC 3986), in one canonical form.
+ *
+ * Canonical: lower-case scheme and host, default port dropped, dot segments removed, an empty path
+ * of a scheme with authority is "/", %XX stays as typed except that its digits are upper case and
+ * escaped unreserved characters are unescaped, bytes that a URI may not hold are percent-encoded.
+ * Userinfo and fragment are taken off: userinfo is a credential, and a fragment is never sent; a
+ * fragment "sha256=HEX" or "sha256:HEX" is understood as the expected digest. Parsed by libcurl's
+ * URL API, so that what policy sees is what libcurl connects to.
+ *
+ * Limits: URI_MAX bytes; control characters, and backslashes in the authority, are refused.
+ */
+#ifndef FETCHFS_BASE_URI_H
+#define FETCHFS_BASE_URI_H
+
+#include "base/digest.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+
+#define URI_MAX      8192
+#define URI_NAME_MAX 255 /* bytes of one name in a directory */
+
+struct uri {
+	char *text;     /* canonical, without userinfo and fragment, with the query */
+	char *scheme;   /* "https" */
+	char *host;     /* lower case; brackets kept on IPv6; "" for file */
+	char *port;     /* digits, or NULL for the scheme's default */
+	char *path;     /* begins with '/', percent-encoded */
+	char *query;    /* without '?', or NULL */
+	char *user;     /* from userinfo, percent-decoded, or NULL */
+	char *password; /* likewise */
+	bool has_digest;
+	struct digest digest; /* from the fragment, when has_digest */
+};
+
+/*
+ * Parse @text. -EINVAL with a reason when it is not an absolute URI. Any scheme is accepted:
+ * whether somebody can fetch it is the backends' business. On success *ret is the caller's and
+ * must be given to uri_release().
+ */
+int uri_parse(const char *text, struct uri *ret, struct err *err);
+void uri_release(struct uri *uri);
+
+/* The URI that @reference (a Location header: absolute or relative) means, seen from @base. */
+int uri_resolve(const struct uri *base, const char *reference, struct uri *ret, struct err *err);
+
+/*
+ * The URI as it may be shown and stored: the query, which may be a secret, replaced by "?…".
+ * The caller's to free(); NULL when out of memory.
+ */
+char *uri_display(const struct uri *uri);
+
+/* The path of a file:// URI, percent-decoded, the caller's to free(). -EINVAL when it holds %00. */
+int uri_file_path(const struct uri *uri, char **ret, struct err *err);
+
+/*
+ * The last segment of the path, percent-decoded: the natural name of a copy. -EINVAL when it is
+ * empty, ".", "..", or holds '/' or NUL. The caller's to free().
+ */
+int uri_basename(const struct uri *uri, char **ret, struct err *err);
+
+/*
+ * Names in the mount.
+ *
+ * uri_to_name(): the whole URI as one file name of uri/: '/' is %2F and '%' is %25 (so that the
+ * reverse is exact). -ENAMETOOLONG when it is longer than URI_NAME_MAX bytes. uri_from_name()
+ * accepts every spelling whose unescaping is a URI.
+ *
+ * uri_to_tree(): "https/host:port/path…", relative to the mount, without a leading slash.
+ * -ENOENT when the natural tree cannot hold it (empty segments, a segment that is too long, a
+ * trailing slash). uri_from_tree() is the reverse: '?' starts the query, %XX stays, forbidden
+ * bytes are encoded; "file/etc/x" means file:///etc/x.
+ */
+int uri_to_name(const struct uri *uri, char **ret, struct err *err);
+int uri_from_name(const char *name, struct uri *ret, struct err *err);
+int uri_to_tree(const struct uri *uri, char **ret, struct err *err);
+int uri_from_tree(const char *tree_path, struct uri *ret, struct err *err);
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * The directory of a cache, and what all processes that use it share without SQLite.
+ *
+ *	index.db   objects/ab/<sha256>   partial/<key>.<gen>.{data,map}   locks   shared   secret
+ *
+ * docs/cache-format.md describes every file. The directory is 0700 and its creator's; it is
+ * refused when it belongs to somebody else, or lies on a file system whose locks and mmap cannot
+ * be trusted (NFS, 9p, virtiofs, FUSE), unless forced.
+ */
+#ifndef FETCHFS_CACHE_CACHEDIR_H
+#define FETCHFS_CACHE_CACHEDIR_H
+
+#include "base/digest.h"
+#include "base/err.h"
+#include "base/lock.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * What one artifact is called in the cache: the first 16 bytes of the SHA-256 of scope, NUL, URI.
+ * 128 bits: that two differ is certain enough to need no further comparison.
+ */
+#define ENTRY_KEY_SIZE     16
+#define ENTRY_KEY_HEX_SIZE 33
+
+struct entry_key {
+	uint8_t bytes[ENTRY_KEY_SIZE];
+};
+
+int entry_key_make(const char *scope, const char *uri_text, struct entry_key *ret, struct err *err);
+void entry_key_hex(const struct entry_key *key, char *ret);
+
+struct cachedir {
+	char *path; /* absolute */
+	int fd;
+	int objects_fd;
+	int partial_fd;
+	uint8_t secret[DIGEST_SIZE]; /* random, made once per cache: keys the HMAC of credentials */
+	char boot_id[37];            /* of this boot of this machine */
+	struct shared_page *shared;
+};
+
+/* Open, making it and its parents when absent. Release by cachedir_close(). */
+int cachedir_open(const char *path, bool force, struct cachedir *ret, struct err *err);
+void cachedir_close(struct cachedir *dir);
+
+/* The locks of a cache, in the order in which they may be taken: key, digest, writer. */
+int cachedir_lock_key(const struct cachedir *dir, const struct entry_key *key, struct lock *ret);
+int cachedir_lock_digest(const struct cachedir *dir, const struct digest *digest,
+	enum lock_mode mode, struct lock *ret); /* shared: waits; exclusive: only tries, -EAGAIN */
+int cachedir_lock_writer(const struct cachedir *dir, struct lock *ret); /* waits */
+
+/*
+ * Waking across processes: a futex word per key (hashed) in CACHE/shared. See the word, look at
+ * the state it stands for, and sleep only if the word has not moved since. A killed process wakes
+ * nobody, so waits are short (100 ms) and the state is looked at again.
+ */
+uint32_t cachedir_word(const struct cachedir *dir, const struct entry_key *key);
+void cachedir_bump(const struct cachedir *dir, const struct entry_key *key); /* and wake all */
+void cachedir_wait(const struct cachedir *dir, const struct entry_key *key, uint32_t seen,
+	unsigned int timeout_ms);
+
+/* Moves after each commit that changes what a reader of the index would see. */
+uint32_t cachedir_changes(const struct cachedir *dir);
+void cachedir_changed(const struct cachedir *dir);
+
+#endif

@@ -1,0 +1,154 @@
+/*
+ * The index of a cache: what each URI stands for, in SQLite. The memory, not the truth: a row may
+ * be stale (its object gone), a file never lies.
+ *
+ * Calls are thread-safe and brief (no network, hashing or fsync happens inside); every change is
+ * one transaction and moves the cache's change counter. Times are seconds since 1970. Strings in
+ * returned structs belong to the struct, for entry_release().
+ */
+#ifndef FETCHFS_CACHE_CATALOG_H
+#define FETCHFS_CACHE_CATALOG_H
+
+#include "cache/cachedir.h"
+
+#include <sys/types.h>
+
+enum entry_state {
+	ENTRY_KNOWN,    /* the origin told its size; no bytes here */
+	ENTRY_COMPLETE, /* digest names an object */
+	ENTRY_ABSENT,   /* the origin said that there is no such thing; until expires */
+};
+
+struct entry {
+	struct entry_key key;
+	char *scope; /* "" is public; "uid:1000", "origin:…" */
+	char *uri;   /* as uri_display() has it: no secret */
+	enum entry_state state;
+	bool has_query;  /* the URI has a secret query: never listed in the natural tree */
+	bool executable; /* handed out 0555 */
+	bool pinned;
+	struct digest digest; /* when COMPLETE */
+	int64_t size;         /* bytes, -1: unknown */
+	char *etag;           /* or NULL */
+	int64_t modified;     /* -1: unknown */
+	int64_t fetched;      /* when the bytes came */
+	int64_t verified;     /* when the origin last confirmed them */
+	int64_t expires;      /* fresh iff now < expires */
+	int64_t last_used;    /* read only: seconds */
+};
+
+void entry_release(struct entry *entry);
+
+struct catalog;
+
+/* Open or make the index of @dir, which must outlive it. A newer schema is refused with -ENOTSUP.
+ */
+int catalog_open(const struct cachedir *dir, struct catalog **ret, struct err *err);
+void catalog_close(struct catalog *catalog);
+
+/* -ENOENT when the index has no such entry. */
+int catalog_find(
+	struct catalog *catalog, const struct entry_key *key, struct entry *ret, struct err *err);
+
+/* Insert or replace. For COMPLETE, @object_blocks is what the object occupies, in bytes, and @hash
+ * its XXH3 (see store.h); the reservation of @partial (may be NULL) ends in the same transaction.
+ */
+int catalog_record(struct catalog *catalog, const struct entry *entry, uint64_t object_blocks,
+	uint64_t hash, const char *partial, struct err *err);
+
+/* The origin confirmed the version that is here: freshness only. */
+int catalog_confirm(struct catalog *catalog, const struct entry_key *key, int64_t now,
+	int64_t expires, struct err *err);
+
+/* The object was used: it becomes the last that goes. */
+int catalog_touch(
+	struct catalog *catalog, const struct digest *digest, int64_t now, struct err *err);
+
+int catalog_remove(struct catalog *catalog, const struct entry_key *key, struct err *err);
+int catalog_pin(struct catalog *catalog, const struct entry_key *key, bool pinned, struct err *err);
+
+/*
+ * Entries whose URI begins with @prefix ("" for all) and that belong to the public scope or to
+ * @scope (NULL: all scopes), ordered by URI, in pages: no transaction is held while @visit runs.
+ * A non-zero answer of @visit ends the walk and is returned.
+ */
+typedef int catalog_visit(const struct entry *entry, void *arg);
+int catalog_list(struct catalog *catalog, const char *prefix, const char *scope,
+	catalog_visit *visit, void *arg, struct err *err);
+
+/*
+ * The distinct names directly below the URI prefix @folder ("https://host/dir/", ends in '/'):
+ * what readdir of the natural tree shows, by index, without visiting what is deeper. ABSENT
+ * entries and URIs with a query are left out. A name that is both is reported as a folder.
+ */
+typedef int catalog_visit_name(const char *name, bool is_folder, void *arg);
+int catalog_children(struct catalog *catalog, const char *folder, const char *scope,
+	catalog_visit_name *visit, void *arg, struct err *err);
+
+/* Whether any known URI lies below @folder. 1, 0 or -errno. */
+int catalog_has_children(
+	struct catalog *catalog, const char *folder, const char *scope, struct err *err);
+
+/* An entry of @scope or of the public one that stands for @digest. -ENOENT. */
+int catalog_find_digest(struct catalog *catalog, const struct digest *digest, const char *scope,
+	struct entry *ret, struct err *err);
+
+/* ---- space ---- */
+
+struct usage {
+	uint64_t objects;  /* bytes on disk */
+	uint64_t reserved; /* bytes promised to partials (they may already be on disk) */
+	uint64_t entries;  /* COMPLETE ones */
+	uint64_t object_count;
+};
+int catalog_usage(struct catalog *catalog, struct usage *ret, struct err *err);
+
+/*
+ * Promise @bytes in all to the partial @partial (replacing an earlier promise), if objects and
+ * reservations then stay within @limit; else -ENOSPC, nothing changed, *ret_missing says how many
+ * bytes must go first.
+ */
+int catalog_reserve(struct catalog *catalog, const char *partial, uint64_t bytes, uint64_t limit,
+	uint64_t *ret_missing, struct err *err);
+int catalog_unreserve(struct catalog *catalog, const char *partial, struct err *err);
+
+/* The names of partials that hold a reservation. */
+typedef int catalog_visit_partial(const char *partial, uint64_t bytes, void *arg);
+int catalog_partials(
+	struct catalog *catalog, catalog_visit_partial *visit, void *arg, struct err *err);
+
+/* Objects in the order in which they may go: least recently used first, never pinned or leased. */
+struct victim {
+	struct digest digest;
+	uint64_t bytes;
+};
+int catalog_victims(struct catalog *catalog, size_t max, uint64_t skip, struct victim *ret,
+	size_t *ret_count, struct err *err);
+
+/* The object is gone: delete it and make its entries KNOWN. */
+int catalog_object_gone(struct catalog *catalog, const struct digest *digest, struct err *err);
+
+/* ---- leases: objects handed out to sandboxes ---- */
+
+struct lease {
+	int64_t id;
+	char *directory; /* absolute path of the sandbox, for people */
+	uint64_t device; /* of the directory, with inode: its identity */
+	uint64_t inode;
+	char *name;          /* of the file, relative to the directory */
+	char *method;        /* "hardlink", "copy" */
+	uint64_t file_inode; /* of the file that was placed, so that release removes only that */
+	struct digest digest;
+	int64_t since;
+};
+void lease_release(struct lease *lease);
+
+int catalog_lease_add(struct catalog *catalog, const struct lease *lease, struct err *err);
+int catalog_lease_drop(struct catalog *catalog, int64_t id, struct err *err);
+
+/* Leases of one directory, or of all when @device and @inode are 0. */
+typedef int catalog_visit_lease(const struct lease *lease, void *arg);
+int catalog_leases(struct catalog *catalog, uint64_t device, uint64_t inode,
+	catalog_visit_lease *visit, void *arg, struct err *err);
+
+#endif

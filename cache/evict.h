@@ -1,0 +1,24 @@
+/*
+ * Room: keeps a cache within its two bounds, by letting the least recently used go.
+ *
+ * Never a victim: pinned, leased, open in any process, linked from elsewhere (its bytes would not
+ * be freed), in flight. Partials that nobody leads go first.
+ */
+#ifndef FETCHFS_CACHE_EVICT_H
+#define FETCHFS_CACHE_EVICT_H
+
+#include "cache/store.h"
+
+/*
+ * Reserve @bytes in all for @partial, evicting as needed. -ENOSPC when nothing more can go, with
+ * a text that says who holds the space; nothing is reserved then.
+ */
+int evict_reserve(const struct store *store, const char *partial, uint64_t bytes, struct err *err);
+
+/* Evict until objects and reservations are at most @bytes. *ret_freed may be NULL. */
+int evict_to(const struct store *store, uint64_t bytes, uint64_t *ret_freed, struct err *err);
+
+/* Evict one object, whoever uses it last. -EBUSY with the reason when it may not go. */
+int evict_object(const struct store *store, const struct digest *digest, struct err *err);
+
+#endif

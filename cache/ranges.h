@@ -1,0 +1,81 @@
+/*
+ * The map of a partial file: which chunks of one version of one artifact are present, which are
+ * wanted, and how its transfer ended. A file of its own (partial/<key>.<gen>.map), so that readers
+ * in other processes can follow a transfer, and a successor can resume it. Allocated, read and
+ * written by pread and pwrite (a full disk is an error here, not a SIGBUS).
+ *
+ * Layout (docs/cache-format.md): a header of RANGES_HEADER bytes, then one record of 16 bytes per
+ * chunk. One process writes (the leader, who holds the key's lock); any may set "wanted".
+ */
+#ifndef FETCHFS_CACHE_RANGES_H
+#define FETCHFS_CACHE_RANGES_H
+
+#include "base/digest.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define CHUNK_SIZE    UINT64_C(262144)
+#define RANGES_HEADER 2048
+
+enum ranges_state {
+	RANGES_STARTING,  /* nothing is known of it yet */
+	RANGES_ACTIVE,    /* the version is known, bytes arrive */
+	RANGES_DONE,      /* published: look in the catalog */
+	RANGES_FAILED,    /* ended by the error in the header */
+	RANGES_ABANDONED, /* the artifact changed: this version will never be complete */
+};
+
+/* The version of the artifact, as the origin described it. */
+struct ranges_version {
+	int64_t size;     /* bytes, -1: unknown until the end */
+	int64_t modified; /* seconds since 1970, -1: unknown */
+	char etag[256];
+	bool ranges; /* parts of it can be asked for */
+	bool strong; /* parts fetched at different times may be put together */
+};
+
+struct ranges_header {
+	enum ranges_state state;
+	struct ranges_version version;
+	uint64_t frontier;    /* all bytes before it are present, to the byte */
+	uint64_t data_inode;  /* of the .data file */
+	struct digest digest; /* when DONE */
+	struct err err;       /* when FAILED */
+};
+
+struct ranges;
+
+/* Make (O_EXCL) or open the map @name in @dirfd. @writable is for the leader. */
+int ranges_create(int dirfd, const char *name, struct ranges **ret, struct err *err);
+int ranges_open(int dirfd, const char *name, bool writable, struct ranges **ret, struct err *err);
+void ranges_free(struct ranges *ranges);
+
+/* The header as it is now. -EBADMSG when it is not one (cut off, wrong checksum). */
+int ranges_load(const struct ranges *ranges, struct ranges_header *ret, struct err *err);
+
+/* The leader's: replace the header. One pwrite of one checksummed block. */
+int ranges_store(struct ranges *ranges, const struct ranges_header *header, struct err *err);
+
+/* The leader's: bytes [0, @frontier) are there. Cheap; for every write. */
+int ranges_advance(struct ranges *ranges, uint64_t frontier, struct err *err);
+int ranges_frontier(const struct ranges *ranges, uint64_t *ret, struct err *err);
+
+/* The leader's: chunk @chunk is whole in the data file, its XXH3-64 is @hash. */
+int ranges_mark(struct ranges *ranges, uint64_t chunk, uint64_t hash, struct err *err);
+
+/* Any reader's: ask for @chunk first. */
+int ranges_want(const struct ranges *ranges, uint64_t chunk, struct err *err);
+
+/* The records of chunks [@first, @first + @count); beyond the end of the map they are all zero. */
+struct ranges_chunk {
+	bool present;
+	bool wanted;
+	uint64_t hash;
+};
+int ranges_chunks(const struct ranges *ranges, uint64_t first, uint64_t count,
+	struct ranges_chunk *ret, struct err *err);
+
+#endif

@@ -1,0 +1,114 @@
+/*
+ * The bytes of a cache: partials that grow, and objects that never change.
+ *
+ * An object is complete, 0444, named by its SHA-256, and appears only by rename. A partial is one
+ * version of one artifact; whoever holds the lock of its key (the leader) writes it, anybody may
+ * read along. Space is reserved in the index before it is used on disk, so that the cache's limit
+ * is never breached by our own writes.
+ */
+#ifndef FETCHFS_CACHE_STORE_H
+#define FETCHFS_CACHE_STORE_H
+
+#include "cache/cachedir.h"
+#include "cache/catalog.h"
+#include "cache/ranges.h"
+
+struct store {
+	const struct cachedir *dir;
+	struct catalog *catalog;
+	uint64_t limit;    /* bytes the cache may occupy */
+	uint64_t min_free; /* bytes of the file system that stay free */
+};
+
+/* ---- objects ---- */
+
+struct object {
+	int fd; /* read only, marked open: never a victim while it lives */
+	struct digest digest;
+	bool executable;
+	uint64_t size;
+};
+
+/*
+ * Open the object @digest (its 0555 twin when @executable). On success *ret is the caller's, for
+ * object_release(); it stays readable until then. -ENOENT when the store lacks it.
+ */
+int store_open(const struct store *store, const struct digest *digest, bool executable,
+	struct object *ret, struct err *err);
+void object_release(struct object *object);
+struct object object_steal(struct object *object);
+
+/* ---- partials: the leader's side. One thread at a time unless said otherwise ---- */
+
+struct partial;
+
+/*
+ * Begin a new generation for @key, whose lock the caller holds: map and data file are there, and
+ * empty, and readers can attach. Older generations are marked ABANDONED and unlinked.
+ */
+int partial_create(const struct store *store, const struct entry_key *key, struct partial **ret,
+	struct err *err);
+
+/*
+ * Take over the generation that a dead leader left, if it can be resumed (its version is strong,
+ * of known size, and served by ranges): present chunks are checked against their hashes first and
+ * count. -ENOENT when there is none.
+ */
+int partial_resume(const struct store *store, const struct entry_key *key, struct partial **ret,
+	struct err *err);
+
+/* The version is known: reserves (evicting others as needed), allocates, and tells the readers. */
+int partial_start(struct partial *partial, const struct ranges_version *version, struct err *err);
+
+const struct ranges_version *partial_version(const struct partial *partial);
+
+/*
+ * A run of bytes going into a partial, from the start of a chunk onwards. Several writers may be
+ * at work on different chunks of one partial, each used by one thread.
+ */
+struct partial_writer;
+int partial_writer_new(
+	struct partial *partial, uint64_t offset, struct partial_writer **ret, struct err *err);
+/* Chunks that become whole (the last one: at the end of the file) are marked present. More bytes
+ * than the version promised are -EIO. Unknown sizes reserve as they grow. */
+int partial_write(struct partial_writer *writer, const void *buf, size_t len, struct err *err);
+void partial_writer_free(struct partial_writer *writer);
+
+/* Thread-safe. How far the bytes reach without a gap; and whether [@offset, @offset + @length) is
+ * there. */
+uint64_t partial_frontier(const struct partial *partial);
+bool partial_has(const struct partial *partial, uint64_t offset, uint64_t length);
+
+/* The first byte at or after @from that is missing, chunk-wise; -1 when none is (size known). */
+int64_t partial_next_gap(const struct partial *partial, uint64_t from);
+/* A chunk that a reader anywhere wants and that is missing, as its first byte; -1: none. */
+int64_t partial_next_wanted(const struct partial *partial);
+
+/*
+ * Every byte is there: publish. @size is the final one when the version did not know it.
+ * @expected may be NULL; a wrong digest is -EBADMSG with both values in the text, and the bytes
+ * are dropped. @entry (scope, uri, validators, times, executable) is completed (state, digest,
+ * size) and recorded; *ret is the opened object. The partial is freed in any case.
+ */
+int partial_commit(struct partial **partial, uint64_t size, const struct digest *expected,
+	struct entry *entry, struct object *ret, struct err *err);
+
+/* End with a failure, told to the readers. @keep leaves the bytes for partial_resume(). */
+void partial_fail(struct partial **partial, const struct err *why, bool keep);
+
+/* A read-only descriptor of the data file, the caller's; stays valid through publication. */
+int partial_reader_fd(const struct partial *partial);
+
+/* ---- partials: a follower's side ---- */
+
+struct follower {
+	struct ranges *ranges;
+	int fd; /* of the data, read only */
+};
+
+/* Attach to the transfer that somebody else leads. -ENOENT when there is none (yet). */
+int follower_attach(const struct store *store, const struct entry_key *key, struct follower *ret,
+	struct err *err);
+void follower_release(struct follower *follower);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * The command line: one table, one file per command (cmd_NAME.c exports cmd_NAME()).
+ *
+ * Exit status: 0 all done, 1 something failed (each failure one line on stderr,
+ * "fetchfs: fetch https://…: 404 not found"), 2 wrong usage, 3 temporary, worth retrying.
+ */
+#ifndef FETCHFS_CLI_CLI_H
+#define FETCHFS_CLI_CLI_H
+
+#include "base/err.h"
+#include "fetch/fetchfs.h"
+
+#include <stdbool.h>
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_TEMPORARY = 3 };
+
+/* What stands before the command. */
+struct cli {
+	const char *cache;  /* --cache, or NULL */
+	const char *config; /* --config, or NULL */
+	bool quiet;
+	bool verbose;
+	const char *command; /* its name, for messages */
+};
+
+struct command {
+	const char *name;
+	const char *synopsis; /* "[-i FILE] [-j N] URI…" */
+	const char *summary;
+	int (*run)(
+		struct cli *cli, int argc, char **argv); /* argv[0] is the name; an exit status */
+};
+
+extern const struct command command_table[]; /* ends with a NULL name */
+
+/* Open the cache that the options, $FETCHFS_CACHE or the user's default name. Warnings are printed.
+ */
+int cli_open(const struct cli *cli, struct fetchfs **ret, struct err *err);
+
+/* Print "fetchfs: COMMAND [SUBJECT: ]TEXT" and return the exit status that belongs to @err. */
+int cli_fail(const struct cli *cli, const char *subject, const struct err *err);
+
+/* The worse of two exit statuses: usage, failed, temporary, done. */
+int cli_worst(int a, int b);
+
+int cmd_mount(struct cli *cli, int argc, char **argv);
+int cmd_unmount(struct cli *cli, int argc, char **argv);
+int cmd_fetch(struct cli *cli, int argc, char **argv);
+int cmd_cat(struct cli *cli, int argc, char **argv);
+int cmd_path(struct cli *cli, int argc, char **argv);
+int cmd_ls(struct cli *cli, int argc, char **argv);
+int cmd_stat(struct cli *cli, int argc, char **argv);
+int cmd_status(struct cli *cli, int argc, char **argv);
+int cmd_evict(struct cli *cli, int argc, char **argv);
+int cmd_prepare(struct cli *cli, int argc, char **argv);
+int cmd_release(struct cli *cli, int argc, char **argv);
+
+#endif

@@ -1,0 +1,27 @@
+# What a package holds: the program, one library with one header, man page and completion.
+
+# The library is the folders up to fetch/, as one shared object that exports the public header only.
+add_library(fetchfs_shared SHARED ${PROJECT_SOURCE_DIR}/cmake/empty.c)
+set_target_properties(fetchfs_shared PROPERTIES OUTPUT_NAME fetchfs VERSION ${PROJECT_VERSION}
+	SOVERSION ${PROJECT_VERSION_MAJOR})
+target_link_libraries(fetchfs_shared PRIVATE
+	-Wl,--whole-archive fetchfs_fetch -Wl,--no-whole-archive
+	-Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/fetchfs.map)
+
+# One self-contained public header: err.h takes the place of its include.
+file(READ ${PROJECT_SOURCE_DIR}/base/err.h err_h)
+file(READ ${PROJECT_SOURCE_DIR}/fetch/fetchfs.h fetchfs_h)
+string(REPLACE "#include \"base/err.h\"\n" "${err_h}" fetchfs_h "${fetchfs_h}")
+file(WRITE ${PROJECT_BINARY_DIR}/include/fetchfs.h "${fetchfs_h}")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
+	${PROJECT_SOURCE_DIR}/base/err.h ${PROJECT_SOURCE_DIR}/fetch/fetchfs.h)
+
+configure_file(cmake/fetchfs.pc.in fetchfs.pc @ONLY)
+
+install(TARGETS fetchfs RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS fetchfs_shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(FILES ${PROJECT_BINARY_DIR}/include/fetchfs.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES ${PROJECT_BINARY_DIR}/fetchfs.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES docs/fetchfs.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES cli/completion.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+	RENAME fetchfs)

@@ -1,0 +1,24 @@
+# Foreign libraries, by their Debian 12 names; and the helper that makes a folder a library.
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto>=3.0)
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl>=7.87)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.38)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash>=0.8)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.13)
+pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih)
+pkg_check_modules(FUSE REQUIRED IMPORTED_TARGET fuse3>=3.14)
+
+# fetchfs_folder(NAME PUBLIC targets… PRIVATE targets…): every .c file of the current folder.
+# Includes are written "folder/file.h" from the root of the source.
+function(fetchfs_folder name)
+	cmake_parse_arguments(arg "" "" "PUBLIC;PRIVATE" ${ARGN})
+	file(GLOB sources CONFIGURE_DEPENDS *.c)
+	if(NOT sources) # until the folder's first file lands
+		set(sources ${PROJECT_SOURCE_DIR}/cmake/empty.c)
+	endif()
+	add_library(fetchfs_${name} STATIC ${sources})
+	target_include_directories(fetchfs_${name} PUBLIC ${PROJECT_SOURCE_DIR})
+	target_link_libraries(fetchfs_${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+endfunction()

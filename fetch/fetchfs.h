@@ -1,0 +1,287 @@
+/*
+ * fetchfs as a library: any URI is a read-only file, downloaded once, verified, and kept in a
+ * bounded cache that any number of processes share.
+ *
+ *	struct fetchfs *fetchfs;
+ *	struct fetchfs_file *file;
+ *	struct fetchfs_request request = { .uri = "https://example.org/tool.tar.gz", .uid = getuid()
+ *};
+ *
+ *	fetchfs_open(&(struct fetchfs_options){0}, &fetchfs, &err);
+ *	fetchfs_get(fetchfs, &request, &file, &err);          starts or joins the download
+ *	fetchfs_file_read(file, buf, sizeof(buf), 0, &err);   waits for just these bytes
+ *	fetchfs_file_free(file);
+ *	fetchfs_close(fetchfs);
+ *
+ * All functions are thread-safe, return 0 or -errno unless they say otherwise, and take the
+ * caller's struct err last. Nothing is printed or logged. Strings in returned structs belong to
+ * the struct; it is given back by the function of its name.
+ */
+#ifndef FETCHFS_FETCH_FETCHFS_H
+#define FETCHFS_FETCH_FETCHFS_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifndef FETCHFS_API
+#define FETCHFS_API __attribute__((visibility("default")))
+#endif
+
+struct fetchfs;
+
+struct backend; /* tests bring their own */
+
+struct fetchfs_options {
+	const char *cache; /* directory; NULL: the configuration's, else the default of this user */
+	const char *config;  /* file; NULL: the usual places. An unknown key is an error … */
+	bool config_lenient; /* … or only a warning, in fetchfs_warnings() */
+	bool force;          /* also on a file system that cannot be trusted with a cache */
+	const char *const *environment; /* "NAME=value", NULL-terminated: environ; NULL: empty */
+	const struct backend *const *backends; /* NULL: all of the program */
+};
+
+FETCHFS_API int fetchfs_open(
+	const struct fetchfs_options *options, struct fetchfs **ret, struct err *err);
+
+/* Ends all transfers (what has arrived stays and is resumed) and frees. No file may be open. */
+FETCHFS_API void fetchfs_close(struct fetchfs *fetchfs);
+
+/* Ends all transfers now: waits end with ECANCELED. Files can still be freed. */
+FETCHFS_API void fetchfs_cancel_all(struct fetchfs *fetchfs);
+
+/* The n-th complaint about the configuration, or NULL. */
+FETCHFS_API const char *fetchfs_warning(const struct fetchfs *fetchfs, size_t n);
+
+FETCHFS_API const char *fetchfs_cache_path(const struct fetchfs *fetchfs);
+
+/* Whether the configuration allows hardlinks in sandboxes ([cache] hardlink). */
+FETCHFS_API bool fetchfs_hardlink_allowed(const struct fetchfs *fetchfs);
+
+/* ---- asking for an artifact ---- */
+
+struct fetchfs_request {
+	const char
+		*uri; /* absolute; userinfo is used and not stored, a fragment may hold a digest */
+	uid_t uid;    /* on whose behalf: decides policy, credentials and scope */
+	bool through_mount; /* asked by way of the mount: file:// only below the configured roots */
+	const char *digest; /* "sha256:HEX" or NULL; wins over the fragment */
+	bool refresh;       /* ask the origin even when the cache is fresh */
+	bool executable;    /* hand out as 0555 */
+};
+
+enum fetchfs_state {
+	FETCHFS_UNKNOWN,   /* nothing is known yet */
+	FETCHFS_KNOWN,     /* the size may be known; no bytes are here */
+	FETCHFS_IN_FLIGHT, /* bytes are arriving */
+	FETCHFS_COMPLETE,  /* all bytes are here, verified */
+	FETCHFS_ABSENT,    /* the origin has no such thing */
+	FETCHFS_FAILED,    /* the download ended with an error */
+};
+
+/* "known", "in-flight", "complete" …: a stable word. Never NULL. */
+FETCHFS_API const char *fetchfs_state_name(enum fetchfs_state state);
+
+#define FETCHFS_KEY_HEX_SIZE 33
+#define FETCHFS_SHA256_SIZE  65
+
+struct fetchfs_info {
+	char key[FETCHFS_KEY_HEX_SIZE]; /* identifies (scope, URI); stable */
+	char *uri;                      /* shown form: no credentials, the query as "?…" */
+	enum fetchfs_state state;
+	bool is_public; /* everybody on this machine may see it */
+	bool executable;
+	bool pinned;
+	int64_t size;                     /* bytes, -1: unknown */
+	uint64_t cached_bytes;            /* bytes here */
+	char sha256[FETCHFS_SHA256_SIZE]; /* hexadecimal, "" until complete */
+	char *etag;                       /* or NULL */
+	char type[64];                    /* media type, "" when not known */
+	int64_t modified; /* of the remote file; all times are seconds since 1970, -1: unknown */
+	int64_t fetched;
+	int64_t verified; /* when the origin last confirmed it */
+	int64_t expires;
+	int64_t last_used;
+	uint64_t version; /* changes when the bytes behind the name do */
+};
+
+FETCHFS_API void fetchfs_info_release(struct fetchfs_info *info);
+
+/*
+ * The name of a request without asking anybody: *ret holds FETCHFS_KEY_HEX_SIZE characters.
+ * -EINVAL, -EPROTONOSUPPORT, or -EACCES when the policy forbids it.
+ */
+FETCHFS_API int fetchfs_key(
+	struct fetchfs *fetchfs, const struct fetchfs_request *request, char *ret, struct err *err);
+
+/* What this machine knows of it; never asks the network. -ENOENT when that is nothing. */
+FETCHFS_API int fetchfs_find(struct fetchfs *fetchfs, const struct fetchfs_request *request,
+	struct fetchfs_info *ret, struct err *err);
+
+/*
+ * What it is, asking the origin (without the body) when the cache does not know or is not fresh.
+ * Blocks. The answer is remembered. -ENOENT also for a remembered "no such thing".
+ */
+FETCHFS_API int fetchfs_stat(struct fetchfs *fetchfs, const struct fetchfs_request *request,
+	struct fetchfs_info *ret, struct err *err);
+
+/* ---- reading ---- */
+
+struct fetchfs_file;
+
+/*
+ * Open it for reading: from the cache when it is there and fresh, else by starting its download,
+ * or joining the one that runs in this or any other process. Does not wait for the origin: errors
+ * of the download come from the waits and reads below. With a digest in the request no byte is
+ * readable before all are verified. *ret is the caller's, for fetchfs_file_free(), and shows one
+ * version of the artifact for as long as it lives.
+ */
+FETCHFS_API int fetchfs_get(struct fetchfs *fetchfs, const struct fetchfs_request *request,
+	struct fetchfs_file **ret, struct err *err);
+
+/* The object @sha256 (hexadecimal), if it is complete and the uid may see it. -ENOENT. */
+FETCHFS_API int fetchfs_get_digest(struct fetchfs *fetchfs, const char *sha256, uid_t uid,
+	struct fetchfs_file **ret, struct err *err);
+
+/* A transfer that runs goes on without the file. NULL is ignored. */
+FETCHFS_API void fetchfs_file_free(struct fetchfs_file *file);
+
+/* Free a file nobody wants any more: the transfer stops if no other file and no wait is on it. */
+FETCHFS_API void fetchfs_file_abandon(struct fetchfs_file *file);
+
+FETCHFS_API int fetchfs_file_info(
+	struct fetchfs_file *file, struct fetchfs_info *ret, struct err *err);
+
+enum fetchfs_until {
+	FETCHFS_UNTIL_STARTED,  /* the origin has answered: size and version are known */
+	FETCHFS_UNTIL_RANGE,    /* the bytes [offset, offset + length), cut at the end, are here */
+	FETCHFS_UNTIL_COMPLETE, /* published and verified */
+};
+
+/*
+ * A wait that blocks nobody. The caller fills the first part and keeps the struct alive until
+ * @wake has been called or fetchfs_wait_cancel() returned true. @wake runs once, on some thread,
+ * under no lock, with 0 or with the error; it must not block for long.
+ */
+struct fetchfs_wait {
+	enum fetchfs_until until;
+	uint64_t offset;
+	uint64_t length;
+	void (*wake)(
+		struct fetchfs_wait *wait, const struct err *err); /* err->code is 0: it is here */
+	/* below: the library's */
+	struct fetchfs_file *file;
+	struct fetchfs_wait *next;
+	struct fetchfs_wait *prev;
+	bool queued;
+};
+
+/* 1: already true, @wake is not called. 0: @wake will be called. -errno: it will never be true. */
+FETCHFS_API int fetchfs_file_wait(
+	struct fetchfs_file *file, struct fetchfs_wait *wait, struct err *err);
+
+/* true: @wake has not been and will not be called. false: it was, or is being, called. */
+FETCHFS_API bool fetchfs_wait_cancel(struct fetchfs_wait *wait);
+
+/* The same wait, blocking, up to @timeout_ms (-1: for ever; -ETIMEDOUT). 0 or -errno. */
+FETCHFS_API int fetchfs_file_wait_until(struct fetchfs_file *file, enum fetchfs_until until,
+	uint64_t offset, uint64_t length, int timeout_ms, struct err *err);
+
+/*
+ * Read up to @len bytes at @offset, waiting for them. Fewer only at the end of the file.
+ * Returns the number of bytes or -errno.
+ */
+FETCHFS_API ssize_t fetchfs_file_read(
+	struct fetchfs_file *file, void *buf, size_t len, uint64_t offset, struct err *err);
+
+/* The same without waiting: -EAGAIN when not all of the bytes are here yet. */
+FETCHFS_API ssize_t fetchfs_file_read_now(
+	struct fetchfs_file *file, void *buf, size_t len, uint64_t offset, struct err *err);
+
+/*
+ * The descriptor of the complete object, still the file's; -1 before. Its inode is shared by all
+ * who use the content: to be read, linked or copied, never changed.
+ */
+FETCHFS_API int fetchfs_file_fd(struct fetchfs_file *file);
+
+/* ---- the cache ---- */
+
+/* A non-zero answer ends the walk and is returned. */
+typedef int fetchfs_visit(const struct fetchfs_info *info, void *arg);
+
+/*
+ * What the cache knows, in the order of URIs, that begins with @prefix ("" for all) and that
+ * @uid may see (root: all). Transfers in flight are included.
+ */
+FETCHFS_API int fetchfs_list(struct fetchfs *fetchfs, const char *prefix, uid_t uid,
+	fetchfs_visit *visit, void *arg, struct err *err);
+
+/*
+ * The names directly below the URI prefix @folder, which ends in '/' ("https://host/dir/", or
+ * "https://" for the hosts), complete or in flight, that @uid may see.
+ */
+typedef int fetchfs_visit_name(const char *name, bool is_folder, void *arg);
+FETCHFS_API int fetchfs_children(struct fetchfs *fetchfs, const char *folder, uid_t uid,
+	fetchfs_visit_name *visit, void *arg, struct err *err);
+
+/* Whether anything known lies below @folder. 1, 0 or -errno. */
+FETCHFS_API int fetchfs_is_folder(
+	struct fetchfs *fetchfs, const char *folder, uid_t uid, struct err *err);
+
+/* Moves whenever the answers of find, list and children may have changed, whoever did it. */
+FETCHFS_API uint32_t fetchfs_changes(const struct fetchfs *fetchfs);
+
+struct fetchfs_usage {
+	uint64_t limit;         /* bytes the cache may occupy */
+	uint64_t used;          /* objects and reservations, bytes on disk */
+	uint64_t reserved;      /* of which promised to transfers in flight */
+	uint64_t objects;       /* count */
+	uint64_t entries;       /* count of complete artifacts */
+	uint64_t in_flight;     /* transfers of this process */
+	uint64_t hits;          /* of this process: opens answered from the cache */
+	uint64_t misses;        /* opens that needed the origin */
+	uint64_t fetched_bytes; /* bytes that origins sent to this process */
+};
+FETCHFS_API int fetchfs_usage(struct fetchfs *fetchfs, struct fetchfs_usage *ret, struct err *err);
+
+/* Let one artifact go. -ENOENT; -EBUSY with the reason when it is pinned, leased or open. */
+FETCHFS_API int fetchfs_evict(
+	struct fetchfs *fetchfs, const struct fetchfs_request *request, struct err *err);
+
+/* Let the least recently used go until the cache occupies at most @bytes. */
+FETCHFS_API int fetchfs_evict_to(
+	struct fetchfs *fetchfs, uint64_t bytes, uint64_t *ret_freed, struct err *err);
+
+/* ---- leases: what was handed out to sandboxes ---- */
+
+struct fetchfs_lease {
+	int64_t id;
+	char *directory; /* for people */
+	uint64_t device; /* identity of the directory: st_dev, st_ino */
+	uint64_t inode;
+	char *name;          /* of the file, relative to the directory */
+	char *method;        /* "hardlink", "copy" … */
+	uint64_t file_inode; /* st_ino of what was placed */
+	char sha256[FETCHFS_SHA256_SIZE];
+	int64_t since; /* seconds since 1970 */
+};
+
+FETCHFS_API int fetchfs_lease_add(
+	struct fetchfs *fetchfs, const struct fetchfs_lease *lease, struct err *err);
+FETCHFS_API int fetchfs_lease_drop(struct fetchfs *fetchfs, int64_t id, struct err *err);
+
+/* Leases of one directory; of all when @device and @inode are 0. */
+typedef int fetchfs_visit_lease(const struct fetchfs_lease *lease, void *arg);
+FETCHFS_API int fetchfs_leases(struct fetchfs *fetchfs, uint64_t device, uint64_t inode,
+	fetchfs_visit_lease *visit, void *arg, struct err *err);
+
+/* ---- names in a mount ---- */
+
+/* "https/host/path", relative to the mount, if the natural tree can hold it; else "uri/…". The
+ * caller's to free(). */
+FETCHFS_API int fetchfs_mount_path(const char *uri, char **ret, struct err *err);
+
+#endif

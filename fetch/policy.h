@@ -1,0 +1,41 @@
+/*
+ * Policy: who may ask for what, decided before any request; and whose it then is.
+ *
+ * The decision covers the URI, each redirect, and each address connected to. A refusal is -EACCES
+ * and names the line of the configuration that would allow it. Whom an artifact belongs to (its
+ * scope) is part of its key in the cache: public, or private to a user or to a credential.
+ */
+#ifndef FETCHFS_FETCH_POLICY_H
+#define FETCHFS_FETCH_POLICY_H
+
+#include "backends/backend.h"
+#include "base/digest.h"
+#include "base/uri.h"
+#include "fetch/config.h"
+
+#include <sys/types.h>
+
+#define SCOPE_MAX 96
+
+struct decision {
+	char scope[SCOPE_MAX]; /* "" is public */
+	struct guard guard;    /* for the requests that follow; valid while the decision is */
+	const struct config *config;
+	bool trusted; /* asked by the owner of the cache: private addresses are open */
+};
+
+/*
+ * Decide on @uri for @uid. @owner is the uid whose cache this is; @secret keys the HMAC that
+ * stands for credentials in a scope. *ret refers to @config.
+ */
+int policy_decide(const struct config *config, const struct uri *uri, uid_t uid, uid_t owner,
+	bool through_mount, const uint8_t secret[DIGEST_SIZE], struct decision *ret,
+	struct err *err);
+
+/* The scope in which @uid sees entries that are its own: "uid:N". */
+void policy_user_scope(uid_t uid, char ret[SCOPE_MAX]);
+
+/* Whether @uid may see what is in @scope. Root sees all. */
+bool policy_may_see(const char *scope, uid_t uid);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * The FUSE face: serves one cache under one directory until it is unmounted.
+ */
+#ifndef FETCHFS_FS_MOUNT_H
+#define FETCHFS_FS_MOUNT_H
+
+#include "base/err.h"
+#include "fetch/fetchfs.h"
+
+#include <stdbool.h>
+
+struct mount_options {
+	const char *directory;
+	const char *fuse_options; /* comma-separated, for libfuse and the kernel, or NULL */
+	bool list_xattrs;         /* -o xattrs: listxattr() shows ours */
+	bool known_only;          /* -o known: no name ever causes a request */
+};
+
+/*
+ * Take away what a killed daemon left at @directory (ENOTCONN), so that it can be mounted again.
+ * 0 also when there is nothing to do.
+ */
+int mount_clear_dead(const char *directory, struct err *err);
+
+/*
+ * Mount and serve until unmounted or told to end by SIGTERM, SIGINT or SIGHUP. @ready is called
+ * once when the mount answers. Threads are started; the caller has daemonised before.
+ */
+int mount_serve(struct fetchfs *fetchfs, const struct mount_options *options,
+	void (*ready)(void *arg), void *arg, struct err *err);
+
+#endif
