@@ -1,0 +1,357 @@
+# shellcheck shell=bash disable=SC2034 # variables are for the tests
+# What the shell tests share. A test is
+#
+#	#!/bin/bash
+#	. "$(dirname "$0")/../support/lib.sh"
+#	need_fuse
+#	start_nginx
+#	random_file 1M "$WWW/a.bin"
+#	start_mount
+#	cmp "$WWW/a.bin" "$MNT/uri/$(escape "$HTTP/a.bin")" || fail "bytes differ"
+#
+# Everything a test makes is below $WORK. When it ends, in whatever way, its own mounts are taken
+# down, its own processes killed, and $WORK removed. Exit status 77 means skipped. A test that
+# fails shows what its servers and daemons said.
+
+set -euo pipefail
+shopt -s nullglob
+export LC_ALL=C.UTF-8
+umask 022
+
+FETCHFS_SOURCE=${FETCHFS_SOURCE:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
+FETCHFS_BUILD=${FETCHFS_BUILD:-$FETCHFS_SOURCE/build/dev}
+FETCHFS=${FETCHFS:-$FETCHFS_BUILD/cli/fetchfs}
+export FETCHFS_SOURCE FETCHFS_BUILD FETCHFS
+unset FETCHFS_CACHE FETCHFS_CONFIG FETCHFS_MOUNT FETCHFS_FAULT
+
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/fetchfs-test.XXXXXX")
+chmod 711 "$WORK" # servers and users without privileges look inside
+WWW=$WORK/www
+CACHE=$WORK/cache
+MNT=$WORK/mnt
+CONFIG=$WORK/fetchfs.conf
+LOGS=$WORK/logs
+mkdir "$WWW" "$MNT" "$LOGS"
+: >"$CONFIG"
+
+children=()
+mounts=()
+
+# ---- the end of a test ----
+
+cleanup() {
+	local status=$? pid dir log
+	trap - EXIT
+	set +e
+	for dir in "${mounts[@]}"; do
+		umount -l "$dir" 2>/dev/null || fusermount3 -uzq "$dir" 2>/dev/null
+	done
+	for pid in "${children[@]}"; do
+		kill "$pid" 2>/dev/null
+	done
+	for pid in "${children[@]}"; do
+		wait_for 5 gone "$pid" || kill -KILL "$pid" 2>/dev/null
+	done
+	if [ $status -ne 0 ] && [ $status -ne 77 ]; then
+		for log in "$LOGS"/*; do
+			[ -s "$log" ] && echo "---- ${log##*/}" && tail -n 40 "$log"
+		done >&2
+	fi
+	rm -rf --one-file-system "$WORK"
+	exit $status
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+fail() {
+	echo "FAIL: $*" >&2
+	exit 1
+}
+
+skip() {
+	echo "skipped: $*"
+	exit 77
+}
+
+# A line of the test's story, so that a failure shows how far it came.
+say() {
+	echo "- $*"
+}
+
+need_root() {
+	[ "$(id -u)" -eq 0 ] || skip "needs root"
+}
+
+need_fuse() {
+	[ -w /dev/fuse ] || skip "needs /dev/fuse"
+	need_program fusermount3
+}
+
+need_program() {
+	local name
+	for name; do
+		command -v "$name" >/dev/null || skip "needs $name"
+	done
+}
+
+# ---- waiting ----
+
+# wait_for SECONDS COMMAND…: until the command succeeds; its failure when it does not in time.
+wait_for() {
+	local end=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000))
+	shift
+	until "$@" 2>/dev/null; do
+		[ "${EPOCHREALTIME/[.,]/}" -lt $end ] || return 1
+		sleep 0.05
+	done
+}
+
+gone() {
+	# A child that ended stays a zombie until it is waited for.
+	! [ -e "/proc/$1" ] || [[ $(<"/proc/$1/stat") == *") Z "* ]]
+}
+
+# The milliseconds that a command took; what it prints is dropped.
+milliseconds() {
+	local start=${EPOCHREALTIME/[.,]/}
+	"$@" >/dev/null || fail "failed: $*"
+	echo $(((${EPOCHREALTIME/[.,]/} - start) / 1000))
+}
+
+listening() {
+	local hex
+	printf -v hex '%04X' "$1"
+	grep -q "^ *[0-9]*: [0-9A-F]*:$hex 0*:0000 0A" /proc/net/tcp /proc/net/tcp6
+}
+
+# A port of loopback where nobody listens, below those that the kernel gives to clients.
+free_port() {
+	local port
+	while port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000)); listening $port; do :; done
+	echo $port
+}
+
+# ---- files and names ----
+
+# random_file SIZE FILE [SEED]: bytes that do not compress and are the same for the same seed.
+random_file() {
+	local key
+	key=$(printf '%s' "${3:-fetchfs}" | sha256sum | cut -c1-32)
+	head -c "$1" /dev/zero |
+		openssl enc -aes-128-ctr -K "$key" -iv 00000000000000000000000000000000 >"$2"
+}
+
+sha256() {
+	sha256sum "$@" | cut -c1-64
+}
+
+# The name of a URI below uri/.
+escape() {
+	local name=${1//%/%25}
+	printf '%s' "${name//\//%2F}"
+}
+
+# The path of a URI in the mount.
+at() {
+	printf '%s/uri/%s' "$MNT" "$(escape "$1")"
+}
+
+# ---- what should go wrong ----
+
+# expect_errno NAME FILE: opening FILE and reading a byte of it fails with just this errno.
+expect_errno() {
+	local got
+	got=$(timeout 60 python3 - "$2" <<-'END'
+		import errno, os, sys
+		try:
+		    fd = os.open(sys.argv[1], os.O_RDONLY)
+		    os.read(fd, 1)
+		    print("success")
+		except OSError as e:
+		    print(errno.errorcode[e.errno])
+	END
+	) || fail "open $2: no answer in time"
+	[ "$got" = "$1" ] || fail "open $2: $got instead of $1"
+}
+
+# expect_failure STATUS REGEX COMMAND…: the command ends with STATUS and one line on stderr, which
+# matches.
+expect_failure() {
+	local status=$1 regex=$2 got=0
+	shift 2
+	timeout 120 "$@" >"$WORK/stdout" 2>"$WORK/stderr" </dev/null || got=$?
+	[ $got -eq "$status" ] || fail "$*: status $got instead of $status: $(<"$WORK/stderr")"
+	[ "$(wc -l <"$WORK/stderr")" -eq 1 ] || fail "$*: not one line: $(<"$WORK/stderr")"
+	grep -Eq -- "$regex" "$WORK/stderr" || fail "$*: not /$regex/: $(<"$WORK/stderr")"
+}
+
+# ---- fetchfs ----
+
+# The command on the test's own cache and configuration. (A function cannot be given to timeout
+# and the like: those take "${fetchfs[@]}".)
+fetchfs=("$FETCHFS" --cache "$CACHE" --config "$CONFIG")
+fetchfs() {
+	"${fetchfs[@]}" "$@"
+}
+
+# start_mount [OPTION…]: serves $CACHE at $MNT. $MOUNT_PID is the daemon's, whose words are in
+# $LOGS/mount.
+start_mount() {
+	"${fetchfs[@]}" mount -f "$@" "$MNT" >>"$LOGS/mount" 2>&1 &
+	MOUNT_PID=$!
+	children+=("$MOUNT_PID")
+	mounts+=("$MNT")
+	wait_for 30 test -e "$MNT/.fetchfs/status" || fail "the mount does not answer"
+}
+
+# Takes it down in good order and fails if the daemon, or a sanitizer in it, complained.
+stop_mount() {
+	local status=0
+	fetchfs unmount "$MNT"
+	wait_for 30 gone "$MOUNT_PID" || fail "the daemon outlives its mount"
+	wait "$MOUNT_PID" || status=$?
+	[ $status -eq 0 ] || fail "the daemon ended with status $status"
+	! grep -E 'ERROR: |runtime error:|WARNING: ThreadSanitizer' "$LOGS/mount" || exit 1
+}
+
+# Nothing unfinished lies in the cache.
+no_debris() {
+	local left=("$CACHE"/partial/*)
+	[ ${#left[@]} -eq 0 ] || fail "left in partial/: ${left[*]##*/}"
+}
+
+# ---- origins ----
+
+# A certificate authority of the test's own, $CA, and a server certificate for loopback.
+make_ca() {
+	local dir=$WORK/tls
+	CA=$dir/ca.pem
+	mkdir -p "$dir"
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+		-subj "/CN=fetchfs test CA" -keyout "$dir/ca.key" -out "$CA" \
+		-addext keyUsage=critical,keyCertSign 2>"$LOGS/openssl"
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=localhost" \
+		-keyout "$dir/server.key" -out "$dir/server.csr" 2>>"$LOGS/openssl"
+	openssl x509 -req -days 2 -in "$dir/server.csr" -CA "$CA" -CAkey "$dir/ca.key" \
+		-CAcreateserial -out "$dir/server.pem" 2>>"$LOGS/openssl" \
+		-extfile <(echo "subjectAltName=DNS:localhost,IP:127.0.0.1")
+}
+
+# nginx serves $WWW at $HTTP and $HTTPS (certified by $CA). The same files are below /slow/ at
+# 10 MB/s and below /crawl/ at 1 MB/s; /status/N answers N.
+start_nginx() {
+	need_program nginx openssl
+	local http https code user=
+	http=$(free_port)
+	https=$(free_port)
+	HTTP=http://127.0.0.1:$http
+	HTTPS=https://localhost:$https
+	NGINX_LOG=$LOGS/nginx-access
+	: >"$NGINX_LOG"
+	make_ca
+	[ "$(id -u)" -ne 0 ] || user="user root;"
+	cat >"$WORK/nginx.conf" <<-END
+		daemon off; pid $WORK/nginx.pid; error_log $LOGS/nginx-error; $user
+		worker_processes 1;
+		events { worker_connections 4096; }
+		http {
+			log_format one '\$request_method \$uri \$status \$body_bytes_sent \$http_range';
+			access_log $NGINX_LOG one;
+			client_body_temp_path $WORK/nginx; proxy_temp_path $WORK/nginx;
+			fastcgi_temp_path $WORK/nginx; uwsgi_temp_path $WORK/nginx;
+			scgi_temp_path $WORK/nginx;
+			types { text/html html; text/plain txt; application/gzip gz; }
+			default_type application/octet-stream;
+			sendfile on; keepalive_requests 100000;
+			server {
+				listen 127.0.0.1:$http;
+				listen 127.0.0.1:$https ssl;
+				ssl_certificate $WORK/tls/server.pem;
+				ssl_certificate_key $WORK/tls/server.key;
+				location / { root $WWW; }
+				location /slow/ { alias $WWW/; limit_rate 10m; }
+				location /crawl/ { alias $WWW/; limit_rate 1m; }
+				$(for code in 403 404 410 500 503; do
+					echo "location = /status/$code { return $code; }"
+				done)
+			}
+		}
+	END
+	mkdir "$WORK/nginx"
+	nginx -e "$LOGS/nginx-error" -c "$WORK/nginx.conf" >"$LOGS/nginx" 2>&1 &
+	children+=($!)
+	wait_for 10 listening "$http" || fail "nginx does not start"
+}
+
+# What nginx logged: requests METHOD PATH counts lines, served PATH adds up the bytes of bodies.
+# Both take an extended regular expression for PATH. A line appears when its answer has ended, so
+# counts of what just happened belong into wait_for.
+requests() {
+	grep -Ec "^$1 $2 " "$NGINX_LOG" || :
+}
+
+served() {
+	awk -v path="^$1\$" '$1 == "GET" && $2 ~ path { sum += $4 } END { print sum + 0 }' "$NGINX_LOG"
+}
+
+requests_are() {
+	[ "$(requests "$1" "$2")" -eq "$3" ]
+}
+
+served_at_least() {
+	[ "$(served "$1")" -ge "$2" ]
+}
+
+# vsftpd serves $FTPROOT to anonymous users at $FTP.
+start_vsftpd() {
+	need_root
+	need_program vsftpd
+	local port pasv
+	port=$(free_port)
+	pasv=$(free_port)
+	FTP=ftp://127.0.0.1:$port
+	FTPROOT=$WORK/ftp
+	VSFTPD_LOG=$LOGS/vsftpd
+	mkdir "$FTPROOT" "$WORK/empty"
+	cat >"$WORK/vsftpd.conf" <<-END
+		listen=YES
+		listen_address=127.0.0.1
+		listen_port=$port
+		background=NO
+		anonymous_enable=YES
+		local_enable=NO
+		anon_root=$FTPROOT
+		no_anon_password=YES
+		secure_chroot_dir=$WORK/empty
+		seccomp_sandbox=NO
+		pasv_min_port=$pasv
+		pasv_max_port=$((pasv + 50))
+		pasv_address=127.0.0.1
+		xferlog_enable=YES
+		log_ftp_protocol=YES
+		xferlog_std_format=NO
+		vsftpd_log_file=$VSFTPD_LOG
+	END
+	vsftpd "$WORK/vsftpd.conf" >"$LOGS/vsftpd-stderr" 2>&1 &
+	children+=($!)
+	wait_for 10 listening "$port" || fail "vsftpd does not start"
+}
+
+# How often vsftpd sent a file.
+downloads() {
+	grep -c "OK DOWNLOAD: .*\"$1\"" "$VSFTPD_LOG" || :
+}
+
+# The scripted server of tests/support/originserver.c serves $ORIGINROOT at $ORIGIN.
+start_origin() {
+	ORIGINROOT=$WORK/origin
+	ORIGIN_LOG=$LOGS/origin
+	mkdir -p "$ORIGINROOT"
+	: >"$ORIGIN_LOG"
+	"$FETCHFS_BUILD/tests/support/originserver" --port-file "$WORK/origin.port" \
+		--root "$ORIGINROOT" --log "$ORIGIN_LOG" "$@" >"$LOGS/origin-stderr" 2>&1 &
+	children+=($!)
+	wait_for 10 test -s "$WORK/origin.port" || fail "the scripted origin does not start"
+	ORIGIN=http://127.0.0.1:$(<"$WORK/origin.port")
+}
