@@ -64,7 +64,9 @@ struct sink {
 struct guard {
 	/* 0 or -EACCES with the reason. */
 	int (*uri)(const struct guard *guard, const struct uri *uri, struct err *err);
-	int (*address)(const struct guard *guard, const struct sockaddr *address, struct err *err);
+	/* Likewise, for @address, which @uri (of this hop) led to. */
+	int (*address)(const struct guard *guard, const struct uri *uri,
+		const struct sockaddr *address, struct err *err);
 };
 
 struct backend_request {
