@@ -1,0 +1,113 @@
+#include "base/digest.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct digest_stream {
+	EVP_MD_CTX *ctx;
+};
+
+int digest_parse(const char *text, struct digest *ret, struct err *err)
+{
+	const char *hex = text;
+	struct digest digest;
+
+	if (str_has_prefix(text, "sha256:") || str_has_prefix(text, "sha256="))
+		hex += strlen("sha256:");
+	if (!str_from_hex(hex, DIGEST_SIZE, digest.bytes))
+		return err_set(err, ERR_USAGE, EINVAL,
+			"digest '%.80s' is not sha256: and 64 hexadecimal digits", text);
+	*ret = digest;
+	return 0;
+}
+
+void digest_hex(const struct digest *digest, char *ret)
+{
+	str_to_hex(digest->bytes, DIGEST_SIZE, ret);
+}
+
+bool digest_equal(const struct digest *a, const struct digest *b)
+{
+	return memcmp(a->bytes, b->bytes, DIGEST_SIZE) == 0;
+}
+
+/* OpenSSL fails here only for want of memory, or of a usable SHA-256 (a broken installation). */
+static int failed(struct err *err)
+{
+	return err_set(err, ERR_SYSTEM, EIO, "compute sha256: libcrypto failed");
+}
+
+int digest_buffer(const void *buf, size_t len, struct digest *ret, struct err *err)
+{
+	struct digest digest;
+
+	if (!EVP_Digest(buf, len, digest.bytes, NULL, EVP_sha256(), NULL))
+		return failed(err);
+	*ret = digest;
+	return 0;
+}
+
+int digest_hmac(const void *key, size_t key_len, const void *buf, size_t len, struct digest *ret,
+	struct err *err)
+{
+	struct digest digest;
+	size_t written = 0;
+
+	if (!EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key, key_len, buf, len, digest.bytes,
+		    sizeof(digest.bytes), &written) ||
+		written != DIGEST_SIZE)
+		return failed(err);
+	*ret = digest;
+	return 0;
+}
+
+int digest_stream_new(struct digest_stream **ret, struct err *err)
+{
+	CLEANUP(digest_stream_freep) struct digest_stream *stream = calloc(1, sizeof(*stream));
+
+	if (!stream)
+		return err_oom(err);
+	stream->ctx = EVP_MD_CTX_new();
+	if (!stream->ctx)
+		return err_oom(err);
+	if (!EVP_DigestInit_ex(stream->ctx, EVP_sha256(), NULL))
+		return failed(err);
+
+	*ret = stream;
+	stream = NULL;
+	return 0;
+}
+
+void digest_stream_free(struct digest_stream *stream)
+{
+	if (!stream)
+		return;
+	EVP_MD_CTX_free(stream->ctx);
+	free(stream);
+}
+
+void digest_stream_freep(struct digest_stream **stream)
+{
+	digest_stream_free(*stream);
+	*stream = NULL;
+}
+
+int digest_stream_update(struct digest_stream *stream, const void *buf, size_t len, struct err *err)
+{
+	return EVP_DigestUpdate(stream->ctx, buf, len) ? 0 : failed(err);
+}
+
+int digest_stream_finish(struct digest_stream *stream, struct digest *ret, struct err *err)
+{
+	struct digest digest;
+
+	if (!EVP_DigestFinal_ex(stream->ctx, digest.bytes, NULL))
+		return failed(err);
+	*ret = digest;
+	return 0;
+}
