@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "fetch/fetchfs.h"
 
+#include <argp.h>
 #include <stdbool.h>
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_TEMPORARY = 3 };
@@ -27,11 +28,26 @@ struct command {
 	const char *name;
 	const char *synopsis; /* "[-i FILE] [-j N] URI…" */
 	const char *summary;
-	int (*run)(
-		struct cli *cli, int argc, char **argv); /* argv[0] is the name; an exit status */
+	int (*run)(struct cli *cli, int argc,
+		char **argv); /* argv[0] is "fetchfs NAME"; exit status */
 };
 
 extern const struct command command_table[]; /* ends with a NULL name */
+
+/* The command called @name, or NULL. */
+const struct command *command_find(const char *name);
+
+/* The command that somebody who typed @name may have meant, or NULL. */
+const struct command *command_like(const char *name);
+
+/* The options that stand before a command, and are understood after it, too. Input: struct cli. */
+extern const struct argp cli_global_argp;
+
+/*
+ * Parse a command's arguments by @argp, whose parser gets @input; usage and summary come from the
+ * table. Wrong usage, --help and --version end the program here.
+ */
+void cli_parse(struct cli *cli, const struct argp *argp, int argc, char **argv, void *input);
 
 /* Open the cache that the options, $FETCHFS_CACHE or the user's default name. Warnings are printed.
  */
@@ -40,8 +56,17 @@ int cli_open(const struct cli *cli, struct fetchfs **ret, struct err *err);
 /* Print "fetchfs: COMMAND [SUBJECT: ]TEXT" and return the exit status that belongs to @err. */
 int cli_fail(const struct cli *cli, const char *subject, const struct err *err);
 
+/* The exit status that belongs to @err. */
+int cli_status(const struct err *err);
+
 /* The worse of two exit statuses: usage, failed, temporary, done. */
 int cli_worst(int a, int b);
+
+/* @uri as it may be shown, also when it is malformed; the caller's to free(). NULL: no memory. */
+char *cli_shown(const char *uri);
+
+/* Flush stdout and return @status, or the failure to write. Dies by SIGPIPE if nobody reads. */
+int cli_finish(const struct cli *cli, int status);
 
 int cmd_mount(struct cli *cli, int argc, char **argv);
 int cmd_unmount(struct cli *cli, int argc, char **argv);

@@ -1,0 +1,144 @@
+/* fetchfs cat: the bytes to stdout, as they arrive. */
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/mounted.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define CHUNK (1 << 20) /* bytes a read asks for */
+
+enum { OPTION_MOUNT = 1 };
+
+static const struct argp_option options[] = {
+	{"mount", OPTION_MOUNT, "DIR", 0, "read by way of this mount", 0},
+	{0},
+};
+
+struct cat {
+	const char *uri;
+	const char *mount;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct cat *cat = state->input;
+
+	switch (key) {
+	case OPTION_MOUNT:
+		cat->mount = arg;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (cat->uri)
+			argp_error(state, "one URI at a time");
+		cat->uri = arg;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "a URI is missing");
+		return EINVAL;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* Where the bytes come from: one of the two. */
+struct source {
+	struct fetchfs_file *file;
+	int fd;
+	const char *mount;
+	uint64_t offset;
+};
+
+static ssize_t read_some(struct source *source, char *buffer, struct err *err)
+{
+	ssize_t n;
+
+	if (source->file) {
+		n = fetchfs_file_read(source->file, buffer, CHUNK, source->offset, err);
+	} else {
+		n = pread(source->fd, buffer, CHUNK, (off_t)source->offset);
+		if (n < 0)
+			n = mounted_error(source->mount, errno, "read", err);
+	}
+	if (n > 0)
+		source->offset += (uint64_t)n;
+	return n;
+}
+
+/* 0 or -errno; -EPIPE, which is no failure of ours, when nobody reads any more. */
+static int copy_out(struct source *source, struct err *err)
+{
+	CLEANUP(str_freep) char *buffer = malloc(CHUNK);
+	ssize_t n;
+	int r;
+
+	if (!buffer)
+		return err_oom(err);
+	while ((n = read_some(source, buffer, err)) > 0) {
+		r = fd_write_all(STDOUT_FILENO, buffer, (size_t)n);
+		if (r < 0)
+			return err_set(err, ERR_SYSTEM, -r, "write to stdout: %m");
+	}
+	return (int)n;
+}
+
+static int cat_mounted(const struct cat *cat, struct err *err)
+{
+	CLEANUP(fd_closep) int fd = -1;
+	struct source source = {.mount = cat->mount};
+	int r;
+
+	r = mounted_open(cat->mount, cat->uri, &fd, err);
+	source.fd = fd;
+	return r < 0 ? r : copy_out(&source, err);
+}
+
+static int cat_cached(
+	struct cli *cli, const struct cat *cat, const char **ret_subject, struct err *err)
+{
+	const struct fetchfs_request request = {.uri = cat->uri, .uid = getuid()};
+	const char *subject = *ret_subject;
+	struct source source = {.fd = -1};
+	struct fetchfs *fetchfs;
+	int r;
+
+	*ret_subject = NULL; /* a cache that cannot be opened is not the URI's fault */
+	r = cli_open(cli, &fetchfs, err);
+	if (r < 0)
+		return r;
+	*ret_subject = subject;
+	r = fetchfs_get(fetchfs, &request, &source.file, err);
+	if (r == 0)
+		r = copy_out(&source, err);
+	if (r < 0)
+		fetchfs_file_abandon(source.file);
+	else
+		fetchfs_file_free(source.file);
+	fetchfs_close(fetchfs);
+	return r;
+}
+
+int cmd_cat(struct cli *cli, int argc, char **argv)
+{
+	const struct argp argp = {.options = options, .parser = parse};
+	CLEANUP(str_freep) char *shown = NULL;
+	struct cat cat = {0};
+	struct err err = ERR_INIT;
+	const char *subject;
+	int r;
+
+	cli_parse(cli, &argp, argc, argv, &cat);
+	cat.mount = mounted_directory(cli, cat.mount);
+	shown = cli_shown(cat.uri);
+	subject = shown;
+	r = cat.mount ? cat_mounted(&cat, &err) : cat_cached(cli, &cat, &subject, &err);
+	if (r == -EPIPE) {
+		signal(SIGPIPE, SIG_DFL);
+		raise(SIGPIPE);
+	}
+	return r < 0 ? cli_fail(cli, subject, &err) : EXIT_DONE;
+}

@@ -1,0 +1,193 @@
+#include "cli/fetch_job.h"
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/mounted.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define READ_SIZE (1 << 20)
+
+int crew_init(struct crew *ret, struct fetchfs *fetchfs, const char *mount, unsigned int readers,
+	struct err *err)
+{
+	CLEANUP(fd_closep) int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct queue *queue = NULL;
+
+	if (event < 0)
+		return err_set(err, ERR_SYSTEM, errno, "make an eventfd: %m");
+	if (!fetchfs) {
+		int r = queue_new("mount-reader", readers, &queue, err);
+
+		if (r < 0)
+			return r;
+	}
+	*ret = (struct crew){
+		.fetchfs = fetchfs,
+		.mount = mount,
+		.queue = queue,
+		.event = fd_steal(&event),
+		.mu = PTHREAD_MUTEX_INITIALIZER,
+	};
+	return 0;
+}
+
+void crew_release(struct crew *crew)
+{
+	if (crew->queue)
+		queue_free(crew->queue);
+	crew->queue = NULL;
+	fd_close(&crew->event);
+	pthread_mutex_destroy(&crew->mu);
+}
+
+struct fetch_job *crew_reap(struct crew *crew)
+{
+	struct fetch_job *job;
+	eventfd_t count;
+
+	WITH_LOCK(&crew->mu);
+	job = crew->finished;
+	if (job)
+		crew->finished = job->next;
+	else
+		(void)!eventfd_read(crew->event, &count);
+	return job;
+}
+
+/* The write happens under the lock: who reaps the last job may release the crew right after. */
+static void finish(struct fetch_job *job)
+{
+	WITH_LOCK(&job->crew->mu);
+	job->next = job->crew->finished;
+	job->crew->finished = job;
+	(void)!eventfd_write(job->crew->event, 1);
+}
+
+/* ---- by way of the library ---- */
+
+static void woken(struct fetchfs_wait *wait, const struct err *err)
+{
+	struct fetch_job *job =
+		(struct fetch_job *)((char *)wait - offsetof(struct fetch_job, wait));
+
+	job->err = *err;
+	finish(job);
+}
+
+void fetch_job_look(struct fetch_job *job)
+{
+	struct fetchfs_info info = {0};
+	struct err ignored = ERR_INIT;
+
+	if (!job->file || fetchfs_file_info(job->file, &info, &ignored) < 0)
+		return;
+	job->state = info.state;
+	atomic_store(&job->size, info.size);
+	atomic_store(&job->bytes, (long long)info.cached_bytes);
+	memcpy(job->sha256, info.sha256, sizeof(job->sha256));
+	fetchfs_info_release(&info);
+}
+
+static void start_here(struct fetch_job *job, const struct fetchfs_request *request)
+{
+	int r;
+
+	r = fetchfs_get(job->crew->fetchfs, request, &job->file, &job->err);
+	if (r < 0) {
+		finish(job);
+		return;
+	}
+	fetch_job_look(job);
+	job->cached = job->state == FETCHFS_COMPLETE;
+	job->wait = (struct fetchfs_wait){.until = FETCHFS_UNTIL_COMPLETE, .wake = woken};
+	r = fetchfs_file_wait(job->file, &job->wait, &job->err);
+	if (r != 0) /* here already, or never */
+		finish(job);
+}
+
+/* ---- by way of the mount ---- */
+
+static int read_all(struct fetch_job *job, int fd)
+{
+	CLEANUP(str_freep) char *buffer = malloc(READ_SIZE);
+	ssize_t n;
+
+	if (!buffer)
+		return err_oom(&job->err);
+	while ((n = read(fd, buffer, READ_SIZE)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return mounted_error(job->crew->mount, errno, "read", &job->err);
+		atomic_fetch_add(&job->bytes, n);
+	}
+	return 0;
+}
+
+static void read_mounted(void *arg)
+{
+	struct fetch_job *job = arg;
+	CLEANUP(fd_closep) int fd = -1;
+	char state[32] = "";
+	struct stat st;
+	int r;
+
+	r = mounted_open(job->crew->mount, job->uri, &fd, &job->err);
+	if (r == 0) {
+		mounted_attribute(fd, "state", state, sizeof(state));
+		job->cached = str_equal(state, fetchfs_state_name(FETCHFS_COMPLETE));
+		if (fstat(fd, &st) == 0)
+			atomic_store(&job->size, st.st_size);
+		r = read_all(job, fd);
+	}
+	job->state = r < 0 ? FETCHFS_FAILED : FETCHFS_COMPLETE;
+	if (r == 0) {
+		atomic_store(&job->size, atomic_load(&job->bytes));
+		mounted_attribute(fd, "sha256", job->sha256, sizeof(job->sha256));
+	}
+	finish(job);
+}
+
+/* ---- both ---- */
+
+struct fetch_job *fetch_job_start(
+	struct crew *crew, const char *uri, const struct fetchfs_request *request)
+{
+	struct fetchfs_request own = *request;
+	struct fetch_job *job = calloc(1, sizeof(*job));
+
+	if (!job)
+		return NULL;
+	job->crew = crew;
+	job->uri = str_copy(uri);
+	job->shown = cli_shown(uri);
+	atomic_init(&job->size, -1);
+	if (!job->uri || !job->shown) {
+		fetch_job_free(job);
+		return NULL;
+	}
+	own.uri = job->uri;
+	if (crew->fetchfs)
+		start_here(job, &own);
+	else if (queue_push(crew->queue, read_mounted, job, &job->err) < 0)
+		finish(job);
+	return job;
+}
+
+void fetch_job_free(struct fetch_job *job)
+{
+	if (!job)
+		return;
+	fetchfs_file_free(job->file);
+	free(job->uri);
+	free(job->shown);
+	free(job);
+}

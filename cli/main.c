@@ -1,0 +1,124 @@
+/* fetchfs: the options before the command, then the command. */
+#include "base/cleanup.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "cli/cli.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+const char *argp_program_version = "fetchfs " FETCHFS_VERSION;
+
+struct start {
+	struct cli cli;
+	int command; /* index in argv, 0: there is none */
+};
+
+/* The first word that is no option is the command: what follows is its business. */
+static error_t parse_start(int key, char *arg, struct argp_state *state)
+{
+	struct start *start = state->input;
+
+	(void)arg;
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &start->cli;
+		return 0;
+	case ARGP_KEY_ARG:
+		start->command = state->next - 1;
+		state->next = state->argc;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "a command is missing");
+		return EINVAL;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* The table, where argp asks for the text below the options. argp frees it. */
+static char *list_commands(int key, const char *text, void *input)
+{
+	char *list = NULL;
+	size_t size = 0;
+	FILE *out;
+
+	(void)input;
+	if (key != ARGP_KEY_HELP_POST_DOC)
+		return (char *)(uintptr_t)text;
+	out = open_memstream(&list, &size);
+	if (!out)
+		return NULL;
+	fputs("Commands:\n", out);
+	for (const struct command *command = command_table; command->name; command++)
+		fprintf(out, "  %-9s %s\n", command->name, command->summary);
+	fputs("\n'fetchfs COMMAND --help' tells more.", out);
+	fclose(out);
+	return list;
+}
+
+/* Each artifact being read or placed holds a descriptor: use all that the system grants. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static int unknown_command(const char *name)
+{
+	const struct command *like = command_like(name);
+
+	fprintf(stderr, "fetchfs: unknown command '%s'", name);
+	if (like)
+		fprintf(stderr, ": did you mean '%s'?", like->name);
+	fputs("\nTry 'fetchfs --help'.\n", stderr);
+	return EXIT_USAGE;
+}
+
+static int run(struct start *start, int argc, char **argv)
+{
+	const struct command *command = command_find(argv[0]);
+	CLEANUP(str_freep) char *name = NULL;
+
+	if (!command)
+		return unknown_command(argv[0]);
+	name = str_printf("fetchfs %s", command->name);
+	if (!name)
+		return EXIT_FAILED;
+	argv[0] = name;
+	start->cli.command = command->name;
+	return cli_finish(&start->cli, command->run(&start->cli, argc, argv));
+}
+
+int main(int argc, char **argv)
+{
+	const struct argp_child children[] = {{.argp = &cli_global_argp}, {0}};
+	const struct argp argp = {
+		.parser = parse_start,
+		.args_doc = "COMMAND [ARGUMENT…]",
+		.doc = "Any URI is a read-only file, downloaded once, verified, and cached.\v ",
+		.children = children,
+		.help_filter = list_commands,
+	};
+	struct start start = {0};
+
+	argp_err_exit_status = EXIT_USAGE;
+	/* A peer or reader that goes away is an error to handle where the write is. */
+	signal(SIGPIPE, SIG_IGN);
+	if (fault_setup(getenv("FETCHFS_FAULT")) < 0) {
+		fputs("fetchfs: $FETCHFS_FAULT is malformed\n", stderr);
+		return EXIT_USAGE;
+	}
+	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &start);
+	log_setup(start.cli.verbose ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, LOG_TO_STDERR);
+	raise_descriptor_limit();
+	return run(&start, argc - start.command, argv + start.command);
+}

@@ -1,0 +1,153 @@
+#include "cli/mounted.h"
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "base/uri.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define STATUS_MAX (1 << 20) /* bytes of .fetchfs/status that are read */
+
+const char *mounted_directory(const struct cli *cli, const char *option)
+{
+	const char *named = getenv("FETCHFS_MOUNT");
+
+	if (option)
+		return option;
+	return !cli->cache && named && *named ? named : NULL;
+}
+
+/* Only a mount of ours has this file; without it "no such file" would blame the URI. */
+static int check(const char *mount, struct err *err)
+{
+	CLEANUP(str_freep) char *status = str_printf("%s/.fetchfs/status", mount);
+
+	if (!status)
+		return err_oom(err);
+	if (faccessat(AT_FDCWD, status, F_OK, 0) == 0)
+		return 0;
+	if (errno == ENOTCONN)
+		return err_set(err, ERR_SYSTEM, ENOTCONN, "the daemon behind %s is dead", mount);
+	return err_set(err, ERR_USAGE, errno, "%s is no mount of fetchfs: %m", mount);
+}
+
+static int file_of(const char *mount, const char *text, char **ret, struct err *err)
+{
+	CLEANUP(uri_release) struct uri uri = {0};
+	CLEANUP(str_freep) char *name = NULL;
+	CLEANUP(str_freep) char *tree = NULL;
+	int r;
+
+	r = uri_parse(text, &uri, err);
+	if (r < 0)
+		return r;
+	if (uri.user || uri.has_digest)
+		return err_set(err, ERR_USAGE, EINVAL,
+			"credentials and digests cannot be given to a mount: use --cache");
+	r = uri_to_name(&uri, &name, err);
+	if (r == -ENAMETOOLONG)
+		r = uri_to_tree(&uri, &tree, err);
+	if (r < 0)
+		return r;
+	*ret = tree ? str_printf("%s/%s", mount, tree) : str_printf("%s/uri/%s", mount, name);
+	return *ret ? 0 : err_oom(err);
+}
+
+int mounted_error(const char *mount, int code, const char *what, struct err *err)
+{
+	switch (code) {
+	case EAGAIN:
+	case ETIMEDOUT:
+	case EHOSTUNREACH:
+		return err_set_retry(err, ERR_NETWORK, code, 0, "%s by way of %s: %m", what, mount);
+	default:
+		return err_set(err, ERR_REMOTE, code, "%s by way of %s: %m", what, mount);
+	}
+}
+
+int mounted_open(const char *mount, const char *uri, int *ret, struct err *err)
+{
+	CLEANUP(str_freep) char *path = NULL;
+	int fd, r;
+
+	r = check(mount, err);
+	if (r == 0)
+		r = file_of(mount, uri, &path, err);
+	if (r < 0)
+		return r;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return mounted_error(mount, errno, "open", err);
+	*ret = fd;
+	return 0;
+}
+
+int mounted_know(const char *mount, const char *uri, struct err *err)
+{
+	CLEANUP(str_freep) char *path = NULL;
+	struct stat st;
+	int r;
+
+	r = check(mount, err);
+	if (r == 0)
+		r = file_of(mount, uri, &path, err);
+	if (r < 0)
+		return r;
+	if (stat(path, &st) < 0)
+		return mounted_error(mount, errno, "stat", err);
+	return 0;
+}
+
+int mounted_attribute(int fd, const char *name, char *ret, size_t size)
+{
+	CLEANUP(str_freep) char *full = str_printf("user.fetchfs.%s", name);
+	ssize_t n;
+
+	if (!full)
+		return -ENOMEM;
+	n = fgetxattr(fd, full, ret, size - 1);
+	if (n < 0)
+		return -errno;
+	ret[n] = '\0';
+	return 0;
+}
+
+int mounted_use_cache(struct cli *cli, const char *mount, char **ret_path, struct err *err)
+{
+	CLEANUP(str_freep) char *path = NULL;
+	CLEANUP(str_freep) char *text = NULL;
+	const char *cache = NULL;
+	size_t len = 0;
+	json_t *status;
+	int r;
+
+	if (!mount)
+		return 0;
+	r = check(mount, err);
+	if (r < 0)
+		return r;
+	path = str_printf("%s/.fetchfs/status", mount);
+	if (!path)
+		return err_oom(err);
+	r = fd_read_file(AT_FDCWD, path, STATUS_MAX, &text, &len);
+	if (r < 0)
+		return err_set(err, ERR_SYSTEM, -r, "read %s: %m", path);
+	status = json_loadb(text, len, 0, NULL);
+	if (json_unpack(status, "{s:s}", "cache", &cache) == 0)
+		*ret_path = str_copy(cache);
+	json_decref(status);
+	if (!cache)
+		return err_set(err, ERR_SYSTEM, EPROTO, "%s does not name its cache", path);
+	if (!*ret_path)
+		return err_oom(err);
+	cli->cache = *ret_path;
+	return 0;
+}
