@@ -42,7 +42,10 @@ struct uri {
 int uri_parse(const char *text, struct uri *ret, struct err *err);
 void uri_release(struct uri *uri);
 
-/* The URI that @reference (a Location header: absolute or relative) means, seen from @base. */
+/*
+ * The URI that @reference (a Location header: absolute or relative) means, seen from @base. User
+ * and password stay with their origin (scheme, host and port): they are taken over only there.
+ */
 int uri_resolve(const struct uri *base, const char *reference, struct uri *ret, struct err *err);
 
 /*
@@ -51,7 +54,10 @@ int uri_resolve(const struct uri *base, const char *reference, struct uri *ret, 
  */
 char *uri_display(const struct uri *uri);
 
-/* The path of a file:// URI, percent-decoded, the caller's to free(). -EINVAL when it holds %00. */
+/*
+ * The path of a file:// URI, percent-decoded, the caller's to free(). -EINVAL when it holds %00, or
+ * %2F (no name can: and so there is no ".." in what is returned).
+ */
 int uri_file_path(const struct uri *uri, char **ret, struct err *err);
 
 /*

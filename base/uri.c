@@ -1,0 +1,457 @@
+#include "base/uri.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define UNRESERVED_MARKS "-._~"
+#define SUB_DELIMS       "!$&'()*+,;="
+#define PATH_MARKS       SUB_DELIMS ":@/"
+#define QUERY_MARKS      PATH_MARKS "?"
+
+/* A run of bytes of the text being parsed. */
+struct span {
+	const char *start; /* NULL: absent */
+	size_t len;
+};
+
+/* scheme "://" authority path ["?" query] ["#" fragment] */
+struct parts {
+	struct span scheme;
+	struct span authority;
+	struct span path;
+	struct span query;
+	struct span fragment;
+};
+
+static void url_cleanupp(CURLU **url)
+{
+	curl_url_cleanup(*url);
+}
+
+/* <ctype.h> depends on the locale; a URI does not. */
+static bool is_alpha(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_alnum(char c)
+{
+	return is_alpha(c) || (c >= '0' && c <= '9');
+}
+
+static void lower(char *s)
+{
+	for (; *s; s++)
+		if (*s >= 'A' && *s <= 'Z')
+			*s = (char)(*s - 'A' + 'a');
+}
+
+static bool is_control(char c)
+{
+	return (c >= 0 && c < ' ') || c == 0x7f;
+}
+
+static int malformed(struct err *err, const char *why)
+{
+	/* without the text: it may hold a password, and the caller knows it */
+	return err_set(err, ERR_USAGE, EINVAL, "malformed URI: %s", why);
+}
+
+void uri_release(struct uri *uri)
+{
+	if (!uri)
+		return;
+	free(uri->text);
+	free(uri->scheme);
+	free(uri->host);
+	free(uri->port);
+	free(uri->path);
+	free(uri->query);
+	free(uri->user);
+	free(uri->password);
+	*uri = (struct uri){0};
+}
+
+/* The length of a scheme at the start of @text, 0: none. It is followed by ':'. */
+static size_t scheme_length(const char *text)
+{
+	size_t len = 0;
+
+	if (!is_alpha(text[0]))
+		return 0;
+	while (is_alnum(text[len]) || (text[len] && strchr("+-.", text[len])))
+		len++;
+	return text[len] == ':' ? len : 0;
+}
+
+static int split(const char *text, struct parts *ret, struct err *err)
+{
+	struct parts parts = {0};
+	const char *p = text;
+
+	parts.scheme = (struct span){text, scheme_length(text)};
+	p += parts.scheme.len;
+	if (parts.scheme.len == 0 || !str_has_prefix(p, "://"))
+		return malformed(err, "it does not begin with SCHEME://");
+	p += strlen("://");
+
+	parts.authority = (struct span){p, strcspn(p, "/?#")};
+	p += parts.authority.len;
+	parts.path = (struct span){p, strcspn(p, "?#")};
+	p += parts.path.len;
+	if (*p == '?') {
+		p++;
+		parts.query = (struct span){p, strcspn(p, "#")};
+		p += parts.query.len;
+	}
+	if (*p == '#')
+		parts.fragment = (struct span){p + 1, strlen(p + 1)};
+	*ret = parts;
+	return 0;
+}
+
+static int check_bytes(const char *text, const struct parts *parts, struct err *err)
+{
+	for (const char *p = text; *p; p++)
+		if (is_control(*p))
+			return malformed(err, "it holds a control character");
+	for (size_t i = 0; i < parts->authority.len; i++) {
+		char c = parts->authority.start[i];
+
+		if (c == ' ' || c == '\\')
+			return malformed(err, "blank or backslash in the host");
+		if ((unsigned char)c >= 0x80)
+			return malformed(err, "the host is not ASCII (write it as xn--…)");
+	}
+	return 0;
+}
+
+static bool is_unreserved(char c)
+{
+	return is_alnum(c) || (c && strchr(UNRESERVED_MARKS, c));
+}
+
+static int hex_pair(const char *s, size_t left)
+{
+	char pair[3] = "";
+	unsigned char value;
+
+	if (left < 2)
+		return -1;
+	memcpy(pair, s, 2);
+	return str_from_hex(pair, 1, &value) ? value : -1;
+}
+
+/* @span in canonical spelling; besides unreserved characters those in @marks stay as they are. */
+static char *respell(struct span span, const char *marks)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	char *ret = malloc(3 * span.len + 1);
+	char *out = ret;
+
+	if (!ret)
+		return NULL;
+	for (size_t i = 0; i < span.len; i++) {
+		char c = span.start[i];
+		int escaped = c == '%' ? hex_pair(span.start + i + 1, span.len - i - 1) : -1;
+		bool plain = is_unreserved(c) || strchr(marks, c);
+
+		if (escaped >= 0) {
+			c = (char)escaped;
+			plain = is_unreserved(c);
+			i += 2;
+		}
+		if (plain) {
+			*out++ = c;
+		} else {
+			*out++ = '%';
+			*out++ = digits[(unsigned char)c >> 4];
+			*out++ = digits[(unsigned char)c & 15];
+		}
+	}
+	*out = '\0';
+	return ret;
+}
+
+/* Take "." and ".." out of @path, which begins with '/' (RFC 3986, 5.2.4). */
+static void remove_dot_segments(char *path)
+{
+	const char *in = path;
+	char *out = path;
+
+	while (*in) {
+		size_t len = 1 + strcspn(in + 1, "/");
+		bool up = len == 3 && memcmp(in, "/..", 3) == 0;
+
+		if (up || (len == 2 && in[1] == '.')) {
+			while (up && out > path && *--out != '/')
+				continue;
+			if (!in[len])
+				*out++ = '/';
+		} else {
+			memmove(out, in, len);
+			out += len;
+		}
+		in += len;
+	}
+	*out = '\0';
+}
+
+/* One part of @url, as libcurl understood it; NULL when the URI lacks it. */
+static int get_part(CURLU *url, CURLUPart part, CURLUcode absent, char **ret, struct err *err)
+{
+	char *theirs = NULL;
+	CURLUcode code = curl_url_get(url, part, &theirs, CURLU_URLDECODE);
+
+	if (code == absent)
+		return 0;
+	if (code == CURLUE_OUT_OF_MEMORY)
+		return err_oom(err);
+	if (code != CURLUE_OK)
+		return malformed(err, curl_url_strerror(code));
+	*ret = strdup(theirs);
+	curl_free(theirs);
+	return *ret ? 0 : err_oom(err);
+}
+
+/* "[" IPv6 "]" in its one spelling, as inet_ntop() has it. */
+static int normalize_ipv6(char **host, struct err *err)
+{
+	struct in6_addr address;
+	char text[INET6_ADDRSTRLEN];
+	char *bracketed;
+
+	(*host)[strlen(*host) - 1] = '\0';
+	if (inet_pton(AF_INET6, *host + 1, &address) != 1)
+		return malformed(err, "bad IPv6 address");
+	inet_ntop(AF_INET6, &address, text, sizeof(text));
+
+	bracketed = str_printf("[%s]", text);
+	if (!bracketed)
+		return err_oom(err);
+	free(*host);
+	*host = bracketed;
+	return 0;
+}
+
+static int normalize_host(char **host, struct err *err)
+{
+	if (!*host || !**host)
+		return malformed(err, "no host");
+	if (**host == '[')
+		return normalize_ipv6(host, err);
+	for (const char *p = *host; *p; p++)
+		if (!is_unreserved(*p))
+			return malformed(err, "bad character in the host");
+	lower(*host);
+	return 0;
+}
+
+static const char *default_port(const char *scheme)
+{
+	static const struct {
+		const char *scheme;
+		const char *port;
+	} defaults[] = {
+		{"http", "80"},
+		{"https", "443"},
+		{"ftp", "21"},
+		{"ftps", "990"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
+		if (str_equal(scheme, defaults[i].scheme))
+			return defaults[i].port;
+	return NULL;
+}
+
+static bool is_empty(const char *s)
+{
+	return !s || !*s;
+}
+
+/* Scheme and authority alone go through libcurl: there a second opinion would be dangerous. */
+static int parse_authority(const struct parts *parts, struct uri *uri, struct err *err)
+{
+	CLEANUP(url_cleanupp) CURLU *url = curl_url();
+	CLEANUP(str_freep) char *zone = NULL;
+	CLEANUP(str_freep)
+	char *head = str_printf(
+		"%s://%.*s/", uri->scheme, (int)parts->authority.len, parts->authority.start);
+	CURLUcode code;
+	int r;
+
+	if (!url || !head)
+		return err_oom(err);
+	if (parts->authority.len == 0) /* libcurl would take the first segment of the path */
+		return malformed(err, "no host");
+	code = curl_url_set(url, CURLUPART_URL, head, CURLU_NON_SUPPORT_SCHEME | CURLU_PATH_AS_IS);
+	if (code != CURLUE_OK)
+		return malformed(err, curl_url_strerror(code));
+
+	if ((r = get_part(url, CURLUPART_HOST, CURLUE_NO_HOST, &uri->host, err)) < 0 ||
+		(r = get_part(url, CURLUPART_PORT, CURLUE_NO_PORT, &uri->port, err)) < 0 ||
+		(r = get_part(url, CURLUPART_USER, CURLUE_NO_USER, &uri->user, err)) < 0 ||
+		(r = get_part(url, CURLUPART_PASSWORD, CURLUE_NO_PASSWORD, &uri->password, err)) <
+			0 ||
+		(r = get_part(url, CURLUPART_ZONEID, CURLUE_NO_ZONEID, &zone, err)) < 0)
+		return r;
+	if (zone)
+		return malformed(err, "an IPv6 zone has no meaning here");
+	if (str_equal(uri->port, default_port(uri->scheme)))
+		str_freep(&uri->port);
+	if (is_empty(uri->user) && is_empty(uri->password)) {
+		str_freep(&uri->user);
+		str_freep(&uri->password);
+	}
+	return normalize_host(&uri->host, err);
+}
+
+/* file: nobody is asked, so the host can only be this one (RFC 8089). */
+static int parse_file_authority(const struct parts *parts, struct uri *uri, struct err *err)
+{
+	static const char localhost[] = "localhost";
+	const struct span *host = &parts->authority;
+
+	if (host->len > 0 && (host->len != strlen(localhost) ||
+				     strncasecmp(host->start, localhost, host->len) != 0))
+		return malformed(err, "a file has no host but localhost");
+	uri->host = strdup("");
+	return uri->host ? 0 : err_oom(err);
+}
+
+static int parse_tail(const struct parts *parts, struct uri *uri, struct err *err)
+{
+	uri->path = parts->path.len > 0 ? respell(parts->path, PATH_MARKS) : strdup("/");
+	if (!uri->path)
+		return err_oom(err);
+	remove_dot_segments(uri->path);
+
+	if (parts->query.start) {
+		uri->query = respell(parts->query, QUERY_MARKS);
+		if (!uri->query)
+			return err_oom(err);
+	}
+	return 0;
+}
+
+/* "sha256=HEX", "sha256:HEX", alone or among others, as pip writes them: "egg=x&sha256=HEX". */
+static int parse_fragment(struct span fragment, struct uri *uri, struct err *err)
+{
+	CLEANUP(str_freep) char *text = fragment.start ? strdup(fragment.start) : NULL;
+	char *rest = text;
+	const char *part;
+
+	if (fragment.start && !text)
+		return err_oom(err);
+	while ((part = strsep(&rest, "&"))) {
+		int r;
+
+		if (!str_has_prefix(part, "sha256=") && !str_has_prefix(part, "sha256:"))
+			continue;
+		if ((r = digest_parse(part, &uri->digest, err)) < 0)
+			return r;
+		uri->has_digest = true;
+	}
+	return 0;
+}
+
+static int assemble(struct uri *uri, struct err *err)
+{
+	uri->text = str_printf("%s://%s%s%s%s%s%s", uri->scheme, uri->host, uri->port ? ":" : "",
+		uri->port ? uri->port : "", uri->path, uri->query ? "?" : "",
+		uri->query ? uri->query : "");
+	if (!uri->text)
+		return err_oom(err);
+	if (strlen(uri->text) > URI_MAX)
+		return err_set(
+			err, ERR_USAGE, ENAMETOOLONG, "URI is longer than %d bytes", URI_MAX);
+	return 0;
+}
+
+int uri_parse(const char *text, struct uri *ret, struct err *err)
+{
+	CLEANUP(uri_release) struct uri uri = {0};
+	struct parts parts;
+	int r;
+
+	if (strnlen(text, URI_MAX + 1) > URI_MAX)
+		return err_set(
+			err, ERR_USAGE, ENAMETOOLONG, "URI is longer than %d bytes", URI_MAX);
+	if ((r = split(text, &parts, err)) < 0 || (r = check_bytes(text, &parts, err)) < 0)
+		return r;
+
+	uri.scheme = respell(parts.scheme, "+");
+	if (!uri.scheme)
+		return err_oom(err);
+	lower(uri.scheme);
+
+	if (str_equal(uri.scheme, "file"))
+		r = parse_file_authority(&parts, &uri, err);
+	else
+		r = parse_authority(&parts, &uri, err);
+	if (r < 0 || (r = parse_tail(&parts, &uri, err)) < 0 ||
+		(r = parse_fragment(parts.fragment, &uri, err)) < 0 ||
+		(r = assemble(&uri, err)) < 0)
+		return r;
+
+	*ret = uri;
+	uri = (struct uri){0};
+	return 0;
+}
+
+/* The text that @reference stands for, seen from @base (RFC 3986, 5.2.2); dots are still in it. */
+static char *absolute(const struct uri *base, const char *reference)
+{
+	int scheme = (int)strlen(base->scheme);
+	int tail = (int)strlen(base->path) + (base->query ? 1 + (int)strlen(base->query) : 0);
+	int origin = (int)strlen(base->text) - tail;
+	int folder = (int)(strrchr(base->path, '/') + 1 - base->path);
+
+	if (scheme_length(reference) > 0)
+		return strdup(reference);
+	if (str_has_prefix(reference, "//"))
+		return str_printf("%.*s:%s", scheme, base->text, reference);
+	if (reference[0] == '/')
+		return str_printf("%.*s%s", origin, base->text, reference);
+	if (reference[0] == '?')
+		return str_printf("%.*s%s%s", origin, base->text, base->path, reference);
+	if (reference[0] == '\0' || reference[0] == '#')
+		return str_printf("%s%s", base->text, reference);
+	return str_printf("%.*s%.*s%s", origin, base->text, folder, base->path, reference);
+}
+
+static bool same_origin(const struct uri *a, const struct uri *b)
+{
+	return str_equal(a->scheme, b->scheme) && str_equal(a->host, b->host) &&
+	       str_equal(a->port, b->port);
+}
+
+int uri_resolve(const struct uri *base, const char *reference, struct uri *ret, struct err *err)
+{
+	CLEANUP(str_freep) char *text = absolute(base, reference);
+	CLEANUP(uri_release) struct uri uri = {0};
+	int r;
+
+	if (!text)
+		return err_oom(err);
+	if ((r = uri_parse(text, &uri, err)) < 0)
+		return r;
+
+	if (!uri.user && !uri.password && same_origin(base, &uri)) {
+		uri.user = str_copy(base->user);
+		uri.password = str_copy(base->password);
+		if ((base->user && !uri.user) || (base->password && !uri.password))
+			return err_oom(err);
+	}
+	*ret = uri;
+	uri = (struct uri){0};
+	return 0;
+}
