@@ -50,9 +50,22 @@ void catalog_close(struct catalog *catalog);
 int catalog_find(
 	struct catalog *catalog, const struct entry_key *key, struct entry *ret, struct err *err);
 
-/* Insert or replace. For COMPLETE, @object_blocks is what the object occupies, in bytes, and @hash
- * its XXH3 (see store.h); the reservation of @partial (may be NULL) ends in the same transaction.
+/* The file behind a COMPLETE entry. */
+struct catalog_object {
+	uint64_t blocks; /* what it occupies, in bytes; 0: its row knows */
+	uint64_t hash;   /* its XXH3, see store.h */
+	bool fresh;      /* this process has just made it: its bytes are surely there */
+};
+
+/*
+ * Insert or replace, in one transaction: the entry, its object's row if it is COMPLETE (which
+ * becomes the last that goes), and the end of the reservation of @partial (may be NULL). The pin
+ * of an entry that is there already stays as it is.
  */
+int catalog_publish(struct catalog *catalog, const struct entry *entry,
+	const struct catalog_object *object, const char *partial, struct err *err);
+
+/* The same for an entry whose object, if it has one, was there before. */
 int catalog_record(struct catalog *catalog, const struct entry *entry, uint64_t object_blocks,
 	uint64_t hash, const char *partial, struct err *err);
 
@@ -112,6 +125,10 @@ int catalog_reserve(struct catalog *catalog, const char *partial, uint64_t bytes
 	uint64_t *ret_missing, struct err *err);
 int catalog_unreserve(struct catalog *catalog, const char *partial, struct err *err);
 
+/* What is promised to @partial: *ret is 0 when it holds no reservation. */
+int catalog_reservation(
+	struct catalog *catalog, const char *partial, uint64_t *ret, struct err *err);
+
 /* The names of partials that hold a reservation. */
 typedef int catalog_visit_partial(const char *partial, uint64_t bytes, void *arg);
 int catalog_partials(
@@ -125,8 +142,20 @@ struct victim {
 int catalog_victims(struct catalog *catalog, size_t max, uint64_t skip, struct victim *ret,
 	size_t *ret_count, struct err *err);
 
+/* Whether the object is pinned or leased. 1, 0 or -errno. */
+int catalog_is_held(struct catalog *catalog, const struct digest *digest, struct err *err);
+
 /* The object is gone: delete it and make its entries KNOWN. */
 int catalog_object_gone(struct catalog *catalog, const struct digest *digest, struct err *err);
+
+/*
+ * What an evictor has done, in one transaction: the @count objects @gone are gone, and the room is
+ * promised to @partial (NULL: to nobody) as by catalog_reserve(). -ENOSPC when it does not suffice
+ * yet: the objects are then deleted from the index all the same.
+ */
+int catalog_exchange(struct catalog *catalog, const struct digest *gone, size_t count,
+	const char *partial, uint64_t bytes, uint64_t limit, uint64_t *ret_missing,
+	struct err *err);
 
 /* ---- leases: objects handed out to sandboxes ---- */
 

@@ -42,16 +42,23 @@ struct ranges_header {
 	struct ranges_version version;
 	uint64_t frontier;    /* all bytes before it are present, to the byte */
 	uint64_t data_inode;  /* of the .data file */
-	struct digest digest; /* when DONE */
+	char boot[37];        /* during which the leader wrote: bytes of another boot are checked */
+	struct digest digest; /* when DONE, and from just before publication on; else zero */
 	struct err err;       /* when FAILED */
 };
 
 struct ranges;
 
-/* Make (O_EXCL) or open the map @name in @dirfd. @writable is for the leader. */
+/* Make (O_EXCL) or open the map @name in @dirfd. */
 int ranges_create(int dirfd, const char *name, struct ranges **ret, struct err *err);
-int ranges_open(int dirfd, const char *name, bool writable, struct ranges **ret, struct err *err);
+int ranges_open(int dirfd, const char *name, struct ranges **ret, struct err *err);
 void ranges_free(struct ranges *ranges);
+
+/* What a map for so many bytes (-1: not known yet) occupies on disk. */
+uint64_t ranges_bytes(int64_t size);
+
+/* The leader's: allocate the records of @chunks chunks, so that marking cannot fail later. */
+int ranges_allocate(struct ranges *ranges, uint64_t chunks, struct err *err);
 
 /* The header as it is now. -EBADMSG when it is not one (cut off, wrong checksum). */
 int ranges_load(const struct ranges *ranges, struct ranges_header *ret, struct err *err);
@@ -66,8 +73,14 @@ int ranges_frontier(const struct ranges *ranges, uint64_t *ret, struct err *err)
 /* The leader's: chunk @chunk is whole in the data file, its XXH3-64 is @hash. */
 int ranges_mark(struct ranges *ranges, uint64_t chunk, uint64_t hash, struct err *err);
 
-/* Any reader's: ask for @chunk first. */
+/* The leader's: chunk @chunk is not there after all. */
+int ranges_unmark(struct ranges *ranges, uint64_t chunk, struct err *err);
+
+/* Any reader's: ask for @chunk first. A wish beyond the allocated records is forgotten. */
 int ranges_want(const struct ranges *ranges, uint64_t chunk, struct err *err);
+
+/* A number that changes with each wish: as long as it has not, there is nothing new to look for. */
+int ranges_wants(const struct ranges *ranges, uint64_t *ret, struct err *err);
 
 /* The records of chunks [@first, @first + @count); beyond the end of the map they are all zero. */
 struct ranges_chunk {

@@ -1,0 +1,279 @@
+/* Single entries of the catalog. */
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "cache/catalog.h"
+#include "cache/catalog_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void entry_release(struct entry *entry)
+{
+	if (!entry)
+		return;
+	free(entry->scope);
+	free(entry->uri);
+	free(entry->etag);
+	*entry = (struct entry){.size = -1};
+}
+
+int catalog_read_entry(struct db_query *query, struct entry *ret, struct err *err)
+{
+	const char *etag = db_text(query, 9);
+	struct entry entry = {
+		.scope = str_copy(db_text(query, 1)),
+		.uri = str_copy(db_text(query, 2)),
+		.state = (enum entry_state)db_int(query, 3),
+		.has_query = db_int(query, 4) != 0,
+		.executable = db_int(query, 5) != 0,
+		.pinned = db_int(query, 6) != 0,
+		.size = db_int(query, 8),
+		.etag = str_copy(etag),
+		.modified = db_int(query, 10),
+		.fetched = db_int(query, 11),
+		.verified = db_int(query, 12),
+		.expires = db_int(query, 13),
+		.last_used = db_int(query, 14),
+	};
+
+	if (!entry.scope || !entry.uri || (etag && !entry.etag)) {
+		entry_release(&entry);
+		return err_oom(err);
+	}
+	if (!db_blob(query, 0, entry.key.bytes, sizeof(entry.key.bytes)) ||
+		(entry.state == ENTRY_COMPLETE &&
+			!db_blob(query, 7, entry.digest.bytes, sizeof(entry.digest.bytes)))) {
+		entry_release(&entry);
+		return err_set(err, ERR_INTEGRITY, EBADMSG, "index: a damaged entry");
+	}
+	*ret = entry;
+	return 0;
+}
+
+/* The entry that @query finds first. Under the catalog's lock. */
+static int find_one(struct db_query *query, struct entry *ret, struct err *err)
+{
+	int r = db_step(query, err);
+
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return err_set(err, ERR_SYSTEM, ENOENT, "not in the index");
+	return catalog_read_entry(query, ret, err);
+}
+
+int catalog_find(
+	struct catalog *catalog, const struct entry_key *key, struct entry *ret, struct err *err)
+{
+	WITH_LOCK(&catalog->mu);
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(catalog->db, CATALOG_ENTRY_SELECT " WHERE e.key = ?1", &query, err);
+
+	if (r < 0)
+		return r;
+	db_bind_blob(query, 1, key->bytes, sizeof(key->bytes));
+	return find_one(query, ret, err);
+}
+
+int catalog_find_digest(struct catalog *catalog, const struct digest *digest, const char *scope,
+	struct entry *ret, struct err *err)
+{
+	WITH_LOCK(&catalog->mu);
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(catalog->db,
+		CATALOG_ENTRY_SELECT " WHERE e.digest = ?1 AND e.state = 1 AND " CATALOG_VISIBLE
+				     " ORDER BY e.scope LIMIT 1",
+		&query, err);
+
+	if (r < 0)
+		return r;
+	db_bind_blob(query, 1, digest->bytes, sizeof(digest->bytes));
+	db_bind_text(query, 2, scope);
+	return find_one(query, ret, err);
+}
+
+/* ---- changes: in a transaction ---- */
+
+static int put_entry(struct db *db, const struct entry *entry, struct err *err)
+{
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(db,
+		"INSERT INTO entry (key, scope, uri, state, has_query, executable, pinned, digest,"
+		"	size, etag, modified, fetched, verified, expires)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+		" ON CONFLICT (key) DO UPDATE SET state = excluded.state,"
+		"	executable = excluded.executable, digest = excluded.digest,"
+		"	size = excluded.size, etag = excluded.etag, modified = excluded.modified,"
+		"	fetched = excluded.fetched, verified = excluded.verified,"
+		"	expires = excluded.expires",
+		&query, err);
+
+	if (r < 0)
+		return r;
+	db_bind_blob(query, 1, entry->key.bytes, sizeof(entry->key.bytes));
+	db_bind_text(query, 2, entry->scope);
+	db_bind_text(query, 3, entry->uri);
+	db_bind_int(query, 4, entry->state);
+	db_bind_int(query, 5, entry->has_query);
+	db_bind_int(query, 6, entry->executable);
+	db_bind_int(query, 7, entry->pinned);
+	if (entry->state == ENTRY_COMPLETE)
+		db_bind_blob(query, 8, entry->digest.bytes, sizeof(entry->digest.bytes));
+	db_bind_int(query, 9, entry->size);
+	db_bind_text(query, 10, entry->etag);
+	db_bind_int(query, 11, entry->modified);
+	db_bind_int(query, 12, entry->fetched);
+	db_bind_int(query, 13, entry->verified);
+	db_bind_int(query, 14, entry->expires);
+	return db_run(query, err);
+}
+
+/*
+ * The row of an object. An empty boot says: the file was there before us, and nobody knows whether
+ * it survived the last power cut. A row that needs that check keeps needing it when another file
+ * (the twin) joins it; a settled one is unsettled by the new file.
+ */
+static int put_object(struct catalog *catalog, const struct entry *entry,
+	const struct catalog_object *object, struct err *err)
+{
+	int64_t now = entry->verified > entry->fetched ? entry->verified : entry->fetched;
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(catalog->db,
+		"INSERT INTO object (digest, size, bytes, twin_bytes, xxh3, used, last_used, boot,"
+		"	settled)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, (SELECT ifnull(max(used), 0) + 1 FROM object), ?6,"
+		"	?7, 0)"
+		" ON CONFLICT (digest) DO UPDATE SET bytes = max(bytes, excluded.bytes),"
+		"	twin_bytes = max(twin_bytes, excluded.twin_bytes), used = excluded.used,"
+		"	last_used = excluded.last_used,"
+		"	boot = CASE WHEN excluded.boot != '' AND (settled OR boot = excluded.boot)"
+		"		THEN excluded.boot ELSE boot END,"
+		"	settled = settled AND excluded.boot = ''",
+		&query, err);
+
+	if (r < 0)
+		return r;
+	db_bind_blob(query, 1, entry->digest.bytes, sizeof(entry->digest.bytes));
+	db_bind_int(query, 2, entry->size);
+	db_bind_int(query, 3, entry->executable ? 0 : (int64_t)object->blocks);
+	db_bind_int(query, 4, entry->executable ? (int64_t)object->blocks : 0);
+	db_bind_int(query, 5, (int64_t)object->hash);
+	db_bind_int(query, 6, now);
+	db_bind_text(query, 7, object->fresh ? catalog->dir->boot_id : "");
+	return db_run(query, err);
+}
+
+static int end_reservation(struct db *db, const char *partial, struct err *err)
+{
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(db, "DELETE FROM reservation WHERE partial = ?1", &query, err);
+
+	if (r < 0)
+		return r;
+	db_bind_text(query, 1, partial);
+	return db_run(query, err);
+}
+
+int catalog_publish(struct catalog *catalog, const struct entry *entry,
+	const struct catalog_object *object, const char *partial, struct err *err)
+{
+	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
+	int r = catalog_begin(catalog, &txn, err);
+
+	if (r == 0)
+		r = put_entry(catalog->db, entry, err);
+	if (r == 0 && entry->state == ENTRY_COMPLETE)
+		r = put_object(catalog, entry, object, err);
+	if (r == 0 && partial)
+		r = end_reservation(catalog->db, partial, err);
+	return r < 0 ? r : catalog_commit_visible(&txn, err);
+}
+
+int catalog_record(struct catalog *catalog, const struct entry *entry, uint64_t object_blocks,
+	uint64_t hash, const char *partial, struct err *err)
+{
+	struct catalog_object object = {.blocks = object_blocks, .hash = hash};
+
+	return catalog_publish(catalog, entry, &object, partial, err);
+}
+
+/* Run @sql, which changes the entry ?1 with the numbers ?2 … -ENOENT: there is no such entry. */
+static int change_entry(struct catalog *catalog, const char *sql, const struct entry_key *key,
+	const int64_t *numbers, int count, struct err *err)
+{
+	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
+	struct db_query *query = NULL;
+	int r = catalog_begin(catalog, &txn, err);
+
+	if (r == 0)
+		r = db_query(catalog->db, sql, &query, err);
+	if (r < 0)
+		return r;
+	db_bind_blob(query, 1, key->bytes, sizeof(key->bytes));
+	for (int i = 0; i < count; i++)
+		db_bind_int(query, 2 + i, numbers[i]);
+	r = db_run(query, err);
+	db_resetp(&query);
+	if (r < 0)
+		return r;
+	if (db_changes(catalog->db) == 0)
+		return err_set(err, ERR_SYSTEM, ENOENT, "not in the index");
+	return catalog_commit_visible(&txn, err);
+}
+
+int catalog_confirm(struct catalog *catalog, const struct entry_key *key, int64_t now,
+	int64_t expires, struct err *err)
+{
+	const int64_t numbers[] = {now, expires};
+
+	return change_entry(catalog, "UPDATE entry SET verified = ?2, expires = ?3 WHERE key = ?1",
+		key, numbers, 2, err);
+}
+
+int catalog_remove(struct catalog *catalog, const struct entry_key *key, struct err *err)
+{
+	/* the object stays until eviction takes it: others may use it */
+	return change_entry(catalog, "DELETE FROM entry WHERE key = ?1", key, NULL, 0, err);
+}
+
+int catalog_pin(struct catalog *catalog, const struct entry_key *key, bool pinned, struct err *err)
+{
+	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
+	CLEANUP(entry_release) struct entry entry = {.size = -1};
+	const int64_t number = pinned;
+	int r = catalog_find(catalog, key, &entry, err);
+
+	if (r < 0)
+		return r;
+	/* an evictor holds this lock from its last look at the pins until the object is gone */
+	if (entry.state == ENTRY_COMPLETE) {
+		r = cachedir_lock_digest(catalog->dir, &entry.digest, LOCK_SHARED, &lock);
+		if (r < 0)
+			return err_set(err, ERR_SYSTEM, -r, "lock the object: %m");
+	}
+	return change_entry(
+		catalog, "UPDATE entry SET pinned = ?2 WHERE key = ?1", key, &number, 1, err);
+}
+
+int catalog_touch(
+	struct catalog *catalog, const struct digest *digest, int64_t now, struct err *err)
+{
+	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
+	struct db_query *query = NULL;
+	int r = catalog_begin(catalog, &txn, err);
+
+	if (r == 0)
+		r = db_query(catalog->db,
+			"UPDATE object SET used = (SELECT max(used) + 1 FROM object),"
+			" last_used = ?2 WHERE digest = ?1",
+			&query, err);
+	if (r < 0)
+		return r;
+	db_bind_blob(query, 1, digest->bytes, sizeof(digest->bytes));
+	db_bind_int(query, 2, now);
+	r = db_run(query, err);
+	db_resetp(&query);
+	/* no entry changed: readers of the index need not look again */
+	return r < 0 ? r : catalog_commit(&txn, err);
+}

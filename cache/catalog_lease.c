@@ -1,0 +1,163 @@
+/* Leases: which objects were handed out to which directory. */
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "cache/catalog.h"
+#include "cache/catalog_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define PAGE 64
+
+void lease_release(struct lease *lease)
+{
+	if (!lease)
+		return;
+	free(lease->directory);
+	free(lease->name);
+	free(lease->method);
+	*lease = (struct lease){.id = 0};
+}
+
+int catalog_lease_add(struct catalog *catalog, const struct lease *lease, struct err *err)
+{
+	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
+	struct db_query *query = NULL;
+	int r = catalog_begin(catalog, &txn, err);
+
+	if (r == 0)
+		r = db_query(catalog->db,
+			"INSERT INTO lease (directory, device, inode, name, method, file_inode,"
+			"	digest, since, boot, namespace)"
+			" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0)",
+			&query, err);
+	if (r < 0)
+		return r;
+	db_bind_text(query, 1, lease->directory);
+	db_bind_int(query, 2, (int64_t)lease->device);
+	db_bind_int(query, 3, (int64_t)lease->inode);
+	db_bind_text(query, 4, lease->name);
+	db_bind_text(query, 5, lease->method);
+	db_bind_int(query, 6, (int64_t)lease->file_inode);
+	db_bind_blob(query, 7, lease->digest.bytes, sizeof(lease->digest.bytes));
+	db_bind_int(query, 8, lease->since);
+	db_bind_text(query, 9, catalog->dir->boot_id);
+	r = db_run(query, err);
+	db_resetp(&query);
+	return r < 0 ? r : catalog_commit(&txn, err);
+}
+
+int catalog_lease_drop(struct catalog *catalog, int64_t id, struct err *err)
+{
+	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
+	struct db_query *query = NULL;
+	int r = catalog_begin(catalog, &txn, err);
+
+	if (r == 0)
+		r = db_query(catalog->db, "DELETE FROM lease WHERE id = ?1", &query, err);
+	if (r < 0)
+		return r;
+	db_bind_int(query, 1, id);
+	r = db_run(query, err);
+	db_resetp(&query);
+	if (r < 0)
+		return r;
+	if (db_changes(catalog->db) == 0)
+		return err_set(err, ERR_SYSTEM, ENOENT, "no lease %lld", (long long)id);
+	return catalog_commit(&txn, err);
+}
+
+struct lease_page {
+	size_t count;
+	struct lease items[PAGE];
+};
+
+static void lease_page_release(struct lease_page *page)
+{
+	for (size_t i = 0; i < page->count; i++)
+		lease_release(&page->items[i]);
+	page->count = 0;
+}
+
+static int read_lease(struct db_query *query, struct lease *ret, struct err *err)
+{
+	struct lease lease = {
+		.id = db_int(query, 0),
+		.directory = str_copy(db_text(query, 1)),
+		.device = (uint64_t)db_int(query, 2),
+		.inode = (uint64_t)db_int(query, 3),
+		.name = str_copy(db_text(query, 4)),
+		.method = str_copy(db_text(query, 5)),
+		.file_inode = (uint64_t)db_int(query, 6),
+		.since = db_int(query, 8),
+	};
+
+	if (!lease.directory || !lease.name || !lease.method) {
+		lease_release(&lease);
+		return err_oom(err);
+	}
+	if (!db_blob(query, 7, lease.digest.bytes, sizeof(lease.digest.bytes))) {
+		lease_release(&lease);
+		return err_set(err, ERR_INTEGRITY, EBADMSG, "index: a damaged lease");
+	}
+	*ret = lease;
+	return 0;
+}
+
+#define LEASE_SELECT                                                                               \
+	"SELECT id, directory, device, inode, name, method, file_inode, digest, since FROM lease"
+
+static int read_leases(struct catalog *catalog, uint64_t device, uint64_t inode, int64_t after,
+	struct lease_page *page, struct err *err)
+{
+	WITH_LOCK(&catalog->mu);
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r;
+
+	if (device == 0 && inode == 0)
+		r = db_query(catalog->db, LEASE_SELECT " WHERE id > ?1 ORDER BY id LIMIT ?2",
+			&query, err);
+	else
+		r = db_query(catalog->db,
+			LEASE_SELECT
+			" WHERE inode = ?3 AND device = ?4 AND id > ?1 ORDER BY id LIMIT ?2",
+			&query, err);
+	if (r < 0)
+		return r;
+	db_bind_int(query, 1, after);
+	db_bind_int(query, 2, PAGE);
+	if (device != 0 || inode != 0) {
+		db_bind_int(query, 3, (int64_t)inode);
+		db_bind_int(query, 4, (int64_t)device);
+	}
+	while ((r = db_step(query, err)) > 0) {
+		r = read_lease(query, &page->items[page->count], err);
+		if (r < 0)
+			break;
+		page->count++;
+	}
+	return r;
+}
+
+int catalog_leases(struct catalog *catalog, uint64_t device, uint64_t inode,
+	catalog_visit_lease *visit, void *arg, struct err *err)
+{
+	int64_t after = 0;
+	size_t count;
+
+	do {
+		CLEANUP(lease_page_release) struct lease_page page = {.count = 0};
+		int r = read_leases(catalog, device, inode, after, &page, err);
+
+		if (r < 0)
+			return r;
+		for (size_t i = 0; i < page.count; i++) {
+			r = visit(&page.items[i], arg);
+			if (r != 0)
+				return r;
+			after = page.items[i].id;
+		}
+		count = page.count;
+	} while (count == PAGE);
+	return 0;
+}

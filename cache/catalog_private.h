@@ -1,0 +1,54 @@
+/*
+ * What the files of the catalog share: the connection, its lock, and transactions.
+ *
+ * Lock order: the writer's byte of CACHE/locks, then catalog->mu, then SQLite's own. Waiting for
+ * other processes thus never keeps the readers of this one from the connection.
+ */
+#ifndef FETCHFS_CACHE_CATALOG_PRIVATE_H
+#define FETCHFS_CACHE_CATALOG_PRIVATE_H
+
+#include "base/lock.h"
+#include "cache/catalog.h"
+#include "cache/db.h"
+
+#include <pthread.h>
+
+struct catalog {
+	const struct cachedir *dir;
+	pthread_mutex_t mu; /* guards db, its statements, and everything read through them */
+	struct db *db;
+};
+
+/* A writing transaction: begun, then committed, or rolled back at the end of its scope. */
+struct catalog_txn {
+	struct catalog *catalog; /* NULL: not begun, or over */
+	struct lock writer;
+};
+
+#define CATALOG_TXN_INIT                                                                           \
+	(struct catalog_txn)                                                                       \
+	{                                                                                          \
+		.writer = LOCK_INIT                                                                \
+	}
+
+int catalog_begin(struct catalog *catalog, struct catalog_txn *ret, struct err *err);
+int catalog_commit(struct catalog_txn *txn, struct err *err);
+/* Commit what changed an entry: the change counter moves. */
+int catalog_commit_visible(struct catalog_txn *txn, struct err *err);
+void catalog_rollback(struct catalog_txn *txn); /* for CLEANUP() */
+
+/*
+ * An entry as a row: the columns and tables to select from (entries are "e"), and how to read
+ * one. The statement that follows begins with " WHERE …".
+ */
+#define CATALOG_ENTRY_SELECT                                                                       \
+	"SELECT e.key, e.scope, e.uri, e.state, e.has_query, e.executable, e.pinned, e.digest, "   \
+	"e.size, e.etag, e.modified, e.fetched, e.verified, e.expires, o.last_used "               \
+	"FROM entry AS e LEFT JOIN object AS o ON o.digest = e.digest"
+
+int catalog_read_entry(struct db_query *query, struct entry *ret, struct err *err);
+
+/* SQL: the entries that somebody in the scope ?2 (NULL: in all) may see. */
+#define CATALOG_VISIBLE "(?2 IS NULL OR e.scope = '' OR e.scope = ?2)"
+
+#endif

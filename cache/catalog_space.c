@@ -1,0 +1,290 @@
+/* The catalog's account of space: objects, reservations, and who goes next. */
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "cache/catalog.h"
+#include "cache/catalog_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define PARTIAL_PAGE 64
+
+/* Under the catalog's lock. */
+static int read_usage(struct db *db, struct usage *ret, struct err *err)
+{
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(
+		db, "SELECT objects, object_count, reserved, complete FROM total", &query, err);
+
+	if (r == 0)
+		r = db_step(query, err);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return err_set(err, ERR_INTEGRITY, EBADMSG, "index: it has lost its totals");
+	*ret = (struct usage){
+		.objects = (uint64_t)db_int(query, 0),
+		.object_count = (uint64_t)db_int(query, 1),
+		.reserved = (uint64_t)db_int(query, 2),
+		.entries = (uint64_t)db_int(query, 3),
+	};
+	return 0;
+}
+
+int catalog_usage(struct catalog *catalog, struct usage *ret, struct err *err)
+{
+	WITH_LOCK(&catalog->mu);
+
+	return read_usage(catalog->db, ret, err);
+}
+
+/* Under the catalog's lock. */
+static int read_reservation(struct db *db, const char *partial, uint64_t *ret, struct err *err)
+{
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(db, "SELECT bytes FROM reservation WHERE partial = ?1", &query, err);
+
+	if (r < 0)
+		return r;
+	db_bind_text(query, 1, partial);
+	r = db_step(query, err);
+	if (r < 0)
+		return r;
+	*ret = r > 0 ? (uint64_t)db_int(query, 0) : 0;
+	return 0;
+}
+
+int catalog_reservation(
+	struct catalog *catalog, const char *partial, uint64_t *ret, struct err *err)
+{
+	WITH_LOCK(&catalog->mu);
+
+	return read_reservation(catalog->db, partial, ret, err);
+}
+
+/* ---- changes: in a transaction ---- */
+
+static int put_reservation(struct db *db, const char *partial, uint64_t bytes, struct err *err)
+{
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(db,
+		"INSERT INTO reservation (partial, bytes) VALUES (?1, ?2)"
+		" ON CONFLICT (partial) DO UPDATE SET bytes = excluded.bytes",
+		&query, err);
+
+	if (r < 0)
+		return r;
+	db_bind_text(query, 1, partial);
+	db_bind_int(query, 2, (int64_t)bytes);
+	return db_run(query, err);
+}
+
+static int run_on_digest(
+	struct db *db, const char *sql, const struct digest *digest, struct err *err)
+{
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(db, sql, &query, err);
+
+	if (r < 0)
+		return r;
+	db_bind_blob(query, 1, digest->bytes, sizeof(digest->bytes));
+	return db_run(query, err);
+}
+
+static int delete_objects(struct db *db, const struct digest *gone, size_t count, struct err *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		int r = run_on_digest(db, "DELETE FROM object WHERE digest = ?1", &gone[i], err);
+
+		if (r == 0)
+			r = run_on_digest(db,
+				"UPDATE entry SET state = 0, digest = NULL WHERE digest = ?1",
+				&gone[i], err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Reserve if the sum allows it; *ret_missing says how many bytes it lacks. */
+static int try_reserve(struct db *db, const char *partial, uint64_t bytes, uint64_t limit,
+	uint64_t *ret_missing, struct err *err)
+{
+	struct usage usage;
+	uint64_t before;
+	uint64_t after;
+	int r = read_usage(db, &usage, err);
+
+	if (r == 0)
+		r = read_reservation(db, partial, &before, err);
+	if (r < 0)
+		return r;
+	after = usage.objects + usage.reserved - before + bytes;
+	*ret_missing = after > limit ? after - limit : 0;
+	return *ret_missing > 0 ? 0 : put_reservation(db, partial, bytes, err);
+}
+
+int catalog_exchange(struct catalog *catalog, const struct digest *gone, size_t count,
+	const char *partial, uint64_t bytes, uint64_t limit, uint64_t *ret_missing, struct err *err)
+{
+	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
+	uint64_t missing = 0;
+	int r = catalog_begin(catalog, &txn, err);
+
+	if (r == 0)
+		r = delete_objects(catalog->db, gone, count, err);
+	if (r == 0 && partial)
+		r = try_reserve(catalog->db, partial, bytes, limit, &missing, err);
+	if (r == 0)
+		r = count > 0 ? catalog_commit_visible(&txn, err) : catalog_commit(&txn, err);
+	if (r < 0)
+		return r;
+	if (missing > 0) {
+		*ret_missing = missing;
+		return err_set(err, ERR_SPACE, ENOSPC, "cache full");
+	}
+	return 0;
+}
+
+int catalog_reserve(struct catalog *catalog, const char *partial, uint64_t bytes, uint64_t limit,
+	uint64_t *ret_missing, struct err *err)
+{
+	return catalog_exchange(catalog, NULL, 0, partial, bytes, limit, ret_missing, err);
+}
+
+int catalog_object_gone(struct catalog *catalog, const struct digest *digest, struct err *err)
+{
+	return catalog_exchange(catalog, digest, 1, NULL, 0, 0, NULL, err);
+}
+
+int catalog_unreserve(struct catalog *catalog, const char *partial, struct err *err)
+{
+	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
+	struct db_query *query = NULL;
+	int r = catalog_begin(catalog, &txn, err);
+
+	if (r == 0)
+		r = db_query(
+			catalog->db, "DELETE FROM reservation WHERE partial = ?1", &query, err);
+	if (r < 0)
+		return r;
+	db_bind_text(query, 1, partial);
+	r = db_run(query, err);
+	db_resetp(&query);
+	return r < 0 ? r : catalog_commit(&txn, err);
+}
+
+/* ---- walks ---- */
+
+struct reservation {
+	char *partial;
+	uint64_t bytes;
+};
+
+struct reservation_page {
+	size_t count;
+	struct reservation items[PARTIAL_PAGE];
+};
+
+static void reservation_page_release(struct reservation_page *page)
+{
+	for (size_t i = 0; i < page->count; i++)
+		free(page->items[i].partial);
+	page->count = 0;
+}
+
+static int read_reservations(
+	struct catalog *catalog, const char *after, struct reservation_page *page, struct err *err)
+{
+	WITH_LOCK(&catalog->mu);
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(catalog->db,
+		"SELECT partial, bytes FROM reservation WHERE partial > ?1 ORDER BY partial"
+		" LIMIT ?2",
+		&query, err);
+
+	if (r < 0)
+		return r;
+	db_bind_text(query, 1, after);
+	db_bind_int(query, 2, PARTIAL_PAGE);
+	while ((r = db_step(query, err)) > 0) {
+		struct reservation *item = &page->items[page->count];
+
+		*item = (struct reservation){
+			str_copy(db_text(query, 0)), (uint64_t)db_int(query, 1)};
+		if (!item->partial)
+			return err_oom(err);
+		page->count++;
+	}
+	return r;
+}
+
+int catalog_partials(
+	struct catalog *catalog, catalog_visit_partial *visit, void *arg, struct err *err)
+{
+	CLEANUP(str_freep) char *after = str_copy("");
+	size_t count;
+
+	do {
+		CLEANUP(reservation_page_release) struct reservation_page page = {.count = 0};
+		int r = after ? read_reservations(catalog, after, &page, err) : err_oom(err);
+
+		if (r < 0)
+			return r;
+		for (size_t i = 0; i < page.count; i++) {
+			r = visit(page.items[i].partial, page.items[i].bytes, arg);
+			if (r != 0)
+				return r;
+		}
+		count = page.count;
+		if (count > 0) {
+			free(after);
+			after = str_steal(&page.items[count - 1].partial);
+		}
+	} while (count == PARTIAL_PAGE);
+	return 0;
+}
+
+int catalog_victims(struct catalog *catalog, size_t max, uint64_t skip, struct victim *ret,
+	size_t *ret_count, struct err *err)
+{
+	WITH_LOCK(&catalog->mu);
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	size_t count = 0;
+	int r = db_query(catalog->db,
+		"SELECT o.digest, o.bytes + o.twin_bytes FROM object AS o WHERE"
+		" NOT EXISTS (SELECT 1 FROM entry AS e WHERE e.digest = o.digest AND e.pinned) AND"
+		" NOT EXISTS (SELECT 1 FROM lease AS l WHERE l.digest = o.digest)"
+		" ORDER BY o.used LIMIT ?1 OFFSET ?2",
+		&query, err);
+
+	if (r < 0)
+		return r;
+	db_bind_int(query, 1, (int64_t)max);
+	db_bind_int(query, 2, (int64_t)skip);
+	while ((r = db_step(query, err)) > 0) {
+		if (!db_blob(query, 0, ret[count].digest.bytes, DIGEST_SIZE))
+			return err_set(err, ERR_INTEGRITY, EBADMSG, "index: a damaged object");
+		ret[count].bytes = (uint64_t)db_int(query, 1);
+		count++;
+	}
+	if (r < 0)
+		return r;
+	*ret_count = count;
+	return 0;
+}
+
+int catalog_is_held(struct catalog *catalog, const struct digest *digest, struct err *err)
+{
+	WITH_LOCK(&catalog->mu);
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(catalog->db,
+		"SELECT 1 WHERE EXISTS (SELECT 1 FROM entry WHERE digest = ?1 AND pinned)"
+		" OR EXISTS (SELECT 1 FROM lease WHERE digest = ?1)",
+		&query, err);
+
+	if (r < 0)
+		return r;
+	db_bind_blob(query, 1, digest->bytes, sizeof(digest->bytes));
+	return db_step(query, err);
+}

@@ -1,0 +1,264 @@
+/*
+ * Walks over the catalog in the order of URIs. Each takes pages into memory under the catalog's
+ * lock and visits them without it.
+ */
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "cache/catalog.h"
+#include "cache/catalog_private.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGE 64
+
+/* ---- entries ---- */
+
+struct entry_page {
+	size_t count;
+	struct entry entries[PAGE];
+};
+
+static void entry_page_release(struct entry_page *page)
+{
+	for (size_t i = 0; i < page->count; i++)
+		entry_release(&page->entries[i]);
+	page->count = 0;
+}
+
+/* The next entries after (@uri, @key); an empty key sorts before all others. */
+static int read_entries(struct catalog *catalog, const char *uri, const struct entry_key *key,
+	const char *scope, struct entry_page *page, struct err *err)
+{
+	WITH_LOCK(&catalog->mu);
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(catalog->db,
+		CATALOG_ENTRY_SELECT " WHERE (e.uri, e.key) > (?1, ?3) AND " CATALOG_VISIBLE
+				     " ORDER BY e.uri, e.key LIMIT ?4",
+		&query, err);
+
+	if (r < 0)
+		return r;
+	db_bind_text(query, 1, uri);
+	db_bind_text(query, 2, scope);
+	db_bind_blob(
+		query, 3, key ? key->bytes : (const uint8_t *)"", key ? sizeof(key->bytes) : 0);
+	db_bind_int(query, 4, PAGE);
+	while ((r = db_step(query, err)) > 0) {
+		assert(page->count < PAGE);
+		r = catalog_read_entry(query, &page->entries[page->count], err);
+		if (r < 0)
+			break;
+		page->count++;
+	}
+	return r;
+}
+
+int catalog_list(struct catalog *catalog, const char *prefix, const char *scope,
+	catalog_visit *visit, void *arg, struct err *err)
+{
+	CLEANUP(str_freep) char *last = str_copy(prefix);
+	struct entry_key last_key;
+	bool first = true;
+	size_t count;
+
+	if (!last)
+		return err_oom(err);
+	do {
+		CLEANUP(entry_page_release) struct entry_page page = {.count = 0};
+		int r = read_entries(catalog, last, first ? NULL : &last_key, scope, &page, err);
+
+		if (r < 0)
+			return r;
+		for (size_t i = 0; i < page.count; i++) {
+			if (!str_has_prefix(page.entries[i].uri, prefix))
+				return 0;
+			r = visit(&page.entries[i], arg);
+			if (r != 0)
+				return r;
+		}
+		count = page.count;
+		if (count > 0) {
+			struct entry *end = &page.entries[count - 1];
+
+			free(last);
+			last = end->uri;
+			end->uri = NULL;
+			last_key = end->key;
+			first = false;
+		}
+	} while (count == PAGE);
+	return 0;
+}
+
+/* ---- names in a folder ---- */
+
+struct name {
+	char *text;
+	bool is_folder;
+};
+
+struct name_page {
+	size_t count;
+	struct name names[PAGE];
+};
+
+static void name_page_release(struct name_page *page)
+{
+	for (size_t i = 0; i < page->count; i++)
+		free(page->names[i].text);
+	page->count = 0;
+}
+
+/*
+ * The first listed URI at or after @from, below the string @end: its text into *ret (the
+ * caller's), NULL when there is none. Under the catalog's lock.
+ */
+static int seek(struct db *db, const char *from, const char *end, const char *scope, char **ret,
+	struct err *err)
+{
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(db,
+		"SELECT e.uri FROM entry AS e WHERE e.uri >= ?1 AND e.uri < ?3 AND " CATALOG_VISIBLE
+		" AND e.state != 2 AND NOT e.has_query ORDER BY e.uri LIMIT 1",
+		&query, err);
+
+	if (r < 0)
+		return r;
+	db_bind_text(query, 1, from);
+	db_bind_text(query, 2, scope);
+	db_bind_text(query, 3, end);
+	r = db_step(query, err);
+	if (r < 0)
+		return r;
+	*ret = NULL;
+	if (r == 0)
+		return 0;
+	*ret = str_copy(db_text(query, 0));
+	return *ret ? 0 : err_oom(err);
+}
+
+/* The end of all that begins with @folder, which ends in '/': '0' is what follows '/'. */
+static char *end_of(const char *folder)
+{
+	char *end = str_copy(folder);
+
+	if (end && end[0] != '\0')
+		end[strlen(end) - 1] = '/' + 1;
+	return end;
+}
+
+/* Whether something listed is at or below @from and before its end. 1, 0 or -errno. */
+static int exists(
+	struct db *db, const char *from, const char *end, const char *scope, struct err *err)
+{
+	CLEANUP(str_freep) char *found = NULL;
+	int r = seek(db, from, end, scope, &found, err);
+
+	return r < 0 ? r : found != NULL;
+}
+
+/*
+ * Add the name that @uri shows in @folder, and say in *ret_next where the names after it begin.
+ *
+ * A name that is both a file ("x") and a folder ("x/…") comes up twice, with others like "x.gz"
+ * possibly in between: it is reported the first time, as a folder, and passed over the second.
+ */
+static int add_name(struct db *db, const char *folder, const char *uri, const char *scope,
+	struct name_page *page, char **ret_next, struct err *err)
+{
+	const char *name = uri + strlen(folder);
+	size_t len = strcspn(name, "/");
+	bool below = name[len] == '/';
+	CLEANUP(str_freep)
+	char *file = str_printf("%s%.*s", folder, (int)len, name); /* names are at most URI_MAX */
+	CLEANUP(str_freep) char *start = file ? str_printf("%s/", file) : NULL;
+	CLEANUP(str_freep) char *end = start ? end_of(start) : NULL;
+	CLEANUP(str_freep) char *after = file ? str_printf("%s\x01", file) : NULL;
+	int other;
+
+	if (!end || !after)
+		return err_oom(err);
+	/* below: was the file reported? else: is there a folder, too? */
+	other = below ? exists(db, file, after, scope, err) : exists(db, start, end, scope, err);
+	if (other < 0)
+		return other;
+	if (len > 0 && !(below && other)) {
+		char *text = strndup(name, len);
+
+		if (!text)
+			return err_oom(err);
+		page->names[page->count++] = (struct name){text, below || other};
+	}
+	*ret_next = below ? str_steal(&end) : str_steal(&after);
+	return 0;
+}
+
+/* Fill @page with names from *from on, which moves behind them; NULL at the end. */
+static int read_names(struct catalog *catalog, const char *folder, const char *end,
+	const char *scope, char **from, struct name_page *page, struct err *err)
+{
+	WITH_LOCK(&catalog->mu);
+
+	while (page->count < PAGE && *from) {
+		CLEANUP(str_freep) char *uri = NULL;
+		char *next = NULL;
+		int r = seek(catalog->db, *from, end, scope, &uri, err);
+
+		if (r == 0 && uri)
+			r = add_name(catalog->db, folder, uri, scope, page, &next, err);
+		if (r < 0)
+			return r;
+		free(*from);
+		*from = next;
+	}
+	return 0;
+}
+
+int catalog_children(struct catalog *catalog, const char *folder, const char *scope,
+	catalog_visit_name *visit, void *arg, struct err *err)
+{
+	CLEANUP(str_freep) char *from = str_copy(folder);
+	CLEANUP(str_freep) char *end = end_of(folder);
+
+	if (!from || !end)
+		return err_oom(err);
+	while (from) {
+		CLEANUP(name_page_release) struct name_page page = {.count = 0};
+		int r = read_names(catalog, folder, end, scope, &from, &page, err);
+
+		if (r < 0)
+			return r;
+		for (size_t i = 0; i < page.count; i++) {
+			r = visit(page.names[i].text, page.names[i].is_folder, arg);
+			if (r != 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+int catalog_has_children(
+	struct catalog *catalog, const char *folder, const char *scope, struct err *err)
+{
+	WITH_LOCK(&catalog->mu);
+	CLEANUP(str_freep) char *end = end_of(folder);
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r;
+
+	if (!end)
+		return err_oom(err);
+	/* URIs with a query count: their folder can be walked into, though they are not listed */
+	r = db_query(catalog->db,
+		"SELECT 1 FROM entry AS e WHERE e.uri > ?1 AND e.uri < ?3 AND " CATALOG_VISIBLE
+		" AND e.state != 2 LIMIT 1",
+		&query, err);
+	if (r < 0)
+		return r;
+	db_bind_text(query, 1, folder);
+	db_bind_text(query, 2, scope);
+	db_bind_text(query, 3, end);
+	return db_step(query, err);
+}

@@ -1,0 +1,241 @@
+#include "cache/db.h"
+
+#include "base/cleanup.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_QUERIES 64
+
+struct db_query {
+	struct db *db;
+	const char *sql;
+	sqlite3_stmt *stmt;
+};
+
+struct db {
+	sqlite3 *handle;
+	size_t count;
+	struct db_query queries[MAX_QUERIES];
+};
+
+static int translate(sqlite3 *handle, int code, int *ret_kind)
+{
+	*ret_kind = ERR_SYSTEM;
+	switch (code & 0xff) {
+	case SQLITE_FULL:
+		*ret_kind = ERR_SPACE;
+		return ENOSPC;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		*ret_kind = ERR_INTEGRITY;
+		return EBADMSG;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return EAGAIN;
+	case SQLITE_NOMEM:
+		return ENOMEM;
+	case SQLITE_READONLY:
+		return EROFS;
+	case SQLITE_IOERR:
+	case SQLITE_CANTOPEN:
+		/* the system's own word is better, where there is one */
+		code = handle ? sqlite3_system_errno(handle) : 0;
+		if (code == ENOSPC || code == EDQUOT)
+			*ret_kind = ERR_SPACE;
+		return code > 0 ? code : EIO;
+	default:
+		return EIO;
+	}
+}
+
+static int fail(sqlite3 *handle, int code, struct err *err)
+{
+	int kind;
+	int number = translate(handle, code, &kind);
+	const char *text = handle ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
+
+	if (number == EAGAIN)
+		return err_set_retry(err, ERR_SYSTEM, EAGAIN, 0, "index: %s", text);
+	return err_set(err, (enum err_kind)kind, number, "index: %s", text);
+}
+
+int db_exec(struct db *db, const char *sql, struct err *err)
+{
+	int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+
+	return code == SQLITE_OK ? 0 : fail(db->handle, code, err);
+}
+
+int db_open(const char *path, struct db **ret, struct err *err)
+{
+	CLEANUP(db_closep) struct db *db = calloc(1, sizeof(*db));
+	int code;
+	int r;
+
+	if (!db)
+		return err_oom(err);
+	code = sqlite3_open_v2(path, &db->handle,
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (code != SQLITE_OK)
+		return fail(db->handle, code, err);
+	sqlite3_extended_result_codes(db->handle, 1);
+	sqlite3_busy_timeout(db->handle, DB_BUSY_MS);
+
+	r = db_exec(db,
+		"PRAGMA journal_mode = WAL;"
+		"PRAGMA synchronous = NORMAL;"
+		"PRAGMA temp_store = MEMORY;"
+		"PRAGMA trusted_schema = OFF",
+		err);
+	if (r < 0)
+		return r;
+
+	*ret = db;
+	db = NULL;
+	return 0;
+}
+
+void db_close(struct db *db)
+{
+	if (!db)
+		return;
+	for (size_t i = 0; i < db->count; i++)
+		sqlite3_finalize(db->queries[i].stmt);
+	sqlite3_close(db->handle);
+	free(db);
+}
+
+void db_closep(struct db **db)
+{
+	db_close(*db);
+	*db = NULL;
+}
+
+int db_begin(struct db *db, struct err *err)
+{
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(db, "BEGIN IMMEDIATE", &query, err);
+
+	return r < 0 ? r : db_run(query, err);
+}
+
+int db_commit(struct db *db, struct err *err)
+{
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(db, "COMMIT", &query, err);
+
+	return r < 0 ? r : db_run(query, err);
+}
+
+void db_rollback(struct db *db)
+{
+	/* some errors (a full disk) have rolled back already */
+	if (!sqlite3_get_autocommit(db->handle))
+		sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+int db_query(struct db *db, const char *sql, struct db_query **ret, struct err *err)
+{
+	struct db_query *query;
+	int code;
+
+	for (size_t i = 0; i < db->count; i++) {
+		if (db->queries[i].sql == sql) {
+			*ret = &db->queries[i];
+			return 0;
+		}
+	}
+
+	assert(db->count < MAX_QUERIES);
+	query = &db->queries[db->count];
+	code = sqlite3_prepare_v3(
+		db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &query->stmt, NULL);
+	if (code != SQLITE_OK)
+		return fail(db->handle, code, err);
+	query->db = db;
+	query->sql = sql;
+	db->count++;
+	*ret = query;
+	return 0;
+}
+
+void db_resetp(struct db_query **query)
+{
+	if (!*query)
+		return;
+	sqlite3_reset((*query)->stmt);
+	sqlite3_clear_bindings((*query)->stmt);
+	*query = NULL;
+}
+
+void db_bind_int(struct db_query *query, int index, int64_t value)
+{
+	int code = sqlite3_bind_int64(query->stmt, index, value);
+
+	assert(code == SQLITE_OK);
+	(void)code;
+}
+
+void db_bind_text(struct db_query *query, int index, const char *text)
+{
+	/* SQLITE_STATIC: nothing is copied, so nothing can fail */
+	int code = sqlite3_bind_text(query->stmt, index, text, -1, SQLITE_STATIC);
+
+	assert(code == SQLITE_OK);
+	(void)code;
+}
+
+void db_bind_blob(struct db_query *query, int index, const void *bytes, size_t len)
+{
+	int code = sqlite3_bind_blob64(query->stmt, index, bytes, len, SQLITE_STATIC);
+
+	assert(code == SQLITE_OK);
+	(void)code;
+}
+
+int db_step(struct db_query *query, struct err *err)
+{
+	int code = sqlite3_step(query->stmt);
+
+	if (code == SQLITE_ROW)
+		return 1;
+	if (code == SQLITE_DONE)
+		return 0;
+	return fail(query->db->handle, code, err);
+}
+
+int db_run(struct db_query *query, struct err *err)
+{
+	int r = db_step(query, err);
+
+	return r < 0 ? r : 0;
+}
+
+int64_t db_changes(const struct db *db)
+{
+	return sqlite3_changes64(db->handle);
+}
+
+int64_t db_int(struct db_query *query, int column)
+{
+	return sqlite3_column_int64(query->stmt, column);
+}
+
+const char *db_text(struct db_query *query, int column)
+{
+	return (const char *)sqlite3_column_text(query->stmt, column);
+}
+
+bool db_blob(struct db_query *query, int column, void *ret, size_t len)
+{
+	const void *bytes = sqlite3_column_blob(query->stmt, column);
+
+	if (!bytes || (size_t)sqlite3_column_bytes(query->stmt, column) != len)
+		return false;
+	memcpy(ret, bytes, len);
+	return true;
+}

@@ -1,0 +1,68 @@
+/*
+ * SQLite, as the catalog needs it: the only place that knows the library.
+ *
+ * One connection, used by one thread at a time (the caller's mutex). Statements are prepared once
+ * and kept, found again by the address of their text, which is therefore a string literal:
+ *
+ *	CLEANUP(db_resetp) struct db_query *query = NULL;
+ *
+ *	r = db_query(db, "SELECT size FROM entry WHERE key = ?1", &query, err);
+ *	if (r < 0)
+ *		return r;
+ *	db_bind_blob(query, 1, key, sizeof(key));
+ *	r = db_step(query, err);                1: a row, 0: no more rows
+ *
+ * Errors: -ENOSPC (disk full), -EBADMSG (corrupt, or not a database), -EAGAIN (locked by somebody
+ * for longer than DB_BUSY_MS), -EIO, -ENOMEM.
+ */
+#ifndef FETCHFS_CACHE_DB_H
+#define FETCHFS_CACHE_DB_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define DB_BUSY_MS 5000
+
+struct db;
+struct db_query;
+
+/* Open or make the database @path: WAL, synchronous=NORMAL (a power cut may lose the last
+ * transactions, never tear one). */
+int db_open(const char *path, struct db **ret, struct err *err);
+void db_close(struct db *db);
+void db_closep(struct db **db); /* for CLEANUP() */
+
+/* Statements without parameters and rows, several separated by ';'. */
+int db_exec(struct db *db, const char *sql, struct err *err);
+
+int db_begin(struct db *db, struct err *err); /* IMMEDIATE */
+int db_commit(struct db *db, struct err *err);
+void db_rollback(struct db *db);
+
+/* The prepared @sql, ready for binding. Give it back by db_resetp(). */
+int db_query(struct db *db, const char *sql, struct db_query **ret, struct err *err);
+void db_resetp(struct db_query **query);
+
+/* Parameters count from 1. NULL text binds NULL. What is bound must live until db_resetp(). */
+void db_bind_int(struct db_query *query, int index, int64_t value);
+void db_bind_text(struct db_query *query, int index, const char *text);
+void db_bind_blob(struct db_query *query, int index, const void *bytes, size_t len);
+
+/* 1: a row is there, 0: the statement has ended, -errno. */
+int db_step(struct db_query *query, struct err *err);
+
+/* Run to the end a statement that gives no rows. */
+int db_run(struct db_query *query, struct err *err);
+
+/* How many rows the last statement changed. */
+int64_t db_changes(const struct db *db);
+
+/* Columns count from 0. */
+int64_t db_int(struct db_query *query, int column);
+const char *db_text(struct db_query *query, int column); /* NULL for NULL; until the next step */
+bool db_blob(struct db_query *query, int column, void *ret, size_t len); /* false: other length */
+
+#endif

@@ -1,0 +1,332 @@
+#include "cache/ranges.h"
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+/* Reads "fetchmap" on a little-endian machine; on one of the other kind it is no map of ours. */
+#define MAGIC   UINT64_C(0x70616d6863746566)
+#define VERSION 1
+
+/* A header that is being replaced may be seen half. How often to look again before judging. */
+#define TORN_RETRIES 1000
+
+/* How many records to read at once. */
+#define BATCH 512
+
+#define FLAG_RANGES 1U
+#define FLAG_STRONG 2U
+#define FLAG_RETRY  4U
+
+/* The first block, in the byte order of the machine: a map never leaves it. */
+struct disk_header {
+	uint64_t magic;
+	uint32_t format;
+	uint32_t state;
+	int64_t size;
+	int64_t modified;
+	uint32_t flags;
+	uint32_t err_code;
+	uint32_t err_kind;
+	uint32_t err_retry_after;
+	uint64_t data_inode;
+	uint8_t digest[DIGEST_SIZE];
+	char boot[40];
+	char etag[256];
+	char err_text[ERR_TEXT_MAX];
+	uint8_t zero[1104];
+	uint64_t checksum; /* XXH3-64 of all before it */
+};
+
+/* Written on their own, at any time, and therefore outside of the checksum. */
+#define WANTS_OFFSET    2024 /* some number, another one whenever a reader asked for a chunk */
+#define FRONTIER_OFFSET 2032
+
+static_assert(offsetof(struct disk_header, checksum) == 2008, "nothing is hidden in padding");
+static_assert(sizeof(struct disk_header) <= WANTS_OFFSET, "the block ends before the numbers");
+static_assert(FRONTIER_OFFSET + 8 <= RANGES_HEADER, "the numbers are in the header");
+
+struct disk_chunk {
+	uint64_t hash;
+	uint8_t present; /* the leader's */
+	uint8_t wanted;  /* any reader's */
+	uint8_t zero[6];
+};
+static_assert(sizeof(struct disk_chunk) == 16, "a record never lies across two pages");
+
+struct ranges {
+	int fd;
+};
+
+static uint64_t chunk_offset(uint64_t chunk)
+{
+	return RANGES_HEADER + chunk * sizeof(struct disk_chunk);
+}
+
+static int make_ranges(int fd, struct ranges **ret, struct err *err)
+{
+	struct ranges *ranges = malloc(sizeof(*ranges));
+
+	if (!ranges) {
+		fd_close(&fd);
+		return err_oom(err);
+	}
+	ranges->fd = fd;
+	*ret = ranges;
+	return 0;
+}
+
+int ranges_create(int dirfd, const char *name, struct ranges **ret, struct err *err)
+{
+	static const uint8_t zero[RANGES_HEADER];
+	static const struct ranges_header empty = {.version = {.size = -1, .modified = -1}};
+	struct ranges *ranges = NULL;
+	int fd = openat(dirfd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int r;
+
+	if (fd < 0)
+		return err_set(err, ERR_SYSTEM, errno, "make map %s: %m", name);
+	r = make_ranges(fd, &ranges, err);
+	if (r < 0)
+		return r;
+	r = fd_pwrite_all(fd, zero, sizeof(zero), 0);
+	if (r < 0)
+		r = err_set(err, ERR_SYSTEM, -r, "write map %s: %m", name);
+	else
+		r = ranges_store(ranges, &empty, err);
+	if (r < 0) {
+		ranges_free(ranges);
+		unlinkat(dirfd, name, 0);
+		return r;
+	}
+	*ret = ranges;
+	return 0;
+}
+
+int ranges_open(int dirfd, const char *name, struct ranges **ret, struct err *err)
+{
+	/* readers write, too: what they want */
+	int fd = openat(dirfd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return err_set(err, ERR_SYSTEM, errno, "open map %s: %m", name);
+	return make_ranges(fd, ret, err);
+}
+
+void ranges_free(struct ranges *ranges)
+{
+	if (!ranges)
+		return;
+	fd_close(&ranges->fd);
+	free(ranges);
+}
+
+uint64_t ranges_bytes(int64_t size)
+{
+	uint64_t chunks = size > 0 ? ((uint64_t)size + CHUNK_SIZE - 1) / CHUNK_SIZE : 0;
+
+	return (chunk_offset(chunks) + 4095) / 4096 * 4096;
+}
+
+int ranges_allocate(struct ranges *ranges, uint64_t chunks, struct err *err)
+{
+	off_t len = (off_t)chunk_offset(chunks);
+
+	if (fallocate(ranges->fd, 0, 0, len) == 0)
+		return 0;
+	if (errno == EOPNOTSUPP && ftruncate(ranges->fd, len) == 0)
+		return 0;
+	return err_set(err, errno == ENOSPC ? ERR_SPACE : ERR_SYSTEM, errno, "allocate map: %m");
+}
+
+/* ---- the header ---- */
+
+static uint64_t checksum_of(const struct disk_header *disk)
+{
+	return XXH3_64bits(disk, offsetof(struct disk_header, checksum));
+}
+
+static bool is_whole(const struct disk_header *disk)
+{
+	return disk->magic == MAGIC && disk->format == VERSION &&
+	       disk->checksum == checksum_of(disk);
+}
+
+int ranges_load(const struct ranges *ranges, struct ranges_header *ret, struct err *err)
+{
+	struct disk_header disk;
+	uint64_t frontier;
+	int r;
+
+	for (int tries = 0;; tries++) {
+		ssize_t n = fd_pread_full(ranges->fd, &disk, sizeof(disk), 0);
+
+		if (n < 0)
+			return err_set(err, ERR_SYSTEM, (int)-n, "read map: %m");
+		if (n == sizeof(disk) && is_whole(&disk))
+			break;
+		if (n != sizeof(disk) || tries == TORN_RETRIES)
+			return err_set(err, ERR_INTEGRITY, EBADMSG, "damaged map");
+		sched_yield();
+	}
+	r = ranges_frontier(ranges, &frontier, err);
+	if (r < 0)
+		return r;
+
+	*ret = (struct ranges_header){
+		.state = (enum ranges_state)disk.state,
+		.version.size = disk.size,
+		.version.modified = disk.modified,
+		.version.ranges = disk.flags & FLAG_RANGES,
+		.version.strong = disk.flags & FLAG_STRONG,
+		.frontier = frontier,
+		.data_inode = disk.data_inode,
+		.err.code = (int)disk.err_code,
+		.err.kind = (enum err_kind)disk.err_kind,
+		.err.retry = disk.flags & FLAG_RETRY,
+		.err.retry_after = disk.err_retry_after,
+	};
+	memcpy(ret->digest.bytes, disk.digest, sizeof(disk.digest));
+	memcpy(ret->boot, disk.boot, sizeof(ret->boot) - 1);
+	memcpy(ret->version.etag, disk.etag, sizeof(disk.etag) - 1);
+	memcpy(ret->err.msg, disk.err_text, sizeof(disk.err_text) - 1);
+	return 0;
+}
+
+int ranges_store(struct ranges *ranges, const struct ranges_header *header, struct err *err)
+{
+	struct disk_header disk = {
+		.magic = MAGIC,
+		.format = VERSION,
+		.state = header->state,
+		.size = header->version.size,
+		.modified = header->version.modified,
+		.flags = (header->version.ranges ? FLAG_RANGES : 0) |
+			 (header->version.strong ? FLAG_STRONG : 0) |
+			 (header->err.retry ? FLAG_RETRY : 0),
+		.err_code = (uint32_t)header->err.code,
+		.err_kind = header->err.kind,
+		.err_retry_after = header->err.retry_after,
+		.data_inode = header->data_inode,
+	};
+	int r;
+
+	memcpy(disk.digest, header->digest.bytes, sizeof(disk.digest));
+	memcpy(disk.boot, header->boot, strnlen(header->boot, sizeof(header->boot) - 1));
+	memcpy(disk.etag, header->version.etag,
+		strnlen(header->version.etag, sizeof(disk.etag) - 1));
+	memcpy(disk.err_text, header->err.msg, strnlen(header->err.msg, sizeof(disk.err_text) - 1));
+	disk.checksum = checksum_of(&disk);
+	r = fd_pwrite_all(ranges->fd, &disk, sizeof(disk), 0);
+	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write map: %m") : 0;
+}
+
+/* ---- the numbers beside it ---- */
+
+int ranges_advance(struct ranges *ranges, uint64_t frontier, struct err *err)
+{
+	int r = fd_pwrite_all(ranges->fd, &frontier, sizeof(frontier), FRONTIER_OFFSET);
+
+	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write map: %m") : 0;
+}
+
+/* The number at @offset; 0 beyond the end of a map that was cut off. */
+static int read_number(const struct ranges *ranges, uint64_t offset, uint64_t *ret, struct err *err)
+{
+	uint64_t number = 0;
+	ssize_t n = fd_pread_full(ranges->fd, &number, sizeof(number), offset);
+
+	if (n < 0)
+		return err_set(err, ERR_SYSTEM, (int)-n, "read map: %m");
+	*ret = n == sizeof(number) ? number : 0;
+	return 0;
+}
+
+int ranges_frontier(const struct ranges *ranges, uint64_t *ret, struct err *err)
+{
+	return read_number(ranges, FRONTIER_OFFSET, ret, err);
+}
+
+int ranges_wants(const struct ranges *ranges, uint64_t *ret, struct err *err)
+{
+	return read_number(ranges, WANTS_OFFSET, ret, err);
+}
+
+/* ---- chunks ---- */
+
+static int put_chunk(
+	struct ranges *ranges, uint64_t chunk, uint64_t hash, bool present, struct err *err)
+{
+	struct disk_chunk record = {.hash = hash, .present = present};
+	/* up to "wanted", which is not ours */
+	int r = fd_pwrite_all(
+		ranges->fd, &record, offsetof(struct disk_chunk, wanted), chunk_offset(chunk));
+
+	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write map: %m") : 0;
+}
+
+int ranges_mark(struct ranges *ranges, uint64_t chunk, uint64_t hash, struct err *err)
+{
+	return put_chunk(ranges, chunk, hash, true, err);
+}
+
+int ranges_unmark(struct ranges *ranges, uint64_t chunk, struct err *err)
+{
+	return put_chunk(ranges, chunk, 0, false, err);
+}
+
+int ranges_want(const struct ranges *ranges, uint64_t chunk, struct err *err)
+{
+	static const uint8_t one = 1;
+	struct timespec now;
+	struct stat st;
+	uint64_t stamp;
+	int r;
+
+	if (fstat(ranges->fd, &st) < 0)
+		return err_set(err, ERR_SYSTEM, errno, "read map: %m");
+	/* only inside of what is allocated: a wish must not make the cache grow */
+	if (chunk > (uint64_t)st.st_size || chunk_offset(chunk + 1) > (uint64_t)st.st_size)
+		return 0;
+	r = fd_pwrite_all(ranges->fd, &one, sizeof(one),
+		chunk_offset(chunk) + offsetof(struct disk_chunk, wanted));
+	if (r == 0) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		stamp = (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+		r = fd_pwrite_all(ranges->fd, &stamp, sizeof(stamp), WANTS_OFFSET);
+	}
+	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write map: %m") : 0;
+}
+
+int ranges_chunks(const struct ranges *ranges, uint64_t first, uint64_t count,
+	struct ranges_chunk *ret, struct err *err)
+{
+	for (uint64_t done = 0; done < count;) {
+		struct disk_chunk records[BATCH] = {0};
+		uint64_t batch = count - done < BATCH ? count - done : BATCH;
+		ssize_t n = fd_pread_full(ranges->fd, records, batch * sizeof(records[0]),
+			chunk_offset(first + done));
+
+		if (n < 0)
+			return err_set(err, ERR_SYSTEM, (int)-n, "read map: %m");
+		for (uint64_t i = 0; i < batch; i++)
+			ret[done + i] = (struct ranges_chunk){
+				.present = records[i].present != 0,
+				.wanted = records[i].wanted != 0,
+				.hash = records[i].hash,
+			};
+		done += batch;
+	}
+	return 0;
+}
