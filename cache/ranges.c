@@ -45,7 +45,7 @@ struct disk_header {
 	char boot[40];
 	char etag[256];
 	char err_text[ERR_TEXT_MAX];
-	uint8_t zero[1104];
+	uint8_t zero[1112];
 	uint64_t checksum; /* XXH3-64 of all before it */
 };
 
