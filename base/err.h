@@ -14,6 +14,8 @@
 
 #include <stdbool.h>
 
+#pragma GCC visibility push(default) /* a part of the installed header */
+
 #define ERR_TEXT_MAX 512
 
 enum err_kind {
@@ -61,5 +63,7 @@ int err_oom(struct err *err);
 
 /* A stable word for status, log and --json: "network", "policy" … Never NULL. */
 const char *err_kind_name(enum err_kind kind);
+
+#pragma GCC visibility pop
 
 #endif

@@ -16,6 +16,9 @@ file(WRITE ${PROJECT_BINARY_DIR}/include/fetchfs.h "${fetchfs_h}")
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
 	${PROJECT_SOURCE_DIR}/base/err.h ${PROJECT_SOURCE_DIR}/fetch/fetchfs.h)
 
+# Relative, so that --prefix and DESTDIR may be decided at install time.
+file(RELATIVE_PATH prefix_from_pc /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+string(REGEX REPLACE "/$" "" prefix_from_pc "${prefix_from_pc}")
 configure_file(cmake/fetchfs.pc.in fetchfs.pc @ONLY)
 
 install(TARGETS fetchfs RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

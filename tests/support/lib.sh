@@ -175,13 +175,14 @@ expect_errno() {
 	[ "$got" = "$1" ] || fail "open $2: $got instead of $1"
 }
 
-# expect_failure STATUS REGEX COMMAND…: the command ends with STATUS and one line on stderr, which
-# matches.
+# expect_failure STATUS REGEX COMMAND…: the command ends with STATUS (a pattern: '[13]') and one
+# line on stderr, which matches.
 expect_failure() {
 	local status=$1 regex=$2 got=0
 	shift 2
 	timeout 120 "$@" >"$WORK/stdout" 2>"$WORK/stderr" </dev/null || got=$?
-	[ $got -eq "$status" ] || fail "$*: status $got instead of $status: $(<"$WORK/stderr")"
+	# shellcheck disable=SC2053
+	[[ $got == $status ]] || fail "$*: status $got instead of $status: $(<"$WORK/stderr")"
 	[ "$(wc -l <"$WORK/stderr")" -eq 1 ] || fail "$*: not one line: $(<"$WORK/stderr")"
 	grep -Eq -- "$regex" "$WORK/stderr" || fail "$*: not /$regex/: $(<"$WORK/stderr")"
 }
@@ -241,7 +242,7 @@ make_ca() {
 # nginx serves $WWW at $HTTP and $HTTPS (certified by $CA). The same files are below /slow/ at
 # 10 MB/s and below /crawl/ at 1 MB/s; /status/N answers N.
 start_nginx() {
-	need_program nginx openssl
+	need_program nginx openssl curl
 	local http https code user=
 	http=$(free_port)
 	https=$(free_port)
@@ -285,8 +286,8 @@ start_nginx() {
 }
 
 # What nginx logged: requests METHOD PATH counts lines, served PATH adds up the bytes of bodies.
-# Both take an extended regular expression for PATH. A line appears when its answer has ended, so
-# counts of what just happened belong into wait_for.
+# Both take an extended regular expression for PATH. A line appears when its answer has ended:
+# settle_nginx waits until all that have are in the log (one worker writes it, in order).
 requests() {
 	grep -Ec "^$1 $2 " "$NGINX_LOG" || :
 }
@@ -295,12 +296,14 @@ served() {
 	awk -v path="^$1\$" '$1 == "GET" && $2 ~ path { sum += $4 } END { print sum + 0 }' "$NGINX_LOG"
 }
 
-requests_are() {
-	[ "$(requests "$1" "$2")" -eq "$3" ]
+settle_nginx() {
+	local mark="/status/404?$BASHPID-$EPOCHREALTIME"
+	curl -s -o /dev/null "$HTTP$mark"
+	wait_for 10 grep -qF "$mark" "$NGINX_LOG" || fail "nginx writes no log"
 }
 
-served_at_least() {
-	[ "$(served "$1")" -ge "$2" ]
+requests_are() {
+	[ "$(requests "$1" "$2")" -eq "$3" ]
 }
 
 # vsftpd serves $FTPROOT to anonymous users at $FTP.
