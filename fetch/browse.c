@@ -1,0 +1,248 @@
+/* Looking at the whole cache, and letting go: fetchfs_list(), _children(), _evict() … */
+#include "fetch/fetchfs.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "cache/evict.h"
+#include "fetch/info.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Flights of one process that a listing shows: those the index does not know yet. */
+#define IN_FLIGHT_MAX 1024
+
+/* ---- flights that are not in the index ---- */
+
+struct in_flight {
+	struct flight *items[IN_FLIGHT_MAX]; /* references */
+	size_t count;
+};
+
+static void in_flight_take(struct fetchfs *fetchfs, struct in_flight *ret)
+{
+	struct flight *flight;
+	struct flight *next;
+	WITH_LOCK(&fetchfs->mu);
+
+	ret->count = 0;
+	HASH_ITER (hh, fetchfs->flights, flight, next) {
+		if (ret->count == IN_FLIGHT_MAX)
+			return;
+		pthread_mutex_lock(&flight->mu);
+		flight->refs++;
+		flight->interested++;
+		pthread_mutex_unlock(&flight->mu);
+		ret->items[ret->count++] = flight;
+	}
+}
+
+static void in_flight_release(struct in_flight *set)
+{
+	for (size_t i = 0; i < set->count; i++)
+		flight_unref(set->items[i], false);
+	set->count = 0;
+}
+
+/* Whether the listing is to show it for @prefix and @uid, and the index does not. */
+static bool is_unlisted(
+	struct fetchfs *fetchfs, const struct target *target, const char *prefix, uid_t uid)
+{
+	struct entry entry;
+
+	if (!str_has_prefix(target->shown, prefix) || !policy_may_see(target->decision.scope, uid))
+		return false;
+	if (catalog_find(fetchfs->catalog, &target->key, &entry, NULL) < 0)
+		return true;
+	entry_release(&entry);
+	return false;
+}
+
+/* ---- listing ---- */
+
+struct list_walk {
+	fetchfs_visit *visit;
+	void *arg;
+	struct err *err;
+};
+
+static int list_entry(const struct entry *entry, void *arg)
+{
+	struct list_walk *walk = arg;
+	struct fetchfs_info info;
+	int r = info_of_entry(entry, &info, walk->err);
+
+	if (r < 0)
+		return r;
+	r = walk->visit(&info, walk->arg);
+	fetchfs_info_release(&info);
+	return r;
+}
+
+static int list_flights(
+	struct fetchfs *fetchfs, const char *prefix, uid_t uid, struct list_walk *walk)
+{
+	CLEANUP(in_flight_release) struct in_flight set = {.count = 0};
+	int r = 0;
+
+	in_flight_take(fetchfs, &set);
+	for (size_t i = 0; r == 0 && i < set.count; i++) {
+		struct fetchfs_info info;
+
+		if (!is_unlisted(fetchfs, set.items[i]->target, prefix, uid))
+			continue;
+		r = info_of_flight(set.items[i], &info, walk->err);
+		if (r < 0)
+			break;
+		r = walk->visit(&info, walk->arg);
+		fetchfs_info_release(&info);
+	}
+	return r;
+}
+
+/* The scope whose entries @uid sees beside the public ones; NULL: all. */
+static const char *scope_of(uid_t uid, char buf[SCOPE_MAX])
+{
+	if (uid == 0)
+		return NULL;
+	policy_user_scope(uid, buf);
+	return buf;
+}
+
+int fetchfs_list(struct fetchfs *fetchfs, const char *prefix, uid_t uid, fetchfs_visit *visit,
+	void *arg, struct err *err)
+{
+	struct list_walk walk = {.visit = visit, .arg = arg, .err = err};
+	char scope[SCOPE_MAX];
+	int r = catalog_list(
+		fetchfs->catalog, prefix, scope_of(uid, scope), list_entry, &walk, err);
+
+	return r ? r : list_flights(fetchfs, prefix, uid, &walk);
+}
+
+/* ---- names below a folder ---- */
+
+struct name_walk {
+	fetchfs_visit_name *visit;
+	void *arg;
+	const struct in_flight *set;
+	char *names[IN_FLIGHT_MAX]; /* what the flights add below the folder; NULL: nothing */
+	bool folders[IN_FLIGHT_MAX];
+};
+
+static void name_walk_release(struct name_walk *walk)
+{
+	for (size_t i = 0; i < walk->set->count; i++)
+		free(walk->names[i]);
+}
+
+static bool name_is_seen(const struct name_walk *walk, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (str_equal(walk->names[i], name))
+			return true;
+	}
+	return false;
+}
+
+/* The index has this name itself. */
+static int children_entry(const char *name, bool is_folder, void *arg)
+{
+	struct name_walk *walk = arg;
+
+	for (size_t i = 0; i < walk->set->count; i++) {
+		if (str_equal(walk->names[i], name)) {
+			free(walk->names[i]);
+			walk->names[i] = NULL;
+		}
+	}
+	return walk->visit(name, is_folder, walk->arg);
+}
+
+static int collect_names(
+	struct fetchfs *fetchfs, const char *folder, uid_t uid, struct name_walk *walk)
+{
+	for (size_t i = 0; i < walk->set->count; i++) {
+		const struct target *target = walk->set->items[i]->target;
+		const char *rest = target->shown + strlen(folder);
+		CLEANUP(str_freep) char *name = NULL;
+		size_t len;
+
+		if (target->uri.query || !is_unlisted(fetchfs, target, folder, uid))
+			continue;
+		len = strcspn(rest, "/");
+		name = strndup(rest, len);
+		if (!name)
+			return -ENOMEM;
+		if (len == 0 || name_is_seen(walk, i, name))
+			continue;
+		walk->folders[i] = rest[len] == '/';
+		walk->names[i] = str_steal(&name);
+	}
+	return 0;
+}
+
+int fetchfs_children(struct fetchfs *fetchfs, const char *folder, uid_t uid,
+	fetchfs_visit_name *visit, void *arg, struct err *err)
+{
+	CLEANUP(in_flight_release) struct in_flight set = {.count = 0};
+	CLEANUP(name_walk_release)
+	struct name_walk walk = {.visit = visit, .arg = arg, .set = &set};
+	char scope[SCOPE_MAX];
+	int r;
+
+	in_flight_take(fetchfs, &set);
+	if (collect_names(fetchfs, folder, uid, &walk) < 0)
+		return err_oom(err);
+	r = catalog_children(
+		fetchfs->catalog, folder, scope_of(uid, scope), children_entry, &walk, err);
+	for (size_t i = 0; r == 0 && i < set.count; i++) {
+		if (walk.names[i])
+			r = visit(walk.names[i], walk.folders[i], arg);
+	}
+	return r;
+}
+
+static int any_name(const char *name, bool is_folder, void *arg)
+{
+	(void)name;
+	(void)is_folder;
+	(void)arg;
+	return 1;
+}
+
+int fetchfs_is_folder(struct fetchfs *fetchfs, const char *folder, uid_t uid, struct err *err)
+{
+	char scope[SCOPE_MAX];
+	int r = catalog_has_children(fetchfs->catalog, folder, scope_of(uid, scope), err);
+
+	return r ? r : fetchfs_children(fetchfs, folder, uid, any_name, NULL, err);
+}
+
+/* ---- letting go ---- */
+
+int fetchfs_evict(struct fetchfs *fetchfs, const struct fetchfs_request *request, struct err *err)
+{
+	CLEANUP(target_unrefp) struct target *target = NULL;
+	struct entry entry;
+	struct digest digest;
+	int r = target_new(fetchfs, request, &target, err);
+
+	if (r < 0)
+		return r;
+	r = catalog_find(fetchfs->catalog, &target->key, &entry, err);
+	if (r < 0)
+		return r;
+	digest = entry.digest;
+	r = entry.state == ENTRY_COMPLETE ? evict_object(&fetchfs->store, &digest, err) : 0;
+	entry_release(&entry);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	return catalog_remove(fetchfs->catalog, &target->key, err);
+}
+
+int fetchfs_evict_to(struct fetchfs *fetchfs, uint64_t bytes, uint64_t *ret_freed, struct err *err)
+{
+	return evict_to(&fetchfs->store, bytes, ret_freed, err);
+}

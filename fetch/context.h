@@ -1,0 +1,37 @@
+/*
+ * What one opened cache holds together; the inside of struct fetchfs, for fetch/ only.
+ */
+#ifndef FETCHFS_FETCH_CONTEXT_H
+#define FETCHFS_FETCH_CONTEXT_H
+
+#include "backends/registry.h"
+#include "base/queue.h"
+#include "cache/store.h"
+#include "fetch/config.h"
+#include "fetch/fetchfs.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct fetchfs {
+	struct config config;
+	struct cachedir dir;
+	struct catalog *catalog;
+	struct store store;
+	const struct backend *const *backends;
+	struct backend_env *env;
+	uid_t owner; /* whose cache this is: trusted by the policy */
+
+	struct queue *leaders; /* one job per flight, for as long as it lasts */
+	struct queue *helpers; /* ranges fetched ahead for readers; never waits for a leader */
+
+	pthread_mutex_t mu;
+	struct flight *flights; /* by key; guarded by mu */
+	atomic_bool closing;
+
+	atomic_uint_fast64_t hits;
+	atomic_uint_fast64_t misses;
+	atomic_uint_fast64_t fetched_bytes;
+};
+
+#endif

@@ -1,0 +1,222 @@
+#include "fetch/fetchfs.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "base/uri.h"
+#include "fetch/context.h"
+#include "fetch/flight.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define SIZE_DEFAULT_MIN (UINT64_C(1) << 30)
+
+/* Threads that may wait for origins at the same time; connections are bounded elsewhere. */
+#define LEADERS_MAX 256
+#define HELPERS_MAX 64
+
+static int default_cache(const char *const *environment, char **ret, struct err *err)
+{
+	const char *base = config_env(environment, "XDG_CACHE_HOME");
+	const char *home = config_env(environment, "HOME");
+
+	if (geteuid() == 0)
+		*ret = str_copy("/var/cache/fetchfs");
+	else if (base && base[0] == '/')
+		*ret = str_printf("%s/fetchfs", base);
+	else if (home && home[0] == '/')
+		*ret = str_printf("%s/.cache/fetchfs", home);
+	else
+		return err_set(err, ERR_USAGE, EINVAL,
+			"no place for a cache: name one by --cache, or set HOME");
+	return *ret ? 0 : err_oom(err);
+}
+
+static int choose_cache(const struct fetchfs_options *options, const struct config *config,
+	char **ret, struct err *err)
+{
+	const char *named = options->cache;
+
+	if (!named)
+		named = config_env(options->environment, "FETCHFS_CACHE");
+	if (!named)
+		named = config->dir;
+	if (!named)
+		return default_cache(options->environment, ret, err);
+	*ret = strdup(named);
+	return *ret ? 0 : err_oom(err);
+}
+
+/* The bounds in bytes, from the configuration and the file system that the cache is on. */
+static int choose_limits(struct fetchfs *fetchfs, struct err *err)
+{
+	const struct config *config = &fetchfs->config;
+	struct store *store = &fetchfs->store;
+	struct statvfs st;
+	uint64_t total;
+	uint64_t half_free;
+
+	if (fstatvfs(fetchfs->dir.fd, &st) < 0)
+		return err_set(err, ERR_SYSTEM, errno, "look at the file system of the cache: %m");
+	total = (uint64_t)st.f_blocks * st.f_frsize;
+	half_free = (uint64_t)st.f_bavail * st.f_frsize / 2;
+
+	store->limit = config->size;
+	if (!store->limit)
+		store->limit = half_free < total / 4 ? half_free : total / 4;
+	if (!config->size && store->limit < SIZE_DEFAULT_MIN)
+		store->limit = SIZE_DEFAULT_MIN;
+	store->min_free = config->min_free_percent ? total / 100 * config->min_free_percent
+						   : config->min_free;
+	return 0;
+}
+
+static int open_cache(
+	struct fetchfs *fetchfs, const struct fetchfs_options *options, struct err *err)
+{
+	CLEANUP(str_freep) char *path = NULL;
+	int r = choose_cache(options, &fetchfs->config, &path, err);
+
+	if (r < 0)
+		return r;
+	r = cachedir_open(path, options->force, &fetchfs->dir, err);
+	if (r < 0)
+		return r;
+	r = catalog_open(&fetchfs->dir, &fetchfs->catalog, err);
+	if (r < 0)
+		return r;
+	fetchfs->store.dir = &fetchfs->dir;
+	fetchfs->store.catalog = fetchfs->catalog;
+	return choose_limits(fetchfs, err);
+}
+
+static int open_network(
+	struct fetchfs *fetchfs, const struct fetchfs_options *options, struct err *err)
+{
+	const struct config *config = &fetchfs->config;
+	struct registry_options registry = {
+		.ca_file = config->ca_file,
+		.connect_ms = (unsigned int)config->connect_ms,
+		.stall_ms = (unsigned int)config->stall_ms,
+		.total_ms = (unsigned int)config->total_ms,
+		.connections = config->connections,
+		.per_host = config->per_host,
+	};
+	int r = registry_open(&registry, &fetchfs->env, err);
+
+	fetchfs->backends = options->backends ? options->backends : registry_all;
+	if (r == 0)
+		r = queue_new("fetchfs-fetch", LEADERS_MAX, &fetchfs->leaders, err);
+	if (r == 0)
+		r = queue_new("fetchfs-ahead", HELPERS_MAX, &fetchfs->helpers, err);
+	return r;
+}
+
+int fetchfs_open(const struct fetchfs_options *options, struct fetchfs **ret, struct err *err)
+{
+	struct fetchfs *fetchfs = calloc(1, sizeof(*fetchfs));
+	int r;
+
+	if (!fetchfs)
+		return err_oom(err);
+	pthread_mutex_init(&fetchfs->mu, NULL);
+	fetchfs->owner = geteuid();
+	fetchfs->dir.fd = fetchfs->dir.objects_fd = fetchfs->dir.partial_fd = -1;
+
+	r = config_load(options->config, options->environment, options->config_lenient,
+		&fetchfs->config, err);
+	if (r == 0)
+		r = open_cache(fetchfs, options, err);
+	if (r == 0)
+		r = open_network(fetchfs, options, err);
+	if (r < 0) {
+		fetchfs_close(fetchfs);
+		return r;
+	}
+	*ret = fetchfs;
+	return 0;
+}
+
+void fetchfs_close(struct fetchfs *fetchfs)
+{
+	if (!fetchfs)
+		return;
+	flight_cancel_all(fetchfs);
+	queue_free(fetchfs->leaders); /* each waits for its helpers */
+	queue_free(fetchfs->helpers);
+	registry_close(fetchfs->env);
+	catalog_close(fetchfs->catalog);
+	cachedir_close(&fetchfs->dir);
+	config_release(&fetchfs->config);
+	pthread_mutex_destroy(&fetchfs->mu);
+	free(fetchfs);
+}
+
+void fetchfs_cancel_all(struct fetchfs *fetchfs)
+{
+	flight_cancel_all(fetchfs);
+}
+
+const char *fetchfs_warning(const struct fetchfs *fetchfs, size_t n)
+{
+	const struct config_list *warnings = &fetchfs->config.warnings;
+
+	return n < warnings->count ? warnings->items[n] : NULL;
+}
+
+const char *fetchfs_cache_path(const struct fetchfs *fetchfs)
+{
+	return fetchfs->dir.path;
+}
+
+bool fetchfs_hardlink_allowed(const struct fetchfs *fetchfs)
+{
+	return fetchfs->config.hardlink;
+}
+
+uint32_t fetchfs_changes(const struct fetchfs *fetchfs)
+{
+	return cachedir_changes(&fetchfs->dir);
+}
+
+int fetchfs_usage(struct fetchfs *fetchfs, struct fetchfs_usage *ret, struct err *err)
+{
+	struct usage usage;
+	int r = catalog_usage(fetchfs->catalog, &usage, err);
+
+	if (r < 0)
+		return r;
+	*ret = (struct fetchfs_usage){
+		.limit = fetchfs->store.limit,
+		.used = usage.objects + usage.reserved,
+		.reserved = usage.reserved,
+		.objects = usage.object_count,
+		.entries = usage.entries,
+		.hits = atomic_load(&fetchfs->hits),
+		.misses = atomic_load(&fetchfs->misses),
+		.fetched_bytes = atomic_load(&fetchfs->fetched_bytes),
+	};
+	WITH_LOCK(&fetchfs->mu);
+	ret->in_flight = HASH_COUNT(fetchfs->flights);
+	return 0;
+}
+
+int fetchfs_mount_path(const char *uri_text, char **ret, struct err *err)
+{
+	CLEANUP(uri_release) struct uri uri = {0};
+	CLEANUP(str_freep) char *name = NULL;
+	int r = uri_parse(uri_text, &uri, err);
+
+	if (r < 0)
+		return r;
+	r = uri_to_tree(&uri, ret, err);
+	if (r != -ENOENT)
+		return r;
+	r = uri_to_name(&uri, &name, err);
+	if (r < 0)
+		return r;
+	*ret = str_printf("uri/%s", name);
+	return *ret ? 0 : err_oom(err);
+}

@@ -1,0 +1,285 @@
+#include "fetch/file.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "fetch/ahead.h"
+#include "fetch/info.h"
+#include "fetch/waits.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct fetchfs_file {
+	struct fetchfs *fetchfs;
+	struct target *target; /* NULL when opened by digest */
+	struct flight *flight; /* or NULL: then object and entry are this file's own */
+	struct object object;
+	struct entry entry;
+};
+
+int file_of_object(struct fetchfs *fetchfs, struct target *target, struct object *object,
+	struct entry *entry, struct fetchfs_file **ret, struct err *err)
+{
+	struct fetchfs_file *file = calloc(1, sizeof(*file));
+
+	if (!file)
+		return err_oom(err);
+	file->fetchfs = fetchfs;
+	file->target = target ? target_ref(target) : NULL;
+	file->object = object_steal(object);
+	file->entry = *entry;
+	*entry = (struct entry){0};
+	*ret = file;
+	return 0;
+}
+
+int file_of_flight(
+	struct target *target, struct flight *flight, struct fetchfs_file **ret, struct err *err)
+{
+	struct fetchfs_file *file = calloc(1, sizeof(*file));
+
+	if (!file)
+		return err_oom(err);
+	file->fetchfs = flight->fetchfs;
+	file->target = target_ref(target);
+	file->flight = flight;
+	file->object.fd = -1;
+	*ret = file;
+	return 0;
+}
+
+static void file_end(struct fetchfs_file *file, bool abandon)
+{
+	if (!file)
+		return;
+	if (file->flight)
+		flight_unref(file->flight, abandon);
+	object_release(&file->object);
+	entry_release(&file->entry);
+	target_unref(file->target);
+	free(file);
+}
+
+void fetchfs_file_free(struct fetchfs_file *file)
+{
+	file_end(file, false);
+}
+
+void fetchfs_file_abandon(struct fetchfs_file *file)
+{
+	file_end(file, true);
+}
+
+bool file_has_expected(const struct fetchfs_file *file)
+{
+	return file->target && file->target->has_expected;
+}
+
+int file_outcome(const struct fetchfs_file *file, const struct flight *flight, struct err *err)
+{
+	const struct digest *expected = &file->target->expected;
+	char want[DIGEST_HEX_SIZE];
+	char have[DIGEST_HEX_SIZE];
+
+	if (flight->state == FLIGHT_FAILED) {
+		if (err)
+			*err = flight->err;
+		return -flight->err.code;
+	}
+	if (file_has_expected(file) && !digest_equal(expected, &flight->entry.digest)) {
+		digest_hex(expected, want);
+		digest_hex(&flight->entry.digest, have);
+		return err_set(err, ERR_INTEGRITY, EBADMSG,
+			"digest mismatch: expected sha256:%s, got sha256:%s", want, have);
+	}
+	return 0;
+}
+
+int fetchfs_file_info(struct fetchfs_file *file, struct fetchfs_info *ret, struct err *err)
+{
+	if (file->flight)
+		return info_of_flight(file->flight, ret, err);
+	return info_of_entry(&file->entry, ret, err);
+}
+
+static bool has_ended(const struct flight *flight)
+{
+	return flight->state == FLIGHT_DONE || flight->state == FLIGHT_FAILED;
+}
+
+/* Chunks that are not here are asked for first, whoever leads. Caller holds mu. */
+static void ask_for_range(const struct flight *flight, const struct fetchfs_wait *wait)
+{
+	uint64_t first = wait->offset / CHUNK_SIZE;
+	uint64_t last = (wait->offset + (wait->length ? wait->length - 1 : 0)) / CHUNK_SIZE;
+
+	/* a read is at most a few chunks long; a longer wait is in no hurry for its end */
+	for (uint64_t i = first; flight->followed && i <= last && i < first + 16; i++)
+		ranges_want(flight->followed, i, NULL);
+}
+
+int fetchfs_file_wait(struct fetchfs_file *file, struct fetchfs_wait *wait, struct err *err)
+{
+	struct flight *flight = file->flight;
+	int r;
+
+	wait->file = file;
+	wait->queued = false;
+	if (!flight)
+		return 1;
+
+	pthread_mutex_lock(&flight->mu);
+	if (has_ended(flight)) {
+		r = file_outcome(file, flight, err);
+		r = r < 0 ? r : 1;
+	} else if (waits_satisfied(flight, wait)) {
+		r = 1;
+	} else {
+		waits_add(flight, wait);
+		if (wait->until == FETCHFS_UNTIL_RANGE)
+			ask_for_range(flight, wait);
+		r = 0;
+	}
+	pthread_mutex_unlock(&flight->mu);
+
+	if (r == 0 && wait->until == FETCHFS_UNTIL_RANGE)
+		ahead_look(flight);
+	return r;
+}
+
+bool fetchfs_wait_cancel(struct fetchfs_wait *wait)
+{
+	struct flight *flight = wait->file->flight;
+	bool queued;
+
+	if (!flight)
+		return false;
+	WITH_LOCK(&flight->mu);
+	queued = wait->queued;
+	if (queued)
+		waits_remove(flight, wait);
+	return queued;
+}
+
+/* A wait that a thread sleeps on. */
+struct sleeper {
+	struct fetchfs_wait wait; /* first: wake() gets from one to the other */
+	pthread_mutex_t mu;
+	pthread_cond_t woken;
+	bool done;
+	struct err err;
+};
+
+static void sleeper_wake(struct fetchfs_wait *wait, const struct err *err)
+{
+	struct sleeper *sleeper = (struct sleeper *)wait;
+	WITH_LOCK(&sleeper->mu);
+
+	sleeper->err = *err;
+	sleeper->done = true;
+	pthread_cond_signal(&sleeper->woken);
+}
+
+/* False when @timeout_ms (-1: none) went by first. */
+static bool sleeper_sleep(struct sleeper *sleeper, int timeout_ms)
+{
+	int64_t until = clock_monotonic_ms() + timeout_ms;
+	struct timespec ts = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
+	WITH_LOCK(&sleeper->mu);
+
+	while (!sleeper->done) {
+		if (timeout_ms < 0)
+			pthread_cond_wait(&sleeper->woken, &sleeper->mu);
+		else if (pthread_cond_clockwait(
+				 &sleeper->woken, &sleeper->mu, CLOCK_MONOTONIC, &ts) == ETIMEDOUT)
+			break;
+	}
+	return sleeper->done;
+}
+
+int fetchfs_file_wait_until(struct fetchfs_file *file, enum fetchfs_until until, uint64_t offset,
+	uint64_t length, int timeout_ms, struct err *err)
+{
+	struct sleeper sleeper = {
+		.wait = {.until = until, .offset = offset, .length = length, .wake = sleeper_wake},
+		.mu = PTHREAD_MUTEX_INITIALIZER,
+		.woken = PTHREAD_COND_INITIALIZER,
+	};
+	int r = fetchfs_file_wait(file, &sleeper.wait, err);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (!sleeper_sleep(&sleeper, timeout_ms)) {
+		if (fetchfs_wait_cancel(&sleeper.wait))
+			return err_set_retry(
+				err, ERR_NETWORK, ETIMEDOUT, 0, "not here after %d ms", timeout_ms);
+		sleeper_sleep(&sleeper, -1); /* it is being woken right now */
+	}
+	if (sleeper.err.code && err)
+		*err = sleeper.err;
+	return -sleeper.err.code;
+}
+
+/*
+ * The descriptor to read [@offset, +@length) from, or -errno. Marks the flight as served: from
+ * then on its version is the only one that this flight may ever show, so the descriptor stays
+ * open until the flight is freed.
+ */
+static int readable_fd(struct fetchfs_file *file, uint64_t offset, size_t length, struct err *err)
+{
+	struct flight *flight = file->flight;
+	int r;
+
+	if (!flight)
+		return file->object.fd;
+
+	WITH_LOCK(&flight->mu);
+	if (has_ended(flight)) {
+		r = file_outcome(file, flight, err);
+		return r < 0 ? r : flight->object.fd;
+	}
+	if (file_has_expected(file) || !flight_has(flight, offset, length))
+		return -EAGAIN;
+	flight->served = true;
+	return flight->read_fd;
+}
+
+ssize_t fetchfs_file_read_now(
+	struct fetchfs_file *file, void *buf, size_t len, uint64_t offset, struct err *err)
+{
+	int fd = readable_fd(file, offset, len, err);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = fd_pread_full(fd, buf, len, offset);
+	if (n < 0)
+		return err_set(err, ERR_SYSTEM, (int)-n, "read from the cache: %m");
+	return n;
+}
+
+ssize_t fetchfs_file_read(
+	struct fetchfs_file *file, void *buf, size_t len, uint64_t offset, struct err *err)
+{
+	for (;;) {
+		ssize_t n = fetchfs_file_read_now(file, buf, len, offset, err);
+		int r;
+
+		if (n != -EAGAIN)
+			return n;
+		r = fetchfs_file_wait_until(file, FETCHFS_UNTIL_RANGE, offset, len, -1, err);
+		if (r < 0)
+			return r;
+	}
+}
+
+int fetchfs_file_fd(struct fetchfs_file *file)
+{
+	struct flight *flight = file->flight;
+
+	if (!flight)
+		return file->object.fd;
+	WITH_LOCK(&flight->mu);
+	return flight->state == FLIGHT_DONE ? flight->object.fd : -1;
+}

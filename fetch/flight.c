@@ -1,0 +1,348 @@
+#include "fetch/flight.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "fetch/waits.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static void flight_free(struct flight *flight)
+{
+	target_unref(flight->target);
+	fd_close(&flight->read_fd);
+	object_release(&flight->object);
+	entry_release(&flight->entry);
+	pthread_cond_destroy(&flight->changed);
+	pthread_mutex_destroy(&flight->mu);
+	free(flight);
+}
+
+static struct flight_key key_of(const struct target *target)
+{
+	struct flight_key key = {.entry = target->key};
+
+	if (target->has_expected)
+		key.expected = target->expected;
+	return key;
+}
+
+static struct flight *flight_new(struct fetchfs *fetchfs, struct target *target)
+{
+	struct flight *flight = calloc(1, sizeof(*flight));
+	pthread_condattr_t attr;
+
+	if (!flight)
+		return NULL;
+	pthread_mutex_init(&flight->mu, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&flight->changed, &attr);
+	pthread_condattr_destroy(&attr);
+
+	flight->fetchfs = fetchfs;
+	flight->key = key_of(target);
+	flight->target = target_ref(target);
+	flight->born = clock_wall();
+	flight->read_fd = -1;
+	flight->object.fd = -1;
+	flight->version.size = SIZE_UNKNOWN;
+	flight->version.modified = TIME_UNKNOWN;
+	return flight;
+}
+
+/* Caller holds fetchfs->mu. */
+static void leave_table(struct flight *flight)
+{
+	if (flight->in_table)
+		HASH_DEL(flight->fetchfs->flights, flight);
+	flight->in_table = false;
+}
+
+/* Caller holds fetchfs->mu. */
+static struct flight *find_and_ref(struct fetchfs *fetchfs, const struct flight_key *key)
+{
+	struct flight *flight;
+
+	HASH_FIND(hh, fetchfs->flights, key, sizeof(*key), flight);
+	if (flight) {
+		WITH_LOCK(&flight->mu);
+		flight->refs++;
+		flight->interested++;
+	}
+	return flight;
+}
+
+int flight_join(struct fetchfs *fetchfs, struct target *target, struct flight **ret, bool *ret_new,
+	struct err *err)
+{
+	struct flight_key key = key_of(target);
+	struct flight *flight;
+	WITH_LOCK(&fetchfs->mu);
+
+	if (atomic_load(&fetchfs->closing))
+		return err_set(err, ERR_CANCELLED, ECANCELED, "the cache is being closed");
+
+	flight = find_and_ref(fetchfs, &key);
+	*ret_new = !flight;
+	if (!flight) {
+		flight = flight_new(fetchfs, target);
+		if (!flight)
+			return err_oom(err);
+		flight->refs = 2; /* the caller's and the flyer's */
+		flight->interested = 1;
+		flight->in_table = true;
+		HASH_ADD(hh, fetchfs->flights, key, sizeof(flight->key), flight);
+	}
+	*ret = flight;
+	return 0;
+}
+
+struct flight *flight_find(struct fetchfs *fetchfs, const struct entry_key *key)
+{
+	struct flight_key any = {.entry = *key};
+	WITH_LOCK(&fetchfs->mu);
+
+	return find_and_ref(fetchfs, &any);
+}
+
+void flight_unref(struct flight *flight, bool abandon)
+{
+	struct fetchfs *fetchfs = flight->fetchfs;
+	bool last;
+
+	pthread_mutex_lock(&fetchfs->mu);
+	pthread_mutex_lock(&flight->mu);
+	if (--flight->interested == 0 && abandon) {
+		/* whoever asks for it from now on starts a flight of its own */
+		leave_table(flight);
+		flight->cancelled = true;
+		pthread_cond_broadcast(&flight->changed);
+	}
+	last = --flight->refs == 0;
+	pthread_mutex_unlock(&flight->mu);
+	pthread_mutex_unlock(&fetchfs->mu);
+
+	if (last)
+		flight_free(flight);
+}
+
+void flight_land(struct flight *flight)
+{
+	bool last;
+
+	pthread_mutex_lock(&flight->mu);
+	last = --flight->refs == 0;
+	pthread_mutex_unlock(&flight->mu);
+	if (last)
+		flight_free(flight);
+}
+
+static bool is_same_file(int a, int b)
+{
+	struct stat sa;
+	struct stat sb;
+
+	return a >= 0 && fstat(a, &sa) == 0 && fstat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
+	       sa.st_ino == sb.st_ino;
+}
+
+static int stale(struct err *err)
+{
+	return err_set(err, ERR_REMOTE, ESTALE,
+		"the artifact changed at its origin while it was being read");
+}
+
+/* Caller holds mu. A descriptor that a reader may be using right now is never closed. */
+static int take_read_fd(struct flight *flight, int read_fd, struct err *err)
+{
+	if (is_same_file(flight->read_fd, read_fd)) {
+		close(read_fd);
+		return 0;
+	}
+	if (flight->served) {
+		close(read_fd);
+		return stale(err);
+	}
+	fd_close(&flight->read_fd);
+	flight->read_fd = read_fd;
+	return 0;
+}
+
+int flight_started(struct flight *flight, const struct ranges_version *version, const char *type,
+	int read_fd, struct partial *partial, struct ranges *followed, struct err *err)
+{
+	struct fetchfs_wait *ready = NULL;
+	int r;
+
+	pthread_mutex_lock(&flight->mu);
+	r = take_read_fd(flight, read_fd, err);
+	if (r == 0) {
+		flight->state = FLIGHT_STARTED;
+		flight->version = *version;
+		str_fit(flight->type, sizeof(flight->type), type);
+		flight->partial = partial;
+		flight->followed = followed;
+		ready = waits_take_ready(flight);
+	}
+	pthread_mutex_unlock(&flight->mu);
+
+	waits_wake(ready, NULL);
+	return r;
+}
+
+void flight_detach(struct flight *flight)
+{
+	WITH_LOCK(&flight->mu);
+
+	flight->partial = NULL;
+	flight->followed = NULL;
+}
+
+int flight_restart(struct flight *flight, struct err *err)
+{
+	flight_detach(flight);
+
+	WITH_LOCK(&flight->mu);
+	if (flight->served)
+		return stale(err);
+	flight->state = FLIGHT_QUEUED;
+	return 0;
+}
+
+void flight_progress(struct flight *flight)
+{
+	struct fetchfs_wait *ready;
+
+	pthread_mutex_lock(&flight->mu);
+	ready = waits_take_ready(flight);
+	pthread_mutex_unlock(&flight->mu);
+	waits_wake(ready, NULL);
+}
+
+/* Leave the table, then set the outcome, then tell everybody. */
+static void flight_end(struct flight *flight, enum flight_state state, struct object *object,
+	struct entry *entry, const struct err *err)
+{
+	struct fetchfs_wait *ready;
+
+	pthread_mutex_lock(&flight->fetchfs->mu);
+	leave_table(flight);
+	pthread_mutex_unlock(&flight->fetchfs->mu);
+
+	pthread_mutex_lock(&flight->mu);
+	flight->state = state;
+	flight->partial = NULL;
+	flight->followed = NULL;
+	if (state == FLIGHT_DONE) {
+		flight->object = object_steal(object);
+		flight->entry = *entry;
+		*entry = (struct entry){0};
+	} else {
+		flight->err = *err;
+	}
+	ready = waits_take_all(flight);
+	pthread_cond_broadcast(&flight->changed);
+	pthread_mutex_unlock(&flight->mu);
+
+	waits_wake(ready, flight);
+}
+
+void flight_done(struct flight *flight, struct object *object, struct entry *entry)
+{
+	flight_end(flight, FLIGHT_DONE, object, entry, NULL);
+}
+
+void flight_failed(struct flight *flight, const struct err *err)
+{
+	flight_end(flight, FLIGHT_FAILED, NULL, NULL, err);
+}
+
+static int check_locked(const struct flight *flight, struct err *err)
+{
+	if (flight->cancelled || atomic_load(&flight->fetchfs->closing))
+		return err_set(err, ERR_CANCELLED, ECANCELED, "interrupted");
+	return 0;
+}
+
+int flight_check(struct flight *flight, struct err *err)
+{
+	WITH_LOCK(&flight->mu);
+
+	return check_locked(flight, err);
+}
+
+int flight_pause(struct flight *flight, unsigned int ms, struct err *err)
+{
+	struct timespec until;
+	WITH_LOCK(&flight->mu);
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	while (check_locked(flight, err) == 0) {
+		if (pthread_cond_timedwait(&flight->changed, &flight->mu, &until) == ETIMEDOUT)
+			break;
+	}
+	return check_locked(flight, err);
+}
+
+/* Whether a follower's map has every chunk of the range; the frontier counts to the byte. */
+static bool followed_has(const struct ranges *ranges, uint64_t offset, uint64_t end)
+{
+	struct ranges_chunk chunk;
+	uint64_t frontier;
+
+	if (ranges_frontier(ranges, &frontier, NULL) < 0)
+		return false;
+	if (offset < frontier)
+		offset = frontier;
+	for (uint64_t i = offset / CHUNK_SIZE; offset < end; i++, offset = i * CHUNK_SIZE) {
+		if (ranges_chunks(ranges, i, 1, &chunk, NULL) < 0 || !chunk.present)
+			return false;
+	}
+	return true;
+}
+
+bool flight_has(const struct flight *flight, uint64_t offset, uint64_t length)
+{
+	uint64_t end = offset + length;
+
+	if (flight->state == FLIGHT_DONE)
+		return true;
+	if (flight->state != FLIGHT_STARTED)
+		return false;
+	if (end < offset)
+		end = UINT64_MAX;
+	if (flight->version.size >= 0 && end > (uint64_t)flight->version.size)
+		end = (uint64_t)flight->version.size;
+	if (offset >= end)
+		return flight->version.size >= 0;
+	if (flight->partial)
+		return partial_has(flight->partial, offset, end - offset);
+	return flight->followed && followed_has(flight->followed, offset, end);
+}
+
+void flight_cancel_all(struct fetchfs *fetchfs)
+{
+	struct flight *flight;
+	struct flight *next;
+	WITH_LOCK(&fetchfs->mu);
+
+	atomic_store(&fetchfs->closing, true);
+	HASH_ITER (hh, fetchfs->flights, flight, next) {
+		pthread_mutex_lock(&flight->mu);
+		flight->cancelled = true;
+		pthread_cond_broadcast(&flight->changed);
+		pthread_mutex_unlock(&flight->mu);
+	}
+}

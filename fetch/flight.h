@@ -1,0 +1,131 @@
+/*
+ * A flight: one artifact on its way, as this process sees it. Whether it is led here or followed
+ * in another process makes no difference to those who wait (fetcher.h decides that).
+ *
+ * All who ask for a key while its flight lasts share it (single flight). The table of flights is
+ * guarded by fetchfs->mu, a flight's own state by its mu, in that order. Nobody is called back
+ * under either.
+ */
+#ifndef FETCHFS_FETCH_FLIGHT_H
+#define FETCHFS_FETCH_FLIGHT_H
+
+#include "fetch/context.h"
+#include "fetch/target.h"
+
+#include <uthash.h>
+
+enum flight_state {
+	FLIGHT_QUEUED,  /* the origin has not answered */
+	FLIGHT_STARTED, /* the version is known, bytes arrive */
+	FLIGHT_DONE,    /* object and entry are there */
+	FLIGHT_FAILED,  /* err tells */
+};
+
+/*
+ * What a flight is for: an entry, and the digest that it is expected to have (zero: any). Two who
+ * expect different bytes do not share a flight, so that the wrong one fails alone.
+ */
+struct flight_key {
+	struct entry_key entry;
+	struct digest expected;
+};
+
+/* A run of bytes that one thread is fetching: nobody else fetches its chunks. */
+struct flight_claim {
+	uint64_t begin; /* bytes; for the leader: where it is */
+	uint64_t end;   /* exclusive, a chunk boundary or the end of the file */
+	bool used;
+};
+
+/* The leader's own run and the helpers' for readers far ahead. */
+#define FLIGHT_HELPERS 3
+#define FLIGHT_CLAIMS  (1 + FLIGHT_HELPERS)
+
+struct flight {
+	UT_hash_handle hh;
+	struct fetchfs *fetchfs;
+	struct flight_key key; /* fixed */
+	struct target *target; /* fixed: of whoever asked first */
+	int64_t born;          /* fixed: wall clock */
+	bool in_table;         /* guarded by fetchfs->mu */
+
+	pthread_mutex_t mu;
+	pthread_cond_t changed; /* claims, helpers, cancelled */
+
+	/* guarded by mu */
+	unsigned int refs;       /* files, and the job that flies it */
+	unsigned int interested; /* files */
+	enum flight_state state;
+	struct err err;
+	bool cancelled;
+	bool served; /* a reader has been given bytes of this version */
+	struct ranges_version version;
+	char type[MIME_MAX];
+	int read_fd;             /* the data, while STARTED */
+	struct partial *partial; /* while led here and STARTED; the leader's */
+	struct ranges *followed; /* while followed and STARTED */
+	struct object object;    /* when DONE */
+	struct entry entry;      /* when DONE */
+	struct fetchfs_wait *waits;
+	struct flight_claim claims[FLIGHT_CLAIMS];
+	unsigned int helpers; /* running */
+	bool no_helpers;      /* ranges turned out not to work */
+	uint64_t near;        /* bytes: what lies so far ahead of the leader comes soon anyway */
+	uint64_t ahead_end;   /* where the last helper's run ended, and how long it was */
+	uint64_t ahead_length;
+};
+
+/*
+ * Join the flight of @target's key, or add one to the table: then *ret_new is true and the caller
+ * must hand it to somebody who flies it (who holds a reference of its own from now on) or call
+ * flight_failed() and flight_land(). *ret is the caller's, for flight_unref().
+ */
+int flight_join(struct fetchfs *fetchfs, struct target *target, struct flight **ret, bool *ret_new,
+	struct err *err);
+
+/* The flight of @key that expects no digest, with a reference, or NULL. */
+struct flight *flight_find(struct fetchfs *fetchfs, const struct entry_key *key);
+
+/* @abandon: the caller wants it no more; the flight ends when nobody else does. */
+void flight_unref(struct flight *flight, bool abandon);
+
+/* Gives back the reference of whoever flew it. */
+void flight_land(struct flight *flight);
+
+/* ---- for whoever flies it ---- */
+
+/*
+ * The origin answered. @read_fd is taken over; @partial and @followed (one of them is NULL) stay
+ * the caller's and must live until flight_detach() or the end. A flight may start again: on the
+ * same data file after its leader died, or on another one as long as no reader has been given
+ * bytes; else -ESTALE, since two versions must never be mixed.
+ */
+int flight_started(struct flight *flight, const struct ranges_version *version, const char *type,
+	int read_fd, struct partial *partial, struct ranges *followed, struct err *err);
+
+/* The partial or the map is going away; readers wait for what comes next. */
+void flight_detach(struct flight *flight);
+
+/* The version that was started will not be completed. -ESTALE when a reader has bytes of it. */
+int flight_restart(struct flight *flight, struct err *err);
+
+/* More bytes may be there: wake those who waited for them. */
+void flight_progress(struct flight *flight);
+
+/* The end. @object and @entry are taken over. The flight leaves the table first, so that whoever
+ * asks afterwards looks in the index. */
+void flight_done(struct flight *flight, struct object *object, struct entry *entry);
+void flight_failed(struct flight *flight, const struct err *err);
+
+/* 0, or -ECANCELED when nobody wants it any more or the cache is being closed. */
+int flight_check(struct flight *flight, struct err *err);
+/* Wait for @ms milliseconds, less when cancelled. Returns flight_check(). */
+int flight_pause(struct flight *flight, unsigned int ms, struct err *err);
+
+/* Whether [@offset, @offset + @length), cut at the end, can be read. Caller holds mu. */
+bool flight_has(const struct flight *flight, uint64_t offset, uint64_t length);
+
+/* Every flight ends soon, with ECANCELED. */
+void flight_cancel_all(struct fetchfs *fetchfs);
+
+#endif

@@ -1,0 +1,120 @@
+#include "fetch/follow.h"
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/lock.h"
+#include "fetch/lookup.h"
+
+#include <errno.h>
+
+/* A killed leader wakes nobody: look by ourselves so often. */
+#define LOOK_MS 100
+
+/* Whether the leader is gone: its lock is free. */
+static bool leader_is_gone(struct flight *flight)
+{
+	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
+
+	return cachedir_lock_key(&flight->fetchfs->dir, &flight->target->key, &lock) == 0;
+}
+
+static int published(struct flight *flight, struct object *ret_object, struct entry *ret_entry)
+{
+	/* evicted or replaced already, or of another kind than asked for: have a look ourselves */
+	if (lookup_complete(flight->fetchfs, flight->target, ret_object, ret_entry, NULL) < 0)
+		return 1;
+	return 0;
+}
+
+/* The leader's failure is ours, unless it is about a digest that only the leader expected. */
+static int failed(const struct ranges_header *header, struct err *err)
+{
+	if (header->err.kind == ERR_INTEGRITY)
+		return 1;
+	*err = header->err;
+	return -err->code;
+}
+
+/* What one follower knows. */
+struct following {
+	struct flight *flight;
+	struct follower follower;
+	bool started; /* the flight knows the version */
+	bool joined;  /* the leader was seen at work: its outcome is ours */
+};
+
+/* One look at the map. 2: nothing has ended. */
+static int look(
+	struct following *f, struct object *ret_object, struct entry *ret_entry, struct err *err)
+{
+	struct ranges_header header;
+	int r = 0;
+
+	if (ranges_load(f->follower.ranges, &header, NULL) < 0)
+		return 1;
+	switch (header.state) {
+	case RANGES_DONE:
+		return published(f->flight, ret_object, ret_entry);
+	case RANGES_FAILED:
+		/* of an earlier transfer, if it is the first thing we see */
+		return f->joined ? failed(&header, err) : 1;
+	case RANGES_ABANDONED:
+		return 1;
+	case RANGES_ACTIVE:
+		if (!f->started)
+			r = flight_started(f->flight, &header.version, "",
+				fd_steal(&f->follower.fd), NULL, f->follower.ranges, err);
+		if (r < 0)
+			return r;
+		f->started = true;
+		flight_progress(f->flight);
+		break;
+	case RANGES_STARTING:
+		break;
+	}
+	f->joined = true;
+	return 2;
+}
+
+static int follow(
+	struct following *f, struct object *ret_object, struct entry *ret_entry, struct err *err)
+{
+	const struct cachedir *dir = &f->flight->fetchfs->dir;
+	const struct entry_key *key = &f->flight->target->key;
+
+	for (;;) {
+		uint32_t seen = cachedir_word(dir, key);
+		int r = look(f, ret_object, ret_entry, err);
+
+		if (r != 2)
+			return r;
+		r = flight_check(f->flight, err);
+		if (r < 0)
+			return r;
+		cachedir_wait(dir, key, seen, LOOK_MS);
+		if (cachedir_word(dir, key) == seen && leader_is_gone(f->flight))
+			return 1;
+	}
+}
+
+int follow_flight(
+	struct flight *flight, struct object *ret_object, struct entry *ret_entry, struct err *err)
+{
+	struct following f = {.flight = flight};
+	int r = follower_attach(&flight->fetchfs->store, &flight->target->key, &f.follower, err);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (r == 0) {
+		r = follow(&f, ret_object, ret_entry, err);
+		if (f.started)
+			flight_detach(flight);
+		follower_release(&f.follower);
+	} else {
+		r = 1;
+	}
+	/* between a leader's lock and its map, or its last word and its unlock, lie microseconds */
+	if (r == 1 && !f.joined && flight_pause(flight, 1, err) < 0)
+		return -err->code;
+	return r;
+}

@@ -1,0 +1,227 @@
+#include "fetch/lookup.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/lock.h"
+#include "fetch/freshness.h"
+#include "fetch/twin.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void entry_releasep(struct entry *entry)
+{
+	entry_release(entry);
+}
+
+static struct entry entry_steal(struct entry *entry)
+{
+	struct entry given = *entry;
+
+	*entry = (struct entry){0};
+	return given;
+}
+
+/* Content that is expected by its digest is never asked for again. */
+static bool is_current(const struct target *target, const struct entry *entry, int64_t now)
+{
+	if (!target_accepts(target, entry))
+		return false;
+	return target->has_expected || (!target->refresh && freshness_holds(entry, now));
+}
+
+static int open_entry(struct fetchfs *fetchfs, struct entry *entry, struct object *ret_object,
+	struct entry *ret_entry, struct err *err)
+{
+	int r = store_open(&fetchfs->store, &entry->digest, entry->executable, ret_object, err);
+
+	if (r < 0)
+		return r;
+	*ret_entry = entry_steal(entry);
+	return 0;
+}
+
+int lookup_cached(struct fetchfs *fetchfs, const struct target *target, struct object *ret_object,
+	struct entry *ret_entry, struct err *err)
+{
+	CLEANUP(entry_releasep) struct entry entry = {0};
+	int64_t now = clock_wall();
+	int r = catalog_find(fetchfs->catalog, &target->key, &entry, err);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	if (entry.state == ENTRY_ABSENT && !target->refresh && freshness_holds(&entry, now))
+		return err_set(err, ERR_REMOTE, ENOENT,
+			"not found (the origin is asked again in %lld s)",
+			(long long)(entry.expires - now));
+	if (!is_current(target, &entry, now))
+		return 0;
+
+	r = open_entry(fetchfs, &entry, ret_object, ret_entry, err);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	catalog_touch(fetchfs->catalog, &ret_object->digest, now, NULL);
+	return 1;
+}
+
+int lookup_complete(struct fetchfs *fetchfs, const struct target *target, struct object *ret_object,
+	struct entry *ret_entry, struct err *err)
+{
+	CLEANUP(entry_releasep) struct entry entry = {0};
+	int r = catalog_find(fetchfs->catalog, &target->key, &entry, err);
+
+	if (r < 0)
+		return r;
+	if (!target_accepts(target, &entry))
+		return err_set(err, ERR_SYSTEM, ENOENT, "not in the cache");
+	return open_entry(fetchfs, &entry, ret_object, ret_entry, err);
+}
+
+/* Whether somebody else brought or confirmed it since @flight began. */
+static bool is_recent(const struct flight *flight, const struct entry *entry, int64_t now)
+{
+	int64_t since = flight->target->refresh ? flight->born + 1 : flight->born;
+
+	return target_accepts(flight->target, entry) && since <= entry->verified &&
+	       entry->verified <= now;
+}
+
+/* The same content under another name that this user may see: it only needs a row. */
+static int adopt(
+	struct flight *flight, struct object *ret_object, struct entry *ret_entry, struct err *err)
+{
+	struct fetchfs *fetchfs = flight->fetchfs;
+	const struct target *target = flight->target;
+	CLEANUP(entry_releasep) struct entry entry = {0};
+	int r = catalog_find_digest(
+		fetchfs->catalog, &target->expected, target->decision.scope, &entry, err);
+
+	if (r == 0 && entry.executable != target->executable)
+		return -ENOENT;
+	if (r == 0)
+		r = store_open(&fetchfs->store, &entry.digest, entry.executable, ret_object, err);
+	if (r < 0)
+		return r;
+
+	free(entry.scope);
+	free(entry.uri);
+	free(entry.etag);
+	entry.key = target->key;
+	entry.scope = strdup(target->decision.scope);
+	entry.uri = strdup(target->shown);
+	entry.has_query = target->uri.query != NULL;
+	/* this origin was not asked: stale for whoever does not name the digest */
+	entry.etag = NULL;
+	entry.verified = entry.expires = clock_wall();
+	if (!entry.scope || !entry.uri)
+		r = err_oom(err);
+	else
+		r = catalog_record(fetchfs->catalog, &entry, 0, 0, NULL, err);
+	if (r < 0) {
+		object_release(ret_object);
+		return r;
+	}
+	*ret_entry = entry_steal(&entry);
+	return 0;
+}
+
+/* What is here but not good enough to be handed out unasked. 1, or 0 when it is after all. */
+static int consider_old(struct flight *flight, struct entry *entry, struct object *ret_object,
+	struct entry *ret_entry, struct entry *ret_old, struct err *err)
+{
+	struct target plain = *flight->target;
+	struct object object = {.fd = -1};
+	int64_t now = clock_wall();
+
+	plain.executable = false;
+	if (store_open(&flight->fetchfs->store, &entry->digest, entry->executable, &object, NULL))
+		return 1;
+
+	if (!target_accepts(flight->target, entry) && is_current(&plain, entry, now)) {
+		int r = twin_make(flight, &object, entry, ret_object, ret_entry, err);
+
+		object_release(&object);
+		return r;
+	}
+	object_release(&object);
+	if (target_accepts(flight->target, entry))
+		*ret_old = entry_steal(entry);
+	return 1;
+}
+
+int lookup_again(struct flight *flight, struct object *ret_object, struct entry *ret_entry,
+	struct entry *ret_old, struct err *err)
+{
+	struct fetchfs *fetchfs = flight->fetchfs;
+	const struct target *target = flight->target;
+	CLEANUP(entry_releasep) struct entry entry = {0};
+	int64_t now = clock_wall();
+	int r = catalog_find(fetchfs->catalog, &target->key, &entry, err);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (r == 0 && (is_current(target, &entry, now) || is_recent(flight, &entry, now)) &&
+		open_entry(fetchfs, &entry, ret_object, ret_entry, NULL) == 0)
+		return 0;
+	if (target->has_expected && adopt(flight, ret_object, ret_entry, NULL) == 0)
+		return 0;
+	if (r == 0 && entry.state == ENTRY_COMPLETE)
+		return consider_old(flight, &entry, ret_object, ret_entry, ret_old, err);
+	return 1;
+}
+
+static int remember(struct fetchfs *fetchfs, const struct target *target, struct entry *entry)
+{
+	int r;
+
+	entry->key = target->key;
+	entry->scope = strdup(target->decision.scope);
+	entry->uri = strdup(target->shown);
+	entry->has_query = target->uri.query != NULL;
+	r = entry->scope && entry->uri ? catalog_record(fetchfs->catalog, entry, 0, 0, NULL, NULL)
+				       : -ENOMEM;
+	entry_release(entry);
+	return r;
+}
+
+void lookup_remember_absent(struct fetchfs *fetchfs, const struct target *target)
+{
+	int64_t now = clock_wall();
+	struct entry entry = {
+		.state = ENTRY_ABSENT,
+		.size = SIZE_UNKNOWN,
+		.modified = TIME_UNKNOWN,
+		.verified = now,
+		.expires = freshness_absent_until(&fetchfs->config, now),
+	};
+
+	if (entry.expires > now)
+		remember(fetchfs, target, &entry);
+	else
+		catalog_remove(fetchfs->catalog, &target->key, NULL);
+}
+
+void lookup_remember_known(struct fetchfs *fetchfs, const struct target *target,
+	const struct remote *remote, int64_t now, int64_t expires)
+{
+	CLEANUP(entry_releasep) struct entry present = {0};
+	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
+	struct entry entry = {
+		.state = ENTRY_KNOWN,
+		.size = remote->size,
+		.modified = remote->validators.modified,
+		.verified = now,
+		.expires = expires,
+	};
+
+	/* under the key's lock, so that what a leader publishes now is not replaced by less */
+	if (cachedir_lock_key(&fetchfs->dir, &target->key, &lock) < 0)
+		return;
+	if (catalog_find(fetchfs->catalog, &target->key, &present, NULL) == 0 &&
+		present.state == ENTRY_COMPLETE)
+		return;
+	if (remote->validators.etag[0])
+		entry.etag = strdup(remote->validators.etag);
+	remember(fetchfs, target, &entry);
+}

@@ -1,0 +1,34 @@
+/*
+ * Looking in the index: what may be handed out without asking an origin.
+ */
+#ifndef FETCHFS_FETCH_LOOKUP_H
+#define FETCHFS_FETCH_LOOKUP_H
+
+#include "fetch/flight.h"
+
+/*
+ * What the cache can hand out for @target right now. 1: it is in *ret_object and *ret_entry, the
+ * caller's. 0: the origin must be asked. -ENOENT: it was asked a moment ago, and had no such thing.
+ */
+int lookup_cached(struct fetchfs *fetchfs, const struct target *target, struct object *ret_object,
+	struct entry *ret_entry, struct err *err);
+
+/*
+ * The second look, under the key's lock. 0: it is here (somebody else just brought it, or the same
+ * content is here under another name), in *ret_object and *ret_entry. 1: ask the origin; *ret_old
+ * is then a version whose validators may be offered to it, or empty.
+ */
+int lookup_again(struct flight *flight, struct object *ret_object, struct entry *ret_entry,
+	struct entry *ret_old, struct err *err);
+
+/* The complete version that the index has now, however old. -ENOENT. */
+int lookup_complete(struct fetchfs *fetchfs, const struct target *target, struct object *ret_object,
+	struct entry *ret_entry, struct err *err);
+
+/* Remember for a while what an origin said without sending the file. Best effort. The caller of
+ * lookup_remember_absent() holds the key's lock. */
+void lookup_remember_absent(struct fetchfs *fetchfs, const struct target *target);
+void lookup_remember_known(struct fetchfs *fetchfs, const struct target *target,
+	const struct remote *remote, int64_t now, int64_t expires);
+
+#endif

@@ -1,0 +1,226 @@
+/* Asking for an artifact: fetchfs_key(), _find(), _stat(), _get(). */
+#include "fetch/fetchfs.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/lock.h"
+#include "fetch/fetcher.h"
+#include "fetch/file.h"
+#include "fetch/freshness.h"
+#include "fetch/info.h"
+#include "fetch/lookup.h"
+
+#include <errno.h>
+
+int fetchfs_key(
+	struct fetchfs *fetchfs, const struct fetchfs_request *request, char *ret, struct err *err)
+{
+	CLEANUP(target_unrefp) struct target *target = NULL;
+	int r = target_new(fetchfs, request, &target, err);
+
+	if (r < 0)
+		return r;
+	entry_key_hex(&target->key, ret);
+	return 0;
+}
+
+/* 1: a flight of this process that knows its version tells it. 0: there is none. */
+static int find_flight(struct fetchfs *fetchfs, const struct target *target,
+	struct fetchfs_info *ret, struct err *err)
+{
+	struct flight *flight = flight_find(fetchfs, &target->key);
+	int r;
+
+	if (!flight)
+		return 0;
+	r = info_of_flight(flight, ret, err);
+	flight_unref(flight, false);
+	if (r < 0)
+		return r;
+	if (ret->state == FETCHFS_IN_FLIGHT || ret->state == FETCHFS_COMPLETE)
+		return 1;
+	fetchfs_info_release(ret);
+	return 0;
+}
+
+static int find_entry(struct fetchfs *fetchfs, const struct target *target,
+	struct fetchfs_info *ret, struct err *err)
+{
+	struct entry entry;
+	int r = catalog_find(fetchfs->catalog, &target->key, &entry, err);
+
+	if (r < 0)
+		return r;
+	r = info_of_entry(&entry, ret, err);
+	entry_release(&entry);
+	return r;
+}
+
+static int find_target(struct fetchfs *fetchfs, const struct target *target,
+	struct fetchfs_info *ret, struct err *err)
+{
+	int r = find_flight(fetchfs, target, ret, err);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return find_entry(fetchfs, target, ret, err);
+}
+
+int fetchfs_find(struct fetchfs *fetchfs, const struct fetchfs_request *request,
+	struct fetchfs_info *ret, struct err *err)
+{
+	CLEANUP(target_unrefp) struct target *target = NULL;
+	int r = target_new(fetchfs, request, &target, err);
+
+	return r < 0 ? r : find_target(fetchfs, target, ret, err);
+}
+
+/* The backend cannot tell without fetching: fetch, and tell what is known as soon as it begins. */
+static int stat_by_fetching(struct fetchfs *fetchfs, const struct fetchfs_request *request,
+	struct fetchfs_info *ret, struct err *err)
+{
+	struct fetchfs_file *file;
+	int r = fetchfs_get(fetchfs, request, &file, err);
+
+	if (r < 0)
+		return r;
+	r = fetchfs_file_wait_until(file, FETCHFS_UNTIL_STARTED, 0, 0, -1, err);
+	if (r == 0)
+		r = fetchfs_file_info(file, ret, err);
+	fetchfs_file_free(file);
+	return r;
+}
+
+/* Best effort: who leads a flight of it right now knows better. */
+static void remember_absent(struct fetchfs *fetchfs, const struct target *target)
+{
+	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
+
+	if (cachedir_lock_key(&fetchfs->dir, &target->key, &lock) == 0)
+		lookup_remember_absent(fetchfs, target);
+}
+
+static int ask_origin(struct fetchfs *fetchfs, const struct fetchfs_request *request,
+	const struct target *target, struct fetchfs_info *ret, struct err *err)
+{
+	struct backend_request ask = {.uri = &target->uri, .guard = &target->decision.guard};
+	struct remote remote = {0};
+	int64_t now = clock_wall();
+	int64_t expires;
+	int r = target->backend->stat(fetchfs->env, &ask, &remote, err);
+
+	if (r == -EOPNOTSUPP)
+		return stat_by_fetching(fetchfs, request, ret, err);
+	if (r == -ENOENT)
+		remember_absent(fetchfs, target);
+	if (r < 0)
+		return r;
+
+	expires = freshness_until(&fetchfs->config, &remote, now);
+	lookup_remember_known(fetchfs, target, &remote, now, expires);
+	return info_of_remote(target, &remote, now, expires, ret, err);
+}
+
+/* What is complete is told whatever its age: an open, not a stat, asks for a new version. */
+static bool is_good_enough(const struct fetchfs_info *info, int64_t now)
+{
+	if (info->state == FETCHFS_COMPLETE || info->state == FETCHFS_IN_FLIGHT)
+		return true;
+	return info->verified <= now && now < info->expires;
+}
+
+int fetchfs_stat(struct fetchfs *fetchfs, const struct fetchfs_request *request,
+	struct fetchfs_info *ret, struct err *err)
+{
+	CLEANUP(target_unrefp) struct target *target = NULL;
+	struct fetchfs_info info;
+	int r = target_new(fetchfs, request, &target, err);
+
+	if (r < 0)
+		return r;
+	r = find_target(fetchfs, target, &info, err);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (r == 0 && !request->refresh && is_good_enough(&info, clock_wall())) {
+		if (info.state == FETCHFS_ABSENT) {
+			fetchfs_info_release(&info);
+			return err_set(err, ERR_REMOTE, ENOENT, "not found");
+		}
+		*ret = info;
+		return 0;
+	}
+	if (r == 0)
+		fetchfs_info_release(&info);
+	return ask_origin(fetchfs, request, target, ret, err);
+}
+
+static int join_flight(
+	struct fetchfs *fetchfs, struct target *target, struct fetchfs_file **ret, struct err *err)
+{
+	struct flight *flight;
+	bool is_new;
+	int r = flight_join(fetchfs, target, &flight, &is_new, err);
+
+	if (r < 0)
+		return r;
+	if (is_new)
+		fetcher_start(flight);
+	r = file_of_flight(target, flight, ret, err);
+	if (r < 0)
+		flight_unref(flight, true);
+	return r;
+}
+
+int fetchfs_get(struct fetchfs *fetchfs, const struct fetchfs_request *request,
+	struct fetchfs_file **ret, struct err *err)
+{
+	CLEANUP(target_unrefp) struct target *target = NULL;
+	struct object object = {.fd = -1};
+	struct entry entry = {0};
+	int r = target_new(fetchfs, request, &target, err);
+
+	if (r < 0)
+		return r;
+	r = lookup_cached(fetchfs, target, &object, &entry, err);
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		atomic_fetch_add(&fetchfs->misses, 1);
+		return join_flight(fetchfs, target, ret, err);
+	}
+
+	atomic_fetch_add(&fetchfs->hits, 1);
+	r = file_of_object(fetchfs, target, &object, &entry, ret, err);
+	if (r < 0) {
+		object_release(&object);
+		entry_release(&entry);
+	}
+	return r;
+}
+
+int fetchfs_get_digest(struct fetchfs *fetchfs, const char *sha256, uid_t uid,
+	struct fetchfs_file **ret, struct err *err)
+{
+	struct object object = {.fd = -1};
+	struct entry entry = {0};
+	char scope[SCOPE_MAX];
+	struct digest digest;
+	int r = digest_parse(sha256, &digest, err);
+
+	if (r < 0)
+		return r;
+	policy_user_scope(uid, scope);
+	r = catalog_find_digest(fetchfs->catalog, &digest, scope, &entry, err);
+	if (r < 0)
+		return r;
+	r = store_open(&fetchfs->store, &digest, entry.executable, &object, err);
+	if (r == 0)
+		r = file_of_object(fetchfs, NULL, &object, &entry, ret, err);
+	if (r < 0) {
+		object_release(&object);
+		entry_release(&entry);
+		return r;
+	}
+	atomic_fetch_add(&fetchfs->hits, 1);
+	return 0;
+}

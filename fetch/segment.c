@@ -1,0 +1,205 @@
+#include "fetch/segment.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "fetch/ahead.h"
+
+#include <errno.h>
+
+/* Others' chunks up to so many bytes are received and dropped: cheaper than a new connection. */
+#define PASS_OVER_MAX (16 * CHUNK_SIZE)
+
+#define LOOK_INTERVAL_MS 50
+#define RATE_WINDOW_MS   250
+#define NEAR_MIN         (8 * CHUNK_SIZE)
+
+/* Whether somebody else has, or is fetching, the chunk that begins at @offset. Caller holds mu. */
+static bool is_others(const struct segment *segment, uint64_t offset)
+{
+	const struct flight *flight = segment->flight;
+
+	if (partial_has(segment->partial, offset, 1))
+		return true;
+	for (unsigned int i = 0; i < FLIGHT_CLAIMS; i++) {
+		const struct flight_claim *claim = &flight->claims[i];
+
+		if (i != segment->slot && claim->used && claim->begin <= offset &&
+			offset < claim->end)
+			return true;
+	}
+	return false;
+}
+
+/* Caller holds mu. How many bytes from @offset on are others', as far as it matters here. */
+static uint64_t others_ahead(const struct segment *segment, uint64_t offset)
+{
+	uint64_t run = 0;
+
+	while (run <= PASS_OVER_MAX && is_others(segment, offset + run))
+		run += CHUNK_SIZE;
+	return run;
+}
+
+/*
+ * The position is at the start of a chunk. The leader claims it; a helper claimed all of its run
+ * beforehand. -ECANCELED with reached set when there is too much to pass over.
+ */
+static int enter_chunk(struct segment *segment, struct err *err)
+{
+	struct flight *flight = segment->flight;
+	uint64_t others = 0;
+
+	if (segment->slot == 0) {
+		WITH_LOCK(&flight->mu);
+		others = others_ahead(segment, segment->position);
+		if (others == 0) {
+			flight->claims[0] = (struct flight_claim){.begin = segment->position,
+				.end = segment->position + CHUNK_SIZE,
+				.used = true};
+		}
+	}
+	if (others > PASS_OVER_MAX) {
+		segment->reached = true;
+		return err_set(err, ERR_CANCELLED, ECANCELED, "the rest is here");
+	}
+	if (others > 0) {
+		partial_writer_free(segment->writer);
+		segment->writer = NULL;
+		return 0;
+	}
+	if (segment->writer)
+		return 0;
+	return partial_writer_new(segment->partial, segment->position, &segment->writer, err);
+}
+
+/* What the leader fetches in a quarter of a second is not worth a request of its own. */
+static void measure_rate(struct segment *segment, size_t len)
+{
+	int64_t now = clock_monotonic_ms();
+	int64_t elapsed = now - segment->window_ms;
+	uint64_t near;
+
+	segment->window_bytes += len;
+	if (segment->slot != 0 || elapsed < RATE_WINDOW_MS)
+		return;
+	near = segment->window_bytes * RATE_WINDOW_MS / (uint64_t)elapsed;
+	segment->window_ms = now;
+	segment->window_bytes = 0;
+
+	WITH_LOCK(&segment->flight->mu);
+	segment->flight->near = near > NEAR_MIN ? near : NEAR_MIN;
+}
+
+static void look_for_wishes(struct segment *segment)
+{
+	int64_t now = clock_monotonic_ms();
+
+	if (segment->slot != 0 || now - segment->looked_ms < LOOK_INTERVAL_MS)
+		return;
+	segment->looked_ms = now;
+	ahead_look(segment->flight);
+}
+
+/* A helper's work is in vain once the leader has given the partial up. */
+static int check(const struct segment *segment, struct err *err)
+{
+	struct flight *flight = segment->flight;
+
+	if (segment->slot != 0) {
+		WITH_LOCK(&flight->mu);
+		if (flight->partial != segment->partial)
+			return err_set(err, ERR_CANCELLED, ECANCELED, "not wanted any more");
+	}
+	return flight_check(flight, err);
+}
+
+static int on_begin(struct sink *sink, const struct remote *remote, struct err *err)
+{
+	struct segment *segment = (struct segment *)sink;
+
+	return segment->on_begin(segment, remote, err);
+}
+
+static int write_piece(struct segment *segment, const char *buf, size_t len, struct err *err)
+{
+	int r;
+
+	if (segment->position % CHUNK_SIZE == 0) {
+		r = enter_chunk(segment, err);
+		if (r < 0)
+			return r;
+	}
+	if (segment->writer) {
+		r = partial_write(segment->writer, buf, len, err);
+		if (r < 0)
+			return r;
+	}
+	segment->position += len;
+	return 0;
+}
+
+static int on_write(struct sink *sink, const void *buf, size_t len, struct err *err)
+{
+	struct segment *segment = (struct segment *)sink;
+	struct fetchfs *fetchfs = segment->flight->fetchfs;
+	const char *p = buf;
+	size_t left = len;
+	int r;
+
+	atomic_fetch_add(&fetchfs->fetched_bytes, len);
+	while (left > 0) {
+		size_t room = (size_t)(CHUNK_SIZE - segment->position % CHUNK_SIZE);
+		size_t n = left < room ? left : room;
+
+		r = write_piece(segment, p, n, err);
+		if (r < 0)
+			return r;
+		p += n;
+		left -= n;
+	}
+	measure_rate(segment, len);
+	flight_progress(segment->flight);
+	cachedir_bump(&fetchfs->dir, &segment->flight->target->key);
+	look_for_wishes(segment);
+	return check(segment, err);
+}
+
+static int on_poll(struct sink *sink, struct err *err)
+{
+	struct segment *segment = (struct segment *)sink;
+
+	look_for_wishes(segment);
+	return check(segment, err);
+}
+
+void segment_init(struct segment *segment, struct flight *flight, struct partial *partial,
+	unsigned int slot, uint64_t offset)
+{
+	*segment = (struct segment){
+		.sink = {.begin = on_begin, .write = on_write, .poll = on_poll},
+		.flight = flight,
+		.partial = partial,
+		.slot = slot,
+		.position = offset,
+		.window_ms = clock_monotonic_ms(),
+	};
+}
+
+int segment_fetch(
+	struct segment *segment, uint64_t length, const struct validators *known, struct err *err)
+{
+	const struct target *target = segment->flight->target;
+	struct backend_request request = {
+		.uri = &target->uri,
+		.offset = segment->position,
+		.length = length,
+		.known = known,
+		.guard = &target->decision.guard,
+	};
+	int r = target->backend->fetch(
+		segment->flight->fetchfs->env, &request, &segment->sink, err);
+
+	partial_writer_free(segment->writer);
+	segment->writer = NULL;
+	return segment->reached ? 0 : r;
+}

@@ -1,0 +1,39 @@
+/*
+ * A run of bytes on its way from a backend into a partial: the sink of one backend->fetch().
+ *
+ * It writes what nobody else has or is fetching, passes over what somebody does, and stops when
+ * that is too much to be passed over. It tells the flight of every byte that can be read.
+ */
+#ifndef FETCHFS_FETCH_SEGMENT_H
+#define FETCHFS_FETCH_SEGMENT_H
+
+#include "fetch/flight.h"
+
+struct segment {
+	struct sink sink; /* first */
+	struct flight *flight;
+	struct partial *partial;
+	struct partial_writer *writer; /* NULL while passing over others' chunks */
+	unsigned int slot;             /* of flight->claims; 0 is the leader's */
+	uint64_t position;             /* of the next byte, from the start of the file */
+	bool reached;                  /* it stopped since others have what follows */
+	int64_t looked_ms;             /* when other processes' wishes were looked at */
+	int64_t window_ms;             /* measuring the rate */
+	uint64_t window_bytes;
+
+	/* On the origin's answer; starts the partial on the first one. Set by the owner. */
+	int (*on_begin)(struct segment *segment, const struct remote *remote, struct err *err);
+};
+
+/* Prepare a run that begins at @offset. The claim of @slot is the caller's business. */
+void segment_init(struct segment *segment, struct flight *flight, struct partial *partial,
+	unsigned int slot, uint64_t offset);
+
+/*
+ * Fetch @length bytes (0: to the end) from the target's origin. @known as in backend_request.
+ * 0 also when it stopped early because of segment->reached.
+ */
+int segment_fetch(
+	struct segment *segment, uint64_t length, const struct validators *known, struct err *err);
+
+#endif

@@ -1,0 +1,120 @@
+#include "fetch/target.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int read_expected(
+	const struct fetchfs_request *request, struct target *target, struct err *err)
+{
+	if (request->digest) {
+		target->has_expected = true;
+		return digest_parse(request->digest, &target->expected, err);
+	}
+	target->has_expected = target->uri.has_digest;
+	target->expected = target->uri.digest;
+	return 0;
+}
+
+/*
+ * A local file that not everybody may read stays private to whom it was fetched for. The only
+ * scope that cannot be decided by the URI; it costs a stat() of this machine, no network.
+ */
+static void narrow_local_scope(struct fetchfs *fetchfs, struct target *target)
+{
+	struct backend_request request = {.uri = &target->uri, .guard = &target->decision.guard};
+	struct remote remote;
+
+	if (!str_equal(target->uri.scheme, "file") || target->decision.scope[0] != '\0')
+		return;
+	if (target->backend->stat(fetchfs->env, &request, &remote, NULL) < 0 ||
+		!remote.world_readable)
+		policy_user_scope(target->uid, target->decision.scope);
+}
+
+static int fill(struct fetchfs *fetchfs, const struct fetchfs_request *request, struct target *ret,
+	struct err *err)
+{
+	int r = uri_parse(request->uri, &ret->uri, err);
+
+	if (r < 0)
+		return r;
+	r = read_expected(request, ret, err);
+	if (r < 0)
+		return r;
+
+	ret->uid = request->uid;
+	ret->executable = request->executable;
+	ret->refresh = request->refresh;
+	ret->backend = registry_find(fetchfs->backends, ret->uri.scheme, err);
+	if (!ret->backend)
+		return -EPROTONOSUPPORT;
+
+	r = policy_decide(&fetchfs->config, &ret->uri, request->uid, fetchfs->owner,
+		request->through_mount, fetchfs->dir.secret, &ret->decision, err);
+	if (r < 0)
+		return r;
+	narrow_local_scope(fetchfs, ret);
+
+	ret->shown = uri_display(&ret->uri);
+	if (!ret->shown)
+		return err_oom(err);
+	return entry_key_make(ret->decision.scope, ret->uri.text, &ret->key, err);
+}
+
+int target_new(struct fetchfs *fetchfs, const struct fetchfs_request *request, struct target **ret,
+	struct err *err)
+{
+	CLEANUP(target_unrefp) struct target *target = calloc(1, sizeof(*target));
+	int r;
+
+	if (!target)
+		return err_oom(err);
+	atomic_init(&target->refs, 1);
+	r = fill(fetchfs, request, target, err);
+	if (r < 0)
+		return r;
+	*ret = target_steal(&target);
+	return 0;
+}
+
+struct target *target_ref(struct target *target)
+{
+	atomic_fetch_add(&target->refs, 1);
+	return target;
+}
+
+void target_unref(struct target *target)
+{
+	if (!target || atomic_fetch_sub(&target->refs, 1) > 1)
+		return;
+	uri_release(&target->uri);
+	free(target->shown);
+	free(target);
+}
+
+void target_unrefp(struct target **target)
+{
+	target_unref(*target);
+	*target = NULL;
+}
+
+struct target *target_steal(struct target **target)
+{
+	struct target *given = *target;
+
+	*target = NULL;
+	return given;
+}
+
+bool target_accepts(const struct target *target, const struct entry *entry)
+{
+	if (entry->state != ENTRY_COMPLETE)
+		return false;
+	if (target->executable && !entry->executable)
+		return false;
+	return !target->has_expected || digest_equal(&target->expected, &entry->digest);
+}

@@ -1,0 +1,38 @@
+/*
+ * What a request means: the URI understood, the backend found, the policy asked, the key made.
+ * Nothing is asked of the network for it. Immutable once made, and shared by counting references.
+ */
+#ifndef FETCHFS_FETCH_TARGET_H
+#define FETCHFS_FETCH_TARGET_H
+
+#include "base/digest.h"
+#include "base/uri.h"
+#include "fetch/context.h"
+#include "fetch/policy.h"
+
+struct target {
+	atomic_uint refs;
+	struct uri uri;
+	const struct backend *backend;
+	struct decision decision; /* its guard refers to it */
+	struct entry_key key;
+	char *shown; /* the URI without secrets */
+	uid_t uid;
+	bool executable;
+	bool refresh; /* ask the origin whatever the index says */
+	bool has_expected;
+	struct digest expected;
+};
+
+/* *ret holds one reference, for target_unref(). Errors are those of fetchfs_key(). */
+int target_new(struct fetchfs *fetchfs, const struct fetchfs_request *request, struct target **ret,
+	struct err *err);
+struct target *target_ref(struct target *target);
+void target_unref(struct target *target);
+void target_unrefp(struct target **target); /* for CLEANUP() */
+struct target *target_steal(struct target **target);
+
+/* Whether a complete entry may be handed out for it: the right digest, and executable if asked. */
+bool target_accepts(const struct target *target, const struct entry *entry);
+
+#endif

@@ -1,0 +1,79 @@
+#include "fetch/twin.h"
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COPY_SIZE (1024 * 1024)
+
+static int copy_bytes(const struct object *object, struct partial *partial, struct err *err)
+{
+	CLEANUP(str_freep) char *buf = malloc(COPY_SIZE);
+	struct partial_writer *writer;
+	uint64_t offset = 0;
+	int r;
+
+	if (!buf)
+		return err_oom(err);
+	r = partial_writer_new(partial, 0, &writer, err);
+	while (r == 0 && offset < object->size) {
+		ssize_t n = fd_pread_full(object->fd, buf, COPY_SIZE, offset);
+
+		if (n <= 0) {
+			r = err_set(err, ERR_SYSTEM, n < 0 ? (int)-n : EIO, "read an object: %m");
+			break;
+		}
+		r = partial_write(writer, buf, (size_t)n, err);
+		offset += (uint64_t)n;
+	}
+	partial_writer_free(writer);
+	return r;
+}
+
+static int copy_entry(const struct entry *from, struct entry *ret, struct err *err)
+{
+	struct entry entry = *from;
+
+	entry.executable = true;
+	entry.scope = strdup(from->scope);
+	entry.uri = strdup(from->uri);
+	entry.etag = str_copy(from->etag);
+	if (!entry.scope || !entry.uri || (from->etag && !entry.etag)) {
+		entry_release(&entry);
+		return err_oom(err);
+	}
+	*ret = entry;
+	return 0;
+}
+
+int twin_make(struct flight *flight, const struct object *object, const struct entry *entry,
+	struct object *ret_object, struct entry *ret_entry, struct err *err)
+{
+	struct ranges_version version = {
+		.size = (int64_t)object->size, .modified = entry->modified};
+	struct partial *partial = NULL;
+	struct entry twin = {0};
+	int r = copy_entry(entry, &twin, err);
+
+	if (r < 0)
+		return r;
+	r = partial_create(&flight->fetchfs->store, &flight->target->key, &partial, err);
+	if (r == 0)
+		r = partial_start(partial, &version, err);
+	if (r == 0)
+		r = copy_bytes(object, partial, err);
+	if (r == 0)
+		r = partial_commit(&partial, object->size, &object->digest, &twin, ret_object, err);
+	if (r < 0) {
+		if (partial)
+			partial_fail(&partial, err, false);
+		entry_release(&twin);
+		return r;
+	}
+	*ret_entry = twin;
+	return 0;
+}

@@ -1,0 +1,78 @@
+#include "fetch/waits.h"
+
+#include "fetch/file.h"
+
+#include <utlist.h>
+
+bool waits_satisfied(const struct flight *flight, const struct fetchfs_wait *wait)
+{
+	if (flight->state == FLIGHT_DONE)
+		return true;
+	switch (wait->until) {
+	case FETCHFS_UNTIL_STARTED:
+		return flight->state == FLIGHT_STARTED;
+	case FETCHFS_UNTIL_RANGE:
+		/* what is to be verified is not shown before it is */
+		return !file_has_expected(wait->file) &&
+		       flight_has(flight, wait->offset, wait->length);
+	case FETCHFS_UNTIL_COMPLETE:
+		return false;
+	}
+	return false;
+}
+
+void waits_add(struct flight *flight, struct fetchfs_wait *wait)
+{
+	wait->queued = true;
+	DL_APPEND(flight->waits, wait);
+}
+
+void waits_remove(struct flight *flight, struct fetchfs_wait *wait)
+{
+	wait->queued = false;
+	DL_DELETE(flight->waits, wait);
+}
+
+struct fetchfs_wait *waits_take_ready(struct flight *flight)
+{
+	struct fetchfs_wait *ready = NULL;
+	struct fetchfs_wait *wait;
+	struct fetchfs_wait *next;
+
+	DL_FOREACH_SAFE(flight->waits, wait, next)
+	{
+		if (!waits_satisfied(flight, wait))
+			continue;
+		waits_remove(flight, wait);
+		LL_PREPEND(ready, wait);
+	}
+	return ready;
+}
+
+struct fetchfs_wait *waits_take_all(struct flight *flight)
+{
+	struct fetchfs_wait *all = NULL;
+	struct fetchfs_wait *wait;
+	struct fetchfs_wait *next;
+
+	DL_FOREACH_SAFE(flight->waits, wait, next)
+	{
+		waits_remove(flight, wait);
+		LL_PREPEND(all, wait);
+	}
+	return all;
+}
+
+void waits_wake(struct fetchfs_wait *list, const struct flight *flight)
+{
+	struct fetchfs_wait *next;
+
+	for (struct fetchfs_wait *wait = list; wait; wait = next) {
+		struct err err = ERR_INIT;
+
+		next = wait->next; /* the wait is its owner's again once it is woken */
+		if (flight)
+			file_outcome(wait->file, flight, &err);
+		wait->wake(wait, &err);
+	}
+}
