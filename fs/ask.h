@@ -1,0 +1,44 @@
+/*
+ * Questions to an origin on behalf of a request: fetchfs_stat() on a thread that may wait.
+ *
+ * Whatever comes first answers the request: the origin, the interrupt, or the limit. An answer
+ * that comes too late is remembered by the library, and is there for the next who asks.
+ */
+#ifndef FETCHFS_FS_ASK_H
+#define FETCHFS_FS_ASK_H
+
+#include "fs/ops.h"
+
+struct ask {
+	/* the caller's part */
+	struct node *node; /* whom the request is about; its reference is the question's */
+	struct wanted wanted;
+	char *path; /* free for use; freed with the question, like … */
+	char *name;
+	char key[FETCHFS_KEY_HEX_SIZE];
+	int limit_ms; /* then EAGAIN; 0: none */
+	/* Replies. err->code is 0: @info is the answer. */
+	void (*answer)(struct ask *ask, const struct fetchfs_info *info, const struct err *err);
+
+	/* ours */
+	struct fs *fs;
+	fuse_req_t req;
+	uid_t uid;
+	atomic_uint refs;
+	atomic_bool answered;
+	int64_t deadline; /* milliseconds on the monotonic clock */
+	struct ask *next; /* guarded by the mutex of the deadlines */
+};
+
+/* A fresh question; NULL when out of memory. */
+struct ask *ask_new(fuse_req_t req);
+void ask_free(struct ask *ask); /* one that was not sent */
+
+/* Send it. The question is consumed. */
+void ask_send(struct ask *ask);
+
+/* The thread that keeps the limits. */
+int ask_deadlines_new(struct deadlines **ret, struct err *err);
+void ask_deadlines_free(struct deadlines *deadlines);
+
+#endif

@@ -1,0 +1,205 @@
+/*
+ * OPENDIR, READDIR, RELEASEDIR: what the cache knows, as it was at OPENDIR.
+ */
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "fs/reply.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NAMES_MAX 1000000 /* of one listing */
+
+struct entry {
+	char *name;
+	uint64_t st_ino;
+	bool is_folder;
+};
+
+struct folder {
+	struct fs *fs;
+	const struct node *node;
+	uid_t uid;
+	struct entry *entries;
+	size_t count;
+	size_t room;
+};
+
+void folder_free(struct folder *folder)
+{
+	if (!folder)
+		return;
+	for (size_t i = 0; i < folder->count; i++)
+		free(folder->entries[i].name);
+	free(folder->entries);
+	free(folder);
+}
+
+static int add(struct folder *folder, const char *name, uint64_t st_ino, bool is_folder)
+{
+	struct entry *entries = folder->entries;
+	size_t room = folder->room ? folder->room * 2 : 32;
+	char *copy = str_copy(name);
+
+	if (copy && folder->count == folder->room) {
+		entries = reallocarray(entries, room, sizeof(*entries));
+		if (entries) {
+			folder->entries = entries;
+			folder->room = room;
+		}
+	}
+	if (!copy || !entries) {
+		free(copy);
+		return -ENOMEM;
+	}
+	entries[folder->count++] =
+		(struct entry){.name = copy, .st_ino = st_ino, .is_folder = is_folder};
+	return 0;
+}
+
+static int add_fixed(struct folder *folder, const char *above, const char *name, bool is_folder)
+{
+	CLEANUP(str_freep) char *path = str_printf("%s%s%s", above, *above ? "/" : "", name);
+
+	return path ? add(folder, name, inode_number_of_folder(path), is_folder) : -ENOMEM;
+}
+
+/* One name that the cache knows; its inode number is that which LOOKUP would give. */
+static int visit(const char *name, bool is_folder, void *arg)
+{
+	struct folder *folder = arg;
+	struct wanted wanted = {0};
+	struct fetchfs_request request = {.uid = folder->uid, .through_mount = true};
+	CLEANUP(str_freep) char *path = str_printf("%s/%s", folder->node->path, name);
+	char key[FETCHFS_KEY_HEX_SIZE];
+	uint64_t st_ino;
+
+	if (!path)
+		return -ENOMEM;
+	if (folder->count >= NAMES_MAX) {
+		log_warning("%s: more than %d names, the rest is not listed", folder->node->path,
+			NAMES_MAX);
+		return 1;
+	}
+	st_ino = inode_number_of_folder(path);
+	if (!is_folder && names_from_tree(path, &wanted, NULL) == 0) {
+		request.uri = wanted.uri;
+		if (fetchfs_key(folder->fs->fetchfs, &request, key, NULL) == 0)
+			st_ino = inode_number_of_key(key);
+		names_wanted_release(&wanted);
+	}
+	return add(folder, name, st_ino, is_folder);
+}
+
+static int fill_from_cache(struct folder *folder, struct err *err)
+{
+	CLEANUP(str_freep) char *prefix = NULL;
+	int r = names_folder(folder->node->path, &prefix, err);
+
+	if (r < 0)
+		return r;
+	r = fetchfs_children(folder->fs->fetchfs, prefix, folder->uid, visit, folder, err);
+	return r == -ENOMEM ? err_oom(err) : r < 0 ? r : 0;
+}
+
+static int fill_root(struct folder *folder)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; r == 0 && names_scheme(i); i++)
+		r = add_fixed(folder, "", names_scheme(i), true);
+	if (r == 0)
+		r = add_fixed(folder, "", "digest", true);
+	return r == 0 ? add_fixed(folder, "", ".fetchfs", true) : r;
+}
+
+static int fill(struct folder *folder, struct err *err)
+{
+	const struct node *node = folder->node;
+	int r = add(folder, ".", node->st_ino, true);
+
+	if (r == 0)
+		r = add(folder, "..", INODE_ROOT, true);
+	if (r < 0)
+		return err_oom(err);
+
+	switch (node->kind) {
+	case NODE_ROOT:
+		r = fill_root(folder);
+		break;
+	case NODE_DIGEST:
+		r = add_fixed(folder, node->path, "sha256", true);
+		break;
+	case NODE_CONTROL:
+		r = add_fixed(folder, node->path, "status", false);
+		break;
+	case NODE_FOLDER:
+		return fill_from_cache(folder, err);
+	default: /* never listed */
+		break;
+	}
+	return r < 0 ? err_oom(err) : 0;
+}
+
+void folder_open_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fs *fs = ops_fs(req);
+	struct node *node = inode_ref(fs->inodes, ino);
+	struct handle *handle = handle_new(fs);
+	struct err err = ERR_INIT;
+	int r = -ESTALE;
+
+	if (node && handle)
+		handle->folder = calloc(1, sizeof(*handle->folder));
+	if (!handle || (node && !handle->folder)) {
+		r = err_oom(&err);
+	} else if (!node) {
+		err_set(&err, ERR_SYSTEM, ESTALE, "no such folder");
+	} else {
+		handle->folder->fs = fs;
+		handle->folder->node = node;
+		handle->folder->uid = fuse_req_ctx(req)->uid;
+		r = fill(handle->folder, &err);
+		handle->folder->node = NULL;
+	}
+	fi->fh = (uint64_t)(uintptr_t)handle;
+	if (r < 0)
+		reply_error(req, node, &err);
+	if (r < 0 || fuse_reply_open(req, fi) < 0)
+		handle_free(fs, handle);
+	inode_unref(fs->inodes, node);
+}
+
+void folder_read_op(
+	fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	const struct folder *folder = ((struct handle *)(uintptr_t)fi->fh)->folder;
+	CLEANUP(str_freep) char *buf = malloc(size);
+	size_t used = 0;
+
+	(void)ino;
+	if (!buf) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	for (size_t i = (size_t)off; i < folder->count; i++) {
+		const struct entry *entry = &folder->entries[i];
+		struct stat st = {
+			.st_ino = entry->st_ino, .st_mode = entry->is_folder ? S_IFDIR : S_IFREG};
+		size_t len = fuse_add_direntry(
+			req, buf + used, size - used, entry->name, &st, (off_t)i + 1);
+
+		if (len > size - used)
+			break;
+		used += len;
+	}
+	fuse_reply_buf(req, buf, used);
+}
+
+void folder_release_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	read_release_op(req, ino, fi);
+}

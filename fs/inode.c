@@ -1,0 +1,378 @@
+#include "fs/inode.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS_FIRST 1024 /* a power of two; doubled when there are as many nodes */
+
+struct inodes {
+	pthread_mutex_t mu;
+	/* all below: guarded by mu */
+	struct node **by_id;
+	struct node **by_identity; /* only the current node of each identity */
+	size_t buckets;
+	size_t count;
+	uint64_t next_id;
+};
+
+static void node_free(struct node *node)
+{
+	if (!node)
+		return;
+	free(node->identity);
+	free(node->path);
+	names_wanted_release(&node->wanted);
+	free(node->name);
+	free(node->error);
+	free(node);
+}
+
+static void node_freep(struct node **node)
+{
+	node_free(*node);
+}
+
+struct facts inode_facts_of(const struct fetchfs_info *info)
+{
+	struct facts facts = {
+		.size = info->size,
+		.modified = info->modified,
+		.cached = info->cached_bytes,
+		.version = info->version,
+		.complete = info->state == FETCHFS_COMPLETE,
+		.executable = info->executable,
+		.is_public = info->is_public,
+	};
+
+	memcpy(facts.sha256, info->sha256, sizeof(facts.sha256));
+	return facts;
+}
+
+uint64_t inode_number_of_folder(const char *path)
+{
+	return *path ? names_hash(path) : INODE_ROOT;
+}
+
+uint64_t inode_number_of_key(const char *key)
+{
+	return names_hash(key);
+}
+
+/* ---- the two tables; the caller holds the mutex ---- */
+
+static struct node **id_slot(struct inodes *inodes, uint64_t id)
+{
+	struct node **slot = &inodes->by_id[id & (inodes->buckets - 1)];
+
+	while (*slot && (*slot)->id != id)
+		slot = &(*slot)->next_by_id;
+	return slot;
+}
+
+static struct node **identity_slot(struct inodes *inodes, const char *identity)
+{
+	struct node **slot = &inodes->by_identity[names_hash(identity) & (inodes->buckets - 1)];
+
+	while (*slot && !str_equal((*slot)->identity, identity))
+		slot = &(*slot)->next_by_identity;
+	return slot;
+}
+
+static void insert(struct inodes *inodes, struct node *node)
+{
+	struct node **by_id = id_slot(inodes, node->id);
+	struct node **current = identity_slot(inodes, node->identity);
+
+	*by_id = node;
+	if (*current)
+		node->next_by_identity = (*current)->next_by_identity;
+	*current = node;
+	inodes->count++;
+}
+
+static void drop(struct inodes *inodes, struct node *node)
+{
+	struct node **by_id = id_slot(inodes, node->id);
+	struct node **current = identity_slot(inodes, node->identity);
+
+	*by_id = node->next_by_id;
+	if (*current == node)
+		*current = node->next_by_identity;
+	inodes->count--;
+	node_free(node);
+}
+
+static void drop_if_unused(struct inodes *inodes, struct node *node)
+{
+	if (!node->lookups && !node->refs && node->id != INODE_ROOT)
+		drop(inodes, node);
+}
+
+static int allocate(struct inodes *inodes, size_t buckets, struct err *err)
+{
+	struct node **by_id = calloc(buckets, sizeof(struct node *));
+	struct node **by_identity = calloc(buckets, sizeof(struct node *));
+
+	if (!by_id || !by_identity) {
+		free(by_id);
+		free(by_identity);
+		return err_oom(err);
+	}
+	inodes->by_id = by_id;
+	inodes->by_identity = by_identity;
+	inodes->buckets = buckets;
+	return 0;
+}
+
+/* Twice the buckets. A table that cannot grow gets slower, nothing else. */
+static void grow(struct inodes *inodes)
+{
+	struct inodes old = *inodes;
+
+	if (allocate(inodes, old.buckets * 2, NULL) < 0)
+		return;
+	for (size_t i = 0; i < old.buckets; i++) {
+		struct node *next;
+
+		for (struct node *node = old.by_id[i]; node; node = next) {
+			struct node **slot = id_slot(inodes, node->id);
+
+			next = node->next_by_id;
+			node->next_by_id = NULL;
+			*slot = node;
+		}
+		for (struct node *node = old.by_identity[i]; node; node = next) {
+			struct node **slot = identity_slot(inodes, node->identity);
+
+			next = node->next_by_identity;
+			node->next_by_identity = NULL;
+			*slot = node;
+		}
+	}
+	free(old.by_id);
+	free(old.by_identity);
+}
+
+/* ---- making nodes ---- */
+
+static char *identity_of(const struct found *found)
+{
+	switch (found->kind) {
+	case NODE_FILE:
+		return str_printf("file:%s:%s", found->key, found->wanted->digest);
+	case NODE_OBJECT:
+		return str_printf("object:%s", found->sha256);
+	default:
+		return str_printf("path:%s", found->path);
+	}
+}
+
+static uint64_t number_of(const struct found *found)
+{
+	switch (found->kind) {
+	case NODE_FILE:
+		return inode_number_of_key(found->key);
+	case NODE_OBJECT:
+		return inode_number_of_key(found->sha256);
+	default:
+		return inode_number_of_folder(found->path);
+	}
+}
+
+static struct node *node_new(const struct found *found)
+{
+	CLEANUP(node_freep) struct node *node = calloc(1, sizeof(*node));
+	struct node *ret;
+
+	if (!node)
+		return NULL;
+	node->kind = found->kind;
+	node->st_ino = number_of(found);
+	node->facts = found->facts;
+	node->complete = found->facts.complete;
+	node->identity = identity_of(found);
+	if (!node->identity)
+		return NULL;
+	if (found->path && !(node->path = str_copy(found->path)))
+		return NULL;
+	if (found->wanted) {
+		node->wanted = *found->wanted;
+		node->wanted.uri = str_copy(found->wanted->uri);
+		if (!node->wanted.uri)
+			return NULL;
+	}
+	if (found->key)
+		str_fit(node->key, sizeof(node->key), found->key);
+	if (found->sha256)
+		str_fit(node->sha256, sizeof(node->sha256), found->sha256);
+
+	ret = node;
+	node = NULL;
+	return ret;
+}
+
+int inode_table_new(struct inodes **ret, struct err *err)
+{
+	static const struct found root = {.kind = NODE_ROOT, .path = ""};
+	struct inodes *inodes = calloc(1, sizeof(*inodes));
+	struct node *node = node_new(&root);
+
+	if (!inodes || !node || allocate(inodes, BUCKETS_FIRST, err) < 0) {
+		free(inodes);
+		node_free(node);
+		return err_oom(err);
+	}
+	pthread_mutex_init(&inodes->mu, NULL);
+	node->id = INODE_ROOT;
+	inodes->next_id = INODE_ROOT + 1;
+	insert(inodes, node);
+	*ret = inodes;
+	return 0;
+}
+
+void inode_table_free(struct inodes *inodes)
+{
+	if (!inodes)
+		return;
+	for (size_t i = 0; i < inodes->buckets; i++) {
+		struct node *next;
+
+		for (struct node *node = inodes->by_id[i]; node; node = next) {
+			next = node->next_by_id;
+			node_free(node);
+		}
+	}
+	free(inodes->by_id);
+	free(inodes->by_identity);
+	pthread_mutex_destroy(&inodes->mu);
+	free(inodes);
+}
+
+struct node *inode_ref(struct inodes *inodes, uint64_t id)
+{
+	WITH_LOCK(&inodes->mu);
+	struct node *node = *id_slot(inodes, id);
+
+	if (node)
+		node->refs++;
+	return node;
+}
+
+void inode_unref(struct inodes *inodes, struct node *node)
+{
+	if (!node)
+		return;
+	WITH_LOCK(&inodes->mu);
+	node->refs--;
+	drop_if_unused(inodes, node);
+}
+
+/* Whether a lookup that found @facts may answer with @node. */
+static bool still_valid(const struct node *node, const struct facts *facts)
+{
+	bool same_version =
+		!facts->version || !node->facts.version || facts->version == node->facts.version;
+
+	return same_version && (node->complete || !facts->complete);
+}
+
+int inode_enter(struct inodes *inodes, const struct found *found, uint64_t parent, const char *name,
+	struct node **ret, struct err *err)
+{
+	CLEANUP(node_freep) struct node *fresh = node_new(found);
+	CLEANUP(str_freep) char *place = str_copy(name);
+	struct node *node;
+	char *old;
+
+	if (!fresh || !place)
+		return err_oom(err);
+
+	WITH_LOCK(&inodes->mu);
+	node = *identity_slot(inodes, fresh->identity);
+	if (!node || !still_valid(node, &found->facts)) {
+		if (inodes->count >= inodes->buckets)
+			grow(inodes);
+		node = fresh;
+		fresh = NULL;
+		node->id = inodes->next_id++;
+		insert(inodes, node);
+	} else if (!node->complete && found->facts.version) {
+		node->facts = found->facts;
+	}
+	old = node->name;
+	node->name = str_steal(&place);
+	node->parent = parent;
+	free(old);
+	node->refs++;
+	node->lookups++;
+	*ret = node;
+	return 0;
+}
+
+void inode_forget(struct inodes *inodes, uint64_t id, uint64_t count)
+{
+	WITH_LOCK(&inodes->mu);
+	struct node *node = *id_slot(inodes, id);
+
+	if (!node)
+		return;
+	node->lookups -= count < node->lookups ? count : node->lookups;
+	drop_if_unused(inodes, node);
+}
+
+/* ---- what changes in a node ---- */
+
+struct facts inode_facts(struct inodes *inodes, struct node *node)
+{
+	WITH_LOCK(&inodes->mu);
+	return node->facts;
+}
+
+bool inode_learn(struct inodes *inodes, struct node *node, const struct facts *facts)
+{
+	WITH_LOCK(&inodes->mu);
+	if (node->facts.version && facts->version && node->facts.version != facts->version)
+		return false;
+	node->facts = *facts;
+	return true;
+}
+
+char *inode_place(struct inodes *inodes, struct node *node, uint64_t *ret_parent)
+{
+	WITH_LOCK(&inodes->mu);
+	*ret_parent = node->parent;
+	return str_copy(node->name);
+}
+
+void inode_set_error(struct inodes *inodes, struct node *node, const char *text)
+{
+	char *copy = str_copy(text);
+	char *old;
+
+	{
+		WITH_LOCK(&inodes->mu);
+		old = node->error;
+		node->error = copy;
+	}
+	free(old);
+}
+
+char *inode_error(struct inodes *inodes, struct node *node)
+{
+	WITH_LOCK(&inodes->mu);
+	return str_copy(node->error);
+}
+
+bool inode_told_stale(struct inodes *inodes, struct node *node, pid_t thread)
+{
+	WITH_LOCK(&inodes->mu);
+	for (size_t i = 0; i < NODE_STALE_MAX; i++)
+		if (node->stale[i] == thread)
+			return true;
+	node->stale[node->stale_next++ % NODE_STALE_MAX] = thread;
+	return false;
+}

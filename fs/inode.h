@@ -1,0 +1,128 @@
+/*
+ * The nodes that the kernel knows, by id, and the current node of each identity.
+ *
+ * A node stands for one folder, or for one version of one artifact in one phase: while it is in
+ * flight, or when it is complete. When the phase or the version changes, the identity gets a new
+ * node with a new id and the same st_ino, so that the kernel never mixes two in one page cache;
+ * the old one lives on until the kernel forgets it. Ids are never used twice.
+ *
+ * The one mutex is held for memory operations only: never across I/O or a call of the library.
+ */
+#ifndef FETCHFS_FS_INODE_H
+#define FETCHFS_FS_INODE_H
+
+#include "base/err.h"
+#include "fetch/fetchfs.h"
+#include "fs/names.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define INODE_ROOT 1
+
+enum node_kind {
+	NODE_ROOT,
+	NODE_FOLDER,  /* of the natural tree */
+	NODE_URIS,    /* uri/ */
+	NODE_DIGEST,  /* digest/ */
+	NODE_SHA256,  /* digest/sha256/ */
+	NODE_CONTROL, /* .fetchfs/ */
+	NODE_STATUS,  /* .fetchfs/status */
+	NODE_FILE,    /* an artifact, by its URI */
+	NODE_OBJECT,  /* an artifact, by its digest */
+};
+
+/* What is known of a file; copied, never shared. */
+struct facts {
+	int64_t size;     /* bytes, -1: unknown */
+	int64_t modified; /* seconds since 1970, -1: unknown */
+	uint64_t cached;  /* bytes here */
+	uint64_t version; /* 0: unknown */
+	bool complete;
+	bool executable;
+	bool is_public;
+	char sha256[FETCHFS_SHA256_SIZE];
+};
+
+struct facts inode_facts_of(const struct fetchfs_info *info);
+
+#define NODE_STALE_MAX 16
+
+struct node {
+	/* never changes */
+	uint64_t id;
+	uint64_t st_ino;
+	enum node_kind kind;
+	bool complete;                    /* the phase */
+	char *identity;                   /* one string an identity */
+	char *path;                       /* folders: relative to the mount */
+	struct wanted wanted;             /* NODE_FILE */
+	char key[FETCHFS_KEY_HEX_SIZE];   /* NODE_FILE */
+	char sha256[FETCHFS_SHA256_SIZE]; /* NODE_OBJECT */
+
+	/* guarded by the table's mutex */
+	struct facts facts;
+	uint64_t lookups;            /* references of the kernel */
+	unsigned int refs;           /* references of requests */
+	uint64_t parent;             /* where it was found last, with … */
+	char *name;                  /* … this name */
+	char *error;                 /* the text of the last error, or NULL */
+	pid_t stale[NODE_STALE_MAX]; /* threads that were told ESTALE, the last ones */
+	unsigned int stale_next;
+	struct node *next_by_id;
+	struct node *next_by_identity;
+};
+
+struct inodes;
+
+int inode_table_new(struct inodes **ret, struct err *err);
+void inode_table_free(struct inodes *inodes);
+
+/* The node @id with a reference for inode_unref(), or NULL. */
+struct node *inode_ref(struct inodes *inodes, uint64_t id);
+void inode_unref(struct inodes *inodes, struct node *node);
+
+/* What a lookup found. Strings are copied. */
+struct found {
+	enum node_kind kind;
+	const char *path; /* folders and NODE_STATUS */
+	const struct wanted *wanted;
+	const char *key;
+	const char *sha256;
+	struct facts facts;
+};
+
+/*
+ * The node to answer with, for @name in @parent: the current one of that identity, or a new one.
+ * It has a reference for inode_unref() and counts as looked up once more.
+ */
+int inode_enter(struct inodes *inodes, const struct found *found, uint64_t parent, const char *name,
+	struct node **ret, struct err *err);
+
+/* The kernel gives up @count lookups of the node @id. */
+void inode_forget(struct inodes *inodes, uint64_t id, uint64_t count);
+
+/* The inode number that a folder, and a file, has or would have. */
+uint64_t inode_number_of_folder(const char *path);
+uint64_t inode_number_of_key(const char *key);
+
+struct facts inode_facts(struct inodes *inodes, struct node *node);
+
+/*
+ * Note what is known now. false, and nothing noted, when these are facts of another version than
+ * the node stands for.
+ */
+bool inode_learn(struct inodes *inodes, struct node *node, const struct facts *facts);
+
+/* Where the node was found last; the name is the caller's to free(), NULL when out of memory. */
+char *inode_place(struct inodes *inodes, struct node *node, uint64_t *ret_parent);
+
+/* The text of the last error; NULL is none. The copy is the caller's to free(). */
+void inode_set_error(struct inodes *inodes, struct node *node, const char *text);
+char *inode_error(struct inodes *inodes, struct node *node);
+
+/* Whether @thread was told ESTALE on this node before; from now on it was. */
+bool inode_told_stale(struct inodes *inodes, struct node *node, pid_t thread);
+
+#endif

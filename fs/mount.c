@@ -1,0 +1,264 @@
+#include "fs/mount.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "fs/ask.h"
+#include "fs/ops.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WORK_THREADS 16
+#define ASK_THREADS  64
+#define READAHEAD_KB 1024
+#define PARKED_LIMIT 30 /* seconds that requests get to end after all transfers were cancelled */
+
+/* What every mount is, whatever else is asked for: later options win. */
+#define FIXED_OPTIONS "ro,nosuid,nodev,noatime,fsname=fetchfs,subtype=fetchfs"
+
+static void forward_log(enum fuse_log_level level, const char *fmt, va_list args)
+	__attribute__((format(printf, 2, 0)));
+
+static void forward_log(enum fuse_log_level level, const char *fmt, va_list args)
+{
+	char line[512];
+
+	vsnprintf(line, sizeof(line), fmt, args);
+	line[strcspn(line, "\n")] = '\0';
+	log_write(level <= FUSE_LOG_ERR       ? LOG_LEVEL_ERROR
+		  : level == FUSE_LOG_WARNING ? LOG_LEVEL_WARNING
+					      : LOG_LEVEL_DEBUG,
+		"%s", line);
+}
+
+/* ---- a dead mount ---- */
+
+/* fusermount3 is what unmounts for those who are not root. */
+static int run_fusermount(const char *directory, struct err *err)
+{
+	char *const argv[] = {(char[]){"fusermount3"}, (char[]){"-uzq"}, (char[]){"--"},
+		str_copy(directory), NULL};
+	pid_t pid;
+	int status = -1;
+	int r = argv[3] ? posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) : ENOMEM;
+
+	free(argv[3]);
+	if (r)
+		return err_set(err, ERR_SYSTEM, r, "run fusermount3: %m");
+	if (waitpid(pid, &status, 0) < 0 || status != 0)
+		return err_set(err, ERR_SYSTEM, EBUSY, "fusermount3 cannot unmount %s", directory);
+	return 0;
+}
+
+int mount_clear_dead(const char *directory, struct err *err)
+{
+	struct stat st;
+
+	if (stat(directory, &st) == 0 || errno != ENOTCONN)
+		return 0;
+	if (geteuid() != 0)
+		return run_fusermount(directory, err);
+	if (umount2(directory, MNT_DETACH) < 0)
+		return err_set(
+			err, ERR_SYSTEM, errno, "unmount the dead mount at %s: %m", directory);
+	return 0;
+}
+
+/* ---- the mount answers ---- */
+
+/* The kernel's own limit is 128 KiB whatever INIT says. Not writable without privileges. */
+static void raise_readahead(dev_t device)
+{
+	char path[64];
+	char value[16];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u/read_ahead_kb", major(device),
+		minor(device));
+	snprintf(value, sizeof(value), "%d", READAHEAD_KB);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	(void)fd_write_all(fd, value, strlen(value));
+	fd_close(&fd);
+}
+
+void mount_answers(struct fs *fs)
+{
+	struct stat st;
+
+	if (stat(fs->options->directory, &st) == 0)
+		raise_readahead(st.st_dev);
+	fs->ready(fs->ready_arg);
+}
+
+/* ---- beginning ---- */
+
+static int open_session(struct fs *fs, struct err *err)
+{
+	const char *more = fs->options->fuse_options;
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	CLEANUP(str_freep)
+	char *options = str_printf("%s%s%s%s", more ? more : "", more && *more ? "," : "",
+		FIXED_OPTIONS, geteuid() == 0 ? ",allow_other" : "");
+	bool ok = options && fuse_opt_add_arg(&args, "fetchfs") == 0 &&
+		  fuse_opt_add_arg(&args, "-o") == 0 && fuse_opt_add_arg(&args, options) == 0;
+
+	fuse_set_log_func(forward_log);
+	if (ok)
+		fs->session = fuse_session_new(&args, &ops_table, sizeof(ops_table), fs);
+	fuse_opt_free_args(&args);
+	if (!ok)
+		return err_oom(err);
+	if (!fs->session)
+		return err_set(err, ERR_USAGE, EINVAL, "the mount options \"%s\" are not accepted",
+			more ? more : "");
+	errno = 0;
+	if (fuse_session_mount(fs->session, fs->options->directory) != 0)
+		return err_set(err, ERR_SYSTEM, errno, "mount on %s: %m", fs->options->directory);
+	return 0;
+}
+
+static int start(struct fs *fs, struct err *err)
+{
+	int r = inode_table_new(&fs->inodes, err);
+
+	if (r == 0)
+		r = queue_new("fs-work", WORK_THREADS, &fs->work, err);
+	if (r == 0)
+		r = queue_new("fs-ask", ASK_THREADS, &fs->asks, err);
+	if (r == 0)
+		r = queue_new("fs-notice", 1, &fs->notices, err);
+	if (r == 0)
+		r = ask_deadlines_new(&fs->deadlines, err);
+	return r;
+}
+
+static int serve(struct fs *fs, const sigset_t *signals, struct err *err)
+{
+	struct fuse_loop_config *config;
+	int r;
+
+	config = fuse_loop_cfg_create();
+	if (!config)
+		return err_oom(err);
+	if (fuse_set_signal_handlers(fs->session) != 0) {
+		fuse_loop_cfg_destroy(config);
+		return err_set(err, ERR_SYSTEM, EINVAL, "cannot set the signal handlers");
+	}
+	pthread_sigmask(SIG_UNBLOCK, signals, NULL);
+	r = fuse_session_loop_mt(fs->session, config);
+	pthread_sigmask(SIG_BLOCK, signals, NULL);
+	fuse_remove_signal_handlers(fs->session);
+	fuse_loop_cfg_destroy(config);
+
+	/* A positive number is the signal that ended the loop. */
+	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "serve %s: %m", fs->options->directory) : 0;
+}
+
+/* ---- the end ---- */
+
+/* false when requests are left that nobody ends. */
+static bool wait_for_parked(struct fs *fs)
+{
+	struct timespec until;
+	bool in_time = true;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += PARKED_LIMIT;
+	WITH_LOCK(&fs->mu);
+	while (fs->parked && in_time)
+		in_time = pthread_cond_timedwait(&fs->changed, &fs->mu, &until) == 0;
+	return !fs->parked;
+}
+
+/*
+ * Take the mount down, and let the kernel end all that it still waits for: nobody answers it any
+ * more, and a notice may wait in the kernel for just that.
+ */
+static void detach(struct fs *fs)
+{
+	struct pollfd poll_fd = {.fd = fuse_session_fd(fs->session)};
+
+	if (poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLERR))
+		return; /* unmounted by somebody else */
+	if (geteuid() == 0)
+		(void)umount2(fs->options->directory, MNT_FORCE | MNT_DETACH);
+}
+
+static int stop(struct fs *fs, bool mounted, struct err *err)
+{
+	fetchfs_cancel_all(fs->fetchfs);
+	if (!wait_for_parked(fs))
+		return err_set(err, ERR_SYSTEM, EBUSY, "%u requests on %s do not end", fs->parked,
+			fs->options->directory);
+	queue_free(fs->asks);
+	ask_deadlines_free(fs->deadlines);
+	queue_free(fs->work);
+	if (mounted)
+		detach(fs);
+	queue_free(fs->notices);
+	if (mounted)
+		fuse_session_unmount(fs->session);
+	if (fs->session)
+		fuse_session_destroy(fs->session);
+	handle_free_all(fs);
+	inode_table_free(fs->inodes);
+	pthread_cond_destroy(&fs->changed);
+	pthread_mutex_destroy(&fs->mu);
+	return 0;
+}
+
+int mount_serve(struct fetchfs *fetchfs, const struct mount_options *options,
+	void (*ready)(void *arg), void *arg, struct err *err)
+{
+	struct fs fs = {
+		.fetchfs = fetchfs,
+		.options = options,
+		.ready = ready,
+		.ready_arg = arg,
+		.started = clock_wall(),
+		.mu = PTHREAD_MUTEX_INITIALIZER,
+		.changed = PTHREAD_COND_INITIALIZER,
+	};
+	struct err stop_err = ERR_INIT;
+	sigset_t signals;
+	sigset_t before;
+	bool mounted;
+	int r;
+
+	/* Signals are for the thread of the loop. */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &signals, &before);
+
+	r = start(&fs, err);
+	if (r == 0)
+		r = open_session(&fs, err);
+	mounted = r == 0;
+	if (r == 0)
+		r = serve(&fs, &signals, err);
+	if (stop(&fs, mounted, &stop_err) < 0 && r == 0) {
+		r = -stop_err.code;
+		*err = stop_err;
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return r;
+}

@@ -1,0 +1,285 @@
+/*
+ * OPEN: the moment of truth. It starts or joins the download and replies when the origin has
+ * answered; when the size cannot be known in advance, when all bytes are here.
+ */
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "fs/park.h"
+#include "fs/reply.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STAGE_GET, STAGE_STARTED, STAGE_COMPLETE };
+
+/* ---- the end ---- */
+
+static void finish_error(struct park *park, const struct err *err)
+{
+	fuse_req_t req = park_end(park);
+
+	/* Nobody else may want a download whose only reader was interrupted. */
+	if (park->handle)
+		atomic_store(&park->handle->given_up, err->code == EINTR);
+	reply_error(req, park->node, err);
+	handle_free(park->fs, park->handle);
+	park_free(park);
+}
+
+static void finish(struct park *park)
+{
+	fuse_req_t req = park_end(park);
+
+	park->fi.fh = (uint64_t)(uintptr_t)park->handle;
+	park->fi.noflush = 1;
+	/* A node is one version: what the kernel has cached of it stays right. */
+	park->fi.keep_cache = !park->handle->direct;
+	park->fi.direct_io = park->handle->direct;
+	if (fuse_reply_open(req, &park->fi) < 0)
+		handle_free(park->fs, park->handle);
+	park_free(park);
+}
+
+/* ---- another version ---- */
+
+struct notice {
+	struct fs *fs;
+	uint64_t parent;
+	char *name;
+};
+
+static void notice_free(struct notice *notice)
+{
+	free(notice->name);
+	free(notice);
+}
+
+/*
+ * Tell the kernel to look the name up again. It takes the lock of the folder for that, so that
+ * this waits for lookups there: on a queue that no lookup waits for.
+ */
+static void expire_job(void *arg)
+{
+	struct notice *notice = arg;
+	struct fuse_session *session = notice->fs->session;
+	size_t len = strlen(notice->name);
+
+	if (notice->fs->can_expire)
+		fuse_lowlevel_notify_expire_entry(
+			session, notice->parent, notice->name, len, FUSE_LL_EXPIRE_ONLY);
+	else
+		fuse_lowlevel_notify_inval_entry(session, notice->parent, notice->name, len);
+	notice_free(notice);
+}
+
+/* Best effort: whoever opens is told ESTALE anyway. */
+static void expire(struct fs *fs, struct node *node)
+{
+	struct notice *notice = calloc(1, sizeof(*notice));
+
+	if (!notice)
+		return;
+	notice->fs = fs;
+	notice->name = inode_place(fs->inodes, node, &notice->parent);
+	if (!notice->name || queue_push(fs->notices, expire_job, notice, NULL) < 0)
+		notice_free(notice);
+}
+
+/*
+ * The thread was sent back to the name, and came to the same node again: it is held by something
+ * other than the name. Serve the version that the node has, if it is still there; else the new
+ * one past the kernel's cache, so that nobody sees a mixture.
+ */
+static void serve_what_there_is(struct park *park)
+{
+	struct facts facts = inode_facts(park->fs->inodes, park->node);
+	struct fetchfs_file *file = NULL;
+
+	if (facts.sha256[0] && fetchfs_get_digest(park->fs->fetchfs, facts.sha256, park->caller.uid,
+				       &file, NULL) == 0) {
+		fetchfs_file_free(park->handle->file);
+		park->handle->file = file;
+	} else {
+		park->handle->direct = true;
+	}
+	finish(park);
+}
+
+static void finish_stale(struct park *park)
+{
+	struct err err = ERR_INIT;
+
+	expire(park->fs, park->node);
+	err_set(&err, ERR_REMOTE, ESTALE, "%s has changed", park->node->wanted.uri);
+	finish_error(park, &err);
+}
+
+static void finish_other_version(struct park *park)
+{
+	if (inode_told_stale(park->fs->inodes, park->node, park->caller.pid))
+		serve_what_there_is(park);
+	else
+		finish_stale(park);
+}
+
+/* The node is of another scope than the caller's: the name leads the caller to its own. */
+static void finish_foreign(struct park *park, const struct fetchfs_info *info)
+{
+	struct err err = ERR_INIT;
+
+	if (!inode_told_stale(park->fs->inodes, park->node, park->caller.pid)) {
+		finish_stale(park);
+		return;
+	}
+	err_set(&err, ERR_POLICY, EACCES, "%s belongs to another user", info->uri);
+	finish_error(park, &err);
+}
+
+/* ---- on the way ---- */
+
+/* Ready to be read; @info is what the library gave. */
+static void finish_ready(struct park *park, const struct fetchfs_info *info)
+{
+	struct fs *fs = park->fs;
+	struct facts before = inode_facts(fs->inodes, park->node);
+	struct facts facts = inode_facts_of(info);
+
+	if (park->node->kind == NODE_FILE && !str_equal(info->key, park->node->key)) {
+		finish_foreign(park, info);
+		return;
+	}
+	if (!inode_learn(fs->inodes, park->node, &facts)) {
+		finish_other_version(park);
+		return;
+	}
+	inode_set_error(fs->inodes, park->node, NULL);
+	/* The kernel believes in the size that it was told last, and would not read beyond. */
+	if (before.size != facts.size)
+		fuse_lowlevel_notify_inval_inode(fs->session, park->node->id, 0, 0);
+	finish(park);
+}
+
+/* Start or join the download. */
+static int get(struct park *park, struct err *err)
+{
+	CLEANUP(fetchfs_info_release) struct fetchfs_info info = {.size = -1};
+	struct fetchfs *fetchfs = park->fs->fetchfs;
+	struct node *node = park->node;
+	struct fetchfs_request request = ops_request(node, park->caller.uid);
+	struct fetchfs_file **file = &park->handle->file;
+	int r;
+
+	if (node->kind == NODE_OBJECT)
+		return fetchfs_get_digest(fetchfs, node->sha256, park->caller.uid, file, err);
+	if (!park->fs->options->known_only)
+		return fetchfs_get(fetchfs, &request, file, err);
+
+	/* Without asking anybody: only what is complete, fresh or not. */
+	r = fetchfs_find(fetchfs, &request, &info, err);
+	if (r < 0)
+		return r;
+	if (info.state != FETCHFS_COMPLETE)
+		return err_set(err, ERR_POLICY, ENOENT, "%s is not in the cache", info.uri);
+	return fetchfs_get_digest(fetchfs, info.sha256, park->caller.uid, file, err);
+}
+
+/* Carries on until the file can be read, or the next wait begins. */
+static void step(struct park *park)
+{
+	CLEANUP(fetchfs_info_release) struct fetchfs_info info = {.size = -1};
+	struct err err = ERR_INIT;
+	int r = -park->err.code;
+
+	if (r == 0 && park->stage == STAGE_GET)
+		r = get(park, &park->err);
+	if (r == 0 && park->stage == STAGE_GET) {
+		park->stage = STAGE_STARTED;
+		r = park_wait(park, FETCHFS_UNTIL_STARTED, 0, 0);
+		if (r == 0)
+			return;
+	}
+	if (r >= 0)
+		r = fetchfs_file_info(park->handle->file, &info, &park->err);
+	if (r == 0 && info.state != FETCHFS_COMPLETE && info.size < 0 &&
+		park->stage == STAGE_STARTED) {
+		park->stage = STAGE_COMPLETE;
+		r = park_wait(park, FETCHFS_UNTIL_COMPLETE, 0, 0);
+		if (r == 0)
+			return;
+		if (r > 0) {
+			fetchfs_info_release(&info);
+			info = (struct fetchfs_info){.size = -1};
+			r = fetchfs_file_info(park->handle->file, &info, &park->err);
+		}
+	}
+	if (r < 0) {
+		err = park->err;
+		finish_error(park, &err);
+		return;
+	}
+	finish_ready(park, &info);
+}
+
+static void open_file(fuse_req_t req, struct node *node, struct fuse_file_info *fi)
+{
+	struct fs *fs = ops_fs(req);
+	struct handle *handle = handle_new(fs);
+	struct park *park = handle ? park_new(req, node, step) : NULL;
+
+	if (!park) {
+		handle_free(fs, handle);
+		inode_unref(fs->inodes, node);
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	park->handle = handle;
+	park->fi = *fi;
+	/* A hit is answered here; what may have to make room or start a transfer, elsewhere. */
+	if (node->complete)
+		step(park);
+	else
+		park_push(park);
+}
+
+static void open_status(fuse_req_t req, struct fuse_file_info *fi)
+{
+	struct fs *fs = ops_fs(req);
+	struct handle *handle = handle_new(fs);
+
+	if (!handle || !(handle->text = status_text(fs))) {
+		handle_free(fs, handle);
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	handle->text_len = strlen(handle->text);
+	fi->fh = (uint64_t)(uintptr_t)handle;
+	fi->direct_io = 1;
+	fi->noflush = 1;
+	if (fuse_reply_open(req, fi) < 0)
+		handle_free(fs, handle);
+}
+
+void open_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fs *fs = ops_fs(req);
+	struct node *node = inode_ref(fs->inodes, ino);
+
+	if (!node) {
+		fuse_reply_err(req, ESTALE);
+		return;
+	}
+	if ((fi->flags & O_ACCMODE) == O_RDONLY &&
+		(node->kind == NODE_FILE || node->kind == NODE_OBJECT)) {
+		open_file(req, node, fi);
+		return;
+	}
+	if ((fi->flags & O_ACCMODE) != O_RDONLY)
+		fuse_reply_err(req, EROFS);
+	else if (node->kind == NODE_STATUS)
+		open_status(req, fi);
+	else
+		fuse_reply_err(req, EISDIR);
+	inode_unref(fs->inodes, node);
+}

@@ -1,0 +1,169 @@
+#include "fs/ops.h"
+
+#include <errno.h>
+
+struct fetchfs_request ops_request(const struct node *node, uid_t uid)
+{
+	return (struct fetchfs_request){
+		.uri = node->wanted.uri,
+		.uid = uid,
+		.through_mount = true,
+		.digest = node->wanted.digest[0] ? node->wanted.digest : NULL,
+	};
+}
+
+int ops_find(struct fs *fs, const struct node *node, uid_t uid, struct fetchfs_info *ret,
+	struct err *err)
+{
+	struct fetchfs_request request = ops_request(node, uid);
+	struct fetchfs_file *file = NULL;
+	int r;
+
+	if (node->kind == NODE_FILE)
+		return fetchfs_find(fs->fetchfs, &request, ret, err);
+	r = fetchfs_get_digest(fs->fetchfs, node->sha256, uid, &file, err);
+	if (r < 0)
+		return r;
+	r = fetchfs_file_info(file, ret, err);
+	fetchfs_file_free(file);
+	return r;
+}
+
+static void forget_op(fuse_req_t req, fuse_ino_t ino, uint64_t count)
+{
+	inode_forget(ops_fs(req)->inodes, ino, count);
+	fuse_reply_none(req);
+}
+
+static void forget_multi_op(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	for (size_t i = 0; i < count; i++)
+		inode_forget(ops_fs(req)->inodes, forgets[i].ino, forgets[i].nlookup);
+	fuse_reply_none(req);
+}
+
+/* ---- the mount is read-only, even for those who remount it ---- */
+
+static void setattr_op(
+	fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi)
+{
+	(void)ino, (void)attr, (void)to_set, (void)fi;
+	fuse_reply_err(req, EROFS);
+}
+
+static void mknod_op(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
+{
+	(void)parent, (void)name, (void)mode, (void)device;
+	fuse_reply_err(req, EROFS);
+}
+
+static void mkdir_op(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	(void)parent, (void)name, (void)mode;
+	fuse_reply_err(req, EROFS);
+}
+
+static void remove_op(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	(void)parent, (void)name;
+	fuse_reply_err(req, EROFS);
+}
+
+static void symlink_op(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
+{
+	(void)target, (void)parent, (void)name;
+	fuse_reply_err(req, EROFS);
+}
+
+static void rename_op(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t to_parent,
+	const char *to_name, unsigned int flags)
+{
+	(void)parent, (void)name, (void)to_parent, (void)to_name, (void)flags;
+	fuse_reply_err(req, EROFS);
+}
+
+static void link_op(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
+{
+	(void)ino, (void)parent, (void)name;
+	fuse_reply_err(req, EROFS);
+}
+
+static void write_op(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
+	struct fuse_file_info *fi)
+{
+	(void)ino, (void)buf, (void)size, (void)off, (void)fi;
+	fuse_reply_err(req, EROFS);
+}
+
+static void create_op(
+	fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
+{
+	(void)parent, (void)name, (void)mode, (void)fi;
+	fuse_reply_err(req, EROFS);
+}
+
+static void setxattr_op(
+	fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
+{
+	(void)ino, (void)name, (void)value, (void)size, (void)flags;
+	fuse_reply_err(req, EROFS);
+}
+
+static void removexattr_op(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	(void)ino, (void)name;
+	fuse_reply_err(req, EROFS);
+}
+
+/* ---- the session begins ---- */
+
+static void ready_job(void *arg)
+{
+	struct fs *fs = arg;
+
+	mount_answers(fs);
+}
+
+static void init_op(void *userdata, struct fuse_conn_info *conn)
+{
+	struct fs *fs = userdata;
+
+	conn->max_readahead = OPS_READAHEAD;
+	conn->max_background = OPS_BACKGROUND;
+	conn->congestion_threshold = OPS_BACKGROUND * 3 / 4;
+	/* A node is one version of its bytes: nothing to guess from its time or size. */
+	conn->want &= ~(unsigned int)FUSE_CAP_AUTO_INVAL_DATA;
+	fs->can_expire = conn->capable & FUSE_CAP_EXPIRE_ONLY;
+	/* Not here: it asks the mount, which answers when this has returned. */
+	if (queue_push(fs->work, ready_job, fs, NULL) < 0)
+		fs->ready(fs->ready_arg);
+}
+
+const struct fuse_lowlevel_ops ops_table = {
+	.init = init_op,
+	.lookup = lookup_op,
+	.forget = forget_op,
+	.forget_multi = forget_multi_op,
+	.getattr = attr_get_op,
+	.setattr = setattr_op,
+	.mknod = mknod_op,
+	.mkdir = mkdir_op,
+	.unlink = remove_op,
+	.rmdir = remove_op,
+	.symlink = symlink_op,
+	.rename = rename_op,
+	.link = link_op,
+	.open = open_op,
+	.read = read_op,
+	.write = write_op,
+	.release = read_release_op,
+	.opendir = folder_open_op,
+	.readdir = folder_read_op,
+	.releasedir = folder_release_op,
+	.statfs = attr_statfs_op,
+	.setxattr = setxattr_op,
+	.getxattr = xattr_get_op,
+	.listxattr = xattr_list_op,
+	.removexattr = removexattr_op,
+	.create = create_op,
+};

@@ -1,0 +1,103 @@
+/*
+ * The operations of the mount, one file a family, and what they share.
+ *
+ * A worker of libfuse's loop never waits for the network. What may wait is parked: either a
+ * question to an origin (ask.h), or the wait for bytes that are on their way (park.h).
+ */
+#ifndef FETCHFS_FS_OPS_H
+#define FETCHFS_FS_OPS_H
+
+#ifndef FUSE_USE_VERSION
+#define FUSE_USE_VERSION 314
+#endif
+
+#include "base/err.h"
+#include "base/queue.h"
+#include "fetch/fetchfs.h"
+#include "fs/inode.h"
+#include "fs/mount.h"
+
+#include <fuse_lowlevel.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct deadlines;
+struct handle;
+
+#define OPS_READAHEAD  (1024 * 1024) /* bytes */
+#define OPS_BACKGROUND 64            /* reads ahead that the kernel may have under way */
+
+/* One mount. */
+struct fs {
+	struct fetchfs *fetchfs;
+	const struct mount_options *options;
+	struct fuse_session *session;
+	struct inodes *inodes;
+	struct queue *work;    /* opens and replies: brief */
+	struct queue *asks;    /* questions to origins: as long as the network takes */
+	struct queue *notices; /* to the kernel, which may make them wait for a lookup */
+	struct deadlines *deadlines;
+	int64_t started; /* seconds since 1970 */
+	bool can_expire; /* the kernel can expire an entry without detaching what is mounted on it
+			  */
+	void (*ready)(void *arg);
+	void *ready_arg;
+
+	pthread_mutex_t mu;
+	pthread_cond_t changed; /* parked is 0 */
+	/* guarded by mu */
+	unsigned int parked;    /* requests under way in park.h */
+	struct handle *handles; /* all that are open */
+};
+
+/* What is behind fuse_file_info.fh. */
+struct handle {
+	struct fetchfs_file *file; /* an artifact; or … */
+	char *text;                /* … a text made at open; or … */
+	size_t text_len;
+	struct folder *folder; /* … a listing made at opendir */
+	bool direct;           /* the kernel's cache is for another version */
+	atomic_bool given_up;  /* the last read was interrupted */
+	struct handle *next;   /* guarded by fs->mu */
+	struct handle **link;
+};
+
+struct handle *handle_new(struct fs *fs); /* NULL: out of memory */
+void handle_free(struct fs *fs, struct handle *handle);
+void handle_free_all(struct fs *fs);
+
+static inline struct fs *ops_fs(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+/* The request of @uid for the file @node. */
+struct fetchfs_request ops_request(const struct node *node, uid_t uid);
+
+/* What the cache knows of the file @node, for @uid; asks nobody. */
+int ops_find(struct fs *fs, const struct node *node, uid_t uid, struct fetchfs_info *ret,
+	struct err *err);
+
+extern const struct fuse_lowlevel_ops ops_table;
+
+/* The first thing after INIT, on a thread of the work queue. */
+void mount_answers(struct fs *fs);
+
+void lookup_op(fuse_req_t req, fuse_ino_t parent, const char *name);
+void attr_get_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void attr_statfs_op(fuse_req_t req, fuse_ino_t ino);
+void open_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void read_op(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
+void read_release_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void folder_open_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void folder_read_op(
+	fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
+void folder_release_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void folder_free(struct folder *folder);
+void xattr_get_op(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
+void xattr_list_op(fuse_req_t req, fuse_ino_t ino, size_t size);
+
+/* The text of .fetchfs/status, the caller's to free(); NULL when out of memory. */
+char *status_text(struct fs *fs);
+
+#endif

@@ -1,0 +1,137 @@
+#include "fs/park.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+static void unref(struct park *park)
+{
+	struct fs *fs = park->fs;
+
+	if (atomic_fetch_sub(&park->refs, 1) != 1)
+		return;
+	inode_unref(fs->inodes, park->node);
+	pthread_mutex_destroy(&park->mu);
+	free(park);
+
+	WITH_LOCK(&fs->mu);
+	if (--fs->parked == 0)
+		pthread_cond_broadcast(&fs->changed);
+}
+
+/* ---- the wait is over ---- */
+
+static void resume_job(void *arg)
+{
+	struct park *park = arg;
+
+	park->resume(park);
+}
+
+/* Called by the library under no lock, and asked not to dawdle. */
+static void woken(struct fetchfs_wait *wait, const struct err *err)
+{
+	struct park *park = (struct park *)((char *)wait - offsetof(struct park, wait));
+
+	{
+		WITH_LOCK(&park->mu);
+		park->waiting = false;
+		park->err = *err;
+	}
+	park_push(park);
+}
+
+void park_push(struct park *park)
+{
+	/* Without a thread to be had it is still better to answer, if late. */
+	if (queue_push(park->fs->work, resume_job, park, NULL) < 0)
+		park->resume(park);
+}
+
+/* ---- interrupts ---- */
+
+static void interrupted_job(void *arg)
+{
+	struct park *park = arg;
+	bool mine = false;
+
+	{
+		WITH_LOCK(&park->mu);
+		park->interrupted = true;
+		if (park->waiting && fetchfs_wait_cancel(&park->wait)) {
+			park->waiting = false;
+			mine = true;
+			err_set(&park->err, ERR_CANCELLED, EINTR, "interrupted");
+		}
+	}
+	if (mine)
+		park->resume(park);
+	unref(park);
+}
+
+/* libfuse holds the request's lock here: the reply has to come from elsewhere. */
+static void interrupted(fuse_req_t req, void *arg)
+{
+	struct park *park = arg;
+
+	(void)req;
+	atomic_fetch_add(&park->refs, 1);
+	if (queue_push(park->fs->work, interrupted_job, park, NULL) < 0)
+		atomic_fetch_sub(&park->refs, 1); /* the operation's own reference is left */
+}
+
+/* ---- the life of a park ---- */
+
+struct park *park_new(fuse_req_t req, struct node *node, void (*resume)(struct park *park))
+{
+	struct park *park = calloc(1, sizeof(*park));
+
+	if (!park)
+		return NULL;
+	park->fs = ops_fs(req);
+	park->req = req;
+	park->caller = *fuse_req_ctx(req);
+	park->node = node;
+	park->resume = resume;
+	park->refs = 1;
+	pthread_mutex_init(&park->mu, NULL);
+	{
+		WITH_LOCK(&park->fs->mu);
+		park->fs->parked++;
+	}
+	fuse_req_interrupt_func(req, interrupted, park);
+	return park;
+}
+
+int park_wait(struct park *park, enum fetchfs_until until, uint64_t offset, uint64_t length)
+{
+	struct err err = ERR_INIT;
+	int r;
+
+	WITH_LOCK(&park->mu);
+	if (park->interrupted)
+		return err_set(&park->err, ERR_CANCELLED, EINTR, "interrupted");
+
+	park->wait = (struct fetchfs_wait){
+		.until = until, .offset = offset, .length = length, .wake = woken};
+	r = fetchfs_file_wait(park->handle->file, &park->wait, &err);
+	park->waiting = r == 0;
+	if (r < 0)
+		park->err = err;
+	return r;
+}
+
+fuse_req_t park_end(struct park *park)
+{
+	/* Comes back when a running interrupt callback has. */
+	fuse_req_interrupt_func(park->req, NULL, NULL);
+	return park->req;
+}
+
+void park_free(struct park *park)
+{
+	if (park)
+		unref(park);
+}

@@ -1,0 +1,149 @@
+/*
+ * READ and RELEASE, and the handles they work on.
+ *
+ * A read is answered whole: a short answer would mean the end of the file to the kernel.
+ */
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "fs/park.h"
+#include "fs/reply.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define READ_TRIES 8 /* of a read whose wait ended well */
+
+struct handle *handle_new(struct fs *fs)
+{
+	struct handle *handle = calloc(1, sizeof(*handle));
+
+	if (!handle)
+		return NULL;
+	WITH_LOCK(&fs->mu);
+	handle->next = fs->handles;
+	handle->link = &fs->handles;
+	if (handle->next)
+		handle->next->link = &handle->next;
+	fs->handles = handle;
+	return handle;
+}
+
+void handle_free(struct fs *fs, struct handle *handle)
+{
+	if (!handle)
+		return;
+	{
+		WITH_LOCK(&fs->mu);
+		*handle->link = handle->next;
+		if (handle->next)
+			handle->next->link = handle->link;
+	}
+	if (atomic_load(&handle->given_up) && handle->file)
+		fetchfs_file_abandon(handle->file);
+	else
+		fetchfs_file_free(handle->file);
+	folder_free(handle->folder);
+	free(handle->text);
+	free(handle);
+}
+
+void handle_free_all(struct fs *fs)
+{
+	while (fs->handles)
+		handle_free(fs, fs->handles);
+}
+
+static void finish_error(struct park *park)
+{
+	fuse_req_t req = park_end(park);
+
+	if (park->err.code == EINTR)
+		atomic_store(&park->handle->given_up, true);
+	reply_error(req, park->node, &park->err);
+	park_free(park);
+}
+
+/* The wait is over: read, or wait for what is missing still. */
+static void carry_on(struct park *park)
+{
+	CLEANUP(str_freep) char *buf = malloc(park->size);
+	fuse_req_t req;
+	ssize_t n;
+
+	if (!buf)
+		err_oom(&park->err);
+	while (!park->err.code && park->stage++ < READ_TRIES) {
+		n = fetchfs_file_read_now(
+			park->handle->file, buf, park->size, park->offset, &park->err);
+		if (n >= 0) {
+			req = park_end(park);
+			atomic_store(&park->handle->given_up, false);
+			fuse_reply_buf(req, buf, (size_t)n);
+			park_free(park);
+			return;
+		}
+		if (n != -EAGAIN)
+			break;
+		park->err = ERR_INIT;
+		if (park_wait(park, FETCHFS_UNTIL_RANGE, park->offset, park->size) == 0)
+			return;
+	}
+	if (!park->err.code)
+		err_set(&park->err, ERR_SYSTEM, EIO, "%s: bytes vanish as they come",
+			park->node->wanted.uri ? park->node->wanted.uri : "object");
+	finish_error(park);
+}
+
+static void read_file(fuse_req_t req, fuse_ino_t ino, struct handle *handle, size_t size, off_t off)
+{
+	struct fs *fs = ops_fs(req);
+	CLEANUP(str_freep) char *buf = malloc(size);
+	struct err err = ERR_INIT;
+	struct node *node;
+	struct park *park;
+	ssize_t n;
+
+	n = buf ? fetchfs_file_read_now(handle->file, buf, size, (uint64_t)off, &err)
+		: err_oom(&err);
+	if (n >= 0) {
+		fuse_reply_buf(req, buf, (size_t)n);
+		return;
+	}
+	node = inode_ref(fs->inodes, ino);
+	park = n == -EAGAIN ? park_new(req, node, carry_on) : NULL;
+	if (!park) {
+		if (n == -EAGAIN)
+			err_oom(&err);
+		reply_error(req, node, &err);
+		inode_unref(fs->inodes, node);
+		return;
+	}
+	park->handle = handle;
+	park->size = size;
+	park->offset = (uint64_t)off;
+	if (park_wait(park, FETCHFS_UNTIL_RANGE, park->offset, park->size) != 0)
+		park_push(park);
+}
+
+void read_op(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	struct handle *handle = (struct handle *)(uintptr_t)fi->fh;
+	size_t left;
+
+	if (handle->file) {
+		read_file(req, ino, handle, size, off);
+		return;
+	}
+	left = (uint64_t)off < handle->text_len ? handle->text_len - (size_t)off : 0;
+	fuse_reply_buf(req, handle->text + (handle->text_len - left), left < size ? left : size);
+}
+
+void read_release_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fs *fs = ops_fs(req);
+
+	(void)ino;
+	/* Before the reply: whoever unmounts next finds nothing of ours in use. */
+	handle_free(fs, (struct handle *)(uintptr_t)fi->fh);
+	fuse_reply_err(req, 0);
+}

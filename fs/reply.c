@@ -1,0 +1,115 @@
+#include "fs/reply.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TIMEOUT_FIXED    3600.0 /* seconds: what never changes while it is mounted */
+#define TIMEOUT_COMPLETE 3600.0 /* an opener still revalidates */
+#define BLOCK            512    /* the unit of st_blocks */
+#define READ_SIZE        (128 * 1024)
+#define STATUS_SIZE      4096 /* shown; the text is made at open and read past the page cache */
+
+void reply_error(fuse_req_t req, struct node *node, const struct err *err)
+{
+	struct fs *fs = ops_fs(req);
+	int code = err->code > 0 ? err->code : EIO;
+
+	if (node && err->msg[0]) {
+		if (code != EINTR && code != ESTALE)
+			inode_set_error(fs->inodes, node, err->msg);
+		log_debug("%s", err->msg);
+	}
+	fuse_reply_err(req, code);
+}
+
+static bool is_folder(const struct node *node)
+{
+	return node->kind != NODE_FILE && node->kind != NODE_OBJECT && node->kind != NODE_STATUS;
+}
+
+/*
+ * How long the kernel may believe what it was told. Only what does not depend on the caller, and
+ * does not change behind the kernel's back, may be kept at all.
+ */
+static double timeout_of(const struct node *node, const struct facts *facts)
+{
+	switch (node->kind) {
+	case NODE_FOLDER:
+		return names_is_origin(node->path) ? TIMEOUT_FIXED : 0;
+	case NODE_FILE:
+	case NODE_OBJECT:
+		return node->complete && facts->is_public ? TIMEOUT_COMPLETE : 0;
+	case NODE_STATUS:
+		return 0;
+	default:
+		return TIMEOUT_FIXED;
+	}
+}
+
+static struct stat stat_of(struct fs *fs, const struct node *node, const struct facts *facts)
+{
+	struct stat st = {
+		.st_ino = node->st_ino,
+		.st_uid = geteuid(),
+		.st_gid = getegid(),
+		.st_nlink = 1,
+		.st_blksize = READ_SIZE,
+	};
+	time_t modified = fs->started;
+
+	if (is_folder(node)) {
+		st.st_mode = S_IFDIR | 0555;
+		st.st_nlink = 2;
+	} else if (node->kind == NODE_STATUS) {
+		st.st_mode = S_IFREG | 0444;
+		st.st_size = STATUS_SIZE;
+	} else {
+		st.st_mode = S_IFREG | (facts->executable ? 0555 : 0444);
+		/* Until it is known whether it is private, timeouts of 0 protect it. */
+		if (facts->version && !facts->is_public)
+			st.st_mode &= ~(mode_t)0007;
+		st.st_size = facts->size > 0 ? facts->size : 0;
+		st.st_blocks = (blkcnt_t)((facts->cached + BLOCK - 1) / BLOCK);
+		if (facts->modified >= 0)
+			modified = facts->modified;
+	}
+	st.st_mtime = st.st_ctime = st.st_atime = modified;
+	return st;
+}
+
+void reply_entry(fuse_req_t req, struct node *node)
+{
+	struct fs *fs = ops_fs(req);
+	struct facts facts = inode_facts(fs->inodes, node);
+	struct fuse_entry_param entry = {
+		.ino = node->id,
+		.attr = stat_of(fs, node, &facts),
+		.attr_timeout = timeout_of(node, &facts),
+		.entry_timeout = timeout_of(node, &facts),
+	};
+
+	if (fuse_reply_entry(req, &entry) < 0)
+		inode_forget(fs->inodes, node->id, 1);
+}
+
+void reply_attr(fuse_req_t req, struct node *node)
+{
+	struct fs *fs = ops_fs(req);
+	struct facts facts = inode_facts(fs->inodes, node);
+	struct stat st = stat_of(fs, node, &facts);
+
+	fuse_reply_attr(req, &st, timeout_of(node, &facts));
+}
+
+void reply_xattr(fuse_req_t req, const char *value, size_t len, size_t size)
+{
+	if (size == 0)
+		fuse_reply_xattr(req, len);
+	else if (len > size)
+		fuse_reply_err(req, ERANGE);
+	else
+		fuse_reply_buf(req, value, len);
+}
