@@ -1,0 +1,222 @@
+/* fetchfs prepare: artifacts into the directory of a task. */
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/interrupt.h"
+#include "cli/json.h"
+#include "sandbox/folder.h"
+#include "sandbox/plan.h"
+#include "sandbox/prepare.h"
+#include "sandbox/user.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { OPTION_SPEC = 1, OPTION_METHOD, OPTION_USER, OPTION_JSON };
+
+static const struct argp_option options[] = {
+	{"spec", OPTION_SPEC, "FILE", 0, "a JSON list of what to place ('-': stdin)", 0},
+	{"method", OPTION_METHOD, "METHOD", 0, "auto (default), hardlink or copy", 0},
+	{"user", OPTION_USER, "USER", 0, "for this user (root only)", 0},
+	{"json", OPTION_JSON, 0, 0, "print a JSON list of what is in place", 0},
+	{0},
+};
+
+struct order {
+	const char *spec;
+	const char *user;
+	const char *directory;
+	char **uris;
+	enum plan_method method;
+	bool json;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct order *order = state->input;
+	struct err err = ERR_INIT;
+
+	switch (key) {
+	case OPTION_SPEC:
+		order->spec = arg;
+		return 0;
+	case OPTION_METHOD:
+		if (plan_method_parse(arg, &order->method, &err) < 0)
+			argp_error(state, "%s", err.msg);
+		return 0;
+	case OPTION_USER:
+		order->user = arg;
+		return 0;
+	case OPTION_JSON:
+		order->json = true;
+		return 0;
+	case ARGP_KEY_ARGS:
+		order->directory = state->argv[state->next];
+		order->uris = state->argv + state->next + 1;
+		return 0;
+	case ARGP_KEY_END:
+		if (!order->directory)
+			argp_error(state, "a directory is missing");
+		if (!order->spec && (!order->uris || !*order->uris))
+			argp_error(state, "what is to be placed? Say URIs or --spec");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static int read_all(FILE *in, char **ret, size_t *ret_len)
+{
+	CLEANUP(str_freep) char *text = malloc(PLAN_SPEC_MAX + 1);
+	size_t len;
+
+	if (!text)
+		return -ENOMEM;
+	len = fread(text, 1, PLAN_SPEC_MAX + 1, in);
+	if (ferror(in))
+		return -EIO;
+	if (len > PLAN_SPEC_MAX)
+		return -EFBIG;
+	*ret = str_steal(&text);
+	*ret_len = len;
+	return 0;
+}
+
+static int add_spec(struct plan *plan, const char *file, struct err *err)
+{
+	CLEANUP(str_freep) char *text = NULL;
+	size_t len = 0;
+	int r;
+
+	if (str_equal(file, "-"))
+		r = read_all(stdin, &text, &len);
+	else
+		r = fd_read_file(AT_FDCWD, file, PLAN_SPEC_MAX, &text, &len);
+	if (r < 0)
+		return err_set(err, ERR_USAGE, -r, "read spec %s: %m", file);
+	return plan_add_spec(plan, text, len, err);
+}
+
+static int make_plan(const struct order *order, struct plan *plan, struct err *err)
+{
+	int r = 0;
+
+	if (order->spec)
+		r = add_spec(plan, order->spec, err);
+	for (char **uri = order->uris; *uri && r == 0; uri++)
+		r = plan_add_uri(plan, *uri, err);
+	return r < 0 ? r : plan_finish(plan, order->method, err);
+}
+
+static int print_json(const char *directory, const struct plan *plan,
+	const struct prepared *results, struct err *err)
+{
+	struct json json = {.out = stdout};
+	CLEANUP(str_freep) char *absolute = NULL;
+	int r;
+
+	r = folder_absolute(directory, &absolute, err);
+	if (r < 0)
+		return r;
+	json_open(&json, NULL, '[');
+	for (size_t i = 0; i < plan->count; i++) {
+		CLEANUP(str_freep)
+		char *path = str_printf("%s/%s", absolute, plan->items[i].name);
+
+		json_open(&json, NULL, '{');
+		json_text(&json, "uri", plan->items[i].shown);
+		json_text(&json, "path", path);
+		json_text(&json, "method", plan_method_name(results[i].method));
+		json_number(&json, "size", (int64_t)results[i].size);
+		json_text(&json, "sha256", results[i].sha256);
+		json_close(&json, '}');
+	}
+	json_close(&json, ']');
+	return 0;
+}
+
+static void tell(const struct plan *plan, const struct prepared *results)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		fprintf(stderr, "fetchfs: %s: %s%s\n", plan->items[i].name,
+			plan_method_name(results[i].method),
+			results[i].was_there ? ", was there" : "");
+}
+
+/* Each item that failed gets its line. After a Ctrl-C, what it cancelled is no news. */
+static int complain(const struct cli *cli, const struct plan *plan, const struct prepared *results,
+	bool interrupted, const struct err *err)
+{
+	int status = EXIT_DONE;
+
+	for (size_t i = 0; i < plan->count && !interrupted; i++)
+		if (results[i].err.code)
+			status = cli_worst(
+				status, cli_fail(cli, plan->items[i].shown, &results[i].err));
+	if (err->code)
+		status = cli_worst(status, cli_fail(cli, NULL, err));
+	return cli_worst(status, interrupted ? EXIT_FAILED : EXIT_DONE);
+}
+
+static void stop(void *arg)
+{
+	fetchfs_cancel_all(arg);
+}
+
+static int run(struct cli *cli, const struct order *order, const struct plan *plan,
+	const struct user *user, struct prepared *results)
+{
+	struct interrupt interrupt;
+	struct fetchfs *fetchfs;
+	struct err err = ERR_INIT;
+	int status = EXIT_DONE;
+	int r;
+
+	interrupt_block(&interrupt);
+	if (cli_open(cli, &fetchfs, &err) < 0) {
+		interrupt_release(&interrupt);
+		return cli_fail(cli, NULL, &err);
+	}
+	r = interrupt_watch(&interrupt, stop, fetchfs, &err);
+	if (r == 0)
+		r = prepare_run(fetchfs, order->directory, plan, user, results, &err);
+	if (r == 0 && order->json)
+		r = print_json(order->directory, plan, results, &err);
+	if (r == 0 && cli->verbose)
+		tell(plan, results);
+	if (r < 0)
+		status = complain(cli, plan, results, interrupt_caught(&interrupt), &err);
+	interrupt_unwatch(&interrupt);
+	fetchfs_close(fetchfs);
+	fflush(stdout);
+	interrupt_release(&interrupt);
+	return status;
+}
+
+int cmd_prepare(struct cli *cli, int argc, char **argv)
+{
+	const struct argp argp = {.options = options, .parser = parse};
+	CLEANUP(plan_release) struct plan plan = {0};
+	CLEANUP(user_release) struct user user = {0};
+	struct order order = {.method = PLAN_AUTO};
+	struct prepared *results;
+	struct err err = ERR_INIT;
+	int status;
+
+	cli_parse(cli, &argp, argc, argv, &order);
+	if (make_plan(&order, &plan, &err) < 0)
+		return cli_fail(cli, NULL, &err);
+	if (user_find(order.user ? order.user : plan.user, &user, &err) < 0)
+		return cli_fail(cli, NULL, &err);
+	results = calloc(plan.count + 1, sizeof(*results));
+	if (!results) {
+		err_oom(&err);
+		return cli_fail(cli, NULL, &err);
+	}
+	status = run(cli, &order, &plan, &user, results);
+	free(results);
+	return status;
+}

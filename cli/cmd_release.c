@@ -1,0 +1,58 @@
+/* fetchfs release: take back what prepare placed. */
+#include "cli/cli.h"
+#include "sandbox/release.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+struct target {
+	const char *directory;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct target *target = state->input;
+
+	switch (key) {
+	case ARGP_KEY_ARG:
+		if (target->directory)
+			argp_error(state, "one directory at a time");
+		target->directory = arg;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "a directory is missing");
+		return EINVAL;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static void left_alone(const char *name, void *arg)
+{
+	const struct cli *cli = arg;
+
+	if (!cli->quiet)
+		fprintf(stderr, "fetchfs: release: %s was replaced by another file: left alone\n",
+			name);
+}
+
+int cmd_release(struct cli *cli, int argc, char **argv)
+{
+	const struct argp argp = {.parser = parse};
+	struct target target = {0};
+	struct fetchfs *fetchfs;
+	struct err err = ERR_INIT;
+	size_t count = 0;
+	int r;
+
+	cli_parse(cli, &argp, argc, argv, &target);
+	if (cli_open(cli, &fetchfs, &err) < 0)
+		return cli_fail(cli, NULL, &err);
+	r = release_run(fetchfs, target.directory, left_alone, cli, &count, &err);
+	fetchfs_close(fetchfs);
+	if (r < 0)
+		return cli_fail(cli, target.directory, &err);
+	if (count == 0 && cli->verbose)
+		fprintf(stderr, "fetchfs: release: nothing was prepared in %s\n", target.directory);
+	return EXIT_DONE;
+}

@@ -1,0 +1,221 @@
+#include "sandbox/plan.h"
+
+#include "base/cleanup.h"
+#include "base/digest.h"
+#include "base/str.h"
+#include "base/uri.h"
+#include "sandbox/spec.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const method_names[] = {
+	[PLAN_AUTO] = "auto",
+	[PLAN_HARDLINK] = "hardlink",
+	[PLAN_COPY] = "copy",
+};
+
+const char *plan_method_name(enum plan_method method)
+{
+	return method_names[method];
+}
+
+int plan_method_parse(const char *name, enum plan_method *ret, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(method_names); i++)
+		if (str_equal(name, method_names[i])) {
+			*ret = (enum plan_method)i;
+			return 0;
+		}
+	return err_set(
+		err, ERR_USAGE, EINVAL, "unknown method \"%s\": auto, hardlink or copy", name);
+}
+
+static void item_release(struct plan_item *item)
+{
+	free(item->uri);
+	free(item->shown);
+	free(item->name);
+	free(item->digest);
+}
+
+void plan_release(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		item_release(&plan->items[i]);
+	free(plan->items);
+	free(plan->user);
+	*plan = (struct plan){0};
+}
+
+/* Nothing that leads out of the directory, and nothing that a terminal or a script trips over. */
+static int check_segment(const char *segment, size_t len, struct err *err)
+{
+	if (len == 0)
+		return err_set(err, ERR_USAGE, EINVAL, "has an empty segment");
+	if (len > URI_NAME_MAX)
+		return err_set(err, ERR_USAGE, ENAMETOOLONG, "a segment is longer than %d bytes",
+			URI_NAME_MAX);
+	if ((len == 1 && segment[0] == '.') || (len == 2 && memcmp(segment, "..", 2) == 0))
+		return err_set(err, ERR_USAGE, EINVAL, "has a segment \"%.*s\"", (int)len, segment);
+	for (size_t i = 0; i < len; i++)
+		if (iscntrl((unsigned char)segment[i]))
+			return err_set(err, ERR_USAGE, EINVAL, "has a control character");
+	return 0;
+}
+
+static int check_name(const char *name, struct err *err)
+{
+	size_t depth = 0;
+
+	if (!*name)
+		return err_set(err, ERR_USAGE, EINVAL, "is empty");
+	if (*name == '/')
+		return err_set(err, ERR_USAGE, EINVAL, "begins with '/'");
+	if (strlen(name) > PLAN_NAME_MAX)
+		return err_set(
+			err, ERR_USAGE, ENAMETOOLONG, "is longer than %d bytes", PLAN_NAME_MAX);
+	for (const char *segment = name;; depth++) {
+		size_t len = strcspn(segment, "/");
+		int r = check_segment(segment, len, err);
+
+		if (r < 0)
+			return r;
+		if (depth == PLAN_DEPTH_MAX)
+			return err_set(err, ERR_USAGE, EINVAL, "has more than %d segments",
+				PLAN_DEPTH_MAX);
+		if (!segment[len])
+			return 0;
+		segment += len + 1;
+	}
+}
+
+/* Complete @item, whose strings are raw so far. */
+static int check_item(struct plan_item *item, struct err *err)
+{
+	CLEANUP(uri_release) struct uri uri = {0};
+	struct digest digest;
+	int r;
+
+	r = uri_parse(item->uri, &uri, err);
+	if (r < 0)
+		return err_context(err, "value");
+	item->shown = uri_display(&uri);
+	if (!item->shown)
+		return err_oom(err);
+	if (!item->name) {
+		r = uri_basename(&uri, &item->name, err);
+		if (r < 0)
+			return err_context(err, "%s: say output_file", item->shown);
+	}
+	r = check_name(item->name, err);
+	if (r < 0)
+		return err_context(err, "output_file");
+	if (item->digest && digest_parse(item->digest, &digest, err) < 0)
+		return err_context(err, "digest");
+	if (item->mode >= 0 && item->has_method && item->method == PLAN_HARDLINK)
+		return err_set(
+			err, ERR_USAGE, EINVAL, "mode: a hardlink has the mode of the cached file");
+	return 0;
+}
+
+/* Takes what is in @item over, also when it fails. */
+static int append(struct plan *plan, struct plan_item *item, struct err *err)
+{
+	struct plan_item *items;
+	int r;
+
+	r = check_item(item, err);
+	if (r == 0 && plan->count == PLAN_ITEMS_MAX)
+		r = err_set(err, ERR_USAGE, E2BIG, "more than %d items", PLAN_ITEMS_MAX);
+	if (r < 0) {
+		item_release(item);
+		return r;
+	}
+	items = reallocarray(plan->items, plan->count + 1, sizeof(*items));
+	if (!items) {
+		item_release(item);
+		return err_oom(err);
+	}
+	plan->items = items;
+	plan->items[plan->count++] = *item;
+	return 0;
+}
+
+int plan_add_uri(struct plan *plan, const char *uri, struct err *err)
+{
+	struct plan_item item = {.uri = str_copy(uri), .mode = -1};
+
+	if (!item.uri)
+		return err_oom(err);
+	return append(plan, &item, err);
+}
+
+int plan_add_spec(struct plan *plan, const char *text, size_t len, struct err *err)
+{
+	CLEANUP(spec_freep) struct spec *spec = NULL;
+	int r;
+
+	if (len > PLAN_SPEC_MAX)
+		return err_set(err, ERR_USAGE, EFBIG, "spec: larger than %u bytes", PLAN_SPEC_MAX);
+	r = spec_parse(text, len, &spec, err);
+	if (r < 0)
+		return r;
+	if (!plan->user) {
+		r = spec_user(spec, &plan->user, err);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < spec_count(spec); i++) {
+		struct plan_item item;
+
+		r = spec_item(spec, i, &item, err);
+		if (r == 0)
+			r = append(plan, &item, err);
+		if (r < 0)
+			return err_context(err, "item %zu", i + 1);
+	}
+	return 0;
+}
+
+/* By name, where '/' comes before every other byte: a folder is followed by what is in it. */
+static int compare_names(const void *a, const void *b)
+{
+	const unsigned char *x = (const unsigned char *)(*(const struct plan_item *const *)a)->name;
+	const unsigned char *y = (const unsigned char *)(*(const struct plan_item *const *)b)->name;
+
+	while (*x && *x == *y) {
+		x++;
+		y++;
+	}
+	return (*x == '/' ? 1 : *x ? *x + 1 : 0) - (*y == '/' ? 1 : *y ? *y + 1 : 0);
+}
+
+int plan_finish(struct plan *plan, enum plan_method method, struct err *err)
+{
+	struct plan_item **sorted = calloc(plan->count + 1, sizeof(struct plan_item *));
+	int r = 0;
+
+	if (!sorted)
+		return err_oom(err);
+	for (size_t i = 0; i < plan->count; i++) {
+		sorted[i] = &plan->items[i];
+		if (!plan->items[i].has_method)
+			plan->items[i].method = method;
+	}
+	qsort(sorted, plan->count, sizeof(struct plan_item *), compare_names);
+	for (size_t i = 0; i + 1 < plan->count && r == 0; i++) {
+		const char *name = sorted[i]->name;
+		const char *next = sorted[i + 1]->name;
+
+		if (str_equal(name, next))
+			r = err_set(err, ERR_USAGE, EINVAL, "two items are named %s", name);
+		else if (str_has_prefix(next, name) && next[strlen(name)] == '/')
+			r = err_set(err, ERR_USAGE, EINVAL,
+				"%s is a file for one item and a folder for another", name);
+	}
+	free(sorted);
+	return r;
+}

@@ -1,0 +1,35 @@
+/*
+ * Prepare a sandbox: fetch all that the plan says, in parallel and on behalf of the user, then
+ * place it. All or nothing: when anything fails, what this call has placed is taken back.
+ *
+ * Doing it again changes nothing: a file that is there, placed by an earlier call and of the same
+ * content, is left as it is.
+ */
+#ifndef FETCHFS_SANDBOX_PREPARE_H
+#define FETCHFS_SANDBOX_PREPARE_H
+
+#include "base/err.h"
+#include "fetch/fetchfs.h"
+#include "sandbox/plan.h"
+#include "sandbox/user.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How one item went. */
+struct prepared {
+	struct err err; /* err.code is 0: well */
+	enum plan_method method;
+	bool was_there;
+	uint64_t size;
+	char sha256[FETCHFS_SHA256_SIZE];
+};
+
+/*
+ * @plan is finished; @ret has one element for each of its items. On failure those that failed say
+ * why; @err is only filled (err->code is not 0) by what is the fault of no single item.
+ */
+int prepare_run(struct fetchfs *fetchfs, const char *directory, const struct plan *plan,
+	const struct user *user, struct prepared *ret, struct err *err);
+
+#endif

@@ -1,0 +1,159 @@
+#include "sandbox/user.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define PASSWD_MAX 65536 /* bytes of one line of the user database */
+#define GROUPS_MAX 65536 /* NGROUPS_MAX of Linux */
+
+static int find_passwd(
+	const char *name, struct passwd *ret, char *buffer, size_t size, struct err *err)
+{
+	struct passwd *found = NULL;
+	char *end;
+	unsigned long number;
+	int r;
+
+	r = getpwnam_r(name, ret, buffer, size, &found);
+	if (r == 0 && !found && *name >= '0' && *name <= '9') {
+		number = strtoul(name, &end, 10);
+		if (!*end && number < UINT32_MAX)
+			r = getpwuid_r((uid_t)number, ret, buffer, size, &found);
+	}
+	if (r != 0)
+		return err_set(err, ERR_SYSTEM, r, "look up user %s: %m", name);
+	if (!found)
+		return err_set(err, ERR_USAGE, ENOENT, "no user %s", name);
+	return 0;
+}
+
+static int find_groups(const char *name, struct user *user, struct err *err)
+{
+	int room = 64;
+
+	for (;;) {
+		int count = room;
+		gid_t *groups = reallocarray(user->groups, (size_t)room, sizeof(*groups));
+
+		if (!groups)
+			return err_oom(err);
+		user->groups = groups;
+		if (getgrouplist(name, user->gid, groups, &count) >= 0) {
+			user->group_count = (size_t)count;
+			return 0;
+		}
+		if (room >= GROUPS_MAX)
+			return err_set(
+				err, ERR_SYSTEM, E2BIG, "user %s is in too many groups", name);
+		room *= 2;
+	}
+}
+
+int user_find(const char *name, struct user *ret, struct err *err)
+{
+	CLEANUP(user_release) struct user user = {.uid = geteuid(), .gid = getegid()};
+	CLEANUP(str_freep) char *buffer = NULL;
+	struct passwd entry;
+	int r;
+
+	if (name) {
+		buffer = malloc(PASSWD_MAX);
+		if (!buffer)
+			return err_oom(err);
+		r = find_passwd(name, &entry, buffer, PASSWD_MAX, err);
+		if (r < 0)
+			return r;
+		user.other = entry.pw_uid != geteuid();
+		if (user.other && geteuid() != 0)
+			return err_set(err, ERR_SYSTEM, EPERM,
+				"only root may prepare a sandbox for another user");
+		user.uid = entry.pw_uid;
+		user.gid = entry.pw_gid;
+		r = user.other ? find_groups(entry.pw_name, &user, err) : 0;
+		if (r < 0)
+			return r;
+	}
+	*ret = user;
+	user.groups = NULL;
+	return 0;
+}
+
+void user_release(struct user *user)
+{
+	free(user->groups);
+	user->groups = NULL;
+}
+
+/* glibc's setgroups() would change all threads; these are the calling thread's alone. */
+static int set_groups(size_t count, const gid_t *groups)
+{
+	return syscall(SYS_setgroups, count, groups) < 0 ? -errno : 0;
+}
+
+static int save_groups(struct user_guard *guard, struct err *err)
+{
+	int count = getgroups(0, NULL);
+
+	if (count < 0)
+		return err_set(err, ERR_SYSTEM, errno, "read the groups: %m");
+	guard->groups = calloc((size_t)count + 1, sizeof(gid_t));
+	if (!guard->groups)
+		return err_oom(err);
+	count = getgroups(count, guard->groups);
+	if (count < 0) {
+		int code = errno;
+
+		free(guard->groups);
+		return err_set(err, ERR_SYSTEM, code, "read the groups: %m");
+	}
+	guard->group_count = (size_t)count;
+	return 0;
+}
+
+int user_become(const struct user *user, struct user_guard *ret, struct err *err)
+{
+	struct user_guard guard = {.active = true};
+	int r;
+
+	if (!user->other)
+		return 0;
+	r = save_groups(&guard, err);
+	if (r < 0)
+		return r;
+	r = set_groups(user->group_count, user->groups);
+	if (r < 0) {
+		free(guard.groups);
+		return err_set(err, ERR_SYSTEM, -r, "take on the groups of uid %u: %m", user->uid);
+	}
+	guard.gid = (gid_t)setfsgid(user->gid);
+	guard.uid = (uid_t)setfsuid(user->uid);
+	*ret = guard;
+	/* setfsuid() cannot say that it failed: ask what is in force */
+	if ((uid_t)setfsuid((uid_t)-1) == user->uid && (gid_t)setfsgid((gid_t)-1) == user->gid)
+		return 0;
+	user_return(ret);
+	return err_set(err, ERR_SYSTEM, EPERM, "take on the rights of uid %u: %m", user->uid);
+}
+
+void user_return(struct user_guard *guard)
+{
+	if (!guard->active)
+		return;
+	setfsuid(guard->uid);
+	setfsgid(guard->gid);
+	/* staying someone else half-way would be worse than the end */
+	if (set_groups(guard->group_count, guard->groups) < 0)
+		abort();
+	free(guard->groups);
+	*guard = (struct user_guard){0};
+}
