@@ -7,6 +7,8 @@
 #define NAME_LIMIT 32 /* characters of a mistyped name that are looked at */
 
 const struct command command_table[] = {
+	{"mount", "DIR", "serve a cache under a folder", cmd_mount},
+	{"unmount", "DIR", "take a mount down", cmd_unmount},
 	{"fetch", "[-i FILE|-] [-j N] [URI…]", "download into the cache", cmd_fetch},
 	{"cat", "URI", "write an artifact to stdout while it arrives", cmd_cat},
 	{"path", "URI", "print the path of a URI under the mount", cmd_path},
