@@ -87,31 +87,58 @@ static int make_ranges(int fd, struct ranges **ret, struct err *err)
 	return 0;
 }
 
-int ranges_create(int dirfd, const char *name, struct ranges **ret, struct err *err)
+static uint64_t checksum_of(const struct disk_header *disk)
 {
-	static const uint8_t zero[RANGES_HEADER];
-	static const struct ranges_header empty = {.version = {.size = -1, .modified = -1}};
-	struct ranges *ranges = NULL;
+	return XXH3_64bits(disk, offsetof(struct disk_header, checksum));
+}
+
+static void fill(struct disk_header *disk, const struct ranges_header *header)
+{
+	*disk = (struct disk_header){
+		.magic = MAGIC,
+		.format = VERSION,
+		.state = header->state,
+		.size = header->version.size,
+		.modified = header->version.modified,
+		.flags = (header->version.ranges ? FLAG_RANGES : 0) |
+			 (header->version.strong ? FLAG_STRONG : 0) |
+			 (header->err.retry ? FLAG_RETRY : 0),
+		.err_code = (uint32_t)header->err.code,
+		.err_kind = header->err.kind,
+		.err_retry_after = header->err.retry_after,
+		.data_inode = header->data_inode,
+	};
+	memcpy(disk->digest, header->digest.bytes, sizeof(disk->digest));
+	memcpy(disk->boot, header->boot, strnlen(header->boot, sizeof(header->boot) - 1));
+	memcpy(disk->etag, header->version.etag,
+		strnlen(header->version.etag, sizeof(disk->etag) - 1));
+	memcpy(disk->err_text, header->err.msg,
+		strnlen(header->err.msg, sizeof(disk->err_text) - 1));
+	disk->checksum = checksum_of(disk);
+}
+
+int ranges_create(int dirfd, const char *name, const struct ranges_header *header,
+	struct ranges **ret, struct err *err)
+{
+	union {
+		struct disk_header disk;
+		uint8_t bytes[RANGES_HEADER];
+	} block = {.bytes = {0}};
 	int fd = openat(dirfd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	int r;
 
 	if (fd < 0)
-		return err_set(err, ERR_SYSTEM, errno, "make map %s: %m", name);
-	r = make_ranges(fd, &ranges, err);
-	if (r < 0)
-		return r;
-	r = fd_pwrite_all(fd, zero, sizeof(zero), 0);
-	if (r < 0)
-		r = err_set(err, ERR_SYSTEM, -r, "write map %s: %m", name);
-	else
-		r = ranges_store(ranges, &empty, err);
+		return err_set(err, errno == ENOSPC ? ERR_SPACE : ERR_SYSTEM, errno,
+			"make map %s: %m", name);
+	fill(&block.disk, header);
+	r = fd_pwrite_all(fd, block.bytes, sizeof(block.bytes), 0);
 	if (r < 0) {
-		ranges_free(ranges);
+		fd_close(&fd);
 		unlinkat(dirfd, name, 0);
-		return r;
+		return err_set(
+			err, r == -ENOSPC ? ERR_SPACE : ERR_SYSTEM, -r, "write map %s: %m", name);
 	}
-	*ret = ranges;
-	return 0;
+	return make_ranges(fd, ret, err);
 }
 
 int ranges_open(int dirfd, const char *name, struct ranges **ret, struct err *err)
@@ -151,11 +178,6 @@ int ranges_allocate(struct ranges *ranges, uint64_t chunks, struct err *err)
 }
 
 /* ---- the header ---- */
-
-static uint64_t checksum_of(const struct disk_header *disk)
-{
-	return XXH3_64bits(disk, offsetof(struct disk_header, checksum));
-}
 
 static bool is_whole(const struct disk_header *disk)
 {
@@ -206,28 +228,10 @@ int ranges_load(const struct ranges *ranges, struct ranges_header *ret, struct e
 
 int ranges_store(struct ranges *ranges, const struct ranges_header *header, struct err *err)
 {
-	struct disk_header disk = {
-		.magic = MAGIC,
-		.format = VERSION,
-		.state = header->state,
-		.size = header->version.size,
-		.modified = header->version.modified,
-		.flags = (header->version.ranges ? FLAG_RANGES : 0) |
-			 (header->version.strong ? FLAG_STRONG : 0) |
-			 (header->err.retry ? FLAG_RETRY : 0),
-		.err_code = (uint32_t)header->err.code,
-		.err_kind = header->err.kind,
-		.err_retry_after = header->err.retry_after,
-		.data_inode = header->data_inode,
-	};
+	struct disk_header disk;
 	int r;
 
-	memcpy(disk.digest, header->digest.bytes, sizeof(disk.digest));
-	memcpy(disk.boot, header->boot, strnlen(header->boot, sizeof(header->boot) - 1));
-	memcpy(disk.etag, header->version.etag,
-		strnlen(header->version.etag, sizeof(disk.etag) - 1));
-	memcpy(disk.err_text, header->err.msg, strnlen(header->err.msg, sizeof(disk.err_text) - 1));
-	disk.checksum = checksum_of(&disk);
+	fill(&disk, header);
 	r = fd_pwrite_all(ranges->fd, &disk, sizeof(disk), 0);
 	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write map: %m") : 0;
 }

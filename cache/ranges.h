@@ -49,8 +49,9 @@ struct ranges_header {
 
 struct ranges;
 
-/* Make (O_EXCL) or open the map @name in @dirfd. */
-int ranges_create(int dirfd, const char *name, struct ranges **ret, struct err *err);
+/* Make (O_EXCL), beginning with @header, or open the map @name in @dirfd. */
+int ranges_create(int dirfd, const char *name, const struct ranges_header *header,
+	struct ranges **ret, struct err *err);
 int ranges_open(int dirfd, const char *name, struct ranges **ret, struct err *err);
 void ranges_free(struct ranges *ranges);
 

@@ -64,7 +64,8 @@ const struct ranges_version *partial_version(const struct partial *partial);
 
 /*
  * A run of bytes going into a partial, from the start of a chunk onwards. Several writers may be
- * at work on different chunks of one partial, each used by one thread.
+ * at work on one partial, each used by one thread. Bytes of chunks that are there, or at which
+ * another writer is at work, are passed over. With an unknown size there is one writer, from 0.
  */
 struct partial_writer;
 int partial_writer_new(
@@ -76,13 +77,15 @@ void partial_writer_free(struct partial_writer *writer);
 
 /* Thread-safe. How far the bytes reach without a gap; and whether [@offset, @offset + @length) is
  * there. */
-uint64_t partial_frontier(const struct partial *partial);
-bool partial_has(const struct partial *partial, uint64_t offset, uint64_t length);
+uint64_t partial_frontier(struct partial *partial);
+bool partial_has(struct partial *partial, uint64_t offset, uint64_t length);
 
-/* The first byte at or after @from that is missing, chunk-wise; -1 when none is (size known). */
-int64_t partial_next_gap(const struct partial *partial, uint64_t from);
-/* A chunk that a reader anywhere wants and that is missing, as its first byte; -1: none. */
-int64_t partial_next_wanted(const struct partial *partial);
+/* The start of the first chunk, from the one of @from on, that is not whole; -1 when all are (size
+ * known). A chunk at which a writer is at work is not whole. */
+int64_t partial_next_gap(struct partial *partial, uint64_t from);
+/* A chunk that a reader anywhere wants, that is missing, and at which no writer is at work, as its
+ * first byte; -1: none. Cheap as long as nobody wishes anything: may be asked for every write. */
+int64_t partial_next_wanted(struct partial *partial);
 
 /*
  * Every byte is there: publish. @size is the final one when the version did not know it.
@@ -96,7 +99,8 @@ int partial_commit(struct partial **partial, uint64_t size, const struct digest 
 /* End with a failure, told to the readers. @keep leaves the bytes for partial_resume(). */
 void partial_fail(struct partial **partial, const struct err *why, bool keep);
 
-/* A read-only descriptor of the data file, the caller's; stays valid through publication. */
+/* A read-only descriptor of the data file, or -errno. The caller's; stays valid through
+ * publication, and keeps the object from being evicted. */
 int partial_reader_fd(const struct partial *partial);
 
 /* ---- partials: a follower's side ---- */

@@ -1,0 +1,155 @@
+/* The files of partials: their names, finding them, and clearing them away. */
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "cache/store_private.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void partial_name(const struct entry_key *key, uint32_t generation, char ret[PARTIAL_NAME_SIZE])
+{
+	entry_key_hex(key, ret);
+	snprintf(ret + ENTRY_KEY_HEX_SIZE - 1, PARTIAL_NAME_SIZE - ENTRY_KEY_HEX_SIZE + 1,
+		".%" PRIu32, generation);
+}
+
+void partial_data_file(const char *name, char ret[PARTIAL_FILE_SIZE])
+{
+	snprintf(ret, PARTIAL_FILE_SIZE, "%s.data", name);
+}
+
+void partial_map_file(const char *name, char ret[PARTIAL_FILE_SIZE])
+{
+	snprintf(ret, PARTIAL_FILE_SIZE, "%s.map", name);
+}
+
+bool partial_parse(const char *name, struct entry_key *ret_key, uint32_t *ret_generation)
+{
+	char hex[ENTRY_KEY_HEX_SIZE];
+	unsigned long number;
+	char *end;
+
+	if (strlen(name) < ENTRY_KEY_HEX_SIZE || name[ENTRY_KEY_HEX_SIZE - 1] != '.')
+		return false;
+	memcpy(hex, name, sizeof(hex) - 1);
+	hex[sizeof(hex) - 1] = '\0';
+	name += ENTRY_KEY_HEX_SIZE;
+	if (name[0] < '1' || name[0] > '9')
+		return false;
+	errno = 0;
+	number = strtoul(name, &end, 10);
+	if (errno != 0 || number >= UINT32_MAX)
+		return false;
+	if (end[0] != '\0' && strcmp(end, ".data") != 0 && strcmp(end, ".map") != 0)
+		return false;
+	if (!str_from_hex(hex, sizeof(ret_key->bytes), ret_key->bytes))
+		return false;
+	*ret_generation = (uint32_t)number;
+	return true;
+}
+
+static void close_list(DIR **list)
+{
+	if (*list)
+		closedir(*list);
+}
+
+static int open_list(const struct store *store, DIR **ret, struct err *err)
+{
+	CLEANUP(fd_closep)
+	int fd = openat(store->dir->partial_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_set(err, ERR_SYSTEM, errno, "open partial: %m");
+	*ret = fdopendir(fd);
+	if (!*ret)
+		return err_oom(err);
+	fd_steal(&fd);
+	return 0;
+}
+
+int partial_newest(
+	const struct store *store, const struct entry_key *key, uint32_t *ret, struct err *err)
+{
+	CLEANUP(close_list) DIR *list = NULL;
+	const struct dirent *item;
+	uint32_t newest = 0;
+	int r = open_list(store, &list, err);
+
+	if (r < 0)
+		return r;
+	while ((item = readdir(list))) {
+		struct entry_key other;
+		uint32_t generation;
+
+		if (!partial_parse(item->d_name, &other, &generation))
+			continue;
+		if (memcmp(&other, key, sizeof(other)) == 0 && generation > newest)
+			newest = generation;
+	}
+	*ret = newest;
+	return 0;
+}
+
+/* Tell those who read a generation along that it will never be complete. */
+static void abandon(const struct store *store, const char *map_file)
+{
+	struct ranges_header header;
+	struct ranges *ranges;
+
+	if (ranges_open(store->dir->partial_fd, map_file, &ranges, NULL) < 0)
+		return;
+	if (ranges_load(ranges, &header, NULL) == 0 && header.state != RANGES_DONE &&
+		header.state != RANGES_FAILED) {
+		header.state = RANGES_ABANDONED;
+		ranges_store(ranges, &header, NULL); /* or they see a dead leader: no worse */
+	}
+	ranges_free(ranges);
+}
+
+static int clear_one(const struct store *store, const char *name, struct err *err)
+{
+	char file[PARTIAL_FILE_SIZE];
+
+	partial_map_file(name, file);
+	abandon(store, file);
+	partial_data_file(name, file);
+	if (unlinkat(store->dir->partial_fd, file, 0) < 0 && errno != ENOENT)
+		return err_set(err, ERR_SYSTEM, errno, "remove partial/%s: %m", file);
+	/* the map last: it is what a data file is found by */
+	partial_map_file(name, file);
+	if (unlinkat(store->dir->partial_fd, file, 0) < 0 && errno != ENOENT)
+		return err_set(err, ERR_SYSTEM, errno, "remove partial/%s: %m", file);
+	return catalog_unreserve(store->catalog, name, err);
+}
+
+int partial_clear(
+	const struct store *store, const struct entry_key *key, uint32_t last, struct err *err)
+{
+	CLEANUP(close_list) DIR *list = NULL;
+	const struct dirent *item;
+	int r = open_list(store, &list, err);
+
+	/* removing while reading skips nothing: POSIX promises it for names not yet returned */
+	while (r == 0 && (item = readdir(list))) {
+		char name[PARTIAL_NAME_SIZE];
+		struct entry_key other;
+		uint32_t generation;
+
+		if (!partial_parse(item->d_name, &other, &generation) || generation > last)
+			continue;
+		if (memcmp(&other, key, sizeof(other)) != 0)
+			continue;
+		partial_name(key, generation, name);
+		r = clear_one(store, name, err);
+	}
+	cachedir_bump(store->dir, key);
+	return r;
+}

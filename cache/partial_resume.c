@@ -1,0 +1,188 @@
+/* Taking over what a dead leader left. */
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "cache/evict.h"
+#include "cache/store.h"
+#include "cache/store_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BATCH 512
+
+static int nothing(const struct partial *partial, const char *why, struct err *err)
+{
+	return err_set(err, ERR_SYSTEM, ENOENT, "partial/%s: %s", partial->name, why);
+}
+
+/* Whether the leader died between the rename and the row: all is done but the bookkeeping. */
+static bool is_published(const struct partial *partial)
+{
+	static const struct digest none;
+	char path[STORE_PATH_SIZE];
+	struct stat st;
+
+	if (digest_equal(&partial->header.digest, &none) || partial->header.version.size < 0)
+		return false;
+	for (int executable = 0; executable <= 1; executable++) {
+		store_path(&partial->header.digest, executable, path);
+		if (fstatat(partial->store->dir->objects_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Open the data file and see that it is the one of the map. */
+static int open_data(struct partial *partial, struct err *err)
+{
+	const struct ranges_version *version = &partial->header.version;
+	char file[PARTIAL_FILE_SIZE];
+	struct stat st;
+
+	partial_data_file(partial->name, file);
+	partial->fd =
+		openat(partial->store->dir->partial_fd, file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (partial->fd < 0)
+		return err_set(err, ERR_SYSTEM, errno, "open partial/%s: %m", file);
+	if (partial->header.state != RANGES_ACTIVE && partial->header.state != RANGES_FAILED)
+		return nothing(partial, "was not under way", err);
+	if (!version->strong || !version->ranges || version->size < 0)
+		return nothing(partial, "cannot be resumed", err);
+	if (fstat(partial->fd, &st) < 0 || st.st_ino != partial->header.data_inode ||
+		st.st_size != version->size)
+		return nothing(partial, "data and map do not belong together", err);
+	return 0;
+}
+
+/* Whether a chunk that the map calls present is to be believed. 1, 0 or -errno. */
+static int is_right(struct partial *partial, uint64_t chunk, uint64_t expected, struct err *err)
+{
+	uint64_t hash;
+	int r;
+
+	/* the boot is ours: what was written before the mark is in the page cache */
+	if (str_equal(partial->header.boot, partial->store->dir->boot_id))
+		return 1;
+	r = partial_hash_chunk(
+		partial->fd, chunk, (uint64_t)partial->header.version.size, &hash, err);
+	if (r < 0)
+		return r;
+	if (hash == expected)
+		return 1;
+	r = ranges_unmark(partial->ranges, chunk, err);
+	return r < 0 ? r : 0;
+}
+
+static int load_chunks(struct partial *partial, uint64_t count, struct err *err)
+{
+	struct ranges_chunk records[BATCH];
+
+	for (uint64_t first = 0; first < count; first += BATCH) {
+		uint64_t batch = count - first < BATCH ? count - first : BATCH;
+		int r = ranges_chunks(partial->ranges, first, batch, records, err);
+
+		for (uint64_t i = 0; r >= 0 && i < batch; i++) {
+			if (!records[i].present)
+				continue;
+			r = is_right(partial, first + i, records[i].hash, err);
+			if (r > 0)
+				partial->chunks[first + i] = CHUNK_PRESENT;
+		}
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/*
+ * The frontier: over all whole chunks, and, if the bytes can be trusted, as far into the first
+ * other one as the dead leader had come. Nobody else has the partial yet.
+ */
+static void find_frontier(struct partial *partial)
+{
+	uint64_t told = partial->header.frontier;
+
+	partial_skip_present(partial);
+	if (str_equal(partial->header.boot, partial->store->dir->boot_id) &&
+		told > partial->frontier && told - partial->frontier < CHUNK_SIZE)
+		partial->frontier = told;
+}
+
+static int load_data(struct partial *partial, struct err *err)
+{
+	uint64_t size = (uint64_t)partial->header.version.size;
+	uint64_t chunks = (size + CHUNK_SIZE - 1) / CHUNK_SIZE;
+	/* again, for the index may have lost it; before that nothing is written */
+	int r = evict_reserve(partial->store, partial->name,
+		partial_footprint(size, partial->header.version.size), err);
+
+	if (r == 0)
+		r = partial_allocate(partial, size, err);
+	if (r == 0)
+		r = ranges_allocate(partial->ranges, chunks, err);
+	if (r == 0)
+		r = partial_grow_chunks(partial, chunks, err);
+	if (r == 0)
+		r = load_chunks(partial, chunks, err);
+	if (r < 0)
+		return r;
+	find_frontier(partial);
+	partial->reserved = size;
+	/* also when it went back: bytes of another boot that are not believed */
+	partial->told = partial->frontier;
+	return ranges_advance(partial->ranges, partial->frontier, err);
+}
+
+static int load(struct partial *partial, struct err *err)
+{
+	char file[PARTIAL_FILE_SIZE];
+	int r;
+
+	partial_map_file(partial->name, file);
+	r = ranges_open(partial->store->dir->partial_fd, file, &partial->ranges, err);
+	if (r == 0)
+		r = ranges_load(partial->ranges, &partial->header, err);
+	if (r == -EBADMSG)
+		return nothing(partial, "its map is damaged", err);
+	if (r == 0)
+		r = open_data(partial, err);
+	if (r == -ENOENT && partial->fd < 0 && partial->ranges && is_published(partial)) {
+		partial->frontier = (uint64_t)partial->header.version.size;
+		return 0; /* partial_commit() does the rest */
+	}
+	if (r == 0)
+		r = load_data(partial, err);
+	if (r < 0)
+		return r;
+
+	partial->header.state = RANGES_ACTIVE;
+	partial->header.err = ERR_INIT;
+	partial->header.digest = (struct digest){{0}};
+	memcpy(partial->header.boot, partial->store->dir->boot_id, sizeof(partial->header.boot));
+	return partial_tell(partial, err);
+}
+
+int partial_resume(const struct store *store, const struct entry_key *key, struct partial **ret,
+	struct err *err)
+{
+	struct partial *partial = NULL;
+	uint32_t newest;
+	int r = partial_newest(store, key, &newest, err);
+
+	if (r == 0 && newest == 0)
+		return err_set(err, ERR_SYSTEM, ENOENT, "nothing to resume");
+	if (r == 0)
+		r = partial_new(store, key, newest, &partial, err);
+	if (r == 0)
+		r = load(partial, err);
+	if (r < 0) {
+		partial_free(partial);
+		return r;
+	}
+	*ret = partial;
+	return 0;
+}

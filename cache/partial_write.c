@@ -1,0 +1,323 @@
+/* Bytes on their way into a partial: written, marked, hashed. */
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "cache/evict.h"
+#include "cache/store.h"
+#include "cache/store_private.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+/* How much one write may read back for the digest: so much more than it brought that the digest
+ * catches up, so little that the origin is not kept waiting. */
+#define CATCH_UP (UINT64_C(1) << 20)
+
+/* Without a size, room is reserved in steps that double up to this. */
+#define STEP_MAX (UINT64_C(64) << 20)
+
+struct partial_writer {
+	struct partial *partial;
+	uint64_t offset;    /* of the next byte */
+	uint64_t kept;      /* bytes before it were there already and are not written again */
+	bool claimed;       /* the chunk of offset is ours to write */
+	XXH3_state_t *hash; /* of the chunk so far */
+};
+
+int partial_writer_new(
+	struct partial *partial, uint64_t offset, struct partial_writer **ret, struct err *err)
+{
+	int64_t size = partial->header.version.size;
+	struct partial_writer *writer;
+
+	if (offset % CHUNK_SIZE != 0 || offset > (size < 0 ? 0 : (uint64_t)size))
+		return err_set(err, ERR_USAGE, EINVAL, "a writer cannot begin at byte %llu",
+			(unsigned long long)offset);
+	writer = calloc(1, sizeof(*writer));
+	if (!writer)
+		return err_oom(err);
+	writer->hash = XXH3_createState();
+	if (!writer->hash) {
+		free(writer);
+		return err_oom(err);
+	}
+	writer->partial = partial;
+	writer->offset = offset;
+	*ret = writer;
+	return 0;
+}
+
+void partial_writer_free(struct partial_writer *writer)
+{
+	if (!writer)
+		return;
+	if (writer->claimed) {
+		WITH_LOCK(&writer->partial->mu);
+
+		writer->partial->chunks[writer->offset / CHUNK_SIZE] = CHUNK_MISSING;
+		writer->partial->wants_left = true; /* it may have been a wanted one */
+	}
+	XXH3_freeState(writer->hash);
+	free(writer);
+}
+
+/* ---- the digest ---- */
+
+int partial_catch_up(struct partial *partial, uint64_t max, struct err *err)
+{
+	CLEANUP(str_freep) char *buf = NULL;
+
+	for (uint64_t done = 0; done < max;) {
+		uint64_t from;
+		uint64_t len;
+		ssize_t n;
+		int r;
+
+		{
+			WITH_LOCK(&partial->mu);
+
+			if (partial->hashing || partial->hashed == partial->frontier)
+				return 0;
+			partial->hashing = true;
+			from = partial->hashed;
+			len = partial->frontier - from;
+		}
+		len = len < CHUNK_SIZE ? len : CHUNK_SIZE;
+		if (!buf)
+			buf = malloc(CHUNK_SIZE);
+		n = buf ? fd_pread_full(partial->fd, buf, len, from) : -ENOMEM;
+		if (n == (ssize_t)len)
+			r = digest_stream_update(partial->sha, buf, len, err);
+		else
+			r = err_set(err, ERR_SYSTEM, n < 0 ? (int)-n : EIO,
+				"read back partial/%s: %m", partial->name);
+		{
+			WITH_LOCK(&partial->mu);
+
+			partial->hashing = false;
+			if (r == 0)
+				partial->hashed = from + len;
+		}
+		if (r < 0)
+			return r;
+		done += len;
+	}
+	return 0;
+}
+
+/*
+ * Bytes [@start, @start + @len) were just written. If the digest waits for one of them, and they
+ * join the prefix, it takes them from memory.
+ */
+static int hash_from_memory(
+	struct partial *partial, const char *buf, uint64_t start, size_t len, struct err *err)
+{
+	uint64_t end = start + len;
+	uint64_t from;
+	int r;
+
+	{
+		WITH_LOCK(&partial->mu);
+
+		if (partial->hashing || partial->hashed < start || partial->hashed >= end ||
+			partial->frontier < end)
+			return 0;
+		partial->hashing = true;
+		from = partial->hashed;
+	}
+	r = digest_stream_update(partial->sha, buf + (from - start), end - from, err);
+	WITH_LOCK(&partial->mu);
+	partial->hashing = false;
+	if (r == 0)
+		partial->hashed = end;
+	return r;
+}
+
+/* ---- chunks ---- */
+
+int partial_hash_chunk(int fd, uint64_t chunk, uint64_t size, uint64_t *ret, struct err *err)
+{
+	uint64_t start = chunk * CHUNK_SIZE;
+	uint64_t len = size - start < CHUNK_SIZE ? size - start : CHUNK_SIZE;
+	CLEANUP(str_freep) char *buf = malloc(CHUNK_SIZE);
+	ssize_t n;
+
+	if (!buf)
+		return err_oom(err);
+	n = fd_pread_full(fd, buf, len, start);
+	if (n != (ssize_t)len)
+		return err_set(err, ERR_SYSTEM, n < 0 ? (int)-n : EIO, "read back a chunk: %m");
+	*ret = XXH3_64bits(buf, len);
+	return 0;
+}
+
+void partial_skip_present(struct partial *partial)
+{
+	uint64_t chunk = partial->frontier / CHUNK_SIZE;
+	int64_t size = partial->header.version.size;
+
+	while (chunk < partial->chunk_count && partial->chunks[chunk] == CHUNK_PRESENT) {
+		chunk++;
+		partial->frontier = chunk * CHUNK_SIZE;
+	}
+	if (size >= 0 && partial->frontier > (uint64_t)size)
+		partial->frontier = (uint64_t)size;
+}
+
+/*
+ * At the start of a chunk: it becomes ours unless it is there, or somebody else's; then its bytes
+ * are passed over. Of a chunk that another writer left half-way, what readers may have seen stays.
+ */
+static int enter_chunk(struct partial_writer *writer, struct err *err)
+{
+	struct partial *partial = writer->partial;
+	uint64_t chunk = writer->offset / CHUNK_SIZE;
+	int r;
+
+	XXH3_64bits_reset(writer->hash);
+	WITH_LOCK(&partial->mu);
+	r = partial_grow_chunks(partial, chunk + 1, err);
+	if (r < 0)
+		return r;
+	writer->claimed = partial->chunks[chunk] == CHUNK_MISSING;
+	writer->kept = partial->frontier;
+	if (writer->claimed)
+		partial->chunks[chunk] = CHUNK_CLAIMED;
+	return 0;
+}
+
+/* The chunk of which @end is the end is whole: its hash goes to the map. */
+static int mark_chunk(struct partial_writer *writer, uint64_t end, struct err *err)
+{
+	uint64_t chunk = writer->offset / CHUNK_SIZE;
+	uint64_t hash = XXH3_64bits_digest(writer->hash);
+
+	/* a hash of what is on disk, of which the beginning is not ours */
+	if (writer->kept > chunk * CHUNK_SIZE) {
+		int r = partial_hash_chunk(writer->partial->fd, chunk, end, &hash, err);
+
+		if (r < 0)
+			return r;
+	}
+	return ranges_mark(writer->partial->ranges, chunk, hash, err);
+}
+
+/* Publish the frontier in the map: one thread at a time, until it has told the newest. */
+static int advance(struct partial *partial, struct err *err)
+{
+	uint64_t frontier;
+	int r = 0;
+
+	pthread_mutex_lock(&partial->mu);
+	if (partial->advancing) {
+		pthread_mutex_unlock(&partial->mu);
+		return 0;
+	}
+	partial->advancing = true;
+	while (r == 0 && partial->told != partial->frontier) {
+		frontier = partial->frontier;
+		pthread_mutex_unlock(&partial->mu);
+		r = ranges_advance(partial->ranges, frontier, err);
+		pthread_mutex_lock(&partial->mu);
+		partial->told = frontier;
+	}
+	partial->advancing = false;
+	pthread_mutex_unlock(&partial->mu);
+	return r;
+}
+
+/* The bytes up to @end are written; @whole: with them the chunk is complete. */
+static void account(struct partial_writer *writer, uint64_t end, bool whole)
+{
+	struct partial *partial = writer->partial;
+	WITH_LOCK(&partial->mu);
+
+	if (whole) {
+		partial->chunks[writer->offset / CHUNK_SIZE] = CHUNK_PRESENT;
+		writer->claimed = false;
+	}
+	if (partial->frontier >= writer->offset && partial->frontier < end)
+		partial->frontier = end;
+	partial_skip_present(partial);
+}
+
+/* Bytes that lie in one chunk, which is ours. */
+static int write_claimed(
+	struct partial_writer *writer, const char *buf, size_t len, struct err *err)
+{
+	struct partial *partial = writer->partial;
+	int64_t size = partial->header.version.size;
+	uint64_t end = writer->offset + len;
+	uint64_t start = writer->kept > writer->offset ? writer->kept : writer->offset;
+	bool whole = end % CHUNK_SIZE == 0 || (size >= 0 && end == (uint64_t)size);
+	int r = 0;
+
+	start = start < end ? start : end;
+	buf += start - writer->offset;
+	if (start < end)
+		r = fd_pwrite_all(partial->fd, buf, end - start, start);
+	if (r < 0)
+		return err_set(err, r == -ENOSPC ? ERR_SPACE : ERR_SYSTEM, -r,
+			"write partial/%s: %m", partial->name);
+	XXH3_64bits_update(writer->hash, buf - (start - writer->offset), len);
+	if (whole)
+		r = mark_chunk(writer, end, err);
+	if (r < 0)
+		return r;
+	account(writer, end, whole);
+	r = advance(partial, err);
+	return r < 0 ? r : hash_from_memory(partial, buf, start, end - start, err);
+}
+
+/* Room for bytes up to @end, when nobody said how many there will be. The only writer's. */
+static int make_room(struct partial *partial, uint64_t end, struct err *err)
+{
+	uint64_t step = partial->reserved < STEP_MAX ? partial->reserved : STEP_MAX;
+	uint64_t data = partial->reserved + step;
+	int r;
+
+	if (end <= partial->reserved)
+		return 0;
+	data = data > end ? data : end;
+	r = evict_reserve(partial->store, partial->name, partial_footprint(data, -1), err);
+	if (r == 0)
+		r = partial_allocate(partial, data, err);
+	if (r == 0)
+		r = ranges_allocate(partial->ranges, (data + CHUNK_SIZE - 1) / CHUNK_SIZE, err);
+	if (r == 0)
+		partial->reserved = data;
+	return r;
+}
+
+int partial_write(struct partial_writer *writer, const void *buf, size_t len, struct err *err)
+{
+	struct partial *partial = writer->partial;
+	int64_t size = partial->header.version.size;
+	const char *p = buf;
+	int r = 0;
+
+	if (size >= 0 && len > (uint64_t)size - writer->offset)
+		return err_set_retry(err, ERR_NETWORK, EIO, 0,
+			"more bytes arrived than the %lld that were promised", (long long)size);
+	if (size < 0)
+		r = make_room(partial, writer->offset + len, err);
+	while (r == 0 && len > 0) {
+		uint64_t room = CHUNK_SIZE - writer->offset % CHUNK_SIZE;
+		size_t piece = len < room ? len : room;
+
+		if (room == CHUNK_SIZE)
+			r = enter_chunk(writer, err);
+		if (r == 0 && writer->claimed)
+			r = write_claimed(writer, p, piece, err);
+		if (r == 0) {
+			writer->offset += piece;
+			p += piece;
+			len -= piece;
+		}
+	}
+	cachedir_bump(partial->store->dir, &partial->key);
+	return r < 0 ? r : partial_catch_up(partial, CATCH_UP, err);
+}

@@ -1,0 +1,81 @@
+#include "cache/store.h"
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "cache/store_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void store_path(const struct digest *digest, bool executable, char ret[STORE_PATH_SIZE])
+{
+	digest_hex(digest, ret + 3);
+	memcpy(ret, ret + 3, 2);
+	ret[2] = '/';
+	if (executable)
+		strcpy(ret + 3 + DIGEST_HEX_SIZE - 1, ".x");
+}
+
+int store_make_folder(const struct store *store, const char *path, struct err *err)
+{
+	const char folder[] = {path[0], path[1], '\0'};
+
+	if (mkdirat(store->dir->objects_fd, folder, 0700) < 0 && errno != EEXIST)
+		return err_set(err, errno == ENOSPC ? ERR_SPACE : ERR_SYSTEM, errno,
+			"make objects/%s: %m", folder);
+	return 0;
+}
+
+/*
+ * Opening and marking happen under the digest's lock, shared. An evictor holds it exclusively
+ * from its look for marks until the file is unlinked. So either we come first, and it sees our
+ * mark and leaves the object alone; or it comes first, and we find no file. Marking first and
+ * looking at st_nlink afterwards would not do: the evictor may have looked before our mark and
+ * unlink after our look, and an open object's space would count as free.
+ */
+int store_open(const struct store *store, const struct digest *digest, bool executable,
+	struct object *ret, struct err *err)
+{
+	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
+	CLEANUP(fd_closep) int fd = -1;
+	char path[STORE_PATH_SIZE];
+	struct stat st;
+	int r = cachedir_lock_digest(store->dir, digest, LOCK_SHARED, &lock);
+
+	if (r < 0)
+		return err_set(err, ERR_SYSTEM, -r, "lock an object: %m");
+	store_path(digest, executable, path);
+	fd = openat(store->dir->objects_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return err_set(err, ERR_SYSTEM, errno, "open object %s: %m", path);
+	r = lock_mark_open(fd);
+	if (r < 0)
+		return err_set(err, ERR_SYSTEM, -r, "mark object %s: %m", path);
+	if (fstat(fd, &st) < 0)
+		return err_set(err, ERR_SYSTEM, errno, "stat object %s: %m", path);
+
+	*ret = (struct object){
+		.fd = fd_steal(&fd),
+		.digest = *digest,
+		.executable = executable,
+		.size = (uint64_t)st.st_size,
+	};
+	return 0;
+}
+
+void object_release(struct object *object)
+{
+	if (object)
+		fd_close(&object->fd);
+}
+
+struct object object_steal(struct object *object)
+{
+	struct object given = *object;
+
+	object->fd = -1;
+	return given;
+}

@@ -1,0 +1,106 @@
+/*
+ * What the files of the store share: names, and the state of a partial.
+ */
+#ifndef FETCHFS_CACHE_STORE_PRIVATE_H
+#define FETCHFS_CACHE_STORE_PRIVATE_H
+
+#include "base/digest.h"
+#include "cache/store.h"
+
+#include <pthread.h>
+
+/* ---- objects ---- */
+
+/* "ab/<64 hex>" or "ab/<64 hex>.x", relative to objects/. */
+#define STORE_PATH_SIZE (3 + DIGEST_HEX_SIZE + 2)
+void store_path(const struct digest *digest, bool executable, char ret[STORE_PATH_SIZE]);
+
+/* Make the folder of @path in objects/. */
+int store_make_folder(const struct store *store, const char *path, struct err *err);
+
+/* ---- names in partial/ ---- */
+
+/* "<32 hex>.<generation>", and with ".data" or ".map" the two files of a generation. */
+#define PARTIAL_NAME_SIZE (ENTRY_KEY_HEX_SIZE + 1 + 10)
+#define PARTIAL_FILE_SIZE (PARTIAL_NAME_SIZE + 5)
+
+void partial_name(const struct entry_key *key, uint32_t generation, char ret[PARTIAL_NAME_SIZE]);
+void partial_data_file(const char *name, char ret[PARTIAL_FILE_SIZE]);
+void partial_map_file(const char *name, char ret[PARTIAL_FILE_SIZE]);
+
+/* The key and generation of a name, with or without a suffix. false: it is none of ours. */
+bool partial_parse(const char *name, struct entry_key *ret_key, uint32_t *ret_generation);
+
+/* The highest generation of @key that has a file; 0: none. */
+int partial_newest(
+	const struct store *store, const struct entry_key *key, uint32_t *ret, struct err *err);
+
+/*
+ * Take away the generations of @key up to @last, whose lock the caller holds: their readers are
+ * told, their files are unlinked, their reservations end.
+ */
+int partial_clear(
+	const struct store *store, const struct entry_key *key, uint32_t last, struct err *err);
+
+/* ---- a partial ---- */
+
+enum chunk_state { CHUNK_MISSING, CHUNK_CLAIMED, CHUNK_PRESENT };
+
+/*
+ * Invariants, under mu:
+ *  - a chunk is written only by the writer that claimed it, and never once it is PRESENT;
+ *  - all bytes before frontier are in the data file, and are not written again;
+ *  - the first `hashed` bytes, which never exceed frontier, have gone into sha;
+ *  - whoever set `hashing` is alone with sha, and does its work without mu.
+ */
+struct partial {
+	const struct store *store;
+	struct entry_key key;
+	char name[PARTIAL_NAME_SIZE];
+	struct ranges *ranges;
+	int fd;                      /* of the data, for writing; -1 once that is over */
+	struct ranges_header header; /* as last stored: by the leader's own thread only */
+	struct digest_stream *sha;   /* the thread's that set hashing */
+	uint64_t reserved;           /* by the only writer, or before there are any */
+
+	pthread_mutex_t mu;
+	uint8_t *chunks;      /* enum chunk_state; guarded by mu */
+	uint64_t chunk_count; /* of chunks; grows when the size is unknown; guarded by mu */
+	uint64_t frontier;    /* guarded by mu */
+	uint64_t hashed;      /* guarded by mu */
+	bool hashing;         /* guarded by mu */
+	uint64_t told;        /* the frontier in the map; guarded by mu */
+	bool advancing;       /* somebody is writing it there; guarded by mu */
+	uint64_t wants_seen;  /* the map's number at the last look; guarded by mu */
+	bool wants_left;      /* that look left some to do; guarded by mu */
+};
+
+/* Room for @count chunks. 0 or -ENOMEM. */
+int partial_grow_chunks(struct partial *partial, uint64_t count, struct err *err);
+
+/* How much a partial with @data bytes of data and room for @size occupies, in bytes. */
+uint64_t partial_footprint(uint64_t data, int64_t size);
+
+/* Give @data bytes (in all) of disk to the data file. */
+int partial_allocate(struct partial *partial, uint64_t data, struct err *err);
+
+/* Store the header, and wake whoever waits for the key. */
+int partial_tell(struct partial *partial, struct err *err);
+
+/* The frontier moves over present chunks. Under mu. */
+void partial_skip_present(struct partial *partial);
+
+/* Hash what lies between hashed and frontier, reading it back, up to @max bytes. */
+int partial_catch_up(struct partial *partial, uint64_t max, struct err *err);
+
+/* XXH3-64 of the chunk as it is in the data file. */
+int partial_hash_chunk(int fd, uint64_t chunk, uint64_t size, uint64_t *ret, struct err *err);
+
+/* A partial without files, for @generation of @key. */
+int partial_new(const struct store *store, const struct entry_key *key, uint32_t generation,
+	struct partial **ret, struct err *err);
+
+/* Free what a partial holds, without touching its files. */
+void partial_free(struct partial *partial);
+
+#endif
