@@ -82,7 +82,7 @@ static inline struct entry entry_of(const char *uri)
 {
 	return (struct entry){
 		.key = key_of(uri),
-		.scope = (char *)(uintptr_t)"",
+		.scope = (char *)(uintptr_t) "",
 		.uri = (char *)(uintptr_t)uri,
 		.size = -1,
 		.modified = -1,
@@ -102,7 +102,7 @@ static inline struct ranges_version version_of(int64_t size)
 static inline void fill_bytes(uint8_t *buf, size_t len, uint64_t offset, uint64_t seed)
 {
 	for (size_t i = 0; i < len; i++) {
-		uint64_t x = (offset + i) * UINT64_C(0x9e3779b97f4a7c15) + seed;
+		uint64_t x = (offset + i + seed * 1000003) * UINT64_C(0x9e3779b97f4a7c15);
 
 		buf[i] = (uint8_t)(x >> 56 ^ x >> 29);
 	}

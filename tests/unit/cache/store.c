@@ -165,8 +165,8 @@ Test(store, out_of_order_writers_in_two_threads_make_one_object)
 	}
 	cr_assert_eq(partial_next_gap(partial, 0), -1);
 	cr_assert_eq(partial_frontier(partial), size);
-	cr_assert_eq(partial_commit(&partial, size, &digest, &entry, &object, &err), 0, "%s",
-		err.msg);
+	cr_assert_eq(
+		partial_commit(&partial, size, &digest, &entry, &object, &err), 0, "%s", err.msg);
 	cr_assert(has_bytes(object.fd, size, 7));
 }
 
@@ -216,8 +216,7 @@ Test(store, same_content_of_two_keys_is_stored_once)
 	cr_assert_eq(usage_of(cache).entries, 2);
 	cr_assert_eq(usage_of(cache).objects, (uint64_t)first.st_blocks * 512);
 	cr_assert_eq(count_files(cache, "partial"), 0);
-	cr_assert_eq(
-		catalog_find_digest(cache->store.catalog, &one.digest, "", &entry, &err), 0);
+	cr_assert_eq(catalog_find_digest(cache->store.catalog, &one.digest, "", &entry, &err), 0);
 }
 
 Test(store, executable_twin_is_a_file_of_its_own)
