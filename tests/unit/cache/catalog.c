@@ -1,0 +1,379 @@
+#include "cache/db.h"
+#include "fixture.h"
+
+#define BASE "https://h/"
+
+static void record_as(
+	struct cache *cache, const char *uri, const char *scope, enum entry_state state)
+{
+	struct entry entry = entry_of(uri);
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(entry_key_make(scope, uri, &entry.key, NULL), 0);
+	entry.scope = (char *)(uintptr_t)scope;
+	entry.state = state;
+	cr_assert_eq(
+		catalog_record(cache->store.catalog, &entry, 0, 0, NULL, &err), 0, "%s", err.msg);
+}
+
+static void record(struct cache *cache, const char *uri)
+{
+	record_as(cache, uri, "", ENTRY_KNOWN);
+}
+
+/* What a walk visited, as one line: "name name/ …". */
+struct line {
+	char text[1024];
+	int stop_after;
+};
+
+static int note(struct line *line, const char *name, const char *tail)
+{
+	strcat(line->text, name);
+	strcat(line->text, tail);
+	strcat(line->text, " ");
+	return --line->stop_after == 0 ? 9 : 0;
+}
+
+static int note_name(const char *name, bool is_folder, void *arg)
+{
+	return note(arg, name, is_folder ? "/" : "");
+}
+
+static int note_entry(const struct entry *entry, void *arg)
+{
+	return note(arg, entry->uri, "");
+}
+
+static const char *children(struct cache *cache, const char *folder, const char *scope)
+{
+	static struct line line;
+
+	line = (struct line){.stop_after = -1};
+	cr_assert_eq(
+		catalog_children(cache->store.catalog, folder, scope, note_name, &line, NULL), 0);
+	return line.text;
+}
+
+static const char *list(struct cache *cache, const char *prefix, const char *scope)
+{
+	static struct line line;
+
+	line = (struct line){.stop_after = -1};
+	cr_assert_eq(catalog_list(cache->store.catalog, prefix, scope, note_entry, &line, NULL), 0);
+	return line.text;
+}
+
+Test(catalog, entry_comes_back_as_it_was_recorded)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(entry_release) struct entry is = {.size = -1};
+	struct entry entry = entry_of(BASE "a");
+	uint32_t changes = cachedir_changes(&cache->dir);
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(catalog_find(cache->store.catalog, &entry.key, &is, &err), -ENOENT);
+	entry.state = ENTRY_KNOWN;
+	entry.size = 77;
+	entry.etag = (char *)(uintptr_t) "\"e\"";
+	entry.modified = 5;
+	entry.has_query = true;
+	entry.executable = true;
+	cr_assert_eq(catalog_record(cache->store.catalog, &entry, 0, 0, NULL, &err), 0);
+	cr_assert_neq(cachedir_changes(&cache->dir), changes);
+	cr_assert_eq(catalog_find(cache->store.catalog, &entry.key, &is, &err), 0);
+	cr_assert_str_eq(is.uri, BASE "a");
+	cr_assert_str_eq(is.scope, "");
+	cr_assert_str_eq(is.etag, "\"e\"");
+	cr_assert_eq(is.size, 77);
+	cr_assert_eq(is.modified, 5);
+	cr_assert_eq(is.fetched, 1000);
+	cr_assert_eq(is.verified, 1000);
+	cr_assert_eq(is.expires, 2000);
+	cr_assert(is.has_query && is.executable && !is.pinned);
+}
+
+Test(catalog, confirm_pin_and_remove_change_one_entry)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	struct entry_key other = key_of(BASE "other");
+	struct entry_key key = key_of(BASE "a");
+	struct entry is;
+
+	record(cache, BASE "a");
+	cr_assert_eq(catalog_confirm(cache->store.catalog, &key, 3000, 4000, NULL), 0);
+	cr_assert_eq(catalog_pin(cache->store.catalog, &key, true, NULL), 0);
+	/* recorded again, as by a refresh that knows of no pin */
+	cr_assert_eq(catalog_find(cache->store.catalog, &key, &is, NULL), 0);
+	cr_assert(is.pinned);
+	cr_assert_eq(is.verified, 3000);
+	cr_assert_eq(is.expires, 4000);
+	entry_release(&is);
+	record(cache, BASE "a");
+	cr_assert_eq(catalog_find(cache->store.catalog, &key, &is, NULL), 0);
+	cr_assert(is.pinned);
+	entry_release(&is);
+	cr_assert_eq(catalog_remove(cache->store.catalog, &key, NULL), 0);
+	cr_assert_eq(catalog_find(cache->store.catalog, &key, &is, NULL), -ENOENT);
+	cr_assert_eq(catalog_remove(cache->store.catalog, &key, NULL), -ENOENT);
+	cr_assert_eq(catalog_pin(cache->store.catalog, &other, true, NULL), -ENOENT);
+	cr_assert_eq(catalog_confirm(cache->store.catalog, &other, 1, 2, NULL), -ENOENT);
+}
+
+Test(catalog, children_are_names_once_whatever_sorts_between)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+
+	/* '!' … '.' sort before '/', '0' right after it */
+	record(cache, BASE "x");
+	record(cache, BASE "x!");
+	record(cache, BASE "x.gz");
+	record(cache, BASE "x/deep/er");
+	record(cache, BASE "x/deep/est");
+	record(cache, BASE "x0");
+	record(cache, BASE "x0/y");
+	record(cache, BASE "y/1");
+	record(cache, BASE "y/2");
+	record(cache, BASE "z/");
+	record(cache, BASE "/empty");
+	record(cache, "https://h.example/q");
+	record(cache, "https://h:81/q");
+	record(cache, "http://other/q");
+	cr_assert_str_eq(children(cache, BASE, ""), "x/ x! x.gz x0/ y/ z/ ");
+	cr_assert_str_eq(children(cache, BASE "x/", ""), "deep/ ");
+	cr_assert_str_eq(children(cache, BASE "x/deep/", ""), "er est ");
+	cr_assert_str_eq(children(cache, BASE "z/", ""), "");
+	cr_assert_str_eq(children(cache, "https://", ""), "h.example/ h/ h:81/ ");
+	cr_assert_str_eq(children(cache, BASE "nothing/", ""), "");
+	cr_assert_eq(catalog_has_children(cache->store.catalog, BASE "x/", "", NULL), 1);
+	cr_assert_eq(catalog_has_children(cache->store.catalog, BASE "x.gz/", "", NULL), 0);
+	cr_assert_eq(catalog_has_children(cache->store.catalog, "https://", "", NULL), 1);
+	cr_assert_eq(catalog_has_children(cache->store.catalog, "ftp://", "", NULL), 0);
+}
+
+Test(catalog, children_hide_absent_secret_and_foreign_entries)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	struct entry secret = entry_of(BASE "d/s?…");
+
+	record(cache, BASE "d/public");
+	record_as(cache, BASE "d/gone", "", ENTRY_ABSENT);
+	record_as(cache, BASE "d/mine", "uid:7", ENTRY_KNOWN);
+	record_as(cache, BASE "d/public", "uid:7", ENTRY_KNOWN);
+	secret.has_query = true;
+	cr_assert_eq(catalog_record(cache->store.catalog, &secret, 0, 0, NULL, NULL), 0);
+	cr_assert_str_eq(children(cache, BASE "d/", ""), "public ");
+	cr_assert_str_eq(children(cache, BASE "d/", "uid:7"), "mine public ");
+	cr_assert_str_eq(children(cache, BASE "d/", "uid:70"), "public ");
+	cr_assert_str_eq(children(cache, BASE "d/", NULL), "mine public ");
+}
+
+Test(catalog, walks_of_many_pages_visit_everything_and_stop_when_told)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	struct line line = {.stop_after = 3};
+	char seen[1024] = "";
+
+	for (int i = 0; i < 200; i++) {
+		CLEANUP(str_freep) char *uri = str_printf(BASE "%03d", i);
+
+		record(cache, uri);
+		if (i < 3)
+			sprintf(seen + strlen(seen), "%03d ", i);
+	}
+	cr_assert_eq(strlen(children(cache, BASE, "")), 200 * 4);
+	cr_assert_eq(catalog_children(cache->store.catalog, BASE, "", note_name, &line, NULL), 9);
+	cr_assert_str_eq(line.text, seen);
+}
+
+Test(catalog, list_is_ordered_filtered_and_paged)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	struct line line = {.stop_after = 130};
+
+	record(cache, "b");
+	record(cache, "a2");
+	record_as(cache, "a2", "uid:7", ENTRY_KNOWN);
+	record_as(cache, "a1", "uid:7", ENTRY_KNOWN);
+	cr_assert_str_eq(list(cache, "", NULL), "a1 a2 a2 b ");
+	cr_assert_str_eq(list(cache, "", ""), "a2 b ");
+	cr_assert_str_eq(list(cache, "a", "uid:7"), "a1 a2 a2 ");
+	cr_assert_str_eq(list(cache, "a2", ""), "a2 ");
+	cr_assert_str_eq(list(cache, "c", NULL), "");
+	for (int i = 0; i < 200; i++) {
+		CLEANUP(str_freep) char *uri = str_printf("p%03d", i);
+
+		record(cache, uri);
+	}
+	cr_assert_eq(catalog_list(cache->store.catalog, "p", "", note_entry, &line, NULL), 9);
+	cr_assert_eq(strlen(line.text), 130 * 5);
+	cr_assert(str_has_suffix(line.text, "p129 "));
+}
+
+Test(catalog, digest_is_found_only_in_a_scope_that_the_caller_may_use)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(entry_release) struct entry is = {.size = -1};
+	struct entry entry = entry_of(BASE "a");
+	struct digest digest = digest_of_bytes(5, 1);
+
+	entry.scope = (char *)(uintptr_t) "uid:7";
+	entry.state = ENTRY_COMPLETE;
+	entry.digest = digest;
+	cr_assert_eq(catalog_record(cache->store.catalog, &entry, 4096, 0, NULL, NULL), 0);
+	cr_assert_eq(catalog_find_digest(cache->store.catalog, &digest, "", &is, NULL), -ENOENT);
+	cr_assert_eq(
+		catalog_find_digest(cache->store.catalog, &digest, "uid:8", &is, NULL), -ENOENT);
+	cr_assert_eq(catalog_find_digest(cache->store.catalog, &digest, "uid:7", &is, NULL), 0);
+	cr_assert_eq(catalog_object_gone(cache->store.catalog, &digest, NULL), 0);
+	entry_release(&is);
+	cr_assert_eq(catalog_find_digest(cache->store.catalog, &digest, NULL, &is, NULL), -ENOENT);
+	cr_assert_eq(catalog_find(cache->store.catalog, &entry.key, &is, NULL), 0);
+	cr_assert_eq(is.state, ENTRY_KNOWN);
+	cr_assert_eq(usage_of(cache).objects, 0);
+	cr_assert_eq(usage_of(cache).entries, 0);
+}
+
+Test(catalog, reservations_never_exceed_the_limit)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	struct catalog *catalog = cache->store.catalog;
+	uint64_t missing = 0;
+	uint64_t bytes;
+
+	cr_assert_eq(catalog_reserve(catalog, "a", 600, 1000, &missing, NULL), 0);
+	cr_assert_eq(catalog_reserve(catalog, "b", 600, 1000, &missing, NULL), -ENOSPC);
+	cr_assert_eq(missing, 200);
+	cr_assert_eq(usage_of(cache).reserved, 600);
+	/* a promise that grows replaces itself */
+	cr_assert_eq(catalog_reserve(catalog, "a", 1000, 1000, &missing, NULL), 0);
+	cr_assert_eq(catalog_reservation(catalog, "a", &bytes, NULL), 0);
+	cr_assert_eq(bytes, 1000);
+	cr_assert_eq(catalog_unreserve(catalog, "a", NULL), 0);
+	cr_assert_eq(catalog_unreserve(catalog, "a", NULL), 0);
+	cr_assert_eq(catalog_reservation(catalog, "a", &bytes, NULL), 0);
+	cr_assert_eq(bytes, 0);
+	cr_assert_eq(usage_of(cache).reserved, 0);
+}
+
+static int count_lease(const struct lease *lease, void *arg)
+{
+	int64_t *last = arg;
+
+	cr_assert_str_eq(lease->directory, "/sandbox");
+	*last = lease->id;
+	return 0;
+}
+
+Test(catalog, leases_are_added_found_and_dropped)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	struct catalog *catalog = cache->store.catalog;
+	struct lease lease = {
+		.directory = (char *)(uintptr_t) "/sandbox",
+		.device = 1,
+		.inode = 2,
+		.name = (char *)(uintptr_t) "tool",
+		.method = (char *)(uintptr_t) "copy",
+		.file_inode = 3,
+		.digest = digest_of_bytes(5, 1),
+		.since = 4,
+	};
+	int64_t id = 0;
+
+	cr_assert_eq(catalog_lease_add(catalog, &lease, NULL), 0);
+	cr_assert_eq(catalog_is_held(catalog, &lease.digest, NULL), 1);
+	cr_assert_eq(catalog_leases(catalog, 9, 9, count_lease, &id, NULL), 0);
+	cr_assert_eq(id, 0);
+	cr_assert_eq(catalog_leases(catalog, 1, 2, count_lease, &id, NULL), 0);
+	cr_assert_neq(id, 0);
+	id = 0;
+	cr_assert_eq(catalog_leases(catalog, 0, 0, count_lease, &id, NULL), 0);
+	cr_assert_eq(catalog_lease_drop(catalog, id, NULL), 0);
+	cr_assert_eq(catalog_lease_drop(catalog, id, NULL), -ENOENT);
+	cr_assert_eq(catalog_is_held(catalog, &lease.digest, NULL), 0);
+}
+
+Test(catalog, reopened_index_remembers)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(entry_release) struct entry is = {.size = -1};
+	struct entry_key key = key_of(BASE "a");
+
+	record(cache, BASE "a");
+	catalog_close(cache->store.catalog);
+	cr_assert_eq(catalog_open(&cache->dir, &cache->store.catalog, NULL), 0);
+	cr_assert_eq(catalog_find(cache->store.catalog, &key, &is, NULL), 0);
+}
+
+Test(catalog, newer_schema_is_refused)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(str_freep) char *path = str_printf("%s/index.db", cache->path);
+	struct catalog *catalog;
+	struct err err = ERR_INIT;
+	struct db *db;
+
+	cr_assert_eq(db_open(path, &db, &err), 0);
+	cr_assert_eq(db_exec(db, "PRAGMA user_version = 2", &err), 0);
+	db_close(db);
+	cr_assert_eq(catalog_open(&cache->dir, &catalog, &err), -ENOTSUP);
+	cr_assert(strstr(err.msg, "newer"), "%s", err.msg);
+}
+
+Test(catalog, file_that_is_no_database_is_ebadmsg)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(str_freep) char *path = str_printf("%s/index.db", cache->path);
+	struct err err = ERR_INIT;
+	FILE *file;
+
+	catalog_close(cache->store.catalog);
+	cache->store.catalog = NULL;
+	file = fopen(path, "w");
+	for (int i = 0; i < 4096; i++)
+		fputs("no database", file);
+	fclose(file);
+	cr_assert_eq(catalog_open(&cache->dir, &cache->store.catalog, &err), -EBADMSG);
+	cr_assert_eq(err.kind, ERR_INTEGRITY);
+}
+
+Test(catalog, two_processes_write_at_once_and_nothing_is_lost)
+{
+	enum { EACH = 300, PROCESSES = 3 };
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	char *path = strdup(cache->path);
+	pid_t children[PROCESSES];
+	int seen = 0;
+
+	catalog_close(cache->store.catalog);
+	for (int p = 0; p < PROCESSES; p++) {
+		children[p] = fork();
+		if (children[p] == 0) {
+			struct cache *mine = cache_join(path, 64 * MIB);
+
+			for (int i = 0; i < EACH; i++) {
+				CLEANUP(str_freep) char *uri = str_printf("%d/%d", p, i);
+				struct entry entry = entry_of(uri);
+
+				if (catalog_record(mine->store.catalog, &entry, 0, 0, NULL, NULL) <
+					0)
+					_exit(1);
+			}
+			cache_leave(mine);
+			_exit(0);
+		}
+	}
+	for (int p = 0; p < PROCESSES; p++)
+		cr_assert_eq(wait_for(children[p]), 0);
+	cr_assert_eq(catalog_open(&cache->dir, &cache->store.catalog, NULL), 0);
+	for (int i = 0; i < PROCESSES * EACH; i++) {
+		CLEANUP(str_freep) char *uri = str_printf("%d/%d", i / EACH, i % EACH);
+		CLEANUP(entry_release) struct entry is = {.size = -1};
+		struct entry_key key = key_of(uri);
+
+		seen += catalog_find(cache->store.catalog, &key, &is, NULL) == 0;
+	}
+	cr_assert_eq(seen, PROCESSES * EACH);
+	free(path);
+}
