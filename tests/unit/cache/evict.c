@@ -1,0 +1,274 @@
+#include "fixture.h"
+
+#define LIMIT (16 * MIB)
+
+static char *uri_of(int i)
+{
+	return str_printf("https://example.org/%d", i);
+}
+
+static bool is_cached(struct cache *cache, int i)
+{
+	CLEANUP(entry_release) struct entry entry = {.size = -1};
+	CLEANUP(str_freep) char *uri = uri_of(i);
+	struct entry_key key = key_of(uri);
+	struct object object;
+
+	if (catalog_find(cache->store.catalog, &key, &entry, NULL) < 0 ||
+		entry.state != ENTRY_COMPLETE)
+		return false;
+	cr_assert_eq(store_open(&cache->store, &entry.digest, false, &object, NULL), 0);
+	object_release(&object);
+	return true;
+}
+
+static void put_number(struct cache *cache, int i, size_t len)
+{
+	CLEANUP(str_freep) char *uri = uri_of(i);
+
+	put_away(cache, uri, len, (uint64_t)i);
+}
+
+static struct digest digest_of_number(int i, size_t len)
+{
+	return digest_of_bytes(len, (uint64_t)i);
+}
+
+Test(evict, limit_is_never_exceeded_on_disk)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+
+	for (int i = 0; i < 12; i++) {
+		put_number(cache, i, 3 * MIB + 1);
+		cr_assert_leq(disk_usage(cache->path), LIMIT);
+	}
+	cr_assert(is_cached(cache, 11));
+	cr_assert_not(is_cached(cache, 0));
+	cr_assert_geq(usage_of(cache).objects, 9 * MIB);
+	cr_assert_eq(count_files(cache, "objects"), (int)usage_of(cache).object_count);
+}
+
+Test(evict, least_recently_used_goes_first)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+	struct digest zero = digest_of_number(0, 4 * MIB);
+
+	for (int i = 0; i < 3; i++)
+		put_number(cache, i, 4 * MIB);
+	cr_assert_eq(catalog_touch(cache->store.catalog, &zero, 5000, NULL), 0);
+	put_number(cache, 3, 4 * MIB);
+	cr_assert(is_cached(cache, 0));
+	cr_assert_not(is_cached(cache, 1));
+	cr_assert(is_cached(cache, 2));
+}
+
+Test(evict, pinned_leased_linked_and_open_objects_stay)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+	CLEANUP(object_release) struct object open_one = {.fd = -1};
+	CLEANUP(str_freep) char *uri = uri_of(0);
+	struct lease lease = {
+		.directory = (char *)(uintptr_t) "/s",
+		.name = (char *)(uintptr_t) "f",
+		.method = (char *)(uintptr_t) "copy",
+		.digest = digest_of_number(1, 3 * MIB),
+	};
+	struct digest linked = digest_of_number(2, 3 * MIB);
+	struct digest opened = digest_of_number(3, 3 * MIB);
+	struct entry_key key = key_of(uri);
+	struct object object;
+	struct err err = ERR_INIT;
+	char hex[DIGEST_HEX_SIZE];
+	char *from;
+	char *to;
+
+	for (int i = 0; i < 4; i++)
+		put_number(cache, i, 3 * MIB);
+	cr_assert_eq(catalog_pin(cache->store.catalog, &key, true, NULL), 0);
+	cr_assert_eq(catalog_lease_add(cache->store.catalog, &lease, NULL), 0);
+	digest_hex(&linked, hex);
+	from = str_printf("%s/objects/%.2s/%s", cache->path, hex, hex);
+	to = str_printf("%s/outside", cache->path);
+	cr_assert_eq(link(from, to), 0);
+	cr_assert_eq(store_open(&cache->store, &opened, false, &open_one, NULL), 0);
+
+	cr_assert_eq(evict_object(&cache->store, &lease.digest, &err), -EBUSY);
+	cr_assert_eq(evict_object(&cache->store, &linked, &err), -EBUSY);
+	cr_assert(strstr(err.msg, "linked"));
+	cr_assert_eq(evict_object(&cache->store, &opened, &err), -EBUSY);
+	cr_assert(strstr(err.msg, "open"));
+	cr_assert_eq(put(cache, "https://example.org/big", 8 * MIB, 9, &object, &err), -ENOSPC);
+	cr_assert(strstr(err.msg, "cache full: limit 16.0 MiB"), "%s", err.msg);
+	cr_assert_eq(err.kind, ERR_SPACE);
+	for (int i = 0; i < 4; i++)
+		cr_assert(is_cached(cache, i));
+	cr_assert_eq(usage_of(cache).reserved, 0);
+	cr_assert_eq(count_files(cache, "partial"), 0);
+
+	/* once they are free, they go */
+	object_release(&open_one);
+	cr_assert_eq(unlink(to), 0);
+	cr_assert_eq(
+		put(cache, "https://example.org/big", 8 * MIB, 9, &object, &err), 0, "%s", err.msg);
+	object_release(&object);
+	cr_assert(is_cached(cache, 0));
+	cr_assert(is_cached(cache, 1));
+	cr_assert_not(is_cached(cache, 2));
+	free(from);
+	free(to);
+}
+
+Test(evict, larger_than_the_cache_is_refused_at_once)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+	struct object object;
+	struct err err = ERR_INIT;
+
+	put_number(cache, 0, MIB);
+	cr_assert_eq(put(cache, "https://example.org/big", 17 * MIB, 1, &object, &err), -ENOSPC);
+	cr_assert(strstr(err.msg, "larger than the cache"), "%s", err.msg);
+	cr_assert(is_cached(cache, 0));
+}
+
+Test(evict, min_free_holds_like_the_limit)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+	struct object object;
+	struct err err = ERR_INIT;
+
+	put_number(cache, 0, MIB);
+	cache->store.min_free = UINT64_MAX / 2;
+	cr_assert_eq(put(cache, "https://example.org/b", MIB, 1, &object, &err), -ENOSPC);
+	cr_assert(strstr(err.msg, "must stay free"), "%s", err.msg);
+	cr_assert_eq(usage_of(cache).reserved, 0);
+}
+
+Test(evict, partial_that_nobody_leads_goes_before_any_object)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
+	struct ranges_version version = version_of(5 * MIB);
+	struct entry_key led = key_of("https://example.org/led");
+	struct entry_key idle = key_of("https://example.org/idle");
+	struct partial *partial;
+	struct partial *running;
+	struct err err = ERR_INIT;
+
+	put_number(cache, 0, 3 * MIB);
+	cr_assert_eq(partial_create(&cache->store, &idle, &partial, &err), 0);
+	cr_assert_eq(partial_start(partial, &version, &err), 0);
+	err_set(&err, ERR_NETWORK, ETIMEDOUT, "stalled");
+	partial_fail(&partial, &err, true);
+	cr_assert_eq(cachedir_lock_key(&cache->dir, &led, &lock), 0);
+	cr_assert_eq(partial_create(&cache->store, &led, &running, &err), 0);
+	cr_assert_eq(partial_start(running, &version, &err), 0);
+
+	put_number(cache, 1, 4 * MIB);
+	cr_assert(is_cached(cache, 0));
+	cr_assert_eq(count_files(cache, "partial"), 2);
+	cr_assert_eq(partial_resume(&cache->store, &idle, &partial, &err), -ENOENT);
+	cr_assert_eq(write_range(running, 0, 5 * MIB, 1, &err), 0);
+	partial_fail(&running, &err, false);
+}
+
+Test(evict, stale_row_is_credited)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+	struct digest digest = digest_of_number(0, 8 * MIB);
+	char hex[DIGEST_HEX_SIZE];
+	char *path;
+
+	put_number(cache, 0, 8 * MIB);
+	digest_hex(&digest, hex);
+	path = str_printf("%s/objects/%.2s/%s", cache->path, hex, hex);
+	cr_assert_eq(unlink(path), 0);
+	free(path);
+	put_number(cache, 1, 12 * MIB);
+	cr_assert(is_cached(cache, 1));
+	cr_assert_eq(usage_of(cache).object_count, 1);
+}
+
+Test(evict, evict_to_frees_until_the_given_size)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+	uint64_t freed = 0;
+
+	for (int i = 0; i < 4; i++)
+		put_number(cache, i, 2 * MIB);
+	cr_assert_eq(evict_to(&cache->store, 5 * MIB, &freed, NULL), 0);
+	cr_assert_leq(usage_of(cache).objects, 5 * MIB);
+	cr_assert_geq(freed, 3 * MIB);
+	cr_assert_not(is_cached(cache, 0));
+	cr_assert(is_cached(cache, 3));
+	cr_assert_eq(evict_to(&cache->store, 0, &freed, NULL), 0);
+	cr_assert_eq(usage_of(cache).objects, 0);
+	cr_assert_eq(count_files(cache, "objects"), 0);
+}
+
+/* Publish over and over from a few contents, more than fit, and read each back. */
+static int publish_in_turn(const char *path, int seed)
+{
+	struct cache *cache = cache_join(path, LIMIT);
+
+	for (int i = 0; i < 40; i++) {
+		CLEANUP(str_freep) char *uri = str_printf("https://h/%d/%d", seed, i);
+		int content = (i * 7 + seed) % 6;
+		struct object object;
+		struct err err = ERR_INIT;
+		int r = put(
+			cache, uri, 2 * MIB + (size_t)content, (uint64_t)content, &object, &err);
+
+		/* others' open objects and partials may be all there is */
+		if (r == -ENOSPC)
+			continue;
+		if (r < 0) {
+			fprintf(stderr, "put %s: %s\n", uri, err.msg);
+			return 1;
+		}
+		if (!has_bytes(object.fd, 2 * MIB + (size_t)content, (uint64_t)content))
+			return 2;
+		object_release(&object);
+		if (disk_usage(path) > LIMIT)
+			return 3;
+	}
+	cache_leave(cache);
+	return 0;
+}
+
+static int find_lost(const struct entry *entry, void *arg)
+{
+	struct cache *cache = arg;
+	struct object object;
+
+	if (entry->state != ENTRY_COMPLETE)
+		return 0;
+	if (store_open(&cache->store, &entry->digest, false, &object, NULL) < 0)
+		return 1;
+	object_release(&object);
+	return 0;
+}
+
+Test(evict, publishing_and_evicting_in_several_processes_loses_nothing)
+{
+	enum { PROCESSES = 4 };
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+	char *path = strdup(cache->path);
+	pid_t children[PROCESSES];
+	struct err err = ERR_INIT;
+
+	catalog_close(cache->store.catalog);
+	for (int p = 0; p < PROCESSES; p++) {
+		children[p] = fork();
+		if (children[p] == 0)
+			_exit(publish_in_turn(path, p));
+	}
+	for (int p = 0; p < PROCESSES; p++)
+		cr_assert_eq(wait_for(children[p]), 0);
+
+	cr_assert_eq(catalog_open(&cache->dir, &cache->store.catalog, NULL), 0);
+	cr_assert_eq(catalog_list(cache->store.catalog, "", NULL, find_lost, cache, &err), 0);
+	cr_assert_eq(count_files(cache, "objects"), (int)usage_of(cache).object_count);
+	cr_assert_eq(count_files(cache, "partial"), 0);
+	cr_assert_eq(usage_of(cache).reserved, 0);
+	free(path);
+}

@@ -1,0 +1,243 @@
+#include "base/fault.h"
+#include "fixture.h"
+
+#define URI  "https://example.org/a"
+#define SIZE (UINT64_C(10) * CHUNK_SIZE + 777)
+
+/* Lead a transfer of SIZE bytes up to @to, then die without a word. */
+static void lead_and_die(const char *path, uint64_t to)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct cache *cache = cache_join(path, 64 * MIB);
+		struct ranges_version version = version_of(SIZE);
+		struct lock lock = LOCK_INIT;
+		struct entry entry = entry_of(URI);
+		struct partial *partial;
+
+		if (cachedir_lock_key(&cache->dir, &entry.key, &lock) < 0 ||
+			partial_create(&cache->store, &entry.key, &partial, NULL) < 0 ||
+			partial_start(partial, &version, NULL) < 0 ||
+			write_range(partial, 0, to, 1, NULL) < 0 ||
+			write_range(partial, 7 * CHUNK_SIZE, 8 * CHUNK_SIZE, 1, NULL) < 0)
+			_exit(1);
+		raise(SIGKILL);
+	}
+	cr_assert_eq(wait_for(child), 128 + SIGKILL);
+}
+
+static char *map_path(const struct cache *cache)
+{
+	char hex[ENTRY_KEY_HEX_SIZE];
+	struct entry_key key = key_of(URI);
+
+	entry_key_hex(&key, hex);
+	return str_printf("%s/partial/%s.1.map", cache->path, hex);
+}
+
+static void finish(struct cache *cache, struct partial *partial, uint64_t from)
+{
+	CLEANUP(object_release) struct object object = {.fd = -1};
+	struct digest digest = digest_of_bytes(SIZE, 1);
+	struct entry entry = entry_of(URI);
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(write_range(partial, from, SIZE, 1, &err), 0, "%s", err.msg);
+	cr_assert_eq(
+		partial_commit(&partial, SIZE, &digest, &entry, &object, &err), 0, "%s", err.msg);
+	cr_assert(has_bytes(object.fd, SIZE, 1));
+	cr_assert_eq(usage_of(cache).reserved, 0);
+	cr_assert_eq(count_files(cache, "partial"), 0);
+}
+
+Test(resume, what_a_killed_leader_left_counts)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
+	struct entry_key key = key_of(URI);
+	struct partial *partial;
+	struct err err = ERR_INIT;
+
+	lead_and_die(cache->path, 3 * CHUNK_SIZE + 1000);
+	cr_assert_gt(usage_of(cache).reserved, SIZE);
+	cr_assert_eq(cachedir_lock_key(&cache->dir, &key, &lock), 0);
+	cr_assert_eq(partial_resume(&cache->store, &key, &partial, &err), 0, "%s", err.msg);
+	cr_assert_eq(partial_version(partial)->size, (int64_t)SIZE);
+	cr_assert_str_eq(partial_version(partial)->etag, "\"v1\"");
+	cr_assert_eq(partial_frontier(partial), 3 * CHUNK_SIZE + 1000);
+	cr_assert_eq(partial_next_gap(partial, 0), (int64_t)(3 * CHUNK_SIZE));
+	cr_assert(partial_has(partial, 7 * CHUNK_SIZE, CHUNK_SIZE));
+	finish(cache, partial, 3 * CHUNK_SIZE);
+}
+
+Test(resume, bytes_of_another_boot_are_checked_first)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(str_freep) char *map = map_path(cache);
+	struct entry_key key = key_of(URI);
+	struct ranges_header header;
+	struct partial *partial;
+	struct ranges *ranges;
+	struct err err = ERR_INIT;
+	char *data;
+	int fd;
+
+	lead_and_die(cache->path, 3 * CHUNK_SIZE + 1000);
+	/* as after a power cut: another boot, and one chunk did not reach the disk */
+	cr_assert_eq(ranges_open(AT_FDCWD, map, &ranges, &err), 0);
+	cr_assert_eq(ranges_load(ranges, &header, &err), 0);
+	strcpy(header.boot, "another");
+	cr_assert_eq(ranges_store(ranges, &header, &err), 0);
+	ranges_free(ranges);
+	data = str_printf("%.*s.data", (int)strlen(map) - 4, map);
+	fd = open(data, O_WRONLY);
+	cr_assert_eq(pwrite(fd, "\0\0\0\0\0\0\0\0", 8, CHUNK_SIZE + 10), 8);
+	close(fd);
+	free(data);
+
+	cr_assert_eq(partial_resume(&cache->store, &key, &partial, &err), 0, "%s", err.msg);
+	cr_assert_eq(partial_frontier(partial), CHUNK_SIZE);
+	cr_assert_eq(partial_next_gap(partial, 0), (int64_t)CHUNK_SIZE);
+	cr_assert_not(partial_has(partial, 3 * CHUNK_SIZE, 1));
+	cr_assert(partial_has(partial, 2 * CHUNK_SIZE, CHUNK_SIZE));
+	finish(cache, partial, CHUNK_SIZE);
+}
+
+Test(resume, failure_that_keeps_the_bytes_can_be_resumed)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	struct ranges_version version = version_of(SIZE);
+	struct entry_key key = key_of(URI);
+	struct partial *partial;
+	struct err why = ERR_INIT;
+	struct err err = ERR_INIT;
+
+	err_set(&why, ERR_NETWORK, ETIMEDOUT, "stalled");
+	cr_assert_eq(partial_create(&cache->store, &key, &partial, &err), 0);
+	cr_assert_eq(partial_start(partial, &version, &err), 0);
+	cr_assert_eq(write_range(partial, 0, 5 * CHUNK_SIZE, 1, &err), 0);
+	partial_fail(&partial, &why, true);
+	cr_assert_eq(partial_resume(&cache->store, &key, &partial, &err), 0, "%s", err.msg);
+	finish(cache, partial, 5 * CHUNK_SIZE);
+}
+
+Test(resume, weak_version_is_not_resumed_and_leaves_nothing)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	struct ranges_version version = version_of(SIZE);
+	struct entry_key key = key_of(URI);
+	struct partial *partial;
+	struct err err = ERR_INIT;
+
+	version.strong = false;
+	cr_assert_eq(partial_resume(&cache->store, &key, &partial, &err), -ENOENT);
+	cr_assert_eq(partial_create(&cache->store, &key, &partial, &err), 0);
+	cr_assert_eq(partial_start(partial, &version, &err), 0);
+	partial_fail(&partial, &err, true);
+	cr_assert_eq(partial_resume(&cache->store, &key, &partial, &err), -ENOENT);
+	cr_assert_eq(count_files(cache, "partial"), 0);
+	cr_assert_eq(usage_of(cache).reserved, 0);
+}
+
+Test(resume, damaged_map_is_not_resumed_but_cleared_by_the_next_leader)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(str_freep) char *map = map_path(cache);
+	struct entry_key key = key_of(URI);
+	struct partial *partial;
+	struct err err = ERR_INIT;
+
+	lead_and_die(cache->path, CHUNK_SIZE);
+	cr_assert_eq(truncate(map, 100), 0);
+	cr_assert_eq(partial_resume(&cache->store, &key, &partial, &err), -ENOENT);
+	cr_assert_eq(partial_create(&cache->store, &key, &partial, &err), 0, "%s", err.msg);
+	cr_assert_eq(count_files(cache, "partial"), 2);
+	cr_assert_eq(usage_of(cache).reserved, 0);
+	partial_fail(&partial, &err, false);
+	cr_assert_eq(count_files(cache, "partial"), 0);
+}
+
+Test(resume, leader_killed_between_file_and_row_is_completed_by_the_next)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(object_release) struct object object = {.fd = -1};
+	CLEANUP(entry_release) struct entry is = {.size = -1};
+	CLEANUP(str_freep) char *map = map_path(cache);
+	CLEANUP(str_freep) char *folder = NULL;
+	CLEANUP(str_freep) char *name = NULL;
+	CLEANUP(str_freep) char *data = str_printf("%.*s.data", (int)strlen(map) - 4, map);
+	struct digest digest = digest_of_bytes(SIZE, 1);
+	struct entry entry = entry_of(URI);
+	struct ranges_header header;
+	char hex[DIGEST_HEX_SIZE];
+	struct partial *partial;
+	struct ranges *ranges;
+	struct err err = ERR_INIT;
+
+	/* the state on disk right after the rename of a commit */
+	lead_and_die(cache->path, SIZE);
+	cr_assert_eq(ranges_open(AT_FDCWD, map, &ranges, &err), 0);
+	cr_assert_eq(ranges_load(ranges, &header, &err), 0);
+	header.digest = digest;
+	cr_assert_eq(ranges_store(ranges, &header, &err), 0);
+	ranges_free(ranges);
+	digest_hex(&digest, hex);
+	folder = str_printf("%s/objects/%.2s", cache->path, hex);
+	name = str_printf("%s/%s", folder, hex);
+	cr_assert_eq(mkdir(folder, 0700), 0);
+	cr_assert_eq(chmod(data, 0444), 0);
+	cr_assert_eq(rename(data, name), 0);
+
+	cr_assert_eq(partial_resume(&cache->store, &entry.key, &partial, &err), 0, "%s", err.msg);
+	cr_assert_eq(partial_next_gap(partial, 0), -1);
+	cr_assert_eq(
+		partial_commit(&partial, SIZE, &digest, &entry, &object, &err), 0, "%s", err.msg);
+	cr_assert(has_bytes(object.fd, SIZE, 1));
+	cr_assert_eq(catalog_find(cache->store.catalog, &entry.key, &is, &err), 0);
+	cr_assert_eq(is.size, (int64_t)SIZE);
+	cr_assert_eq(usage_of(cache).reserved, 0);
+	cr_assert_geq(usage_of(cache).objects, SIZE);
+	cr_assert_eq(count_files(cache, "partial"), 0);
+}
+
+Test(resume, key_is_led_by_one_process_at_a_time)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
+	struct entry_key key = key_of(URI);
+	pid_t child;
+
+	cr_assert_eq(cachedir_lock_key(&cache->dir, &key, &lock), 0);
+	child = fork();
+	if (child == 0) {
+		struct cachedir dir;
+		struct lock other;
+
+		/* only its own descriptors: the inherited one shares our lock */
+		if (cachedir_open(cache->path, true, &dir, NULL) < 0)
+			_exit(1);
+		_exit(cachedir_lock_key(&dir, &key, &other) == -EAGAIN ? 0 : 2);
+	}
+	cr_assert_eq(wait_for(child), 0);
+}
+
+Test(resume, wait_ends_when_another_process_bumps_the_word)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	struct entry_key key = key_of(URI);
+	uint32_t seen = cachedir_word(&cache->dir, &key);
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct cachedir dir;
+
+		if (cachedir_open(cache->path, true, &dir, NULL) < 0)
+			_exit(1);
+		cachedir_bump(&dir, &key);
+		_exit(0);
+	}
+	while (cachedir_word(&cache->dir, &key) == seen)
+		cachedir_wait(&cache->dir, &key, seen, 60000);
+	cr_assert_eq(wait_for(child), 0);
+}
