@@ -38,17 +38,18 @@ struct config {
 	char *ca_file; /* or NULL */
 
 	/* [policy] */
-	struct config_list allow; /* URI prefixes */
+	struct config_list allow; /* URI prefixes in canonical form (uri.h) */
 	struct config_list deny;
 	bool private_allowed;          /* private = allow */
-	struct config_list file_roots; /* absolute paths */
+	struct config_list file_roots; /* file: absolute paths, no "..", no '/' at the end */
 
 	struct config_list warnings;
 };
 
 /*
  * Read @file, or when it is NULL $FETCHFS_CONFIG, else /etc/fetchfs/fetchfs.conf and then
- * $XDG_CONFIG_HOME/fetchfs/fetchfs.conf (absent ones are skipped; a named one must exist).
+ * $XDG_CONFIG_HOME/fetchfs/fetchfs.conf, by default ~/.config (absent ones are skipped; a named
+ * one must exist). Lists grow from file to file, of anything else the last word counts.
  * @environment is like environ, NULL: empty. *ret is the caller's, for config_release().
  */
 int config_load(const char *file, const char *const *environment, bool lenient, struct config *ret,
