@@ -22,6 +22,7 @@ struct decision {
 	struct guard guard;    /* for the requests that follow; valid while the decision is */
 	const struct config *config;
 	bool trusted; /* asked by the owner of the cache: private addresses are open */
+	bool through_mount;
 };
 
 /*
