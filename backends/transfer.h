@@ -59,4 +59,7 @@ const char *transfer_header(const struct transfer *transfer, const char *name);
 /* The time of the file (Last-Modified, MDTM) in seconds since 1970, or TIME_UNKNOWN. */
 int64_t transfer_filetime(const struct transfer *transfer);
 
+/* A date as headers write it (RFC 9110, 5.6.7), in seconds since 1970, or TIME_UNKNOWN. */
+int64_t transfer_date(const char *text);
+
 #endif
