@@ -1,0 +1,11 @@
+/* The backends of the program; each is the file of its name. */
+#ifndef FETCHFS_BACKENDS_BUILTIN_H
+#define FETCHFS_BACKENDS_BUILTIN_H
+
+#include "backends/backend.h"
+
+extern const struct backend http_backend; /* http, https */
+extern const struct backend ftp_backend;  /* ftp, ftps */
+extern const struct backend file_backend; /* file */
+
+#endif

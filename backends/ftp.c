@@ -1,0 +1,156 @@
+/*
+ * ftp and ftps (RFC 959, RFC 3659; TLS from the first byte): binary, SIZE, MDTM, REST.
+ */
+#include "backends/builtin.h"
+
+#include "backends/transfer.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+struct exchange {
+	const struct backend_request *request;
+	struct sink *sink; /* NULL: facts only */
+	struct remote remote;
+	int64_t promised; /* bytes from the offset on, or -1 */
+	uint64_t received;
+	bool unchanged; /* the body is not wanted */
+};
+
+static void describe(const struct transfer *transfer, uint64_t offset, struct remote *ret)
+{
+	int64_t length = transfer_length(transfer);
+	int64_t modified = transfer_filetime(transfer);
+
+	*ret = (struct remote){
+		.size = length < 0 ? SIZE_UNKNOWN : length + (int64_t)offset,
+		.validators.modified = modified,
+		.ranges = true,
+		.max_age = TIME_UNKNOWN,
+	};
+	if (modified != TIME_UNKNOWN && length >= 0)
+		snprintf(ret->validators.etag, sizeof(ret->validators.etag),
+			"\"%" PRIx64 "-%" PRIx64 "\"", (uint64_t)modified, (uint64_t)ret->size);
+}
+
+static int on_answer(struct transfer *transfer, void *arg, struct err *err)
+{
+	struct exchange *exchange = arg;
+	const struct backend_request *request = exchange->request;
+	const struct validators *known = request->known;
+	bool range = request->offset > 0 || request->length > 0;
+	bool same;
+	int r;
+
+	describe(transfer, exchange->sink ? request->offset : 0, &exchange->remote);
+	if (request->length > 0) /* the length is of the part, the file's is not told */
+		exchange->remote.size = SIZE_UNKNOWN;
+	same = known && known->etag[0] && str_equal(known->etag, exchange->remote.validators.etag);
+	exchange->remote.unchanged = same && !range;
+	if (!exchange->sink)
+		return 0;
+
+	if (known && request->offset > 0 && request->length == 0 && !same)
+		return err_set(err, ERR_REMOTE, ESTALE, "the file has changed");
+	if (known && request->length > 0 && known->modified != exchange->remote.validators.modified)
+		return err_set(err, ERR_REMOTE, ESTALE, "the file has changed");
+	exchange->promised = transfer_length(transfer);
+	r = exchange->sink->begin(exchange->sink, &exchange->remote, err);
+	if (r < 0)
+		return r;
+	exchange->unchanged = exchange->remote.unchanged;
+	return exchange->unchanged ? -ECANCELED : 0;
+}
+
+static int on_body(const void *buf, size_t len, void *arg, struct err *err)
+{
+	struct exchange *exchange = arg;
+
+	exchange->received += len;
+	return exchange->sink->write(exchange->sink, buf, len, err);
+}
+
+static int on_poll(void *arg, struct err *err)
+{
+	struct exchange *exchange = arg;
+
+	return exchange->sink ? exchange->sink->poll(exchange->sink, err) : 0;
+}
+
+/* What libcurl would take for something else than a file to be read as it is. */
+static int check_path(const struct uri *uri, struct err *err)
+{
+	const char *type = strstr(uri->path, ";type=");
+
+	if (str_has_suffix(uri->path, "/"))
+		return err_set(err, ERR_REMOTE, EISDIR, "it is a folder");
+	if (type && !str_equal(type, ";type=i") && !str_equal(type, ";type=I"))
+		return err_set(err, ERR_USAGE, EINVAL, "only files in binary form can be fetched");
+	return 0;
+}
+
+static int run(const struct backend_env *env, struct exchange *exchange, struct err *err)
+{
+	const struct backend_request *request = exchange->request;
+	const struct guard *guard = request->guard;
+	struct transfer_request transfer = {
+		.uri = request->uri,
+		.no_body = !exchange->sink,
+		.offset = exchange->sink ? request->offset : 0,
+		.length = exchange->sink ? request->length : 0,
+		.env = env,
+		.guard = guard,
+		.on_answer = on_answer,
+		.on_body = on_body,
+		.on_poll = on_poll,
+		.arg = exchange,
+	};
+	int r = guard ? guard->uri(guard, request->uri, err) : 0;
+
+	if (r == 0)
+		r = check_path(request->uri, err);
+	if (r == 0)
+		r = transfer_run(env->transfers, &transfer, err);
+	if (r == -ECANCELED && exchange->unchanged)
+		return 0;
+	if (r < 0)
+		return r;
+	if (exchange->sink && exchange->promised >= 0 &&
+		(int64_t)exchange->received != exchange->promised)
+		return err_set_retry(err, ERR_NETWORK, EIO, 0,
+			"body shorter than promised: %" PRIu64 " of %" PRId64 " bytes",
+			exchange->received, exchange->promised);
+	return 0;
+}
+
+static int ftp_stat(const struct backend_env *env, const struct backend_request *request,
+	struct remote *ret, struct err *err)
+{
+	struct exchange exchange = {.request = request};
+	int r = run(env, &exchange, err);
+
+	if (r < 0)
+		return r;
+	*ret = exchange.remote;
+	return 0;
+}
+
+static int ftp_fetch(const struct backend_env *env, const struct backend_request *request,
+	struct sink *sink, struct err *err)
+{
+	struct exchange exchange = {.request = request, .sink = sink};
+
+	return run(env, &exchange, err);
+}
+
+static const char *const schemes[] = {"ftp", "ftps", NULL};
+
+const struct backend ftp_backend = {
+	.name = "ftp",
+	.schemes = schemes,
+	.stat = ftp_stat,
+	.fetch = ftp_fetch,
+};

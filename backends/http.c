@@ -1,0 +1,412 @@
+/*
+ * http and https (RFC 9110): one file by GET, HEAD and Range, redirects by hand.
+ */
+#include "backends/builtin.h"
+
+#include "backends/answer.h"
+#include "base/cleanup.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define HOPS_MAX    10
+#define DRAIN_MAX   ((uint64_t)64 * 1024) /* of a body nobody wants, to keep the connection */
+#define HEADERS_MAX 4
+
+/* One file asked for, over all its hops. */
+struct exchange {
+	const struct backend_env *env;
+	const struct backend_request *request;
+	struct sink *sink; /* NULL: HEAD */
+
+	const struct uri *at; /* of this hop: the request's, or @target */
+	struct uri target;    /* of the last redirect */
+	char *location;       /* of the next one */
+
+	struct remote remote; /* once the last hop has answered */
+	bool streaming;       /* the body is what was asked for */
+	bool enough;          /* all of it is here, though the server sends more */
+	int64_t promised;     /* bytes, or -1 */
+	uint64_t received;
+	uint64_t drained;
+	struct err verdict; /* what the answer means, kept until its body is drained */
+};
+
+static void exchange_releasep(struct exchange *exchange)
+{
+	uri_release(&exchange->target);
+	free(exchange->location);
+}
+
+static bool wants_range(const struct exchange *exchange)
+{
+	return exchange->request->offset > 0 || exchange->request->length > 0;
+}
+
+static bool is_strong(const char *etag)
+{
+	return etag[0] && !str_has_prefix(etag, "W/");
+}
+
+/* ---- the request ---- */
+
+static char *header_date(const char *name, int64_t seconds)
+{
+	time_t when = (time_t)seconds;
+	struct tm utc;
+	char text[64];
+
+	/* the program never leaves the C locale, which has RFC 9110's names of days and months */
+	if (!gmtime_r(&when, &utc) ||
+		!strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &utc))
+		return NULL;
+	return str_printf("%s: %s", name, text);
+}
+
+static char *header_range(const struct backend_request *request)
+{
+	if (request->length == 0)
+		return str_printf("Range: bytes=%" PRIu64 "-", request->offset);
+	return str_printf("Range: bytes=%" PRIu64 "-%" PRIu64, request->offset,
+		request->offset + request->length - 1);
+}
+
+/* The condition by which the known version is told from others: a part must be of it, a whole
+ * must not. */
+static char *header_condition(const struct exchange *exchange)
+{
+	const struct validators *known = exchange->request->known;
+	bool range = wants_range(exchange);
+
+	if (known->etag[0] && (!range || is_strong(known->etag)))
+		return str_printf("%s: %s", range ? "If-Match" : "If-None-Match", known->etag);
+	if (known->modified != TIME_UNKNOWN)
+		return header_date(
+			range ? "If-Unmodified-Since" : "If-Modified-Since", known->modified);
+	return NULL;
+}
+
+static void headers_releasep(char *(*headers)[HEADERS_MAX])
+{
+	for (size_t i = 0; i < HEADERS_MAX; i++)
+		free((*headers)[i]);
+}
+
+static bool has_condition(const struct exchange *exchange)
+{
+	const struct validators *known = exchange->request->known;
+
+	return known && (known->etag[0] || known->modified != TIME_UNKNOWN);
+}
+
+static int make_headers(
+	const struct exchange *exchange, char *headers[HEADERS_MAX], struct err *err)
+{
+	size_t count = 0;
+
+	if (wants_range(exchange) && exchange->sink) {
+		headers[count] = header_range(exchange->request);
+		if (!headers[count++])
+			return err_oom(err);
+	}
+	if (has_condition(exchange))
+		headers[count++] = header_condition(exchange);
+	return 0;
+}
+
+/* ---- the answer ---- */
+
+static int judge_range(struct exchange *exchange, struct transfer *transfer, struct err *err)
+{
+	int64_t size;
+	int r;
+
+	if (!wants_range(exchange))
+		return err_set(err, ERR_REMOTE, EBADMSG, "206 without having asked for a part");
+	r = answer_range(transfer, exchange->request, &size, &exchange->promised, err);
+	if (r < 0)
+		return r;
+	exchange->remote.size = size;
+	return 0;
+}
+
+/* 200: the whole file, whatever was asked for. */
+static int judge_whole(struct exchange *exchange, struct err *err)
+{
+	if (exchange->request->offset > 0 && exchange->sink)
+		return err_set(err, ERR_REMOTE, EOPNOTSUPP, "the server ignores ranges");
+	exchange->promised = exchange->remote.size;
+	if (wants_range(exchange) && exchange->sink)
+		exchange->remote.ranges = false;
+	return 0;
+}
+
+static int judge_error(struct exchange *exchange, struct transfer *transfer, struct err *err)
+{
+	long status = transfer_status(transfer);
+	int r = answer_error(transfer, err);
+
+	if (status == 416 && exchange->request->known)
+		return err_set(err, ERR_REMOTE, ESTALE,
+			"the file is shorter than it was: 416 range not satisfiable");
+	if (status == 412 && exchange->request->known)
+		return err_set(
+			err, ERR_REMOTE, ESTALE, "the file has changed: 412 precondition failed");
+	/* a presigned query is signed for one method: only GET can tell */
+	if (status == 403 && !exchange->sink && exchange->at->query)
+		return err_set(err, ERR_REMOTE, EOPNOTSUPP, "403 forbidden to HEAD");
+	return r;
+}
+
+static int judge(struct exchange *exchange, struct transfer *transfer, struct err *err)
+{
+	const struct validators *known = exchange->request->known;
+	long status = transfer_status(transfer);
+	int r;
+
+	answer_remote(transfer, &exchange->remote);
+	exchange->promised = -1;
+	if (status == 304 && has_condition(exchange) && !wants_range(exchange)) {
+		exchange->remote.unchanged = true;
+		exchange->remote.size = SIZE_UNKNOWN;
+		return 0;
+	}
+	if (status != 200 && status != 203 && status != 206)
+		return judge_error(exchange, transfer, err);
+	if (known && wants_range(exchange) &&
+		!answer_same_version(known, &exchange->remote.validators))
+		return err_set(err, ERR_REMOTE, ESTALE, "the file has changed");
+	r = status == 206 ? judge_range(exchange, transfer, err) : judge_whole(exchange, err);
+	if (r < 0)
+		return r;
+	exchange->streaming = true;
+	return 0;
+}
+
+static int keep_location(struct exchange *exchange, struct transfer *transfer, struct err *err)
+{
+	const char *location = transfer_header(transfer, "Location");
+
+	if (!location)
+		return err_set(err, ERR_REMOTE, EBADMSG, "%ld without a location",
+			transfer_status(transfer));
+	exchange->location = str_copy(location);
+	return exchange->location ? 0 : err_oom(err);
+}
+
+/* An error is kept rather than returned: the small body that explains it is read, and the
+ * connection serves the next request. */
+static int on_answer(struct transfer *transfer, void *arg, struct err *err)
+{
+	struct exchange *exchange = arg;
+
+	if (answer_is_redirect(transfer)) {
+		keep_location(exchange, transfer, &exchange->verdict);
+		return 0;
+	}
+	if (judge(exchange, transfer, &exchange->verdict) < 0 || !exchange->sink)
+		return 0;
+	return exchange->sink->begin(exchange->sink, &exchange->remote, err);
+}
+
+/* Not more than was asked for, though the server may send the whole file. */
+static size_t cut(const struct exchange *exchange, size_t len)
+{
+	uint64_t wanted = exchange->request->length;
+	uint64_t left = wanted - exchange->received;
+
+	return wanted == 0 || len < left ? len : (size_t)left;
+}
+
+static int on_body(const void *buf, size_t len, void *arg, struct err *err)
+{
+	struct exchange *exchange = arg;
+	int r;
+
+	if (!exchange->streaming) {
+		exchange->drained += len;
+		return exchange->drained > DRAIN_MAX ? -ECANCELED : 0;
+	}
+	if (exchange->promised >= 0 && len > (uint64_t)exchange->promised - exchange->received)
+		return err_set(err, ERR_REMOTE, EBADMSG, "body longer than promised: %" PRId64,
+			exchange->promised);
+	len = cut(exchange, len);
+	r = exchange->sink->write(exchange->sink, buf, len, err);
+	if (r < 0)
+		return r;
+	exchange->received += len;
+	exchange->enough = exchange->received == exchange->request->length;
+	if (exchange->enough && exchange->promised != (int64_t)exchange->received)
+		return -ECANCELED; /* the rest of a file of which only the head was wanted */
+	return 0;
+}
+
+static int on_poll(void *arg, struct err *err)
+{
+	struct exchange *exchange = arg;
+
+	return exchange->sink ? exchange->sink->poll(exchange->sink, err) : 0;
+}
+
+/* ---- the hops ---- */
+
+static bool same_origin(const struct uri *a, const struct uri *b)
+{
+	return str_equal(a->scheme, b->scheme) && str_equal(a->host, b->host) &&
+	       str_equal(a->port, b->port);
+}
+
+/* "…/name" that leads to "…/name/": what servers answer for a folder. */
+static bool is_folder(const struct uri *from, const struct uri *to)
+{
+	size_t len = strlen(from->path);
+
+	return str_equal(from->host, to->host) && str_has_prefix(to->path, from->path) &&
+	       str_equal(to->path + len, "/");
+}
+
+static int check_hop(const struct uri *from, const struct uri *to, struct err *err)
+{
+	if (!str_equal(to->scheme, "http") && !str_equal(to->scheme, "https"))
+		return err_set(
+			err, ERR_POLICY, EACCES, "redirect to %s is never followed", to->scheme);
+	if (str_equal(from->scheme, "https") && str_equal(to->scheme, "http"))
+		return err_set(
+			err, ERR_POLICY, EACCES, "redirect from https to http is never followed");
+	if (is_folder(from, to))
+		return err_set(err, ERR_REMOTE, EISDIR, "the origin says that it is a folder");
+	return 0;
+}
+
+/* Userinfo stays with the server it was meant for. */
+static int keep_userinfo(const struct uri *from, struct uri *to, struct err *err)
+{
+	if (to->user || !from->user || !same_origin(from, to))
+		return 0;
+	to->user = str_copy(from->user);
+	to->password = str_copy(from->password);
+	if (!to->user || (from->password && !to->password))
+		return err_oom(err);
+	return 0;
+}
+
+static int follow_redirect(struct exchange *exchange, struct err *err)
+{
+	struct uri next = {.text = NULL};
+	int r;
+
+	if (uri_resolve(exchange->at, exchange->location, &next, NULL) < 0)
+		return err_set(err, ERR_REMOTE, EBADMSG, "redirect to a malformed location");
+	r = check_hop(exchange->at, &next, err);
+	if (r == 0)
+		r = keep_userinfo(exchange->at, &next, err);
+	if (r < 0) {
+		uri_release(&next);
+		return r;
+	}
+	uri_release(&exchange->target);
+	exchange->target = next;
+	exchange->at = &exchange->target;
+	str_freep(&exchange->location);
+	return 0;
+}
+
+/* One request. 0 with exchange->location set: there is another hop. */
+static int hop(struct exchange *exchange, struct err *err)
+{
+	CLEANUP(headers_releasep) char *headers[HEADERS_MAX] = {NULL};
+	const struct guard *guard = exchange->request->guard;
+	int r = guard ? guard->uri(guard, exchange->at, err) : 0;
+
+	if (r < 0)
+		return r;
+	r = make_headers(exchange, headers, err);
+	if (r < 0)
+		return r;
+
+	struct transfer_request request = {
+		.uri = exchange->at,
+		.headers = (const char *const *)headers,
+		.no_body = !exchange->sink,
+		.env = exchange->env,
+		.guard = guard,
+		.on_answer = on_answer,
+		.on_body = on_body,
+		.on_poll = on_poll,
+		.arg = exchange,
+	};
+	exchange->drained = 0;
+	r = transfer_run(exchange->env->transfers, &request, err);
+	if (exchange->verdict.code) { /* however the draining of its body ended */
+		if (err)
+			*err = exchange->verdict;
+		return -exchange->verdict.code;
+	}
+	if (r == -ECANCELED && (exchange->enough || exchange->location))
+		return 0;
+	return r;
+}
+
+static int whole_body(const struct exchange *exchange, struct err *err)
+{
+	if (!exchange->sink || exchange->enough || exchange->remote.unchanged)
+		return 0;
+	if (exchange->promised >= 0 && (int64_t)exchange->received != exchange->promised)
+		return err_set_retry(err, ERR_NETWORK, EIO, 0,
+			"body shorter than promised: %" PRIu64 " of %" PRId64 " bytes",
+			exchange->received, exchange->promised);
+	return 0;
+}
+
+static int run(struct exchange *exchange, struct err *err)
+{
+	exchange->at = exchange->request->uri;
+	for (int hops = 0;; hops++) {
+		int r = hop(exchange, err);
+
+		if (r < 0)
+			return r;
+		if (!exchange->location)
+			return whole_body(exchange, err);
+		if (hops == HOPS_MAX)
+			return err_set(err, ERR_REMOTE, EIO, "more than %d redirects", HOPS_MAX);
+		r = follow_redirect(exchange, err);
+		if (r < 0)
+			return r;
+	}
+}
+
+static int http_stat(const struct backend_env *env, const struct backend_request *request,
+	struct remote *ret, struct err *err)
+{
+	CLEANUP(exchange_releasep) struct exchange exchange = {.env = env, .request = request};
+	int r = run(&exchange, err);
+
+	if (r < 0)
+		return r;
+	*ret = exchange.remote;
+	return 0;
+}
+
+static int http_fetch(const struct backend_env *env, const struct backend_request *request,
+	struct sink *sink, struct err *err)
+{
+	CLEANUP(exchange_releasep)
+	struct exchange exchange = {.env = env, .request = request, .sink = sink};
+
+	return run(&exchange, err);
+}
+
+static const char *const schemes[] = {"http", "https", NULL};
+
+const struct backend http_backend = {
+	.name = "http",
+	.schemes = schemes,
+	.stat = http_stat,
+	.fetch = http_fetch,
+};

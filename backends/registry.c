@@ -1,0 +1,96 @@
+#include "backends/registry.h"
+
+#include "backends/builtin.h"
+#include "backends/transfer.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct backend *const registry_all[] = {&http_backend, &ftp_backend, &file_backend, NULL};
+
+static bool serves(const struct backend *backend, const char *scheme)
+{
+	for (const char *const *s = backend->schemes; *s; s++)
+		if (str_equal(*s, scheme))
+			return true;
+	return false;
+}
+
+/* "http, https, file" into @ret; what does not fit is left out. */
+static void list_schemes(const struct backend *const *table, char *ret, size_t size)
+{
+	size_t len = 0;
+
+	ret[0] = '\0';
+	for (; *table; table++)
+		for (const char *const *s = (*table)->schemes; *s; s++) {
+			int n = snprintf(ret + len, size - len, "%s%s", len ? ", " : "", *s);
+
+			if (n < 0 || (size_t)n >= size - len) {
+				ret[len] = '\0';
+				return;
+			}
+			len += (size_t)n;
+		}
+}
+
+const struct backend *registry_find(
+	const struct backend *const *table, const char *scheme, struct err *err)
+{
+	char known[128];
+
+	for (const struct backend *const *backend = table; *backend; backend++)
+		if (serves(*backend, scheme))
+			return *backend;
+	list_schemes(table, known, sizeof(known));
+	err_set(err, ERR_USAGE, EPROTONOSUPPORT, "unknown scheme %.40s (there are: %s)", scheme,
+		known);
+	return NULL;
+}
+
+/* What is handed out, and what only we may free. */
+struct registry {
+	struct backend_env env; /* first: one address for both */
+	char *ca_file;
+};
+
+int registry_open(const struct registry_options *options, struct backend_env **ret, struct err *err)
+{
+	struct registry *registry = calloc(1, sizeof(*registry));
+	int r;
+
+	if (!registry)
+		return err_oom(err);
+	registry->ca_file = str_copy(options->ca_file);
+	registry->env = (struct backend_env){
+		.ca_file = registry->ca_file,
+		.connect_ms = options->connect_ms,
+		.stall_ms = options->stall_ms,
+		.total_ms = options->total_ms,
+	};
+	if (options->ca_file && !registry->ca_file)
+		r = err_oom(err);
+	else
+		r = transfers_new(
+			options->connections, options->per_host, &registry->env.transfers, err);
+	if (r < 0) {
+		registry_close(&registry->env);
+		return r;
+	}
+	*ret = &registry->env;
+	return 0;
+}
+
+void registry_close(struct backend_env *env)
+{
+	struct registry *registry = (struct registry *)env;
+
+	if (!registry)
+		return;
+	transfers_free(registry->env.transfers);
+	free(registry->ca_file);
+	free(registry);
+}
