@@ -1,0 +1,199 @@
+#include "backends/builtin.h"
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "tests/support/collect.h"
+#include "tests/support/tmpdir.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define WITH_COLLECT(name)                                                                         \
+	CLEANUP(collect_release) struct collect name;                                              \
+	collect_init(&name)
+
+/* The path of @name below @dir, with @text in it. */
+static char *put(const char *dir, const char *name, const char *text)
+{
+	char *path = str_printf("%s/%s", dir, name);
+	FILE *f = fopen(path, "we");
+
+	cr_assert(f && fputs(text, f) >= 0 && fclose(f) == 0);
+	return path;
+}
+
+static struct uri uri_of(const char *path)
+{
+	CLEANUP(str_freep) char *text = str_printf("file://%s", path);
+	struct uri uri = {.text = NULL};
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(uri_parse(text, &uri, &err), 0, "%s", err.msg);
+	return uri;
+}
+
+static int fetch(
+	const char *path, struct backend_request request, struct collect *got, struct err *err)
+{
+	CLEANUP(uri_release) struct uri uri = uri_of(path);
+
+	request.uri = &uri;
+	return file_backend.fetch(NULL, &request, &got->sink, err);
+}
+
+static int look(const char *path, struct remote *ret, struct err *err)
+{
+	CLEANUP(uri_release) struct uri uri = uri_of(path);
+
+	return file_backend.stat(NULL, &(struct backend_request){.uri = &uri}, ret, err);
+}
+
+Test(file, arrives_whole_and_in_parts)
+{
+	CLEANUP(tmpdir_removep) char *dir = tmpdir_make();
+	CLEANUP(str_freep) char *path = put(dir, "a", "0123456789");
+	WITH_COLLECT(whole);
+	WITH_COLLECT(part);
+	WITH_COLLECT(tail);
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(fetch(path, (struct backend_request){.offset = 0}, &whole, &err), 0);
+	cr_assert_eq(whole.len, 10);
+	cr_assert_eq(memcmp(whole.bytes, "0123456789", 10), 0);
+	cr_assert_eq(whole.remote.size, 10);
+	cr_assert(whole.remote.ranges);
+
+	cr_assert_eq(
+		fetch(path, (struct backend_request){.offset = 3, .length = 2}, &part, &err), 0);
+	cr_assert_eq(part.len, 2);
+	cr_assert_eq(memcmp(part.bytes, "34", 2), 0);
+
+	cr_assert_eq(
+		fetch(path, (struct backend_request){.offset = 8, .length = 99}, &tail, &err), 0);
+	cr_assert_eq(memcmp(tail.bytes, "89", 2), 0);
+	cr_assert_eq(tail.len, 2);
+}
+
+Test(file, known_version_is_unchanged_until_it_is_written)
+{
+	CLEANUP(tmpdir_removep) char *dir = tmpdir_make();
+	CLEANUP(str_freep) char *path = put(dir, "a", "hello");
+	WITH_COLLECT(same);
+	WITH_COLLECT(other);
+	WITH_COLLECT(part);
+	struct err err = ERR_INIT;
+	struct remote remote;
+
+	cr_assert_eq(look(path, &remote, &err), 0);
+	cr_assert_eq(
+		fetch(path, (struct backend_request){.known = &remote.validators}, &same, &err), 0);
+	cr_assert(same.remote.unchanged);
+	cr_assert_eq(same.len, 0);
+
+	free(put(dir, "a", "other text"));
+	cr_assert_eq(
+		fetch(path, (struct backend_request){.known = &remote.validators}, &other, &err),
+		0);
+	cr_assert_not(other.remote.unchanged);
+	cr_assert_eq(other.len, 10);
+	cr_assert_eq(fetch(path, (struct backend_request){.offset = 1, .known = &remote.validators},
+			     &part, &err),
+		-ESTALE);
+}
+
+Test(file, only_regular_files_are_fetched)
+{
+	CLEANUP(tmpdir_removep) char *dir = tmpdir_make();
+	CLEANUP(str_freep) char *fifo = str_printf("%s/fifo", dir);
+	CLEANUP(str_freep) char *missing = str_printf("%s/missing", dir);
+	CLEANUP(str_freep) char *through = str_printf("%s/a/b", dir);
+	struct err err = ERR_INIT;
+	struct remote remote;
+
+	free(put(dir, "a", ""));
+	cr_assert_eq(mkfifo(fifo, 0666), 0);
+	cr_assert_eq(look(dir, &remote, &err), -EISDIR);
+	cr_assert_str_eq(err.msg, "it is a folder");
+	cr_assert_eq(look(fifo, &remote, &err), -EINVAL);
+	cr_assert_eq(look("/dev/zero", &remote, &err), -EINVAL);
+	cr_assert_eq(look(missing, &remote, &err), -ENOENT);
+	cr_assert_eq(look(through, &remote, &err), -ENOENT);
+}
+
+Test(file, that_lies_about_its_size_is_refused)
+{
+	WITH_COLLECT(got);
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(fetch("/proc/self/status", (struct backend_request){.offset = 0}, &got, &err),
+		-EIO);
+}
+
+Test(file, is_world_readable_only_along_its_whole_path)
+{
+	CLEANUP(tmpdir_removep) char *dir = tmpdir_make();
+	CLEANUP(str_freep) char *path = put(dir, "a", "x");
+	struct err err = ERR_INIT;
+	struct remote remote;
+
+	cr_assert_eq(chmod(path, 0644), 0);
+	cr_assert_eq(chmod(dir, 0755), 0);
+	cr_assert_eq(look(path, &remote, &err), 0);
+	cr_assert(remote.world_readable);
+	cr_assert_eq(chmod(dir, 0700), 0);
+	cr_assert_eq(look(path, &remote, &err), 0);
+	cr_assert_not(remote.world_readable);
+	cr_assert_eq(chmod(dir, 0755), 0);
+	cr_assert_eq(chmod(path, 0640), 0);
+	cr_assert_eq(look(path, &remote, &err), 0);
+	cr_assert_not(remote.world_readable);
+}
+
+/* A sink that writes to the file it is fed from. */
+struct meddler {
+	struct sink sink;
+	const char *path;
+};
+
+static int meddle_begin(struct sink *sink, const struct remote *remote, struct err *err)
+{
+	struct meddler *meddler = (struct meddler *)sink;
+
+	(void)remote;
+	(void)err;
+	cr_assert_eq(truncate(meddler->path, 3), 0);
+	return 0;
+}
+
+static int meddle_write(struct sink *sink, const void *buf, size_t len, struct err *err)
+{
+	(void)sink;
+	(void)buf;
+	(void)len;
+	(void)err;
+	return 0;
+}
+
+static int meddle_poll(struct sink *sink, struct err *err)
+{
+	(void)sink;
+	(void)err;
+	return 0;
+}
+
+Test(file, that_changes_while_it_is_read_is_an_error)
+{
+	CLEANUP(tmpdir_removep) char *dir = tmpdir_make();
+	CLEANUP(str_freep) char *path = put(dir, "a", "hello");
+	CLEANUP(uri_release) struct uri uri = uri_of(path);
+	struct meddler meddler = {{meddle_begin, meddle_write, meddle_poll}, path};
+	struct backend_request request = {.uri = &uri};
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(file_backend.fetch(NULL, &request, &meddler.sink, &err), -EIO);
+	cr_assert(err.retry);
+	cr_assert_str_eq(err.msg, "the file changed while it was read");
+}
