@@ -39,6 +39,7 @@ static void node_freep(struct node **node)
 struct facts inode_facts_of(const struct fetchfs_info *info)
 {
 	struct facts facts = {
+		.known = true,
 		.size = info->size,
 		.modified = info->modified,
 		.cached = info->cached_bytes,
@@ -271,13 +272,17 @@ void inode_unref(struct inodes *inodes, struct node *node)
 	drop_if_unused(inodes, node);
 }
 
-/* Whether a lookup that found @facts may answer with @node. */
-static bool still_valid(const struct node *node, const struct facts *facts)
+static bool is_same_version(const struct node *node, const struct facts *facts)
 {
-	bool same_version =
-		!facts->version || !node->facts.version || facts->version == node->facts.version;
+	return !node->facts.version || facts->version == node->facts.version;
+}
 
-	return same_version && (node->complete || !facts->complete);
+/* Whether a lookup that found @facts may answer with @node. */
+static bool is_valid(const struct node *node, const struct facts *facts)
+{
+	if (!facts->known)
+		return !node->complete;
+	return is_same_version(node, facts) && (node->complete || !facts->complete);
 }
 
 int inode_enter(struct inodes *inodes, const struct found *found, uint64_t parent, const char *name,
@@ -293,14 +298,14 @@ int inode_enter(struct inodes *inodes, const struct found *found, uint64_t paren
 
 	WITH_LOCK(&inodes->mu);
 	node = *identity_slot(inodes, fresh->identity);
-	if (!node || !still_valid(node, &found->facts)) {
+	if (!node || !is_valid(node, &found->facts)) {
 		if (inodes->count >= inodes->buckets)
 			grow(inodes);
 		node = fresh;
 		fresh = NULL;
 		node->id = inodes->next_id++;
 		insert(inodes, node);
-	} else if (!node->complete && found->facts.version) {
+	} else if (!node->complete && found->facts.known) {
 		node->facts = found->facts;
 	}
 	old = node->name;
@@ -335,7 +340,7 @@ struct facts inode_facts(struct inodes *inodes, struct node *node)
 bool inode_learn(struct inodes *inodes, struct node *node, const struct facts *facts)
 {
 	WITH_LOCK(&inodes->mu);
-	if (node->facts.version && facts->version && node->facts.version != facts->version)
+	if (!is_same_version(node, facts))
 		return false;
 	node->facts = *facts;
 	return true;

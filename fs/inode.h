@@ -35,6 +35,7 @@ enum node_kind {
 
 /* What is known of a file; copied, never shared. */
 struct facts {
+	bool known;       /* the cache knows it at all; else nothing below counts */
 	int64_t size;     /* bytes, -1: unknown */
 	int64_t modified; /* seconds since 1970, -1: unknown */
 	uint64_t cached;  /* bytes here */
@@ -111,7 +112,7 @@ struct facts inode_facts(struct inodes *inodes, struct node *node);
 
 /*
  * Note what is known now. false, and nothing noted, when these are facts of another version than
- * the node stands for.
+ * the node stands for. A node whose version is unknown takes the first that it is told.
  */
 bool inode_learn(struct inodes *inodes, struct node *node, const struct facts *facts);
 

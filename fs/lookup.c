@@ -75,6 +75,11 @@ static int no_such_name(struct lookup *lookup, struct err *err)
 	return err_set(err, ERR_USAGE, ENOENT, "no %s in this mount", lookup->path);
 }
 
+static bool is_there(enum fetchfs_state state)
+{
+	return state == FETCHFS_KNOWN || state == FETCHFS_IN_FLIGHT || state == FETCHFS_COMPLETE;
+}
+
 /*
  * What the cache knows of lookup->wanted, into lookup->key and facts. @ret_state is
  * FETCHFS_UNKNOWN when that is nothing.
@@ -100,14 +105,10 @@ static int recall(struct lookup *lookup, enum fetchfs_state *ret_state, struct e
 		return 0;
 	if (r < 0)
 		return r;
-	lookup->facts = inode_facts_of(&info);
+	if (is_there(info.state))
+		lookup->facts = inode_facts_of(&info);
 	*ret_state = info.state;
 	return 0;
-}
-
-static bool is_there(enum fetchfs_state state)
-{
-	return state == FETCHFS_KNOWN || state == FETCHFS_IN_FLIGHT || state == FETCHFS_COMPLETE;
 }
 
 /* ---- uri/NAME and digest/sha256/NAME ---- */

@@ -34,8 +34,9 @@ static void finish(struct park *park)
 
 	park->fi.fh = (uint64_t)(uintptr_t)park->handle;
 	park->fi.noflush = 1;
-	/* A node is one version: what the kernel has cached of it stays right. */
-	park->fi.keep_cache = !park->handle->direct;
+	/* What the kernel has cached of a node stays right, if it is known to be one version. */
+	park->fi.keep_cache =
+		!park->handle->direct && inode_facts(park->fs->inodes, park->node).version;
 	park->fi.direct_io = park->handle->direct;
 	if (fuse_reply_open(req, &park->fi) < 0)
 		handle_free(park->fs, park->handle);

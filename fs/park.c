@@ -38,6 +38,7 @@ static void woken(struct fetchfs_wait *wait, const struct err *err)
 	{
 		WITH_LOCK(&park->mu);
 		park->waiting = false;
+		park->wakes++;
 		park->err = *err;
 	}
 	park_push(park);
@@ -105,21 +106,47 @@ struct park *park_new(fuse_req_t req, struct node *node, void (*resume)(struct p
 	return park;
 }
 
-int park_wait(struct park *park, enum fetchfs_until until, uint64_t offset, uint64_t length)
+/* A new wait is about to begin, unless the caller was interrupted. Its number, or -EINTR. */
+static int begin_wait(struct park *park, enum fetchfs_until until, uint64_t offset, uint64_t length,
+	unsigned int *ret_wakes)
 {
-	struct err err = ERR_INIT;
-	int r;
-
 	WITH_LOCK(&park->mu);
 	if (park->interrupted)
 		return err_set(&park->err, ERR_CANCELLED, EINTR, "interrupted");
-
 	park->wait = (struct fetchfs_wait){
 		.until = until, .offset = offset, .length = length, .wake = woken};
+	*ret_wakes = park->wakes;
+	return 0;
+}
+
+/* The library will call woken(), or has done so already; an interrupt may have come meanwhile. */
+static int note_waiting(struct park *park, unsigned int wakes)
+{
+	WITH_LOCK(&park->mu);
+	if (park->wakes != wakes)
+		return 0;
+	if (park->interrupted && fetchfs_wait_cancel(&park->wait))
+		return err_set(&park->err, ERR_CANCELLED, EINTR, "interrupted");
+	park->waiting = true;
+	return 0;
+}
+
+int park_wait(struct park *park, enum fetchfs_until until, uint64_t offset, uint64_t length)
+{
+	struct err err = ERR_INIT;
+	unsigned int wakes;
+	int r = begin_wait(park, until, offset, length, &wakes);
+
+	if (r < 0)
+		return r;
+	/* Once it is waiting it may be woken, carried on and ended at any moment. */
+	atomic_fetch_add(&park->refs, 1);
 	r = fetchfs_file_wait(park->handle->file, &park->wait, &err);
-	park->waiting = r == 0;
 	if (r < 0)
 		park->err = err;
+	else if (r == 0)
+		r = note_waiting(park, wakes);
+	unref(park);
 	return r;
 }
 

@@ -28,8 +28,10 @@ struct park {
 	struct fetchfs_wait wait;
 	atomic_uint refs;
 	pthread_mutex_t mu;
-	bool waiting;     /* guarded by mu */
-	bool interrupted; /* guarded by mu */
+	/* guarded by mu */
+	bool waiting;
+	bool interrupted;
+	unsigned int wakes; /* how many waits have ended by themselves */
 };
 
 /* NULL when out of memory. From now on an interrupt of @req is noticed. */

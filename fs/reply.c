@@ -68,8 +68,7 @@ static struct stat stat_of(struct fs *fs, const struct node *node, const struct 
 		st.st_size = STATUS_SIZE;
 	} else {
 		st.st_mode = S_IFREG | (facts->executable ? 0555 : 0444);
-		/* Until it is known whether it is private, timeouts of 0 protect it. */
-		if (facts->version && !facts->is_public)
+		if (facts->known && !facts->is_public)
 			st.st_mode &= ~(mode_t)0007;
 		st.st_size = facts->size > 0 ? facts->size : 0;
 		st.st_blocks = (blkcnt_t)((facts->cached + BLOCK - 1) / BLOCK);
