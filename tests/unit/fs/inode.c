@@ -1,0 +1,176 @@
+/* Nodes: who they are, and when a name gets another. */
+#include "fs/inode.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+static struct inodes *inodes;
+
+static void setup(void)
+{
+	cr_assert_eq(inode_table_new(&inodes, NULL), 0);
+}
+
+static void teardown(void)
+{
+	inode_table_free(inodes);
+}
+
+TestSuite(inode, .init = setup, .fini = teardown);
+
+/* The id of the node that a lookup of the key "k" with these facts gives. */
+static uint64_t enter_key(const char *key, bool complete, uint64_t version)
+{
+	struct wanted wanted = {.uri = (char[]){"https://example.org/x"}};
+	struct found found = {
+		.kind = NODE_FILE,
+		.wanted = &wanted,
+		.key = key,
+		.facts = {.known = complete || version, .complete = complete, .version = version},
+	};
+	struct node *node = NULL;
+	uint64_t id;
+
+	cr_assert_eq(inode_enter(inodes, &found, INODE_ROOT, "x", &node, NULL), 0);
+	cr_assert_eq(node->st_ino, inode_number_of_key(key));
+	id = node->id;
+	inode_unref(inodes, node);
+	return id;
+}
+
+static bool exists(uint64_t id)
+{
+	struct node *node = inode_ref(inodes, id);
+
+	inode_unref(inodes, node);
+	return node;
+}
+
+Test(inode, the_root_is_never_forgotten)
+{
+	inode_forget(inodes, INODE_ROOT, 1000);
+	cr_assert(exists(INODE_ROOT));
+}
+
+Test(inode, the_same_version_in_the_same_phase_is_the_same_node)
+{
+	uint64_t id = enter_key("k", true, 7);
+
+	cr_assert_eq(enter_key("k", true, 7), id);
+	cr_assert_neq(enter_key("other", true, 7), id);
+}
+
+Test(inode, completion_gives_a_new_node)
+{
+	uint64_t flying = enter_key("k", false, 7);
+
+	cr_assert_neq(enter_key("k", true, 7), flying);
+	cr_assert(exists(flying));
+}
+
+Test(inode, another_version_gives_a_new_node)
+{
+	uint64_t flying = enter_key("k", false, 7);
+	uint64_t next = enter_key("k", false, 8);
+	uint64_t complete = enter_key("k", true, 8);
+
+	cr_assert_neq(next, flying);
+	cr_assert_neq(complete, next);
+	cr_assert_neq(enter_key("k", true, 9), complete);
+}
+
+Test(inode, a_node_takes_the_first_version_that_it_is_told_and_no_other)
+{
+	struct node *node = inode_ref(inodes, enter_key("k", false, 0));
+
+	cr_assert(inode_learn(inodes, node, &(struct facts){.known = true, .version = 7}));
+	cr_assert_not(inode_learn(inodes, node, &(struct facts){.known = true, .version = 8}));
+	cr_assert_not(inode_learn(inodes, node, &(struct facts){.known = true, .version = 0}));
+	cr_assert_eq(inode_facts(inodes, node).version, 7);
+	inode_unref(inodes, node);
+}
+
+Test(inode, what_was_complete_and_is_forgotten_by_the_cache_gets_a_new_node)
+{
+	uint64_t complete = enter_key("k", true, 7);
+
+	cr_assert_neq(enter_key("k", false, 0), complete);
+}
+
+Test(inode, a_node_lives_until_all_lookups_are_forgotten)
+{
+	uint64_t id = enter_key("k", true, 7);
+
+	enter_key("k", true, 7);
+	inode_forget(inodes, id, 1);
+	cr_assert(exists(id));
+	inode_forget(inodes, id, 1);
+	cr_assert_not(exists(id));
+	cr_assert_neq(enter_key("k", true, 7), id, "an id was used twice");
+}
+
+Test(inode, a_reference_keeps_a_forgotten_node)
+{
+	uint64_t id = enter_key("k", true, 7);
+	struct node *node = inode_ref(inodes, id);
+
+	inode_forget(inodes, id, 1);
+	cr_assert(exists(id));
+	inode_unref(inodes, node);
+	cr_assert_not(exists(id));
+}
+
+Test(inode, forgetting_an_old_node_leaves_the_current_one)
+{
+	uint64_t old = enter_key("k", false, 7);
+	uint64_t current = enter_key("k", true, 7);
+
+	inode_forget(inodes, old, 1);
+	cr_assert_not(exists(old));
+	cr_assert_eq(enter_key("k", true, 7), current);
+}
+
+Test(inode, thousands_are_all_found_again)
+{
+	enum { COUNT = 5000 };
+	static uint64_t ids[COUNT];
+	char key[FETCHFS_KEY_HEX_SIZE];
+
+	for (unsigned int i = 0; i < COUNT; i++) {
+		snprintf(key, sizeof(key), "%u", i);
+		ids[i] = enter_key(key, true, 1);
+	}
+	for (unsigned int i = 0; i < COUNT; i++) {
+		snprintf(key, sizeof(key), "%u", i);
+		cr_assert_eq(enter_key(key, true, 1), ids[i]);
+		inode_forget(inodes, ids[i], 2);
+		cr_assert_not(exists(ids[i]));
+	}
+}
+
+Test(inode, a_thread_is_told_stale_once)
+{
+	struct node *node = inode_ref(inodes, enter_key("k", true, 7));
+
+	cr_assert_not(inode_told_stale(inodes, node, 100));
+	cr_assert_not(inode_told_stale(inodes, node, 101));
+	cr_assert(inode_told_stale(inodes, node, 100));
+	cr_assert(inode_told_stale(inodes, node, 101));
+	inode_unref(inodes, node);
+}
+
+Test(inode, the_last_error_is_kept_and_cleared)
+{
+	struct node *node = inode_ref(inodes, enter_key("k", true, 7));
+	CLEANUP(str_freep) char *error = NULL;
+
+	inode_set_error(inodes, node, "no route");
+	error = inode_error(inodes, node);
+	cr_assert_str_eq(error, "no route");
+	inode_set_error(inodes, node, NULL);
+	cr_assert_null(inode_error(inodes, node));
+	inode_unref(inodes, node);
+}
