@@ -64,9 +64,13 @@ int queue_new(const char *name, unsigned int max_threads, struct queue **ret, st
 	assert(max_threads > 0);
 	if (!queue)
 		return err_oom(err);
-	if (!str_fit(queue->name, sizeof(queue->name), name) || init_attr(&queue->attr) < 0) {
+	if (!str_fit(queue->name, sizeof(queue->name), name)) {
 		free(queue);
-		return err_set(err, ERR_SYSTEM, ENOMEM, "set up threads %s: %m", name);
+		return err_set(err, ERR_USAGE, EINVAL, "thread name '%s' is too long", name);
+	}
+	if (init_attr(&queue->attr) < 0) {
+		free(queue);
+		return err_oom(err);
 	}
 
 	queue->max = max_threads;

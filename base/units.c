@@ -38,7 +38,7 @@ static int parse_number(const char *text, struct number *ret, const char **ret_r
 			if (i < FRACTION_DIGITS)
 				number.fraction += (*p - '0') * (scale /= 10);
 	}
-	if (*p == ' ')
+	if (p[0] == ' ' && p[1])
 		p++;
 	*ret = number;
 	*ret_rest = p;
