@@ -62,8 +62,9 @@ int cli_status(const struct err *err);
 /* The worse of two exit statuses: usage, failed, temporary, done. */
 int cli_worst(int a, int b);
 
-/* @uri as it may be shown, also when it is malformed; the caller's to free(). NULL: no memory. */
-char *cli_shown(const char *uri);
+/* The URI @text as it may be shown, also when it is malformed; the caller's to free(). NULL: no
+ * memory. */
+char *cli_shown(const char *text);
 
 /* Flush stdout and return @status, or the failure to write. Dies by SIGPIPE if nobody reads. */
 int cli_finish(const struct cli *cli, int status);

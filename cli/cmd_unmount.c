@@ -132,13 +132,16 @@ static int wait_for_end(int pidfd, struct err *err)
 static int run_fusermount(const struct unmounting *unmounting, struct err *err)
 {
 	CLEANUP(str_freep) char *directory = str_copy(unmounting->directory);
-	char *const argv[] = {(char[]){"fusermount3"}, (char[]){"-u"},
-		unmounting->lazy ? (char[]){"-z"} : (char[]){"-q"}, (char[]){"--"}, directory,
-		NULL};
+	char how[] = "-q";
+	char *const argv[] = {
+		(char[]){"fusermount3"}, (char[]){"-u"}, how, (char[]){"--"}, directory, NULL};
 	int status = -1;
 	pid_t pid;
-	int r = directory ? posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) : ENOMEM;
+	int r;
 
+	if (unmounting->lazy)
+		how[1] = 'z';
+	r = directory ? posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) : ENOMEM;
 	if (r)
 		return err_set(err, ERR_SYSTEM, r, "run fusermount3: %m");
 	if (waitpid(pid, &status, 0) < 0 || status != 0)
@@ -166,6 +169,7 @@ static char *absolute(const char *directory)
 {
 	CLEANUP(str_freep) char *copy = NULL;
 	CLEANUP(str_freep) char *parent = NULL;
+	CLEANUP(str_freep) char *above = NULL;
 	char *path = realpath(directory, NULL);
 	const char *name;
 	size_t len = strlen(directory);
@@ -180,10 +184,8 @@ static char *absolute(const char *directory)
 	parent = copy ? strndup(copy, (size_t)(name - copy)) : NULL;
 	if (!parent)
 		return NULL;
-	path = realpath(*parent ? parent : ".", NULL);
-	free(parent);
-	parent = path;
-	return path ? str_printf("%s/%s", str_equal(path, "/") ? "" : path, name) : NULL;
+	above = realpath(*parent ? parent : ".", NULL);
+	return above ? str_printf("%s/%s", str_equal(above, "/") ? "" : above, name) : NULL;
 }
 
 /* Refuse to unmount what is not ours. */

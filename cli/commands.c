@@ -42,7 +42,7 @@ static size_t distance(const char *a, const char *b)
 
 	for (size_t j = 0; j <= len; j++)
 		row[j] = j;
-	for (size_t i = 0; a[i] && i < NAME_LIMIT; i++) {
+	for (size_t i = 0; i < NAME_LIMIT && a[i]; i++) {
 		size_t diagonal = row[0];
 
 		row[0] = i + 1;

@@ -120,7 +120,7 @@ int urilist_next(struct urilist *list, char **ret, struct err *err)
 		if (r == -ENOBUFS)
 			return err_set(err, ERR_USAGE, EINVAL, "%s:%lu: longer than %d bytes",
 				list->name, list->line, URI_MAX);
-		if (r <= 0)
+		if (r != 1)
 			return r;
 		if (strlen(line) != len)
 			return err_set(err, ERR_USAGE, EINVAL, "%s:%lu: holds a NUL byte",

@@ -247,7 +247,7 @@ static int start_afresh(struct lead *lead, const struct err *why, struct err *er
 	r = flight_restart(flight, err);
 	if (r < 0) {
 		/* a broken network is the better explanation, if it was that */
-		if (why->code != ESTALE && err)
+		if (why->code != ESTALE)
 			*err = *why;
 		return -err->code;
 	}

@@ -240,7 +240,9 @@ static int lookup_in_tree(struct lookup *lookup, struct err *err)
 	r = is_known_folder(lookup, err);
 	if (r == 1)
 		return enter_path(lookup, NODE_FOLDER, err);
-	if (r < 0 || (r = names_from_tree(lookup->path, &lookup->wanted, err)) < 0) {
+	if (r == 0)
+		r = names_from_tree(lookup->path, &lookup->wanted, err);
+	if (r < 0) {
 		if (err->code == EINVAL)
 			err->code = ENOENT;
 		return -err->code;
