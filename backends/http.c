@@ -14,9 +14,9 @@
 #include <string.h>
 #include <time.h>
 
-#define HOPS_MAX    10
-#define DRAIN_MAX   ((uint64_t)64 * 1024) /* of a body nobody wants, to keep the connection */
-#define HEADERS_MAX 4
+#define HOPS_MAX        10
+#define DRAIN_MAX       ((uint64_t)64 * 1024) /* of a body nobody wants, to keep the connection */
+#define REQUEST_HEADERS 4
 
 /* One file asked for, over all its hops. */
 struct exchange {
@@ -91,9 +91,9 @@ static char *header_condition(const struct exchange *exchange)
 	return NULL;
 }
 
-static void headers_releasep(char *(*headers)[HEADERS_MAX])
+static void headers_releasep(char *(*headers)[REQUEST_HEADERS])
 {
-	for (size_t i = 0; i < HEADERS_MAX; i++)
+	for (size_t i = 0; i < REQUEST_HEADERS; i++)
 		free((*headers)[i]);
 }
 
@@ -105,7 +105,7 @@ static bool has_condition(const struct exchange *exchange)
 }
 
 static int make_headers(
-	const struct exchange *exchange, char *headers[HEADERS_MAX], struct err *err)
+	const struct exchange *exchange, char *headers[REQUEST_HEADERS], struct err *err)
 {
 	size_t count = 0;
 
@@ -319,7 +319,7 @@ static int follow_redirect(struct exchange *exchange, struct err *err)
 /* One request. 0 with exchange->location set: there is another hop. */
 static int hop(struct exchange *exchange, struct err *err)
 {
-	CLEANUP(headers_releasep) char *headers[HEADERS_MAX] = {NULL};
+	CLEANUP(headers_releasep) char *headers[REQUEST_HEADERS] = {NULL};
 	const struct guard *guard = exchange->request->guard;
 	int r = guard ? guard->uri(guard, exchange->at, err) : 0;
 

@@ -1,6 +1,5 @@
-#include "backends/transfer.h"
+#include "backends/transfer_private.h"
 
-#include "backends/relay.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/str.h"
@@ -21,49 +20,9 @@
 #define POLL_MS       100 /* what struct sink promises */
 #define POOL_MAX      32  /* easy handles kept for the next request */
 #define BUFFER_SIZE   (512L * 1024)
-#define HEADERS_MAX   ((size_t)64 * 1024)
 #define QUEUE_WAIT_MS (24L * 3600 * 1000) /* for a connection of the pool */
 
-/* What the calling thread wants of the curl thread. */
-enum command {
-	COMMAND_START = 1,
-	COMMAND_RESUME = 2,
-	COMMAND_CANCEL = 4,
-};
-
-struct transfer {
-	const struct transfer_request *request;
-	struct transfers *owner;
-	struct relay relay; /* to the calling thread */
-
-	/* guarded by owner->mu */
-	unsigned int commands;
-	struct transfer *next_command;
-
-	/* written by the curl thread, read by the caller once the answer is in */
-	char *headers; /* "name: value\0" one after the other */
-	size_t headers_len;
-	long status;
-	int64_t length;
-	int64_t filetime;
-
-	/* the curl thread's */
-	CURL *easy; /* NULL: not started, or ended */
-	struct curl_slist *header_list;
-	struct transfer *next; /* of owner->running */
-	struct transfer *prev;
-	int64_t queued; /* when curl got it */
-	int64_t began;  /* when it got its turn; 0: it waits for a connection */
-	int64_t moved;  /* when the last byte came */
-	uint64_t received;
-	bool connected;
-	bool opened; /* a connection of its own */
-	bool answered;
-	bool paused;
-	bool unread;        /* bytes were put since the last flush */
-	struct err refusal; /* why we broke it off ourselves */
-	char text[CURL_ERROR_SIZE];
-};
+_Static_assert(TRANSFER_TEXT_MAX >= CURL_ERROR_SIZE, "room for what curl says");
 
 struct transfers {
 	CURLM *multi;
@@ -239,27 +198,6 @@ static bool is_http(const struct transfer *transfer)
 	return str_has_prefix(transfer->request->uri->scheme, "http");
 }
 
-static size_t keep_header(struct transfer *transfer, const char *line, size_t len)
-{
-	char *bigger;
-
-	if (transfer->headers_len + len + 1 > HEADERS_MAX) {
-		err_set(&transfer->refusal, ERR_REMOTE, EBADMSG,
-			"headers are longer than %zu bytes", HEADERS_MAX);
-		return 0;
-	}
-	bigger = realloc(transfer->headers, transfer->headers_len + len + 1);
-	if (!bigger) {
-		err_oom(&transfer->refusal);
-		return 0;
-	}
-	transfer->headers = bigger;
-	memcpy(bigger + transfer->headers_len, line, len);
-	bigger[transfer->headers_len + len] = '\0';
-	transfer->headers_len += len + 1;
-	return len;
-}
-
 static size_t on_header(char *line, size_t size, size_t count, void *arg)
 {
 	struct transfer *transfer = arg;
@@ -273,13 +211,14 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
 	while (len > 0 && isspace((unsigned char)line[len - 1]))
 		len--;
 	if (len > 0)
-		return keep_header(transfer, line, len) == len ? whole : 0;
+		return headers_add(&transfer->headers, line, len, &transfer->refusal) < 0 ? 0
+											  : whole;
 
 	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status >= 200)
 		publish_answer(transfer);
 	else
-		transfer->headers_len = 0; /* of "100 continue" and the like */
+		headers_clear(&transfer->headers); /* of "100 continue" and the like */
 	return whole;
 }
 
@@ -330,6 +269,7 @@ static void end(struct transfers *transfers, struct transfer *transfer, const st
 			curl_easy_cleanup(transfer->easy);
 		transfer->easy = NULL;
 	}
+	curl_slist_free_all(transfer->header_list);
 	relay_end(&transfer->relay, err);
 }
 
@@ -408,13 +348,27 @@ static void set_request(CURL *easy, const struct transfer *transfer)
 		curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
 }
 
+static int make_header_list(struct transfer *transfer)
+{
+	const char *const *header = transfer->request->headers;
+
+	for (; header && *header; header++) {
+		struct curl_slist *longer = curl_slist_append(transfer->header_list, *header);
+
+		if (!longer)
+			return -ENOMEM;
+		transfer->header_list = longer;
+	}
+	return 0;
+}
+
 static void start(struct transfers *transfers, struct transfer *transfer)
 {
 	struct err err = ERR_INIT;
 
 	transfer->easy =
 		transfers->pooled ? transfers->pool[--transfers->pooled] : curl_easy_init();
-	if (!transfer->easy) {
+	if (!transfer->easy || make_header_list(transfer) < 0) {
 		err_oom(&err);
 		end(transfers, transfer, &err);
 		return;
@@ -626,9 +580,9 @@ void transfers_free(struct transfers *transfers)
 	free(transfers);
 }
 
-/* ---- the calling thread ---- */
+/* ---- what the calling thread uses ---- */
 
-static void command(struct transfer *transfer, enum command command)
+void transfers_command(struct transfer *transfer, enum command command)
 {
 	struct transfers *transfers = transfer->owner;
 
@@ -645,8 +599,7 @@ static void command(struct transfer *transfer, enum command command)
 	curl_multi_wakeup(transfers->multi);
 }
 
-/* Nobody may find the transfer any more: its memory is about to go. */
-static void forget(struct transfer *transfer)
+void transfers_forget(struct transfer *transfer)
 {
 	struct transfers *transfers = transfer->owner;
 	struct transfer *before = NULL;
@@ -663,135 +616,6 @@ static void forget(struct transfer *transfer)
 		}
 		before = *at;
 	}
-}
-
-static int copy_headers(struct transfer *transfer)
-{
-	const char *const *header = transfer->request->headers;
-
-	for (; header && *header; header++) {
-		struct curl_slist *longer = curl_slist_append(transfer->header_list, *header);
-
-		if (!longer)
-			return -ENOMEM;
-		transfer->header_list = longer;
-	}
-	return 0;
-}
-
-static int hand_over(struct transfer *transfer, struct relay_buffer *buffer, struct err *err)
-{
-	const struct transfer_request *request = transfer->request;
-	int r = request->on_body(buffer->bytes, buffer->len, request->arg, err);
-
-	if (relay_hand_back(&transfer->relay, buffer))
-		command(transfer, COMMAND_RESUME);
-	return r;
-}
-
-/* Pass on what comes. *ret_ended: the end was seen, and @err is what it said. */
-static int follow(struct transfer *transfer, bool *ret_ended, struct err *err)
-{
-	const struct transfer_request *request = transfer->request;
-	int64_t polled = clock_monotonic_ms();
-	int r = 0;
-
-	while (r >= 0) {
-		struct relay_buffer *buffer = NULL;
-		struct err end = ERR_INIT;
-
-		switch (relay_next(&transfer->relay, POLL_MS, &buffer, &end)) {
-		case RELAY_ANSWER:
-			r = request->on_answer(transfer, request->arg, err);
-			break;
-		case RELAY_BYTES:
-			r = hand_over(transfer, buffer, err);
-			break;
-		case RELAY_END:
-			*ret_ended = true;
-			if (end.code && err)
-				*err = end;
-			return -end.code;
-		case RELAY_TIMEOUT:
-			break;
-		}
-		if (r >= 0 && clock_monotonic_ms() - polled >= POLL_MS) {
-			r = request->on_poll(request->arg, err);
-			polled = clock_monotonic_ms();
-		}
-	}
-	return r;
-}
-
-/* After a callback said no: stop the curl thread's part and wait until it lets go. */
-static void cancel(struct transfer *transfer)
-{
-	struct relay_buffer *buffer = NULL;
-	struct err ignored = ERR_INIT;
-	enum relay_event event;
-
-	command(transfer, COMMAND_CANCEL);
-	while ((event = relay_next(&transfer->relay, POLL_MS, &buffer, &ignored)) != RELAY_END)
-		if (event == RELAY_BYTES)
-			relay_hand_back(&transfer->relay, buffer);
-}
-
-int transfer_run(
-	struct transfers *transfers, const struct transfer_request *request, struct err *err)
-{
-	struct transfer transfer = {
-		.request = request,
-		.owner = transfers,
-		.length = SIZE_UNKNOWN,
-		.filetime = TIME_UNKNOWN,
-	};
-	bool ended = false;
-	int r;
-
-	relay_init(&transfer.relay);
-	if (copy_headers(&transfer) < 0) {
-		r = err_oom(err);
-	} else {
-		command(&transfer, COMMAND_START);
-		r = follow(&transfer, &ended, err);
-		if (!ended)
-			cancel(&transfer);
-		forget(&transfer);
-	}
-	relay_release(&transfer.relay);
-	curl_slist_free_all(transfer.header_list);
-	free(transfer.headers);
-	return r;
-}
-
-long transfer_status(const struct transfer *transfer)
-{
-	return transfer->status;
-}
-
-int64_t transfer_length(const struct transfer *transfer)
-{
-	return transfer->length;
-}
-
-int64_t transfer_filetime(const struct transfer *transfer)
-{
-	return transfer->filetime;
-}
-
-const char *transfer_header(const struct transfer *transfer, const char *name)
-{
-	const char *last = NULL;
-	size_t len = strlen(name);
-
-	for (size_t at = 0; at < transfer->headers_len;) {
-		const char *line = transfer->headers + at;
-
-		at += strlen(line) + 1;
-		if (strncasecmp(line, name, len) == 0 && line[len] == ':')
-			last = line + len + 1;
-	}
-	return last ? last + strspn(last, " \t") : NULL;
 }
 
 int64_t transfer_date(const char *text)

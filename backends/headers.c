@@ -1,0 +1,49 @@
+#include "backends/headers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+void headers_release(struct headers *headers)
+{
+	free(headers->text);
+	*headers = (struct headers){.text = NULL};
+}
+
+int headers_add(struct headers *headers, const char *line, size_t len, struct err *err)
+{
+	char *bigger;
+
+	if (len >= HEADERS_MAX - headers->len)
+		return err_set(
+			err, ERR_REMOTE, EBADMSG, "headers are longer than %zu bytes", HEADERS_MAX);
+	bigger = realloc(headers->text, headers->len + len + 1);
+	if (!bigger)
+		return err_oom(err);
+	memcpy(bigger + headers->len, line, len);
+	bigger[headers->len + len] = '\0';
+	headers->text = bigger;
+	headers->len += len + 1;
+	return 0;
+}
+
+void headers_clear(struct headers *headers)
+{
+	headers->len = 0;
+}
+
+const char *headers_find(const struct headers *headers, const char *name)
+{
+	const char *last = NULL;
+	size_t len = strlen(name);
+
+	for (size_t at = 0; at < headers->len;) {
+		const char *line = headers->text + at;
+
+		at += strlen(line) + 1;
+		if (strncasecmp(line, name, len) == 0 && line[len] == ':')
+			last = line + len + 1;
+	}
+	return last ? last + strspn(last, " \t") : NULL;
+}

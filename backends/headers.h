@@ -1,0 +1,27 @@
+/* The header lines of one answer. */
+#ifndef FETCHFS_BACKENDS_HEADERS_H
+#define FETCHFS_BACKENDS_HEADERS_H
+
+#include "base/err.h"
+
+#include <stddef.h>
+
+#define HEADERS_MAX ((size_t)64 * 1024) /* bytes, all lines together */
+
+struct headers {
+	char *text; /* the lines, each with a NUL at its end */
+	size_t len;
+};
+
+void headers_release(struct headers *headers);
+
+/* Keep a line, which has no end of line. -EBADMSG when that makes too much; -ENOMEM. */
+int headers_add(struct headers *headers, const char *line, size_t len, struct err *err);
+
+/* Forget all lines: they were not those of the final answer. */
+void headers_clear(struct headers *headers);
+
+/* The value of the last header @name without the blanks before it, or NULL. */
+const char *headers_find(const struct headers *headers, const char *name);
+
+#endif

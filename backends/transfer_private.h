@@ -1,0 +1,62 @@
+/*
+ * One request between its two threads: transfer.c has the curl thread, transfer_run.c the calling
+ * one. They meet in the relay (bytes, to the caller) and in the list of commands (to curl).
+ */
+#ifndef FETCHFS_BACKENDS_TRANSFER_PRIVATE_H
+#define FETCHFS_BACKENDS_TRANSFER_PRIVATE_H
+
+#include "backends/headers.h"
+#include "backends/relay.h"
+#include "backends/transfer.h"
+
+#define TRANSFER_TEXT_MAX 256
+
+struct curl_slist;
+
+/* What the calling thread wants of the curl thread. */
+enum command {
+	COMMAND_START = 1,
+	COMMAND_RESUME = 2,
+	COMMAND_CANCEL = 4,
+};
+
+struct transfer {
+	const struct transfer_request *request;
+	struct transfers *owner;
+	struct relay relay; /* to the calling thread */
+
+	/* guarded by owner->mu */
+	unsigned int commands;
+	struct transfer *next_command;
+
+	/* written by the curl thread, read by the caller once the answer is in */
+	struct headers headers;
+	long status;
+	int64_t length;
+	int64_t filetime;
+
+	/* the curl thread's */
+	void *easy; /* CURL; NULL: not started, or ended */
+	struct curl_slist *header_list;
+	struct transfer *next; /* of owner->running */
+	struct transfer *prev;
+	int64_t queued; /* when curl got it */
+	int64_t began;  /* when it got its turn; 0: it waits for a connection */
+	int64_t moved;  /* when the last byte came */
+	uint64_t received;
+	bool connected;
+	bool opened; /* a connection of its own */
+	bool answered;
+	bool paused;
+	bool unread;        /* bytes were put since the last flush */
+	struct err refusal; /* why we broke it off ourselves */
+	char text[TRANSFER_TEXT_MAX];
+};
+
+/* Tell the curl thread. */
+void transfers_command(struct transfer *transfer, enum command command);
+
+/* Nobody may find the transfer any more: its memory is about to go. It has ended. */
+void transfers_forget(struct transfer *transfer);
+
+#endif

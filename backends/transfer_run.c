@@ -1,0 +1,105 @@
+#include "backends/transfer_private.h"
+
+#include "base/clock.h"
+
+#define POLL_MS 100 /* what struct sink promises */
+
+static int hand_over(struct transfer *transfer, struct relay_buffer *buffer, struct err *err)
+{
+	const struct transfer_request *request = transfer->request;
+	int r = request->on_body(buffer->bytes, buffer->len, request->arg, err);
+
+	if (relay_hand_back(&transfer->relay, buffer))
+		transfers_command(transfer, COMMAND_RESUME);
+	return r;
+}
+
+/* Pass on what comes. *ret_ended: the end was seen, and @err is what it said. */
+static int follow(struct transfer *transfer, bool *ret_ended, struct err *err)
+{
+	const struct transfer_request *request = transfer->request;
+	int64_t polled = clock_monotonic_ms();
+	int r = 0;
+
+	while (r >= 0) {
+		struct relay_buffer *buffer = NULL;
+		struct err end = ERR_INIT;
+
+		switch (relay_next(&transfer->relay, POLL_MS, &buffer, &end)) {
+		case RELAY_ANSWER:
+			r = request->on_answer(transfer, request->arg, err);
+			break;
+		case RELAY_BYTES:
+			r = hand_over(transfer, buffer, err);
+			break;
+		case RELAY_END:
+			*ret_ended = true;
+			if (end.code && err)
+				*err = end;
+			return -end.code;
+		case RELAY_TIMEOUT:
+			break;
+		}
+		if (r >= 0 && clock_monotonic_ms() - polled >= POLL_MS) {
+			r = request->on_poll(request->arg, err);
+			polled = clock_monotonic_ms();
+		}
+	}
+	return r;
+}
+
+/* After a callback said no: stop the curl thread's part and wait until it lets go. */
+static void cancel(struct transfer *transfer)
+{
+	struct relay_buffer *buffer = NULL;
+	struct err ignored = ERR_INIT;
+	enum relay_event event;
+
+	transfers_command(transfer, COMMAND_CANCEL);
+	while ((event = relay_next(&transfer->relay, POLL_MS, &buffer, &ignored)) != RELAY_END)
+		if (event == RELAY_BYTES)
+			relay_hand_back(&transfer->relay, buffer);
+}
+
+int transfer_run(
+	struct transfers *transfers, const struct transfer_request *request, struct err *err)
+{
+	struct transfer transfer = {
+		.request = request,
+		.owner = transfers,
+		.length = SIZE_UNKNOWN,
+		.filetime = TIME_UNKNOWN,
+	};
+	bool ended = false;
+	int r;
+
+	relay_init(&transfer.relay);
+	transfers_command(&transfer, COMMAND_START);
+	r = follow(&transfer, &ended, err);
+	if (!ended)
+		cancel(&transfer);
+	transfers_forget(&transfer);
+	relay_release(&transfer.relay);
+	headers_release(&transfer.headers);
+	return r;
+}
+
+long transfer_status(const struct transfer *transfer)
+{
+	return transfer->status;
+}
+
+int64_t transfer_length(const struct transfer *transfer)
+{
+	return transfer->length;
+}
+
+int64_t transfer_filetime(const struct transfer *transfer)
+{
+	return transfer->filetime;
+}
+
+const char *transfer_header(const struct transfer *transfer, const char *name)
+{
+	return headers_find(&transfer->headers, name);
+}
