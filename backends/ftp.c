@@ -20,43 +20,63 @@ struct exchange {
 	bool unchanged; /* the body is not wanted */
 };
 
-static void describe(const struct transfer *transfer, uint64_t offset, struct remote *ret)
+static bool is_range(const struct backend_request *request)
 {
+	return request->offset > 0 || request->length > 0;
+}
+
+static void describe(
+	const struct exchange *exchange, const struct transfer *transfer, struct remote *ret)
+{
+	const struct backend_request *request = exchange->request;
 	int64_t length = transfer_length(transfer);
 	int64_t modified = transfer_filetime(transfer);
 
+	if (exchange->sink && request->length > 0) /* it is that of the part */
+		length = SIZE_UNKNOWN;
+	else if (exchange->sink && length >= 0)
+		length += (int64_t)request->offset;
 	*ret = (struct remote){
-		.size = length < 0 ? SIZE_UNKNOWN : length + (int64_t)offset,
+		.size = length,
 		.validators.modified = modified,
 		.ranges = true,
 		.max_age = TIME_UNKNOWN,
 	};
 	if (modified != TIME_UNKNOWN && length >= 0)
 		snprintf(ret->validators.etag, sizeof(ret->validators.etag),
-			"\"%" PRIx64 "-%" PRIx64 "\"", (uint64_t)modified, (uint64_t)ret->size);
+			"\"%" PRIx64 "-%" PRIx64 "\"", (uint64_t)modified, (uint64_t)length);
+}
+
+/* Whether it is the known version, by all that this answer tells of it. */
+static bool is_known(const struct backend_request *request, const struct remote *remote)
+{
+	const struct validators *known = request->known;
+
+	if (!known || !known->etag[0] || remote->validators.modified == TIME_UNKNOWN)
+		return false;
+	if (remote->validators.etag[0])
+		return str_equal(known->etag, remote->validators.etag);
+	return known->modified == remote->validators.modified;
 }
 
 static int on_answer(struct transfer *transfer, void *arg, struct err *err)
 {
 	struct exchange *exchange = arg;
 	const struct backend_request *request = exchange->request;
-	const struct validators *known = request->known;
-	bool range = request->offset > 0 || request->length > 0;
 	bool same;
 	int r;
 
-	describe(transfer, exchange->sink ? request->offset : 0, &exchange->remote);
-	if (request->length > 0) /* the length is of the part, the file's is not told */
-		exchange->remote.size = SIZE_UNKNOWN;
-	same = known && known->etag[0] && str_equal(known->etag, exchange->remote.validators.etag);
-	exchange->remote.unchanged = same && !range;
+	describe(exchange, transfer, &exchange->remote);
+	same = is_known(request, &exchange->remote);
+	exchange->remote.unchanged = same && !is_range(request);
 	if (!exchange->sink)
 		return 0;
 
-	if (known && request->offset > 0 && request->length == 0 && !same)
-		return err_set(err, ERR_REMOTE, ESTALE, "the file has changed");
-	if (known && request->length > 0 && known->modified != exchange->remote.validators.modified)
-		return err_set(err, ERR_REMOTE, ESTALE, "the file has changed");
+	if (request->known && is_range(request)) {
+		if (!same)
+			return err_set(err, ERR_REMOTE, ESTALE, "the file has changed");
+		exchange->remote.validators = *request->known;
+	}
 	exchange->promised = transfer_length(transfer);
 	r = exchange->sink->begin(exchange->sink, &exchange->remote, err);
 	if (r < 0)
