@@ -257,7 +257,7 @@ start_nginx() {
 		worker_processes 1;
 		events { worker_connections 4096; }
 		http {
-			log_format one '\$request_method \$uri \$status \$body_bytes_sent \$http_range';
+			log_format one '\$request_method \$request_uri \$status \$body_bytes_sent \$http_range';
 			access_log $NGINX_LOG one;
 			client_body_temp_path $WORK/nginx; proxy_temp_path $WORK/nginx;
 			fastcgi_temp_path $WORK/nginx; uwsgi_temp_path $WORK/nginx;
