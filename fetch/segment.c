@@ -10,8 +10,10 @@
 #define PASS_OVER_MAX (16 * CHUNK_SIZE)
 
 #define LOOK_INTERVAL_MS 50
-#define RATE_WINDOW_MS   250
+#define RATE_WINDOW_MS   50
+#define NEAR_MS          250
 #define NEAR_MIN         (8 * CHUNK_SIZE)
+#define NEAR_UNMEASURED  (64 * CHUNK_SIZE)
 
 /* Whether somebody else has, or is fetching, the chunk that begins at @offset. Caller holds mu. */
 static bool is_others(const struct segment *segment, uint64_t offset)
@@ -82,7 +84,7 @@ static void measure_rate(struct segment *segment, size_t len)
 	segment->window_bytes += len;
 	if (segment->slot != 0 || elapsed < RATE_WINDOW_MS)
 		return;
-	near = segment->window_bytes * RATE_WINDOW_MS / (uint64_t)elapsed;
+	near = segment->window_bytes * NEAR_MS / (uint64_t)elapsed;
 	segment->window_ms = now;
 	segment->window_bytes = 0;
 
@@ -168,6 +170,7 @@ static int on_poll(struct sink *sink, struct err *err)
 {
 	struct segment *segment = (struct segment *)sink;
 
+	measure_rate(segment, 0);
 	look_for_wishes(segment);
 	return check(segment, err);
 }
@@ -185,6 +188,20 @@ void segment_init(struct segment *segment, struct flight *flight, struct partial
 	};
 }
 
+/* What the leader is about to fetch is nobody's wish any more, before its first byte is here. */
+static void claim_start(const struct segment *segment)
+{
+	struct flight *flight = segment->flight;
+
+	if (segment->slot != 0)
+		return;
+	WITH_LOCK(&flight->mu);
+	flight->claims[0] = (struct flight_claim){
+		.begin = segment->position, .end = segment->position + CHUNK_SIZE, .used = true};
+	if (flight->near == 0)
+		flight->near = NEAR_UNMEASURED;
+}
+
 int segment_fetch(
 	struct segment *segment, uint64_t length, const struct validators *known, struct err *err)
 {
@@ -196,9 +213,10 @@ int segment_fetch(
 		.known = known,
 		.guard = &target->decision.guard,
 	};
-	int r = target->backend->fetch(
-		segment->flight->fetchfs->env, &request, &segment->sink, err);
+	int r;
 
+	claim_start(segment);
+	r = target->backend->fetch(segment->flight->fetchfs->env, &request, &segment->sink, err);
 	partial_writer_free(segment->writer);
 	segment->writer = NULL;
 	return segment->reached ? 0 : r;
