@@ -83,12 +83,12 @@ static bool others_may(const char *path, mode_t bits)
 /* Whether any user could have opened the file: by its real name, through each folder above it. */
 static bool is_world_readable(int fd)
 {
-	char link[32];
+	char descriptor[32];
 	char path[PATH_MAX];
 	ssize_t len;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	len = readlink(link, path, sizeof(path) - 1);
+	snprintf(descriptor, sizeof(descriptor), "/proc/self/fd/%d", fd);
+	len = readlink(descriptor, path, sizeof(path) - 1);
 	if (len <= 0 || path[0] != '/')
 		return false;
 	path[len] = '\0';

@@ -59,7 +59,6 @@ void origin_start(struct origin *origin, const char *const *options)
 	CLEANUP(str_freep) char *port_file = NULL;
 	CLEANUP(str_freep) char *port = NULL;
 	const char *argv[OPTIONS_MAX + 8] = {ORIGINSERVER, "--root"};
-	extern char **environ;
 	size_t argc = 2;
 
 	origin->dir = tmpdir_make();
