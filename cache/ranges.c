@@ -22,6 +22,9 @@
 /* A header that is being replaced may be seen half. How often to look again before judging. */
 #define TORN_RETRIES 1000
 
+/* A fresh map is one block of a file system, written whole: up to 128 chunks need no other. */
+#define FIRST_BLOCK 4096
+
 /* How many records to read at once. */
 #define BATCH 512
 
@@ -122,7 +125,7 @@ int ranges_create(int dirfd, const char *name, const struct ranges_header *heade
 {
 	union {
 		struct disk_header disk;
-		uint8_t bytes[RANGES_HEADER];
+		uint8_t bytes[FIRST_BLOCK];
 	} block = {.bytes = {0}};
 	int fd = openat(dirfd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	int r;
@@ -170,6 +173,8 @@ int ranges_allocate(struct ranges *ranges, uint64_t chunks, struct err *err)
 {
 	off_t len = (off_t)chunk_offset(chunks);
 
+	if (len <= FIRST_BLOCK)
+		return 0;
 	if (fallocate(ranges->fd, 0, 0, len) == 0)
 		return 0;
 	if (errno == EOPNOTSUPP && ftruncate(ranges->fd, len) == 0)
@@ -188,7 +193,7 @@ static bool is_whole(const struct disk_header *disk)
 int ranges_load(const struct ranges *ranges, struct ranges_header *ret, struct err *err)
 {
 	struct disk_header disk;
-	uint64_t frontier;
+	uint64_t frontier = 0;
 	int r;
 
 	for (int tries = 0;; tries++) {

@@ -109,9 +109,9 @@ Test(ranges, marks_and_wishes_do_not_disturb_each_other)
 
 	/* before there are records, a wish is forgotten and allocates nothing */
 	cr_assert_eq(ranges_want(map.ranges, UINT64_MAX / 16, NULL), 0);
-	cr_assert_eq(ranges_want(map.ranges, 0, NULL), 0);
+	cr_assert_eq(ranges_want(map.ranges, 200, NULL), 0);
 	cr_assert_eq(fstatat(map.dirfd, "m", &st, 0), 0);
-	cr_assert_eq(st.st_size, RANGES_HEADER);
+	cr_assert_eq(st.st_size, 4096);
 
 	cr_assert_eq(ranges_allocate(map.ranges, 4, NULL), 0);
 	cr_assert_eq(ranges_wants(map.ranges, &before, NULL), 0);
