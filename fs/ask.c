@@ -87,6 +87,8 @@ static void run(void *arg)
 	if (!atomic_load(&ask->answered)) {
 		int r = fetchfs_stat(ask->fs->fetchfs, &request, &info, &err);
 
+		if (r == 0)
+			err = ERR_INIT; /* of what was tried on the way */
 		if (claim(ask))
 			ask->answer(ask, r < 0 ? NULL : &info, &err);
 	}

@@ -186,41 +186,46 @@ static int get(struct park *park, struct err *err)
 	return fetchfs_get_digest(fetchfs, info.sha256, park->caller.uid, file, err);
 }
 
+/* 0: parked. 1: started, or complete if the size cannot be known before. -errno. */
+static int proceed(struct park *park, struct fetchfs_info *ret_info, struct err *err)
+{
+	int r = 1;
+
+	if (park->stage == STAGE_GET) {
+		r = get(park, err);
+		if (r < 0)
+			return r;
+		park->stage = STAGE_STARTED;
+		r = park_wait(park, FETCHFS_UNTIL_STARTED, 0, 0);
+	}
+	if (r > 0 && park->stage == STAGE_STARTED) {
+		r = fetchfs_file_info(park->handle->file, ret_info, err);
+		if (r < 0 || ret_info->state == FETCHFS_COMPLETE || ret_info->size >= 0)
+			return r < 0 ? r : 1;
+		park->stage = STAGE_COMPLETE;
+		r = park_wait(park, FETCHFS_UNTIL_COMPLETE, 0, 0);
+	}
+	if (r < 0)
+		*err = park->err;
+	if (r <= 0)
+		return r;
+	fetchfs_info_release(ret_info);
+	*ret_info = (struct fetchfs_info){.size = -1};
+	r = fetchfs_file_info(park->handle->file, ret_info, err);
+	return r < 0 ? r : 1;
+}
+
 /* Carries on until the file can be read, or the next wait begins. */
 static void step(struct park *park)
 {
 	CLEANUP(fetchfs_info_release) struct fetchfs_info info = {.size = -1};
-	struct err err = ERR_INIT;
-	int r = -park->err.code;
+	struct err err = park->err;
+	int r = err.code ? -err.code : proceed(park, &info, &err);
 
-	if (r == 0 && park->stage == STAGE_GET)
-		r = get(park, &park->err);
-	if (r == 0 && park->stage == STAGE_GET) {
-		park->stage = STAGE_STARTED;
-		r = park_wait(park, FETCHFS_UNTIL_STARTED, 0, 0);
-		if (r == 0)
-			return;
-	}
-	if (r >= 0)
-		r = fetchfs_file_info(park->handle->file, &info, &park->err);
-	if (r == 0 && info.state != FETCHFS_COMPLETE && info.size < 0 &&
-		park->stage == STAGE_STARTED) {
-		park->stage = STAGE_COMPLETE;
-		r = park_wait(park, FETCHFS_UNTIL_COMPLETE, 0, 0);
-		if (r == 0)
-			return;
-		if (r > 0) {
-			fetchfs_info_release(&info);
-			info = (struct fetchfs_info){.size = -1};
-			r = fetchfs_file_info(park->handle->file, &info, &park->err);
-		}
-	}
-	if (r < 0) {
-		err = park->err;
+	if (r < 0)
 		finish_error(park, &err);
-		return;
-	}
-	finish_ready(park, &info);
+	else if (r > 0)
+		finish_ready(park, &info);
 }
 
 static void open_file(fuse_req_t req, struct node *node, struct fuse_file_info *fi)

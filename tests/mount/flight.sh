@@ -12,7 +12,7 @@ asked() {
 	grep -Ec "^$1 $2 " "$ORIGIN_LOG" || :
 }
 state() {
-	getfattr --only-values -n user.fetchfs.state "$1"
+	getfattr --absolute-names --only-values -n user.fetchfs.state "$1"
 }
 state_is() {
 	[ "$(state "$1")" = "$2" ]
@@ -55,7 +55,9 @@ done
 for pid in "${readers[@]}"; do
 	wait "$pid" || fail "a reader got other bytes"
 done
-[ "$(asked GET /rate/4000000/b.bin)" -eq 1 ] || fail "$(asked GET /rate/4000000/b.bin) downloads"
+wait_for 20 state_is "$file" complete || fail "not complete: $(state "$file")"
+[ "$(asked GET '/rate/4000000/b.bin -')" -eq 1 ] ||
+	fail "$(asked GET '/rate/4000000/b.bin -') downloads of the whole"
 
 say "the end first: no wait for what lies between"
 took=$(milliseconds cmp <(tail -c 1 "$ORIGINROOT/a.bin") \
