@@ -74,14 +74,14 @@ expect_errno EPROTONOSUPPORT "$(at gopher://x/y)"
 
 say "extended attributes: by name, and not listed"
 attribute() {
-	getfattr --only-values -n "user.fetchfs.$1" "$(at "$ORIGIN/a.bin")"
+	getfattr --absolute-names --only-values -n "user.fetchfs.$1" "$(at "$ORIGIN/a.bin")"
 }
 [ "$(attribute uri)" = "$ORIGIN/a.bin" ] || fail "uri: $(attribute uri)"
 [ "$(attribute sha256)" = "$sum" ] || fail "sha256"
 [ "$(attribute state)" = complete ] || fail "state: $(attribute state)"
 [ "$(attribute cached_bytes)" = 307200 ] || fail "cached_bytes"
 [ -z "$(getfattr -m - "$(at "$ORIGIN/a.bin")")" ] || fail "they are listed"
-getfattr --only-values -n user.fetchfs.error "$(at "$ORIGIN/none.bin")" 2>/dev/null &&
+getfattr --absolute-names --only-values -n user.fetchfs.error "$(at "$ORIGIN/none.bin")" 2>/dev/null &&
 	fail "an error that nobody kept"
 
 say "status"
@@ -103,7 +103,7 @@ refused mv "$MNT/http/$host/a.bin" "$MNT/http/$host/c.bin"
 refused chmod 777 "$MNT/http/$host/a.bin"
 refused truncate -s 0 "$MNT/http/$host/a.bin"
 refused setfattr -n user.x -v y "$MNT/http/$host/a.bin"
-refused ln -s x "$MNT/http/$host/link"
+refused ln -s x "$MNT/http/$host/link.txt"
 
 say "a URI with a query belongs to whom it was fetched by, and is not in the tree"
 secret="$(at "$ORIGIN/a.bin?token=1")"
