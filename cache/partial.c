@@ -190,10 +190,12 @@ void partial_fail(struct partial **partial, const struct err *why, bool keep)
 	if (!p)
 		return;
 	version = &p->header.version;
-	p->header.state = RANGES_FAILED;
-	p->header.err = *why;
-	/* unheard, the readers see in 100 ms that nobody leads */
-	partial_tell(p, NULL);
+	if (why) {
+		p->header.state = RANGES_FAILED;
+		p->header.err = *why;
+		/* unheard, the readers see in 100 ms that nobody leads */
+		partial_tell(p, NULL);
+	}
 	if (!keep || !version->strong || !version->ranges || version->size < 0) {
 		/* what cannot be removed now is removed by the next generation */
 		if (partial_parse(p->name, &key, &generation))

@@ -96,7 +96,10 @@ int64_t partial_next_wanted(struct partial *partial);
 int partial_commit(struct partial **partial, uint64_t size, const struct digest *expected,
 	struct entry *entry, struct object *ret, struct err *err);
 
-/* End with a failure, told to the readers. @keep leaves the bytes for partial_resume(). */
+/*
+ * End with the failure @why, told to the readers; NULL is no failure, and one of them takes over.
+ * @keep leaves the bytes for partial_resume().
+ */
 void partial_fail(struct partial **partial, const struct err *why, bool keep);
 
 /* A read-only descriptor of the data file, or -errno. The caller's; stays valid through
