@@ -80,7 +80,7 @@ attribute() {
 [ "$(attribute sha256)" = "$sum" ] || fail "sha256"
 [ "$(attribute state)" = complete ] || fail "state: $(attribute state)"
 [ "$(attribute cached_bytes)" = 307200 ] || fail "cached_bytes"
-[ -z "$(getfattr -m - "$(at "$ORIGIN/a.bin")")" ] || fail "they are listed"
+[ -z "$(getfattr --absolute-names -m - "$(at "$ORIGIN/a.bin")")" ] || fail "they are listed"
 getfattr --absolute-names --only-values -n user.fetchfs.error "$(at "$ORIGIN/none.bin")" 2>/dev/null &&
 	fail "an error that nobody kept"
 
@@ -120,7 +120,7 @@ cmp "$ORIGINROOT/a.bin" "$secret" || fail "with a query, again"
 stop_mount
 say "-o xattrs lists, -o known asks nobody"
 start_mount -o xattrs,known
-[ "$(getfattr -m - "$(at "$ORIGIN/a.bin")" | grep -c '^user.fetchfs')" -ge 8 ] || fail "not listed"
+[ "$(getfattr --absolute-names -m - "$(at "$ORIGIN/a.bin")" | grep -c '^user.fetchfs')" -ge 8 ] || fail "not listed"
 before=$(wc -l <"$ORIGIN_LOG")
 cmp "$ORIGINROOT/a.bin" "$MNT/http/$host/a.bin" || fail "what is known"
 expect_errno ENOENT "$(at "$ORIGIN/unknown.bin")"
