@@ -9,67 +9,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define READ_SIZE (1 << 20)
-
-int crew_init(struct crew *ret, struct fetchfs *fetchfs, const char *mount, unsigned int readers,
-	struct err *err)
-{
-	CLEANUP(fd_closep) int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	struct queue *queue = NULL;
-
-	if (event < 0)
-		return err_set(err, ERR_SYSTEM, errno, "make an eventfd: %m");
-	if (!fetchfs) {
-		int r = queue_new("mount-reader", readers, &queue, err);
-
-		if (r < 0)
-			return r;
-	}
-	*ret = (struct crew){
-		.fetchfs = fetchfs,
-		.mount = mount,
-		.queue = queue,
-		.event = fd_steal(&event),
-		.mu = PTHREAD_MUTEX_INITIALIZER,
-	};
-	return 0;
-}
-
-void crew_release(struct crew *crew)
-{
-	if (crew->queue)
-		queue_free(crew->queue);
-	crew->queue = NULL;
-	fd_close(&crew->event);
-	pthread_mutex_destroy(&crew->mu);
-}
-
-struct fetch_job *crew_reap(struct crew *crew)
-{
-	struct fetch_job *job;
-	eventfd_t count;
-
-	WITH_LOCK(&crew->mu);
-	job = crew->finished;
-	if (job)
-		crew->finished = job->next;
-	else
-		(void)!eventfd_read(crew->event, &count);
-	return job;
-}
-
-/* The write happens under the lock: who reaps the last job may release the crew right after. */
-static void finish(struct fetch_job *job)
-{
-	WITH_LOCK(&job->crew->mu);
-	job->next = job->crew->finished;
-	job->crew->finished = job;
-	(void)!eventfd_write(job->crew->event, 1);
-}
 
 /* ---- by way of the library ---- */
 
@@ -79,7 +22,7 @@ static void woken(struct fetchfs_wait *wait, const struct err *err)
 		(struct fetch_job *)((char *)wait - offsetof(struct fetch_job, wait));
 
 	job->err = *err;
-	finish(job);
+	crew_hand_in(job->crew, job);
 }
 
 void fetch_job_look(struct fetch_job *job)
@@ -102,7 +45,7 @@ static void start_here(struct fetch_job *job, const struct fetchfs_request *requ
 
 	r = fetchfs_get(job->crew->fetchfs, request, &job->file, &job->err);
 	if (r < 0) {
-		finish(job);
+		crew_hand_in(job->crew, job);
 		return;
 	}
 	fetch_job_look(job);
@@ -110,7 +53,7 @@ static void start_here(struct fetch_job *job, const struct fetchfs_request *requ
 	job->wait = (struct fetchfs_wait){.until = FETCHFS_UNTIL_COMPLETE, .wake = woken};
 	r = fetchfs_file_wait(job->file, &job->wait, &job->err);
 	if (r != 0) /* here already, or never */
-		finish(job);
+		crew_hand_in(job->crew, job);
 }
 
 /* ---- by way of the mount ---- */
@@ -153,7 +96,7 @@ static void read_mounted(void *arg)
 		atomic_store(&job->size, atomic_load(&job->bytes));
 		mounted_attribute(fd, "sha256", job->sha256, sizeof(job->sha256));
 	}
-	finish(job);
+	crew_hand_in(job->crew, job);
 }
 
 /* ---- both ---- */
@@ -178,7 +121,7 @@ struct fetch_job *fetch_job_start(
 	if (crew->fetchfs)
 		start_here(job, &own);
 	else if (queue_push(crew->queue, read_mounted, job, &job->err) < 0)
-		finish(job);
+		crew_hand_in(job->crew, job);
 	return job;
 }
 

@@ -1,25 +1,13 @@
 /*
- * One artifact on its way, of many that a single thread looks after: it starts a job, and later
- * takes it from the crew's list of finished ones. The crew's descriptor becomes readable when
- * there are any.
+ * One artifact on its way, of many: started here, given back by the crew when it has ended.
  */
 #ifndef FETCHFS_CLI_FETCH_JOB_H
 #define FETCHFS_CLI_FETCH_JOB_H
 
-#include "base/queue.h"
+#include "cli/crew.h"
 #include "fetch/fetchfs.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
-
-struct crew {
-	struct fetchfs *fetchfs; /* NULL: by way of the mount */
-	const char *mount;
-	struct queue *queue; /* of the mount's readers */
-	int event;           /* eventfd: something is finished */
-	pthread_mutex_t mu;
-	struct fetch_job *finished; /* guarded by mu */
-};
 
 struct fetch_job {
 	struct crew *crew;
@@ -37,16 +25,6 @@ struct fetch_job {
 	struct fetch_job *newer; /* among those under way, whoever started it knows */
 	struct fetch_job *older;
 };
-
-/* @fetchfs, or @mount with at most @readers at a time. Both outlive the crew. */
-int crew_init(struct crew *ret, struct fetchfs *fetchfs, const char *mount, unsigned int readers,
-	struct err *err);
-
-/* Waits for the readers; the caller has closed what is behind @fetchfs before. */
-void crew_release(struct crew *crew);
-
-/* A finished job, or NULL. */
-struct fetch_job *crew_reap(struct crew *crew);
 
 /* Start one; it always comes back by crew_reap(), also when it fails. NULL: out of memory. */
 struct fetch_job *fetch_job_start(
