@@ -95,7 +95,8 @@ static int evict_one(struct fetchfs *fetchfs, const struct evict *evict, const c
 	CLEANUP(str_freep) char *shown = cli_shown(uri);
 	struct err err = ERR_INIT;
 
-	fetchfs_evict(fetchfs, &request, &err);
+	if (fetchfs_evict(fetchfs, &request, &err) == 0)
+		err = ERR_INIT;
 	if (evict->json) {
 		struct json json = {.out = stdout};
 

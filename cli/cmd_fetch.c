@@ -282,6 +282,7 @@ static int run(struct fetch *fetch, struct fetchfs *fetchfs)
 		r = interrupt_watch(&fetch->interrupt, stop, fetchfs, &err);
 	if (r < 0)
 		return cli_fail(fetch->cli, NULL, &err);
+	fetch->crew.curious = fetch->json;
 	progress_init(&fetch->progress, !fetch->cli->quiet, clock_monotonic_ms());
 	loop(fetch);
 	if (fetch->cli->verbose)

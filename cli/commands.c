@@ -16,6 +16,8 @@ const struct command command_table[] = {
 	{"stat", "URI", "show all that is known of one URI", cmd_stat},
 	{"status", "", "show the cache as a whole", cmd_status},
 	{"evict", "URI…|--all|--to SIZE", "let artifacts go from the cache", cmd_evict},
+	{"prepare", "[--spec FILE|-] DIR [URI…]", "place artifacts in a directory", cmd_prepare},
+	{"release", "DIR", "take back what prepare placed in a directory", cmd_release},
 	{0},
 };
 

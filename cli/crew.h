@@ -10,12 +10,14 @@
 #include "fetch/fetchfs.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 
 struct fetch_job;
 
 struct crew {
 	struct fetchfs *fetchfs; /* NULL: by way of the mount */
 	const char *mount;
+	bool curious;        /* jobs find out whether they were cached */
 	struct queue *queue; /* of the mount's readers */
 	int event;           /* eventfd: something is finished */
 	pthread_mutex_t mu;

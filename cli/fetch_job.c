@@ -33,43 +33,62 @@ void fetch_job_look(struct fetch_job *job)
 	if (!job->file || fetchfs_file_info(job->file, &info, &ignored) < 0)
 		return;
 	job->state = info.state;
+	job->cached = info.state == FETCHFS_COMPLETE && info.fetched == job->fetched_before;
 	atomic_store(&job->size, info.size);
 	atomic_store(&job->bytes, (long long)info.cached_bytes);
 	memcpy(job->sha256, info.sha256, sizeof(job->sha256));
 	fetchfs_info_release(&info);
 }
 
+/* When the bytes came that are here now; -1: they are not. */
+static int64_t when_fetched(const struct crew *crew, const struct fetchfs_request *request)
+{
+	struct fetchfs_info info = {0};
+	struct err ignored = ERR_INIT;
+	int64_t when = -1;
+
+	if (fetchfs_find(crew->fetchfs, request, &info, &ignored) < 0)
+		return -1;
+	if (info.state == FETCHFS_COMPLETE)
+		when = info.fetched;
+	fetchfs_info_release(&info);
+	return when;
+}
+
 static void start_here(struct fetch_job *job, const struct fetchfs_request *request)
 {
+	struct err err = ERR_INIT;
 	int r;
 
-	r = fetchfs_get(job->crew->fetchfs, request, &job->file, &job->err);
+	job->fetched_before = job->crew->curious ? when_fetched(job->crew, request) : -1;
+	r = fetchfs_get(job->crew->fetchfs, request, &job->file, &err);
 	if (r < 0) {
+		job->err = err;
 		crew_hand_in(job->crew, job);
 		return;
 	}
-	fetch_job_look(job);
-	job->cached = job->state == FETCHFS_COMPLETE;
 	job->wait = (struct fetchfs_wait){.until = FETCHFS_UNTIL_COMPLETE, .wake = woken};
-	r = fetchfs_file_wait(job->file, &job->wait, &job->err);
+	r = fetchfs_file_wait(job->file, &job->wait, &err);
+	if (r < 0)
+		job->err = err;
 	if (r != 0) /* here already, or never */
 		crew_hand_in(job->crew, job);
 }
 
 /* ---- by way of the mount ---- */
 
-static int read_all(struct fetch_job *job, int fd)
+static int read_all(struct fetch_job *job, int fd, struct err *err)
 {
 	CLEANUP(str_freep) char *buffer = malloc(READ_SIZE);
 	ssize_t n;
 
 	if (!buffer)
-		return err_oom(&job->err);
+		return err_oom(err);
 	while ((n = read(fd, buffer, READ_SIZE)) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return mounted_error(job->crew->mount, errno, "read", &job->err);
+			return mounted_error(job->crew->mount, errno, "read", err);
 		atomic_fetch_add(&job->bytes, n);
 	}
 	return 0;
@@ -80,19 +99,22 @@ static void read_mounted(void *arg)
 	struct fetch_job *job = arg;
 	CLEANUP(fd_closep) int fd = -1;
 	char state[32] = "";
+	struct err err = ERR_INIT;
 	struct stat st;
 	int r;
 
-	r = mounted_open(job->crew->mount, job->uri, &fd, &job->err);
+	r = mounted_open(job->crew->mount, job->uri, &fd, &err);
 	if (r == 0) {
 		mounted_attribute(fd, "state", state, sizeof(state));
 		job->cached = str_equal(state, fetchfs_state_name(FETCHFS_COMPLETE));
 		if (fstat(fd, &st) == 0)
 			atomic_store(&job->size, st.st_size);
-		r = read_all(job, fd);
+		r = read_all(job, fd, &err);
 	}
 	job->state = r < 0 ? FETCHFS_FAILED : FETCHFS_COMPLETE;
-	if (r == 0) {
+	if (r < 0) {
+		job->err = err;
+	} else {
 		atomic_store(&job->size, atomic_load(&job->bytes));
 		mounted_attribute(fd, "sha256", job->sha256, sizeof(job->sha256));
 	}
@@ -113,6 +135,7 @@ struct fetch_job *fetch_job_start(
 	job->uri = str_copy(uri);
 	job->shown = cli_shown(uri);
 	atomic_init(&job->size, -1);
+	atomic_init(&job->bytes, 0);
 	if (!job->uri || !job->shown) {
 		fetch_job_free(job);
 		return NULL;

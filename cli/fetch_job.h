@@ -13,7 +13,8 @@ struct fetch_job {
 	struct crew *crew;
 	char *uri;
 	char *shown;
-	bool cached; /* was here already */
+	bool cached;            /* was here already; only a curious crew finds out */
+	int64_t fetched_before; /* when the bytes came that were here; -1: none */
 	enum fetchfs_state state;
 	atomic_llong size;  /* bytes, -1: unknown */
 	atomic_llong bytes; /* that are here */

@@ -1,10 +1,14 @@
 #include "cli/interrupt.h"
 
+#include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/str.h"
 
 #include <errno.h>
-#include <stddef.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
@@ -26,29 +30,43 @@ void interrupt_block(struct interrupt *ret)
 static void *watch(void *arg)
 {
 	struct interrupt *interrupt = arg;
-	int signal, state;
+	struct signalfd_siginfo info;
+	struct pollfd fds[] = {
+		{.fd = interrupt->signals_fd, .events = POLLIN},
+		{.fd = interrupt->end_fd, .events = POLLIN},
+	};
 
-	if (sigwait(&interrupt->signals, &signal) != 0)
+	while (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+		;
+	if (!(fds[0].revents & POLLIN) ||
+		read(interrupt->signals_fd, &info, sizeof(info)) != sizeof(info))
 		return NULL;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	atomic_store(&interrupt->caught, signal);
-	pthread_sigmask(SIG_UNBLOCK, &interrupt->signals, NULL); /* the second one kills */
+	atomic_store(&interrupt->caught, (int)info.ssi_signo);
+	/* a second signal finds this thread, wherever it is now, and kills */
+	pthread_sigmask(SIG_UNBLOCK, &interrupt->signals, NULL);
 	interrupt->act(interrupt->arg);
-	pthread_setcancelstate(state, NULL);
-	for (;;)
-		pause();
+	poll(&fds[1], 1, -1);
+	return NULL;
 }
 
 int interrupt_watch(struct interrupt *interrupt, void (*act)(void *arg), void *arg, struct err *err)
 {
+	CLEANUP(fd_closep) int signals_fd = signalfd(-1, &interrupt->signals, SFD_CLOEXEC);
+	CLEANUP(fd_closep) int end_fd = eventfd(0, EFD_CLOEXEC);
 	int r;
 
+	if (signals_fd < 0 || end_fd < 0)
+		return err_set(err, ERR_SYSTEM, errno, "watch for signals: %m");
+	interrupt->signals_fd = signals_fd;
+	interrupt->end_fd = end_fd;
 	interrupt->act = act;
 	interrupt->arg = arg;
 	r = pthread_create(&interrupt->thread, NULL, watch, interrupt);
 	if (r != 0)
 		return err_set(err, ERR_SYSTEM, r, "start a thread: %m");
 	interrupt->watching = true;
+	fd_steal(&signals_fd);
+	fd_steal(&end_fd);
 	return 0;
 }
 
@@ -61,8 +79,10 @@ void interrupt_unwatch(struct interrupt *interrupt)
 {
 	if (!interrupt->watching)
 		return;
-	pthread_cancel(interrupt->thread);
+	(void)!eventfd_write(interrupt->end_fd, 1);
 	pthread_join(interrupt->thread, NULL);
+	fd_close(&interrupt->signals_fd);
+	fd_close(&interrupt->end_fd);
 	interrupt->watching = false;
 }
 

@@ -15,6 +15,8 @@
 struct interrupt {
 	sigset_t signals;
 	sigset_t before; /* the mask to go back to */
+	int signals_fd;  /* signalfd */
+	int end_fd;      /* eventfd: the watcher is to end */
 	pthread_t thread;
 	bool watching;
 	void (*act)(void *arg);

@@ -11,8 +11,6 @@
 #include <string.h>
 #include <sys/resource.h>
 
-const char *argp_program_version = "fetchfs " FETCHFS_VERSION;
-
 struct start {
 	struct cli cli;
 	int command; /* index in argv, 0: there is none */
@@ -110,6 +108,7 @@ int main(int argc, char **argv)
 	};
 	struct start start = {0};
 
+	argp_program_version = "fetchfs " FETCHFS_VERSION;
 	argp_err_exit_status = EXIT_USAGE;
 	/* A peer or reader that goes away is an error to handle where the write is. */
 	signal(SIGPIPE, SIG_IGN);

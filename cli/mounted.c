@@ -44,6 +44,7 @@ static int file_of(const char *mount, const char *text, char **ret, struct err *
 	CLEANUP(uri_release) struct uri uri = {0};
 	CLEANUP(str_freep) char *name = NULL;
 	CLEANUP(str_freep) char *tree = NULL;
+	struct err why = ERR_INIT;
 	int r;
 
 	r = uri_parse(text, &uri, err);
@@ -52,11 +53,13 @@ static int file_of(const char *mount, const char *text, char **ret, struct err *
 	if (uri.user || uri.has_digest)
 		return err_set(err, ERR_USAGE, EINVAL,
 			"credentials and digests cannot be given to a mount: use --cache");
-	r = uri_to_name(&uri, &name, err);
+	r = uri_to_name(&uri, &name, &why);
 	if (r == -ENAMETOOLONG)
-		r = uri_to_tree(&uri, &tree, err);
-	if (r < 0)
+		r = uri_to_tree(&uri, &tree, &why);
+	if (r < 0) {
+		*err = why;
 		return r;
+	}
 	*ret = tree ? str_printf("%s/%s", mount, tree) : str_printf("%s/uri/%s", mount, name);
 	return *ret ? 0 : err_oom(err);
 }

@@ -29,6 +29,12 @@ struct prepare {
 	bool failed;
 };
 
+static void fail(struct prepare *prepare, size_t i, const struct err *err)
+{
+	prepare->results[i].err = *err;
+	prepare->failed = true;
+}
+
 /* ---- before ---- */
 
 /* A task that owns the cached inode, or is root, could change the bytes through a hardlink. */
@@ -104,10 +110,8 @@ static void check_names(struct prepare *prepare)
 			continue;
 		if (r == 0)
 			r = check_there(prepare, parent, item, NULL, &err);
-		if (r < 0) {
-			prepare->results[i].err = err;
-			prepare->failed = true;
-		}
+		if (r < 0)
+			fail(prepare, i, &err);
 	}
 }
 
@@ -123,18 +127,20 @@ static void start(struct prepare *prepare, size_t i)
 		.executable = item->executable && may_hardlink(prepare, item),
 	};
 
-	fetchfs_get(prepare->fetchfs, &request, &prepare->files[i], &prepare->results[i].err);
+	struct err err = ERR_INIT;
+
+	if (fetchfs_get(prepare->fetchfs, &request, &prepare->files[i], &err) < 0)
+		fail(prepare, i, &err);
 }
 
 static void finish(struct prepare *prepare, size_t i)
 {
-	struct prepared *result = &prepare->results[i];
+	struct err err = ERR_INIT;
 
-	if (!result->err.code)
-		fetchfs_file_wait_until(
-			prepare->files[i], FETCHFS_UNTIL_COMPLETE, 0, 0, -1, &result->err);
-	if (result->err.code)
-		prepare->failed = true;
+	if (!prepare->files[i])
+		return;
+	if (fetchfs_file_wait_until(prepare->files[i], FETCHFS_UNTIL_COMPLETE, 0, 0, -1, &err) < 0)
+		fail(prepare, i, &err);
 }
 
 /* Transfers run by themselves: waiting for the first ones first keeps all of them going. */
@@ -277,10 +283,8 @@ static void place_all(struct prepare *prepare)
 	for (size_t i = 0; i < prepare->plan->count && !prepare->failed; i++) {
 		struct err err = ERR_INIT;
 
-		if (place_one(prepare, i, &err) < 0) {
-			prepare->results[i].err = err;
-			prepare->failed = true;
-		}
+		if (place_one(prepare, i, &err) < 0)
+			fail(prepare, i, &err);
 	}
 }
 
@@ -334,9 +338,12 @@ static int run(struct prepare *prepare, struct err *err)
 		fetch_all(prepare);
 	if (!prepare->failed)
 		place_all(prepare);
-	if (prepare->failed)
-		r = roll_back(prepare, err);
-	return r < 0 ? r : prepare->failed ? -EIO : 0;
+	if (!prepare->failed)
+		return 0;
+	r = roll_back(prepare, err);
+	if (r == 0)
+		*err = ERR_INIT; /* the items say it all */
+	return r < 0 ? r : -EIO;
 }
 
 int prepare_run(struct fetchfs *fetchfs, const char *directory, const struct plan *plan,

@@ -1,0 +1,73 @@
+#!/bin/bash
+# What is typed wrong is told so, with status 2; what is asked for is printed, with status 0.
+. "$(dirname "$0")/../support/lib.sh"
+
+# usage REGEX ARGUMENT…: wrong usage, which stderr tells and stdout does not
+usage() {
+	local regex=$1 got=0
+	shift
+	fetchfs "$@" >"$WORK/stdout" 2>"$WORK/stderr" </dev/null || got=$?
+	[ $got -eq 2 ] || fail "$*: status $got: $(<"$WORK/stderr")"
+	grep -Eq -- "$regex" "$WORK/stderr" || fail "$*: not /$regex/: $(<"$WORK/stderr")"
+	[ ! -s "$WORK/stdout" ] || fail "$*: printed $(<"$WORK/stdout")"
+}
+
+say "wrong usage"
+usage 'command is missing'
+usage "did you mean 'fetch'" fecth x
+usage "did you mean 'release'" relase x
+usage "unknown command 'frobnicate'$" frobnicate
+usage 'unrecognized option' fetch --frobnicate
+usage 'URI is missing' fetch
+usage 'URI is missing' cat
+usage 'one URI' fetch --digest sha256:00 file:///a file:///b
+usage 'digest' fetch --digest sha256:00 file:///a
+usage 'from 1 to' fetch -j 0 file:///a
+usage 'from 1 to' fetch -j 1x file:///a
+usage '--all' evict
+usage '--all' evict --all file:///a
+usage 'no size' evict --to many
+usage 'directory is missing' prepare
+usage 'URIs or --spec' prepare "$WORK"
+usage 'unknown method' prepare --method magic "$WORK" file:///a
+usage 'directory is missing' release
+usage '--mount' path file:///a
+usage 'no arguments' status now
+
+say "help and version, everywhere"
+"$FETCHFS" --version | grep -Eq '^fetchfs [0-9]+\.[0-9]+' || fail "--version"
+"$FETCHFS" --help >"$WORK/help"
+commands=$(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' "$WORK/help")
+[ "$(wc -w <<<"$commands")" -ge 11 ] || fail "--help lists: $commands"
+for command in $commands; do
+	"$FETCHFS" "$command" --help | grep -q "^Usage: fetchfs $command" || fail "$command --help"
+	"$FETCHFS" "$command" --version | grep -q '^fetchfs ' || fail "$command --version"
+done
+
+say "the manual and the completion know the same commands and options"
+for command in $commands; do
+	grep -Eq "^\.Ss $command( |\$)" "$FETCHFS_SOURCE/docs/fetchfs.1" || fail "no manual of $command"
+	grep -Eq "^	$command:-\*|[|] $command:-\*|^	.*$command:-\*" \
+		"$FETCHFS_SOURCE/cli/completion.bash" || fail "no completion of $command"
+	for option in $("$FETCHFS" "$command" --help | grep -Eo -- '^ +(-., +)?--[a-z]+' |
+		grep -Eo -- '--[a-z]+'); do
+		grep -q -- "$option" "$FETCHFS_SOURCE/cli/completion.bash" ||
+			fail "no completion of $command $option"
+		grep -Eq -- "(Fl|Fl .* , Fl) -?${option#-}|Fl ${option#-}" \
+			"$FETCHFS_SOURCE/docs/fetchfs.1" || fail "no manual of $command $option"
+	done
+done
+
+say "the completion completes"
+complete_line() {
+	# shellcheck source=/dev/null
+	. "$FETCHFS_SOURCE/cli/completion.bash"
+	# shellcheck disable=SC2317
+	compopt() { :; }
+	COMP_LINE=$1 COMP_POINT=${#1}
+	_fetchfs
+	printf '%s\n' "${COMPREPLY[@]}"
+}
+complete_line 'fetchfs rel' | grep -qx release || fail "a command"
+complete_line 'fetchfs --cache /x evict --al' | grep -qx -- --all || fail "an option"
+complete_line 'fetchfs prepare --method h' | grep -qx hardlink || fail "a method"
