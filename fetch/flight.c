@@ -1,7 +1,6 @@
 #include "fetch/flight.h"
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
 #include "fetch/waits.h"
@@ -25,7 +24,7 @@ static void flight_free(struct flight *flight)
 
 static struct flight_key key_of(const struct target *target)
 {
-	struct flight_key key = {.entry = target->key};
+	struct flight_key key = {.entry = target->key, .executable = target->executable};
 
 	if (target->has_expected)
 		key.expected = target->expected;
@@ -48,7 +47,6 @@ static struct flight *flight_new(struct fetchfs *fetchfs, struct target *target)
 	flight->fetchfs = fetchfs;
 	flight->key = key_of(target);
 	flight->target = target_ref(target);
-	flight->born = clock_wall();
 	flight->read_fd = -1;
 	flight->object.fd = -1;
 	flight->version.size = SIZE_UNKNOWN;

@@ -22,12 +22,14 @@ enum flight_state {
 };
 
 /*
- * What a flight is for: an entry, and the digest that it is expected to have (zero: any). Two who
- * expect different bytes do not share a flight, so that the wrong one fails alone.
+ * What a flight is for: an entry, the digest that it is expected to have (zero: any), and whether
+ * the file is to be executable. Two who expect different bytes do not share a flight, so that the
+ * wrong one fails alone; nor do those who need files of different modes. Compared as bytes.
  */
 struct flight_key {
 	struct entry_key entry;
 	struct digest expected;
+	uint8_t executable;
 };
 
 /* A run of bytes that one thread is fetching: nobody else fetches its chunks. */
@@ -46,7 +48,6 @@ struct flight {
 	struct fetchfs *fetchfs;
 	struct flight_key key; /* fixed */
 	struct target *target; /* fixed: of whoever asked first */
-	int64_t born;          /* fixed: wall clock */
 	bool in_table;         /* guarded by fetchfs->mu */
 
 	pthread_mutex_t mu;
@@ -83,7 +84,7 @@ struct flight {
 int flight_join(struct fetchfs *fetchfs, struct target *target, struct flight **ret, bool *ret_new,
 	struct err *err);
 
-/* The flight of @key that expects no digest, with a reference, or NULL. */
+/* The plain flight of @key (no digest expected, not executable), with a reference, or NULL. */
 struct flight *flight_find(struct fetchfs *fetchfs, const struct entry_key *key);
 
 /* @abandon: the caller wants it no more; the flight ends when nobody else does. */

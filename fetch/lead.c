@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "fetch/ahead.h"
 #include "fetch/freshness.h"
+#include "fetch/gaps.h"
 #include "fetch/lookup.h"
 #include "fetch/segment.h"
 
@@ -114,74 +115,7 @@ static int on_begin(struct segment *segment, const struct remote *remote, struct
 	return tell_readers(lead, err);
 }
 
-/* ---- what to fetch next ---- */
-
-struct run {
-	uint64_t offset;
-	uint64_t length; /* 0: to the end */
-	bool finished;   /* there is nothing left to fetch */
-};
-
-/* Caller holds mu. The end of the helper's claim that covers @offset, or 0. */
-static uint64_t claimed_until(const struct flight *flight, uint64_t offset)
-{
-	for (unsigned int i = 1; i < FLIGHT_CLAIMS; i++) {
-		const struct flight_claim *claim = &flight->claims[i];
-
-		if (claim->used && claim->begin <= offset && offset < claim->end)
-			return claim->end;
-	}
-	return 0;
-}
-
-/* Caller holds mu. The first gap that no helper is filling, or -1. */
-static int64_t unclaimed_gap(const struct lead *lead)
-{
-	int64_t gap = partial_next_gap(lead->partial, 0);
-	uint64_t end;
-
-	while (gap >= 0 && (end = claimed_until(lead->flight, (uint64_t)gap)) > 0)
-		gap = partial_next_gap(lead->partial, end);
-	return gap;
-}
-
-/* Caller holds mu. Where the gap at @offset ends: at the next chunk that is here, or at the end. */
-static uint64_t gap_end(const struct lead *lead, uint64_t offset, uint64_t size)
-{
-	uint64_t end = offset;
-
-	while (end < size && !partial_has(lead->partial, end, 1))
-		end = (end / CHUNK_SIZE + 1) * CHUNK_SIZE;
-	return end < size ? end : size;
-}
-
-static struct run next_run(struct lead *lead)
-{
-	struct flight *flight = lead->flight;
-	const struct ranges_version *version = partial_version(lead->partial);
-	uint64_t size = (uint64_t)version->size;
-	uint64_t end;
-	int64_t gap;
-	WITH_LOCK(&flight->mu);
-
-	if (!lead->started)
-		return (struct run){0};
-	flight->claims[0].used = false;
-	if (version->size < 0)
-		return (struct run){.finished = true};
-
-	while ((gap = unclaimed_gap(lead)) < 0 && flight->helpers > 0)
-		pthread_cond_wait(&flight->changed, &flight->mu);
-	if (gap < 0)
-		return (struct run){.finished = true};
-
-	/* what a stopped run left of its last chunk is fetched again with the whole chunk */
-	end = gap_end(lead, (uint64_t)gap, size);
-	return (struct run){
-		.offset = (uint64_t)gap, .length = end < size ? end - (uint64_t)gap : 0};
-}
-
-static int fetch_run(struct lead *lead, const struct run *run, struct err *err)
+static int fetch_gap(struct lead *lead, const struct gap *gap, struct err *err)
 {
 	struct lead_segment part = {.lead = lead};
 	struct validators known;
@@ -195,13 +129,13 @@ static int fetch_run(struct lead *lead, const struct run *run, struct err *err)
 	else
 		conditional = false;
 
-	segment_init(&part.segment, lead->flight, lead->partial, 0, run->offset);
+	segment_init(&part.segment, lead->flight, lead->partial, 0, gap->offset);
 	part.segment.on_begin = on_begin;
-	r = segment_fetch(&part.segment, run->length, conditional ? &known : NULL, err);
+	r = segment_fetch(&part.segment, gap->length, conditional ? &known : NULL, err);
 	lead->received = part.segment.position;
 	if (r == 0 && !lead->started && !lead->unchanged)
 		return err_set(err, ERR_REMOTE, EIO, "the origin's answer has no beginning");
-	if (r == 0 && part.segment.position == run->offset && run->length > 0)
+	if (r == 0 && part.segment.position == gap->offset && gap->length > 0)
 		return err_set(
 			err, ERR_REMOTE, EIO, "the origin sent nothing of what was asked for");
 	return r;
@@ -211,14 +145,14 @@ static int fetch_run(struct lead *lead, const struct run *run, struct err *err)
 static int fetch_missing(struct lead *lead, struct err *err)
 {
 	for (;;) {
-		struct run run = next_run(lead);
+		struct gap gap = {0};
 		int r;
 
-		if (run.finished)
+		if (lead->started && !gaps_next(lead->flight, lead->partial, &gap))
 			return 0;
 		r = flight_check(lead->flight, err);
 		if (r == 0)
-			r = fetch_run(lead, &run, err);
+			r = fetch_gap(lead, &gap, err);
 		if (r < 0 || lead->unchanged)
 			return r;
 	}

@@ -78,15 +78,6 @@ int lookup_complete(struct fetchfs *fetchfs, const struct target *target, struct
 	return open_entry(fetchfs, &entry, ret_object, ret_entry, err);
 }
 
-/* Whether somebody else brought or confirmed it since @flight began. */
-static bool is_recent(const struct flight *flight, const struct entry *entry, int64_t now)
-{
-	int64_t since = flight->target->refresh ? flight->born + 1 : flight->born;
-
-	return target_accepts(flight->target, entry) && since <= entry->verified &&
-	       entry->verified <= now;
-}
-
 /* The same content under another name that this user may see: it only needs a row. */
 static int adopt(
 	struct flight *flight, struct object *ret_object, struct entry *ret_entry, struct err *err)
@@ -161,7 +152,7 @@ int lookup_again(struct flight *flight, struct object *ret_object, struct entry 
 
 	if (r < 0 && r != -ENOENT)
 		return r;
-	if (r == 0 && (is_current(target, &entry, now) || is_recent(flight, &entry, now)) &&
+	if (r == 0 && is_current(target, &entry, now) &&
 		open_entry(fetchfs, &entry, ret_object, ret_entry, NULL) == 0)
 		return 0;
 	if (target->has_expected && adopt(flight, ret_object, ret_entry, NULL) == 0)

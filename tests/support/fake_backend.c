@@ -301,7 +301,7 @@ static int stream(
 	const struct fake_file *file = &call->version->file;
 	uint64_t block = file->block ? file->block : BLOCK;
 	uint64_t stop = takes_cut(call) && file->cut_at < end ? file->cut_at : UINT64_MAX;
-	bool stalls = file->stall;
+	bool stalls = file->stall && at <= file->stall_at;
 
 	for (;;) {
 		uint64_t next = at + block < end ? at + block : end;

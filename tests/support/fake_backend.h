@@ -28,7 +28,7 @@ struct fake_file {
 	unsigned int error_times; /* … so many times; 0: always */
 	uint64_t cut_at;        /* fetch breaks off (-EIO, retry) before this byte; 0: never … */
 	unsigned int cut_times; /* … so many times; 0: always */
-	uint64_t stall_at;      /* fetch waits before this byte … */
+	uint64_t stall_at;      /* a fetch that begins before this byte waits at it … */
 	bool stall;             /* … until fake_backend_release() */
 	unsigned int block;     /* bytes per write to the sink; 0: 64 KiB */
 };

@@ -1,0 +1,576 @@
+/* The flow: cache, else one download, whoever asks; on the fake backend. */
+#include "base/cleanup.h"
+#include "base/digest.h"
+#include "fetch/fetchfs.h"
+#include "tests/support/fake_backend.h"
+#include "tests/support/tmpdir.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MIB     (1024 * 1024)
+#define WAIT_MS 20000
+
+static char *dir;
+
+static void setup(void)
+{
+	dir = tmpdir_make();
+}
+
+static void teardown(void)
+{
+	fake_backend_reset();
+	tmpdir_remove(dir);
+}
+
+TestSuite(flow, .init = setup, .fini = teardown);
+
+static struct fetchfs *open_cache(void)
+{
+	struct fetchfs_options options = {.cache = dir, .backends = fake_backends};
+	struct fetchfs *fetchfs = NULL;
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(fetchfs_open(&options, &fetchfs, &err), 0, "%s", err.msg);
+	return fetchfs;
+}
+
+static struct fetchfs_request ask(const char *uri)
+{
+	return (struct fetchfs_request){.uri = uri, .uid = geteuid()};
+}
+
+/* Open and read everything; 0 or -errno. */
+static int read_all(struct fetchfs *fetchfs, const struct fetchfs_request *request, char **ret,
+	size_t *ret_len, struct err *err)
+{
+	struct fetchfs_file *file;
+	size_t cap = 4 * MIB;
+	char *buf = malloc(cap);
+	size_t len = 0;
+	ssize_t n;
+	int r = fetchfs_get(fetchfs, request, &file, err);
+
+	if (r < 0) {
+		free(buf);
+		return r;
+	}
+	while ((n = fetchfs_file_read(file, buf + len, cap - len, len, err)) > 0)
+		len += (size_t)n;
+	if (n == 0) /* read is not yet published */
+		n = fetchfs_file_wait_until(file, FETCHFS_UNTIL_COMPLETE, 0, 0, WAIT_MS, err);
+	fetchfs_file_free(file);
+	*ret = buf;
+	*ret_len = len;
+	return (int)n;
+}
+
+static void expect_text(struct fetchfs *fetchfs, const char *uri, const char *text)
+{
+	struct fetchfs_request request = ask(uri);
+	struct err err = ERR_INIT;
+	char *buf = NULL;
+	size_t len = 0;
+
+	cr_assert_eq(read_all(fetchfs, &request, &buf, &len, &err), 0, "%s", err.msg);
+	cr_assert_eq(len, strlen(text));
+	cr_assert_eq(memcmp(buf, text, len), 0);
+	free(buf);
+}
+
+static void expect_error(
+	struct fetchfs *fetchfs, const struct fetchfs_request *request, int code, const char *word)
+{
+	struct err err = ERR_INIT;
+	char *buf = NULL;
+	size_t len = 0;
+	int r = read_all(fetchfs, request, &buf, &len, &err);
+
+	cr_assert_eq(r, -code, "%d: %s", r, err.msg);
+	cr_assert_eq(err.code, code);
+	cr_assert(strstr(err.msg, word), "%s", err.msg);
+	free(buf);
+}
+
+Test(flow, the_second_read_asks_nobody)
+{
+	struct fetchfs *fetchfs = open_cache();
+
+	fake_backend_put("/a", &(struct fake_file){.content = "hello", .len = 5, .etag = "\"1\""});
+	expect_text(fetchfs, "fake://h/a", "hello");
+	expect_text(fetchfs, "fake://h/a", "hello");
+	cr_assert_eq(fake_backend_counts("/a").fetches, 1);
+
+	fetchfs_close(fetchfs);
+	fetchfs = open_cache();
+	expect_text(fetchfs, "fake://h/a", "hello");
+	cr_assert_eq(fake_backend_counts("/a").fetches, 1);
+	fetchfs_close(fetchfs);
+}
+
+Test(flow, an_empty_file_and_one_of_a_chunk_and_one_of_unknown_size_are_read)
+{
+	struct fetchfs *fetchfs = open_cache();
+	struct fetchfs_request request = ask("fake://h/chunk");
+	struct err err = ERR_INIT;
+	char *buf = NULL;
+	size_t len = 0;
+
+	fake_backend_put("/empty", &(struct fake_file){.content = "", .len = 0});
+	expect_text(fetchfs, "fake://h/empty", "");
+
+	fake_backend_put("/chunk", &(struct fake_file){.len = 262144});
+	cr_assert_eq(read_all(fetchfs, &request, &buf, &len, &err), 0, "%s", err.msg);
+	cr_assert_eq(len, 262144);
+	for (size_t i = 0; i < len; i++)
+		cr_assert_eq((unsigned char)buf[i], fake_backend_byte(i));
+	free(buf);
+
+	fake_backend_put(
+		"/unknown", &(struct fake_file){.content = "some", .len = 4, .size_unknown = true});
+	expect_text(fetchfs, "fake://h/unknown", "some");
+	fetchfs_close(fetchfs);
+}
+
+struct reader {
+	struct fetchfs *fetchfs;
+	pthread_t thread;
+	size_t len;
+	int r;
+	bool right;
+};
+
+static void *reader_run(void *arg)
+{
+	struct reader *reader = arg;
+	struct fetchfs_request request = ask("fake://h/big");
+	struct err err = ERR_INIT;
+	char *buf = NULL;
+
+	reader->r = read_all(reader->fetchfs, &request, &buf, &reader->len, &err);
+	reader->right = reader->r == 0;
+	for (size_t i = 0; reader->right && i < reader->len; i++)
+		reader->right = (unsigned char)buf[i] == fake_backend_byte(i);
+	free(buf);
+	return NULL;
+}
+
+Test(flow, many_readers_share_one_download)
+{
+	struct fetchfs *fetchfs = open_cache();
+	struct reader readers[16];
+
+	fake_backend_put("/big",
+		&(struct fake_file){
+			.len = 3 * MIB + 17, .etag = "\"1\"", .stall = true, .stall_at = MIB});
+	for (int i = 0; i < 16; i++) {
+		readers[i] = (struct reader){.fetchfs = fetchfs};
+		pthread_create(&readers[i].thread, NULL, reader_run, &readers[i]);
+	}
+	fake_backend_wait_stalled("/big", 1);
+	fake_backend_release("/big");
+	for (int i = 0; i < 16; i++) {
+		pthread_join(readers[i].thread, NULL);
+		cr_assert(readers[i].right);
+		cr_assert_eq(readers[i].len, 3 * MIB + 17);
+	}
+	cr_assert_leq(fake_backend_counts("/big").bytes, 3 * MIB + 17 + 2 * MIB);
+	fetchfs_close(fetchfs);
+}
+
+Test(flow, bytes_are_read_while_the_rest_is_on_its_way)
+{
+	struct fetchfs *fetchfs = open_cache();
+	struct fetchfs_request request = ask("fake://h/big");
+	struct fetchfs_file *file;
+	struct err err = ERR_INIT;
+	unsigned char byte;
+
+	fake_backend_put(
+		"/big", &(struct fake_file){
+				.len = 3 * MIB, .no_ranges = true, .stall = true, .stall_at = MIB});
+	cr_assert_eq(fetchfs_get(fetchfs, &request, &file, &err), 0);
+	cr_assert_eq(fetchfs_file_read(file, &byte, 1, 1000, &err), 1, "%s", err.msg);
+	cr_assert_eq(byte, fake_backend_byte(1000));
+	cr_assert_eq(fetchfs_file_read_now(file, &byte, 1, 2 * MIB, &err), -EAGAIN);
+	cr_assert_eq(fetchfs_file_fd(file), -1);
+
+	fake_backend_release("/big");
+	cr_assert_eq(fetchfs_file_read(file, &byte, 1, 2 * MIB, &err), 1);
+	cr_assert_eq(byte, fake_backend_byte(2 * MIB));
+	fetchfs_file_free(file);
+	fetchfs_close(fetchfs);
+}
+
+Test(flow, a_far_read_does_not_wait_for_what_is_before_it)
+{
+	struct fetchfs *fetchfs = open_cache();
+	struct fetchfs_request request = ask("fake://h/big");
+	struct fetchfs_file *file;
+	struct err err = ERR_INIT;
+	unsigned char byte;
+
+	fake_backend_put(
+		"/big", &(struct fake_file){
+				.len = 64 * MIB, .etag = "\"1\"", .stall = true, .stall_at = MIB});
+	cr_assert_eq(fetchfs_get(fetchfs, &request, &file, &err), 0);
+	fake_backend_wait_stalled("/big", 1);
+	cr_assert_eq(
+		fetchfs_file_wait_until(file, FETCHFS_UNTIL_RANGE, 64 * MIB - 1, 1, WAIT_MS, &err),
+		0, "%s", err.msg);
+	cr_assert_eq(fetchfs_file_read_now(file, &byte, 1, 64 * MIB - 1, &err), 1);
+	cr_assert_eq(byte, fake_backend_byte(64 * MIB - 1));
+
+	fake_backend_release("/big");
+	cr_assert_eq(fetchfs_file_wait_until(file, FETCHFS_UNTIL_COMPLETE, 0, 0, WAIT_MS, &err), 0,
+		"%s", err.msg);
+	for (uint64_t at = 0; at < 64 * MIB; at += 77777) {
+		cr_assert_eq(fetchfs_file_read(file, &byte, 1, at, &err), 1);
+		cr_assert_eq(byte, fake_backend_byte(at));
+	}
+	/* what the helper brought was not fetched twice, but for what was passed over */
+	cr_assert_leq(fake_backend_counts("/big").bytes, 66 * MIB);
+	fetchfs_file_free(file);
+	fetchfs_close(fetchfs);
+}
+
+Test(flow, a_broken_connection_goes_on_where_it_broke)
+{
+	struct fetchfs *fetchfs = open_cache();
+	struct reader reader = {.fetchfs = fetchfs};
+
+	fake_backend_put("/big",
+		&(struct fake_file){
+			.len = 3 * MIB, .etag = "\"1\"", .cut_at = 2 * MIB, .cut_times = 1});
+	reader_run(&reader);
+	cr_assert(reader.right);
+	cr_assert_eq(fake_backend_counts("/big").fetches, 2);
+	cr_assert_leq(fake_backend_counts("/big").bytes, 3 * MIB + 262144);
+	fetchfs_close(fetchfs);
+}
+
+Test(flow, an_error_that_may_pass_is_tried_again_and_one_that_may_not_is_not)
+{
+	struct fetchfs *fetchfs = open_cache();
+	struct fetchfs_request request = ask("fake://h/denied");
+
+	fake_backend_put("/flaky",
+		&(struct fake_file){
+			.content = "x", .len = 1, .error = EIO, .retry = true, .error_times = 2});
+	expect_text(fetchfs, "fake://h/flaky", "x");
+	cr_assert_eq(fake_backend_counts("/flaky").fetches, 3);
+
+	fake_backend_put("/denied", &(struct fake_file){.error = EACCES});
+	expect_error(fetchfs, &request, EACCES, "");
+	cr_assert_eq(fake_backend_counts("/denied").fetches, 1);
+	fetchfs_close(fetchfs);
+}
+
+Test(flow, a_missing_file_is_remembered_for_a_moment)
+{
+	struct fetchfs *fetchfs = open_cache();
+	struct fetchfs_request request = ask("fake://h/none");
+	struct fetchfs_info info;
+	struct err err = ERR_INIT;
+
+	fake_backend_put("/none", &(struct fake_file){.error = ENOENT});
+	expect_error(fetchfs, &request, ENOENT, "");
+	expect_error(fetchfs, &request, ENOENT, "not found");
+	cr_assert_eq(fetchfs_stat(fetchfs, &request, &info, &err), -ENOENT);
+	cr_assert_eq(fake_backend_counts("/none").fetches, 1);
+	cr_assert_eq(fake_backend_counts("/none").stats, 0);
+
+	request.refresh = true;
+	expect_error(fetchfs, &request, ENOENT, "");
+	cr_assert_eq(fake_backend_counts("/none").fetches, 2);
+	fetchfs_close(fetchfs);
+}
+
+Test(flow, a_wrong_digest_is_an_error_after_one_more_try_and_leaves_nothing)
+{
+	struct fetchfs *fetchfs = open_cache();
+	struct fetchfs_request request = ask("fake://h/a");
+	struct fetchfs_usage usage;
+	struct err err = ERR_INIT;
+
+	request.digest = "sha256:"
+			 "0000000000000000000000000000000000000000000000000000000000000000";
+	fake_backend_put("/a", &(struct fake_file){.content = "hello", .len = 5});
+	expect_error(fetchfs, &request, EBADMSG, "2cf24dba5fb0a30e");
+	cr_assert_eq(fake_backend_counts("/a").fetches, 2);
+	cr_assert_eq(fetchfs_usage(fetchfs, &usage, &err), 0);
+	cr_assert_eq(usage.used, 0);
+	cr_assert_eq(usage.objects, 0);
+	fetchfs_close(fetchfs);
+}
+
+Test(flow, a_right_digest_by_fragment_is_never_asked_for_again)
+{
+	static const char uri[] =
+		"fake://h/"
+		"a#sha256=2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+	struct fetchfs *fetchfs = open_cache();
+
+	fake_backend_put(
+		"/a", &(struct fake_file){.content = "hello", .len = 5, .has_max_age = true});
+	expect_text(fetchfs, uri, "hello");
+	fake_backend_put(
+		"/a", &(struct fake_file){.content = "other", .len = 5, .has_max_age = true});
+	expect_text(fetchfs, uri, "hello");
+	cr_assert_eq(fake_backend_counts("/a").fetches, 1);
+	/* the same content under another name is here already */
+	fake_backend_put("/b", &(struct fake_file){.error = EIO});
+	expect_text(fetchfs,
+		"fake://h/"
+		"b#sha256=2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
+		"hello");
+	expect_text(fetchfs, "fake://h/a", "other");
+	fetchfs_close(fetchfs);
+}
+
+Test(flow, no_byte_is_shown_before_its_digest_is_checked)
+{
+	struct fetchfs *fetchfs = open_cache();
+	struct fetchfs_request request = ask("fake://h/big");
+	struct fetchfs_file *file;
+	struct err err = ERR_INIT;
+	char byte;
+
+	request.digest = "sha256:"
+			 "0000000000000000000000000000000000000000000000000000000000000000";
+	fake_backend_put(
+		"/big", &(struct fake_file){.len = 2 * MIB, .stall = true, .stall_at = MIB});
+	cr_assert_eq(fetchfs_get(fetchfs, &request, &file, &err), 0);
+	fake_backend_wait_stalled("/big", 1);
+	cr_assert_eq(fetchfs_file_read_now(file, &byte, 1, 0, &err), -EAGAIN);
+	fake_backend_release("/big");
+	cr_assert_eq(fetchfs_file_read(file, &byte, 1, 0, &err), -EBADMSG);
+	fetchfs_file_free(file);
+	fetchfs_close(fetchfs);
+}
+
+Test(flow, a_stale_entry_is_confirmed_without_a_body)
+{
+	struct fetchfs *fetchfs = open_cache();
+
+	fake_backend_put(
+		"/a", &(struct fake_file){
+			      .content = "hello", .len = 5, .etag = "\"1\"", .has_max_age = true});
+	expect_text(fetchfs, "fake://h/a", "hello");
+	expect_text(fetchfs, "fake://h/a", "hello");
+	cr_assert_eq(fake_backend_counts("/a").unchanged, 1);
+	cr_assert_eq(fake_backend_counts("/a").bytes, 5);
+	fetchfs_close(fetchfs);
+}
+
+Test(flow, a_changed_artifact_is_a_new_object_and_old_opens_keep_theirs)
+{
+	struct fetchfs *fetchfs = open_cache();
+	struct fetchfs_request request = ask("fake://h/a");
+	struct fetchfs_file *old;
+	struct err err = ERR_INIT;
+	char buf[5];
+
+	fake_backend_put(
+		"/a", &(struct fake_file){
+			      .content = "hello", .len = 5, .etag = "\"1\"", .has_max_age = true});
+	expect_text(fetchfs, "fake://h/a", "hello");
+	cr_assert_eq(fetchfs_get(fetchfs, &request, &old, &err), 0);
+	cr_assert_eq(fetchfs_file_wait_until(old, FETCHFS_UNTIL_COMPLETE, 0, 0, WAIT_MS, &err), 0);
+
+	fake_backend_put(
+		"/a", &(struct fake_file){
+			      .content = "olleh", .len = 5, .etag = "\"2\"", .has_max_age = true});
+	expect_text(fetchfs, "fake://h/a", "olleh");
+	cr_assert_eq(fetchfs_file_read(old, buf, 5, 0, &err), 5);
+	cr_assert_eq(memcmp(buf, "hello", 5), 0);
+	fetchfs_file_free(old);
+	fetchfs_close(fetchfs);
+}
+
+Test(flow, a_reader_never_gets_bytes_of_two_versions)
+{
+	struct fetchfs *fetchfs = open_cache();
+	struct fetchfs_request request = ask("fake://h/a");
+	struct fetchfs_file *file;
+	struct err err = ERR_INIT;
+	char *buf = malloc(2 * MIB);
+
+	fake_backend_put("/a", &(struct fake_file){.len = 2 * MIB,
+				       .etag = "\"1\"",
+				       .cut_at = MIB,
+				       .stall = true,
+				       .stall_at = MIB - 65536});
+	cr_assert_eq(fetchfs_get(fetchfs, &request, &file, &err), 0);
+	cr_assert_eq(fetchfs_file_read(file, buf, 10, 0, &err), 10);
+	fake_backend_wait_stalled("/a", 1);
+	memset(buf, 'x', 2 * MIB);
+	fake_backend_put(
+		"/a", &(struct fake_file){.content = buf, .len = 2 * MIB, .etag = "\"2\""});
+	fake_backend_release("/a");
+	cr_assert_eq(fetchfs_file_wait_until(file, FETCHFS_UNTIL_COMPLETE, 0, 0, WAIT_MS, &err),
+		-ESTALE, "%s", err.msg);
+	fetchfs_file_free(file);
+	free(buf);
+	fetchfs_close(fetchfs);
+}
+
+Test(flow, an_abandoned_download_stops)
+{
+	struct fetchfs *fetchfs = open_cache();
+	struct fetchfs_request request = ask("fake://h/big");
+	struct fetchfs_file *file;
+	struct err err = ERR_INIT;
+	struct fake_counts counts;
+
+	fake_backend_put(
+		"/big", &(struct fake_file){
+				.len = 2 * MIB, .etag = "\"1\"", .stall = true, .stall_at = MIB});
+	cr_assert_eq(fetchfs_get(fetchfs, &request, &file, &err), 0);
+	fake_backend_wait_stalled("/big", 1);
+	fetchfs_file_abandon(file);
+	for (int i = 0; i < 500 && fake_backend_counts("/big").stalled; i++)
+		usleep(10000);
+	counts = fake_backend_counts("/big");
+	cr_assert_eq(counts.stalled, 0);
+	fetchfs_close(fetchfs);
+}
+
+Test(flow, closing_ends_what_is_on_its_way_and_the_next_opening_resumes_it)
+{
+	struct fetchfs *fetchfs = open_cache();
+	struct fetchfs_request request = ask("fake://h/big");
+	struct reader reader;
+	struct fetchfs_file *file;
+	struct err err = ERR_INIT;
+
+	fake_backend_put(
+		"/big", &(struct fake_file){
+				.len = 3 * MIB, .etag = "\"1\"", .stall = true, .stall_at = MIB});
+	cr_assert_eq(fetchfs_get(fetchfs, &request, &file, &err), 0);
+	fake_backend_wait_stalled("/big", 1);
+	fetchfs_cancel_all(fetchfs);
+	cr_assert_eq(fetchfs_file_wait_until(file, FETCHFS_UNTIL_COMPLETE, 0, 0, WAIT_MS, &err),
+		-ECANCELED);
+	fetchfs_file_free(file);
+	fetchfs_close(fetchfs);
+
+	fake_backend_release("/big");
+	fetchfs = open_cache();
+	reader = (struct reader){.fetchfs = fetchfs};
+	reader_run(&reader);
+	cr_assert(reader.right);
+	cr_assert_leq(fake_backend_counts("/big").bytes, 3 * MIB + 262144);
+	fetchfs_close(fetchfs);
+}
+
+Test(flow, a_stat_asks_for_the_size_only_and_is_remembered)
+{
+	struct fetchfs *fetchfs = open_cache();
+	struct fetchfs_request request = ask("fake://h/a");
+	struct fetchfs_info info;
+	struct err err = ERR_INIT;
+
+	fake_backend_put("/a", &(struct fake_file){.content = "hello", .len = 5, .etag = "\"1\""});
+	cr_assert_eq(fetchfs_find(fetchfs, &request, &info, &err), -ENOENT);
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(fetchfs_stat(fetchfs, &request, &info, &err), 0, "%s", err.msg);
+		cr_assert_eq(info.size, 5);
+		cr_assert_eq(info.state, FETCHFS_KNOWN);
+		fetchfs_info_release(&info);
+	}
+	cr_assert_eq(fake_backend_counts("/a").stats, 1);
+	cr_assert_eq(fake_backend_counts("/a").fetches, 0);
+	expect_text(fetchfs, "fake://h/a", "hello");
+	cr_assert_eq(fetchfs_find(fetchfs, &request, &info, &err), 0);
+	cr_assert_eq(info.state, FETCHFS_COMPLETE);
+	fetchfs_info_release(&info);
+	fetchfs_close(fetchfs);
+}
+
+Test(flow, an_executable_is_an_object_of_its_own)
+{
+	struct fetchfs *fetchfs = open_cache();
+	struct fetchfs_request request = ask("fake://h/a");
+	struct fetchfs_file *file;
+	struct err err = ERR_INIT;
+	struct stat st;
+
+	fake_backend_put("/a", &(struct fake_file){.content = "hello", .len = 5});
+	expect_text(fetchfs, "fake://h/a", "hello");
+	request.executable = true;
+	cr_assert_eq(fetchfs_get(fetchfs, &request, &file, &err), 0);
+	cr_assert_eq(fetchfs_file_wait_until(file, FETCHFS_UNTIL_COMPLETE, 0, 0, WAIT_MS, &err), 0,
+		"%s", err.msg);
+	cr_assert_eq(fstat(fetchfs_file_fd(file), &st), 0);
+	cr_assert_eq(st.st_mode & 07777, 0555);
+	fetchfs_file_free(file);
+	cr_assert_eq(fake_backend_counts("/a").fetches, 1);
+	fetchfs_close(fetchfs);
+}
+
+Test(flow, an_unknown_scheme_and_a_malformed_uri_are_told_at_once)
+{
+	struct fetchfs *fetchfs = open_cache();
+	struct fetchfs_request unknown = ask("gopher://h/a");
+	struct fetchfs_request malformed = ask("no uri");
+
+	expect_error(fetchfs, &unknown, EPROTONOSUPPORT, "gopher");
+	expect_error(fetchfs, &malformed, EINVAL, "");
+	fetchfs_close(fetchfs);
+}
+
+static int collect(const struct fetchfs_info *info, void *arg)
+{
+	strcat(arg, info->uri);
+	strcat(arg, " ");
+	return 0;
+}
+
+static int collect_name(const char *name, bool is_folder, void *arg)
+{
+	strcat(arg, name);
+	strcat(arg, is_folder ? "/ " : " ");
+	return 0;
+}
+
+Test(flow, listings_show_what_is_complete_and_what_is_on_its_way_but_no_query)
+{
+	struct fetchfs *fetchfs = open_cache();
+	struct fetchfs_request big = ask("fake://h/d/big");
+	struct fetchfs_file *file;
+	struct err err = ERR_INIT;
+	char text[512] = "";
+
+	fake_backend_put("/d/a", &(struct fake_file){.content = "hello", .len = 5});
+	fake_backend_put("/d/s", &(struct fake_file){.content = "hello", .len = 5});
+	fake_backend_put(
+		"/d/big", &(struct fake_file){.len = 2 * MIB, .stall = true, .stall_at = MIB});
+	expect_text(fetchfs, "fake://h/d/a", "hello");
+	expect_text(fetchfs, "fake://h/d/s?secret=1", "hello");
+	cr_assert_eq(fetchfs_get(fetchfs, &big, &file, &err), 0);
+	fake_backend_wait_stalled("/d/big", 1);
+
+	cr_assert_eq(fetchfs_list(fetchfs, "fake://h/", geteuid(), collect, text, &err), 0);
+	cr_assert(strstr(text, "fake://h/d/a ") && strstr(text, "fake://h/d/big "), "%s", text);
+	cr_assert(!strstr(text, "secret"), "%s", text);
+	text[0] = '\0';
+	cr_assert_eq(
+		fetchfs_children(fetchfs, "fake://h/d/", geteuid(), collect_name, text, &err), 0);
+	cr_assert(strstr(text, "a ") && strstr(text, "big ") && !strstr(text, "s "), "%s", text);
+	text[0] = '\0';
+	cr_assert_eq(fetchfs_children(fetchfs, "fake://", geteuid(), collect_name, text, &err), 0);
+	cr_assert_str_eq(text, "h/ ");
+	cr_assert_eq(fetchfs_is_folder(fetchfs, "fake://h/d/", geteuid(), &err), 1);
+	cr_assert_eq(fetchfs_is_folder(fetchfs, "fake://h/x/", geteuid(), &err), 0);
+
+	fake_backend_release("/d/big");
+	fetchfs_file_free(file);
+	fetchfs_close(fetchfs);
+}

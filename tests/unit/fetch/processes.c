@@ -1,0 +1,125 @@
+/* Single flight between processes: forked ones, each with a fake backend of its own, whose counts
+ * they leave in shared memory. */
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "fetch/fetchfs.h"
+#include "tests/support/fake_backend.h"
+#include "tests/support/tmpdir.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MIB 1048576
+
+static char *dir;
+static struct fake_counts *totals; /* one slot per process */
+
+static void setup(void)
+{
+	dir = tmpdir_make();
+	totals = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+}
+
+static void teardown(void)
+{
+	munmap(totals, 4096);
+	tmpdir_remove(dir);
+}
+
+TestSuite(processes, .init = setup, .fini = teardown);
+
+/* In a child: read the whole file and compare. The exit status is 0 when all was right. */
+static void child_read(int slot, const struct fake_file *file, int ready_fd)
+{
+	struct fetchfs_options options = {.cache = dir, .backends = fake_backends};
+	struct fetchfs_request request = {.uri = "fake://h/big", .uid = geteuid()};
+	struct fetchfs *fetchfs;
+	struct fetchfs_file *open_file;
+	struct err err = ERR_INIT;
+	unsigned char buf[4096];
+	uint64_t at = 0;
+	ssize_t n;
+	bool right = true;
+
+	fake_backend_put("/big", file);
+	if (fetchfs_open(&options, &fetchfs, &err) < 0)
+		_exit(10);
+	if (fetchfs_get(fetchfs, &request, &open_file, &err) < 0)
+		_exit(11);
+	/* whether led or followed: the first megabytes are there for everybody */
+	if (ready_fd >= 0) {
+		if (fetchfs_file_read(open_file, buf, 1, 3 * MIB, &err) != 1)
+			_exit(15);
+		fd_write_all(ready_fd, "r", 1);
+	}
+	while ((n = fetchfs_file_read(open_file, buf, sizeof(buf), at, &err)) > 0) {
+		for (ssize_t i = 0; i < n; i++)
+			right = right && buf[i] == fake_backend_byte(at + (uint64_t)i);
+		at += (uint64_t)n;
+	}
+	fetchfs_file_free(open_file);
+	totals[slot] = fake_backend_counts("/big");
+	fetchfs_close(fetchfs);
+	_exit(n < 0 ? 12 : !right ? 13 : at != file->len ? 14 : 0);
+}
+
+static pid_t spawn_reader(int slot, const struct fake_file *file, int ready_fd)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		child_read(slot, file, ready_fd);
+	return pid;
+}
+
+static int status_of(pid_t pid)
+{
+	int status = -1;
+
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+Test(processes, four_at_the_same_moment_download_once, .timeout = 60)
+{
+	struct fake_file file = {.len = 16 * MIB, .etag = "\"1\"", .block = 16384};
+	unsigned int fetches = 0;
+	pid_t pids[4];
+
+	for (int i = 0; i < 4; i++)
+		pids[i] = spawn_reader(i, &file, -1);
+	for (int i = 0; i < 4; i++)
+		cr_assert_eq(status_of(pids[i]), 0);
+	for (int i = 0; i < 4; i++)
+		fetches += totals[i].fetches;
+	cr_assert_eq(fetches, 1);
+}
+
+Test(processes, a_killed_leader_is_succeeded_and_what_it_brought_is_kept, .timeout = 60)
+{
+	struct fake_file stalls = {
+		.len = 8 * MIB, .etag = "\"1\"", .stall = true, .stall_at = 4 * MIB};
+	struct fake_file whole = {.len = 8 * MIB, .etag = "\"1\""};
+	char byte;
+	int ready[2];
+	pid_t leader;
+	pid_t follower;
+
+	cr_assert_eq(pipe(ready), 0);
+	leader = spawn_reader(0, &stalls, ready[1]);
+	cr_assert_eq(read(ready[0], &byte, 1), 1);
+
+	/* the follower is served what the leader has, and waits for the rest */
+	follower = spawn_reader(1, &whole, ready[1]);
+	cr_assert_eq(read(ready[0], &byte, 1), 1);
+	kill(leader, SIGKILL);
+	cr_assert_eq(status_of(leader), 1000 + SIGKILL);
+	cr_assert_eq(status_of(follower), 0);
+	cr_assert_eq(totals[1].fetches, 1);
+	cr_assert_leq(totals[1].bytes, 4 * MIB + 262144);
+}
