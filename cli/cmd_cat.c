@@ -114,6 +114,9 @@ static int cat_cached(
 	r = fetchfs_get(fetchfs, &request, &source.file, err);
 	if (r == 0)
 		r = copy_out(&source, err);
+	/* all bytes are out, but only now are they known to be right, and kept */
+	if (r == 0)
+		r = fetchfs_file_wait_until(source.file, FETCHFS_UNTIL_COMPLETE, 0, 0, -1, err);
 	if (r < 0)
 		fetchfs_file_abandon(source.file);
 	else
