@@ -5,7 +5,9 @@ need_root
 
 start_nginx
 echo "[cache]
-hardlink = yes" >"$CONFIG"
+hardlink = yes
+[policy]
+allow = $HTTP/" >"$CONFIG"
 names=(one.bin two.bin three.bin four.bin five.bin)
 uris=()
 for name in "${names[@]}"; do
@@ -73,16 +75,16 @@ for name in ../out /tmp/fetchfs-out a/../../out .. ''; do
 	jq -n --arg uri "${uris[0]}" --arg name "$name" \
 		'[{value: $uri, output_file: $name}]' >"$WORK/spec.json"
 	expect_failure '[12]' 'output_file' \
-		"${fetchfs[@]}" prepare --spec "$WORK/spec.json" "$WORK/refused"
+		"${fetchfs[@]}" prepare --user nobody --spec "$WORK/spec.json" "$WORK/refused"
 done
 ln -s "$WORK" "$WORK/refused/link"
 jq -n --arg uri "${uris[0]}" '[{value: $uri, output_file: "link/out"}]' >"$WORK/spec.json"
-expect_failure 1 'link' "${fetchfs[@]}" prepare --spec "$WORK/spec.json" "$WORK/refused"
+expect_failure 1 'link' "${fetchfs[@]}" prepare --user nobody --spec "$WORK/spec.json" "$WORK/refused"
 [ -z "$(find "$WORK/refused" -type f)" ] || fail "something was placed"
 [ ! -e "$WORK/out" ] || fail "something was placed outside"
 
 say "one URI fails: the call says which, and no half file stays"
 sandbox failed
-expect_failure 1 'status/404' "${fetchfs[@]}" prepare "$WORK/failed" "${uris[0]}" "$HTTP/status/404"
+expect_failure 1 'status/404' "${fetchfs[@]}" prepare --user nobody "$WORK/failed" "${uris[0]}" "$HTTP/status/404"
 [ -z "$(find "$WORK/failed" -type f)" ] || fail "left behind: $(ls "$WORK/failed")"
 no_debris
