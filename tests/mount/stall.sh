@@ -38,7 +38,7 @@ quick df "$MNT"
 quick ls -l "$MNT" "$MNT/http" "$MNT/http/$host"
 quick cat "$MNT/http/$host/b.bin"
 quick cat "$MNT/.fetchfs/status"
-quick getfattr -n user.fetchfs.state "$(at "$ORIGIN/stall/1000/a.bin?1")"
+quick getfattr --absolute-names -n user.fetchfs.state "$(at "$ORIGIN/stall/1000/a.bin?1")"
 quick stat "$(at "$ORIGIN/b.bin")"
 
 say "a lookup that gets no answer ends"
@@ -46,11 +46,11 @@ took=$(milliseconds expect_errno EAGAIN "$MNT/http/$host/hang/b.bin")
 [ "$took" -lt 5000 ] || fail "the lookup took $took ms"
 
 say "interrupted readers end, and their downloads with them"
-for pid in "${stalled[@]}"; do
-	kill -INT "$pid" 2>/dev/null || kill "$pid"
+# The last first: those that have not begun must not begin when the others make room.
+for ((i = ${#stalled[@]} - 1; i >= 0; i--)); do
+	kill "${stalled[i]}"
 done
 for pid in "${stalled[@]}"; do
-	kill "$pid" 2>/dev/null || :
 	wait_for 10 gone "$pid" || fail "a reader cannot be interrupted"
 done
 wait_for 10 in_flight_are 0 || fail "in flight: $(jq .in_flight "$MNT/.fetchfs/status")"
