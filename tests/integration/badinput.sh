@@ -37,9 +37,9 @@ accepted() {
 	fetchfs cat "$1" | cmp - "$2" || fail "$1: other bytes by cat"
 }
 
-say "URIs that are none"
-refused EINVAL 1 '' 'http://'
-refused EINVAL 1 '' 'no scheme at all'
+say "URIs that are none: a wrong argument, a name that cannot exist"
+refused ENOENT 1 '' 'http://'
+refused ENOENT 1 '' 'no scheme at all'
 refused EPROTONOSUPPORT 1 'gopher' 'gopher://example.org/x'
 
 say "answers that say no"

@@ -4,11 +4,11 @@
 need_fuse
 
 start_nginx
-random_file 8M "$WWW/data.bin"
+random_file 16M "$WWW/data.bin"
 file=$(at "$HTTP/crawl/data.bin")
 
 bytes_came() {
-	[ "$(stat -c %s "$WORK/seen")" -ge $((2 << 20)) ]
+	[ "$(stat -c %s "$WORK/seen")" -ge $((1 << 20)) ]
 }
 
 start_mount
