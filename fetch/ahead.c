@@ -68,6 +68,31 @@ static void helper_run(void *arg)
 	helper_end(helper, segment_fetch(&segment, helper->end - helper->begin, &known, &err));
 }
 
+/*
+ * Caller holds mu. Up to where the leader brings things in time: what is near, and what follows
+ * without a gap something that is waited for and near. Who reads on (the kernel does so, ahead of
+ * its readers) gets the bytes in their order anyhow; a request of its own is for who jumped.
+ */
+static uint64_t leader_reach(const struct flight *flight)
+{
+	uint64_t reach = flight->claims[0].begin + flight->near;
+	bool grew = true;
+
+	while (grew) {
+		grew = false;
+		for (const struct fetchfs_wait *wait = flight->waits; wait; wait = wait->next) {
+			uint64_t end = wait->offset + wait->length;
+
+			if (wait->until != FETCHFS_UNTIL_RANGE || wait->offset > reach ||
+				end <= reach)
+				continue;
+			reach = end;
+			grew = true;
+		}
+	}
+	return reach;
+}
+
 /* Caller holds mu: whether the chunk at @offset is neither here nor on its way. */
 static bool is_missing(const struct flight *flight, uint64_t offset)
 {
@@ -75,7 +100,7 @@ static bool is_missing(const struct flight *flight, uint64_t offset)
 
 	if (partial_has(flight->partial, offset, 1))
 		return false;
-	if (leader->used && leader->begin <= offset && offset < leader->begin + flight->near)
+	if (leader->used && leader->begin <= offset && offset < leader_reach(flight))
 		return false;
 	for (unsigned int i = 1; i < FLIGHT_CLAIMS; i++) {
 		const struct flight_claim *claim = &flight->claims[i];
