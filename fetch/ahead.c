@@ -11,6 +11,10 @@
 #define AHEAD_MIN (2 * CHUNK_SIZE)
 #define AHEAD_MAX (64 * CHUNK_SIZE)
 
+/* Reads that follow each other arrive from several threads: so far apart they may be for a moment.
+ */
+#define AHEAD_GAP (16 * CHUNK_SIZE)
+
 struct helper {
 	struct flight *flight; /* a reference */
 	struct partial *partial;
@@ -70,7 +74,7 @@ static void helper_run(void *arg)
 
 /*
  * Caller holds mu. Up to where the leader brings things in time: what is near, and what follows
- * without a gap something that is waited for and near. Who reads on (the kernel does so, ahead of
+ * closely something that is waited for and near. Who reads on (the kernel does so, ahead of
  * its readers) gets the bytes in their order anyhow; a request of its own is for who jumped.
  */
 static uint64_t leader_reach(const struct flight *flight)
@@ -83,8 +87,8 @@ static uint64_t leader_reach(const struct flight *flight)
 		for (const struct fetchfs_wait *wait = flight->waits; wait; wait = wait->next) {
 			uint64_t end = wait->offset + wait->length;
 
-			if (wait->until != FETCHFS_UNTIL_RANGE || wait->offset > reach ||
-				end <= reach)
+			if (wait->until != FETCHFS_UNTIL_RANGE ||
+				wait->offset > reach + AHEAD_GAP || end <= reach)
 				continue;
 			reach = end;
 			grew = true;

@@ -54,8 +54,8 @@ refused EHOSTUNREACH 3 'no-such-host' "http://no-such-host.invalid/x.bin"
 
 say "bytes that are not the right ones"
 wrong=sha256:$(printf '%064d' 1)
-expect_failure 1 'digest' "${fetchfs[@]}" fetch --digest "$wrong" "$HTTP/good.bin"
-expect_failure 1 'digest' "${fetchfs[@]}" fetch "$HTTP/good.bin?other#${wrong/:/=}"
+expect_failure 1 'sha256.*expected' "${fetchfs[@]}" fetch --digest "$wrong" "$HTTP/good.bin"
+expect_failure 1 'sha256.*expected' "${fetchfs[@]}" fetch "$HTTP/good.bin?other#${wrong/:/=}"
 healthy "a wrong digest"
 
 say "names that are too long, or climb"
