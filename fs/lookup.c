@@ -7,6 +7,7 @@
  */
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "base/uri.h"
 #include "fs/ask.h"
 #include "fs/reply.h"
 
@@ -291,6 +292,10 @@ static int lookup_in_root(struct lookup *lookup, struct err *err)
 
 static int dispatch(struct lookup *lookup, struct err *err)
 {
+	/* the kernel lets names of FUSE be longer than those of a file system */
+	if (strlen(lookup->name) > URI_NAME_MAX)
+		return err_set(
+			err, ERR_USAGE, ENAMETOOLONG, "a name of more than %d bytes", URI_NAME_MAX);
 	switch (lookup->parent->kind) {
 	case NODE_ROOT:
 		return lookup_in_root(lookup, err);
