@@ -94,30 +94,43 @@ static int read_all(struct fetch_job *job, int fd, struct err *err)
 	return 0;
 }
 
-static void read_mounted(void *arg)
+/* The daemon may still be verifying when the last byte has been read: say what it says. */
+static bool is_complete(int fd)
 {
-	struct fetch_job *job = arg;
-	CLEANUP(fd_closep) int fd = -1;
 	char state[32] = "";
-	struct err err = ERR_INIT;
+
+	mounted_attribute(fd, "state", state, sizeof(state));
+	return str_equal(state, fetchfs_state_name(FETCHFS_COMPLETE));
+}
+
+static int read_file(struct fetch_job *job, struct err *err)
+{
+	CLEANUP(fd_closep) int fd = -1;
 	struct stat st;
 	int r;
 
-	r = mounted_open(job->crew->mount, job->uri, &fd, &err);
-	if (r == 0) {
-		mounted_attribute(fd, "state", state, sizeof(state));
-		job->cached = str_equal(state, fetchfs_state_name(FETCHFS_COMPLETE));
-		if (fstat(fd, &st) == 0)
-			atomic_store(&job->size, st.st_size);
-		r = read_all(job, fd, &err);
-	}
-	job->state = r < 0 ? FETCHFS_FAILED : FETCHFS_COMPLETE;
-	if (r < 0) {
+	r = mounted_open(job->crew->mount, job->uri, &fd, err);
+	if (r < 0)
+		return r;
+	job->cached = is_complete(fd);
+	if (fstat(fd, &st) == 0)
+		atomic_store(&job->size, st.st_size);
+	r = read_all(job, fd, err);
+	if (r < 0)
+		return r;
+	job->state = is_complete(fd) ? FETCHFS_COMPLETE : FETCHFS_IN_FLIGHT;
+	atomic_store(&job->size, atomic_load(&job->bytes));
+	mounted_attribute(fd, "sha256", job->sha256, sizeof(job->sha256));
+	return 0;
+}
+
+static void read_mounted(void *arg)
+{
+	struct fetch_job *job = arg;
+	struct err err = ERR_INIT;
+
+	if (read_file(job, &err) < 0)
 		job->err = err;
-	} else {
-		atomic_store(&job->size, atomic_load(&job->bytes));
-		mounted_attribute(fd, "sha256", job->sha256, sizeof(job->sha256));
-	}
 	crew_hand_in(job->crew, job);
 }
 
