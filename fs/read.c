@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define READ_TRIES 8 /* of a read whose wait ended well */
 
@@ -128,14 +129,23 @@ static void read_file(fuse_req_t req, fuse_ino_t ino, struct handle *handle, siz
 void read_op(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
 	struct handle *handle = (struct handle *)(uintptr_t)fi->fh;
-	size_t left;
+	CLEANUP(str_freep) char *part = NULL;
+	size_t left, len;
 
 	if (handle->file) {
 		read_file(req, ino, handle, size, off);
 		return;
 	}
 	left = (uint64_t)off < handle->text_len ? handle->text_len - (size_t)off : 0;
-	fuse_reply_buf(req, handle->text + (handle->text_len - left), left < size ? left : size);
+	len = left < size ? left : size;
+	/* once the kernel has it, RELEASE may free the text, before the reply returns here */
+	part = malloc(len + 1);
+	if (!part) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	memcpy(part, handle->text + (handle->text_len - left), len);
+	fuse_reply_buf(req, part, len);
 }
 
 void read_release_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
