@@ -379,7 +379,7 @@ static int assemble(struct uri *uri, struct err *err)
 int uri_parse(const char *text, struct uri *ret, struct err *err)
 {
 	CLEANUP(uri_release) struct uri uri = {0};
-	struct parts parts;
+	struct parts parts = {0};
 	int r;
 
 	if (strnlen(text, URI_MAX + 1) > URI_MAX)

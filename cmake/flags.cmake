@@ -6,6 +6,7 @@ add_compile_options(
 	-Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings
 	-Wformat=2 -Wformat-signedness -Wnull-dereference -Wundef -Wvla -Wimplicit-fallthrough
 	-Wdouble-promotion -Wmissing-declarations
+	-Wno-format-truncation # error texts are cut, and that is meant
 	-fvisibility=hidden -fno-common -fstrict-flex-arrays=3 -fno-omit-frame-pointer)
 # gcc 12 lacks -fstrict-flex-arrays; ask before using.
 include(CheckCCompilerFlag)

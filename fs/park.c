@@ -134,7 +134,7 @@ static int note_waiting(struct park *park, unsigned int wakes)
 int park_wait(struct park *park, enum fetchfs_until until, uint64_t offset, uint64_t length)
 {
 	struct err err = ERR_INIT;
-	unsigned int wakes;
+	unsigned int wakes = 0;
 	int r = begin_wait(park, until, offset, length, &wakes);
 
 	if (r < 0)

@@ -80,7 +80,7 @@ static int check_there(const struct prepare *prepare, int parent, const struct p
 	const char *sha256, struct err *err)
 {
 	const struct fetchfs_lease *lease = leases_find(&prepare->before, item->name);
-	uint64_t inode;
+	uint64_t inode = 0;
 	int r;
 
 	r = look(prepare, parent, item, &inode, err);
