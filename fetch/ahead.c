@@ -102,7 +102,7 @@ static bool is_missing(const struct flight *flight, uint64_t offset)
 {
 	const struct flight_claim *leader = &flight->claims[0];
 
-	if (partial_has(flight->partial, offset, 1))
+	if (partial_has(flight->partial, offset, CHUNK_SIZE))
 		return false;
 	if (leader->used && leader->begin <= offset && offset < leader_reach(flight))
 		return false;

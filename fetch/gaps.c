@@ -30,7 +30,7 @@ static uint64_t gap_end(struct partial *partial, uint64_t offset, uint64_t size)
 {
 	uint64_t end = offset;
 
-	while (end < size && !partial_has(partial, end, 1))
+	while (end < size && !partial_has(partial, end, CHUNK_SIZE))
 		end = (end / CHUNK_SIZE + 1) * CHUNK_SIZE;
 	return end < size ? end : size;
 }

@@ -106,7 +106,8 @@ static int on_begin(struct segment *segment, const struct remote *remote, struct
 	}
 
 	version = partial_version(lead->partial);
-	if (remote->size != SIZE_UNKNOWN && remote->size != version->size)
+	if ((remote->size != SIZE_UNKNOWN && remote->size != version->size) ||
+		strcmp(remote->validators.etag, version->etag) != 0)
 		return err_set_retry(
 			err, ERR_REMOTE, ESTALE, 0, "the artifact changed at its origin");
 	if (lead->confirmed)
@@ -122,9 +123,11 @@ static int fetch_gap(struct lead *lead, const struct gap *gap, struct err *err)
 	bool conditional = true;
 	int r;
 
-	if (lead->started)
+	/* a part must be of this version; the whole file is asked for unconditionally, and checked
+	 */
+	if (lead->started && (gap->offset > 0 || gap->length > 0))
 		known = ahead_validators(partial_version(lead->partial));
-	else if (has_old(lead))
+	else if (!lead->started && has_old(lead))
 		known = old_validators(lead);
 	else
 		conditional = false;
@@ -135,9 +138,11 @@ static int fetch_gap(struct lead *lead, const struct gap *gap, struct err *err)
 	lead->received = part.segment.position;
 	if (r == 0 && !lead->started && !lead->unchanged)
 		return err_set(err, ERR_REMOTE, EIO, "the origin's answer has no beginning");
-	if (r == 0 && part.segment.position == gap->offset && gap->length > 0)
-		return err_set(
-			err, ERR_REMOTE, EIO, "the origin sent nothing of what was asked for");
+	/* or the same would be asked for again and again */
+	if (r == 0 && lead->started && !part.segment.reached &&
+		partial_version(lead->partial)->size > 0 &&
+		!partial_has(lead->partial, gap->offset, CHUNK_SIZE))
+		return err_set(err, ERR_REMOTE, EIO, "the origin sent less than was asked for");
 	return r;
 }
 

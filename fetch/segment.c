@@ -20,7 +20,7 @@ static bool is_others(const struct segment *segment, uint64_t offset)
 {
 	const struct flight *flight = segment->flight;
 
-	if (partial_has(segment->partial, offset, 1))
+	if (partial_has(segment->partial, offset, CHUNK_SIZE))
 		return true;
 	for (unsigned int i = 0; i < FLIGHT_CLAIMS; i++) {
 		const struct flight_claim *claim = &flight->claims[i];

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "fs/ask.h"
 #include "fs/ops.h"
+#include "fs/park.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -182,9 +183,9 @@ static bool wait_for_parked(struct fs *fs)
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += PARKED_LIMIT;
 	WITH_LOCK(&fs->mu);
-	while (fs->parked && in_time)
+	while (fs->parks && in_time)
 		in_time = pthread_cond_timedwait(&fs->changed, &fs->mu, &until) == 0;
-	return !fs->parked;
+	return !fs->parks;
 }
 
 /*

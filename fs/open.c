@@ -33,7 +33,8 @@ static void finish(struct park *park)
 	fuse_req_t req = park_end(park);
 
 	park->fi.fh = (uint64_t)(uintptr_t)park->handle;
-	park->fi.noflush = 1;
+	/* a close while bytes are on their way frees what still waits for them: read_flush_op() */
+	park->fi.noflush = fetchfs_file_fd(park->handle->file) >= 0;
 	/* What the kernel has cached of a node stays right, if it is known to be one version. */
 	park->fi.keep_cache =
 		!park->handle->direct && inode_facts(park->fs->inodes, park->node).version;
@@ -232,7 +233,7 @@ static void open_file(fuse_req_t req, struct node *node, struct fuse_file_info *
 {
 	struct fs *fs = ops_fs(req);
 	struct handle *handle = handle_new(fs);
-	struct park *park = handle ? park_new(req, node, step) : NULL;
+	struct park *park = handle ? park_new(req, node, handle, step) : NULL;
 
 	if (!park) {
 		handle_free(fs, handle);
@@ -240,7 +241,6 @@ static void open_file(fuse_req_t req, struct node *node, struct fuse_file_info *
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
-	park->handle = handle;
 	park->fi = *fi;
 	/* A hit is answered here; what may have to make room or start a transfer, elsewhere. */
 	if (node->complete)

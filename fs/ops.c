@@ -156,6 +156,7 @@ const struct fuse_lowlevel_ops ops_table = {
 	.open = open_op,
 	.read = read_op,
 	.write = write_op,
+	.flush = read_flush_op,
 	.release = read_release_op,
 	.opendir = folder_open_op,
 	.readdir = folder_read_op,

@@ -44,9 +44,10 @@ struct fs {
 	void *ready_arg;
 
 	pthread_mutex_t mu;
-	pthread_cond_t changed; /* parked is 0 */
+	pthread_cond_t changed; /* no request is parked any more */
 	/* guarded by mu */
-	unsigned int parked;    /* requests under way in park.h */
+	struct park *parks;     /* requests under way in park.h */
+	unsigned int parked;    /* how many, with those whose last reference just goes */
 	struct handle *handles; /* all that are open */
 };
 
@@ -88,6 +89,7 @@ void attr_get_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void attr_statfs_op(fuse_req_t req, fuse_ino_t ino);
 void open_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void read_op(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
+void read_flush_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void read_release_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void folder_open_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void folder_read_op(

@@ -5,13 +5,18 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <utlist.h>
 
 static void unref(struct park *park)
 {
 	struct fs *fs = park->fs;
 
-	if (atomic_fetch_sub(&park->refs, 1) != 1)
-		return;
+	{
+		WITH_LOCK(&fs->mu);
+		if (atomic_fetch_sub(&park->refs, 1) != 1)
+			return;
+		DL_DELETE(fs->parks, park);
+	}
 	inode_unref(fs->inodes, park->node);
 	pthread_mutex_destroy(&park->mu);
 	free(park);
@@ -72,20 +77,37 @@ static void interrupted_job(void *arg)
 	unref(park);
 }
 
-/* libfuse holds the request's lock here: the reply has to come from elsewhere. */
-static void interrupted(fuse_req_t req, void *arg)
+static void interrupt(struct park *park)
 {
-	struct park *park = arg;
-
-	(void)req;
 	atomic_fetch_add(&park->refs, 1);
 	if (queue_push(park->fs->work, interrupted_job, park, NULL) < 0)
 		atomic_fetch_sub(&park->refs, 1); /* the operation's own reference is left */
 }
 
+/* libfuse holds the request's lock here: the reply has to come from elsewhere. */
+static void interrupted(fuse_req_t req, void *arg)
+{
+	(void)req;
+	interrupt(arg);
+}
+
+void park_interrupt(struct fs *fs, const struct handle *handle, pid_t pid)
+{
+	struct park *park;
+	WITH_LOCK(&fs->mu);
+
+	/* what is on the list has a reference that goes only under this lock */
+	DL_FOREACH(fs->parks, park)
+	{
+		if (park->handle == handle && park->caller.pid == pid)
+			interrupt(park);
+	}
+}
+
 /* ---- the life of a park ---- */
 
-struct park *park_new(fuse_req_t req, struct node *node, void (*resume)(struct park *park))
+struct park *park_new(
+	fuse_req_t req, struct node *node, struct handle *handle, void (*resume)(struct park *park))
 {
 	struct park *park = calloc(1, sizeof(*park));
 
@@ -95,11 +117,13 @@ struct park *park_new(fuse_req_t req, struct node *node, void (*resume)(struct p
 	park->req = req;
 	park->caller = *fuse_req_ctx(req);
 	park->node = node;
+	park->handle = handle;
 	park->resume = resume;
 	park->refs = 1;
 	pthread_mutex_init(&park->mu, NULL);
 	{
 		WITH_LOCK(&park->fs->mu);
+		DL_APPEND(park->fs->parks, park);
 		park->fs->parked++;
 	}
 	fuse_req_interrupt_func(req, interrupted, park);

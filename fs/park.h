@@ -27,6 +27,8 @@ struct park {
 	struct fuse_ctx caller;
 	struct fetchfs_wait wait;
 	atomic_uint refs;
+	struct park *next; /* guarded by fs->mu */
+	struct park *prev;
 	pthread_mutex_t mu;
 	/* guarded by mu */
 	bool waiting;
@@ -35,7 +37,14 @@ struct park {
 };
 
 /* NULL when out of memory. From now on an interrupt of @req is noticed. */
-struct park *park_new(fuse_req_t req, struct node *node, void (*resume)(struct park *park));
+struct park *park_new(fuse_req_t req, struct node *node, struct handle *handle,
+	void (*resume)(struct park *park));
+
+/*
+ * Interrupt what thread @pid has parked on @handle. It is closing the file, so it waits for none of
+ * it: these are reads ahead, which the kernel itself never interrupts.
+ */
+void park_interrupt(struct fs *fs, const struct handle *handle, pid_t pid);
 
 /* Carry on at once, on the work queue. */
 void park_push(struct park *park);

@@ -111,7 +111,7 @@ static void read_file(fuse_req_t req, fuse_ino_t ino, struct handle *handle, siz
 		return;
 	}
 	node = inode_ref(fs->inodes, ino);
-	park = n == -EAGAIN ? park_new(req, node, carry_on) : NULL;
+	park = n == -EAGAIN ? park_new(req, node, handle, carry_on) : NULL;
 	if (!park) {
 		if (n == -EAGAIN)
 			err_oom(&err);
@@ -119,7 +119,6 @@ static void read_file(fuse_req_t req, fuse_ino_t ino, struct handle *handle, siz
 		inode_unref(fs->inodes, node);
 		return;
 	}
-	park->handle = handle;
 	park->size = size;
 	park->offset = (uint64_t)off;
 	if (park_wait(park, FETCHFS_UNTIL_RANGE, park->offset, park->size) != 0)
@@ -146,6 +145,13 @@ void read_op(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 	}
 	memcpy(part, handle->text + (handle->text_len - left), len);
 	fuse_reply_buf(req, part, len);
+}
+
+void read_flush_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	park_interrupt(ops_fs(req), (struct handle *)(uintptr_t)fi->fh, fuse_req_ctx(req)->pid);
+	fuse_reply_err(req, 0);
 }
 
 void read_release_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
