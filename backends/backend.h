@@ -81,6 +81,11 @@ struct backend_request {
 	const struct validators *known;
 
 	const struct guard *guard; /* NULL: anybody */
+
+	/* For stat(), as struct sink has it for fetch(): asked at least every 100 ms, ends it by a
+	 * non-zero answer. NULL: never. */
+	int (*poll)(void *arg, struct err *err);
+	void *poll_arg;
 };
 
 /* What all requests of one program share; set up by registry_open(). */

@@ -96,8 +96,11 @@ static int on_body(const void *buf, size_t len, void *arg, struct err *err)
 static int on_poll(void *arg, struct err *err)
 {
 	struct exchange *exchange = arg;
+	const struct backend_request *request = exchange->request;
 
-	return exchange->sink ? exchange->sink->poll(exchange->sink, err) : 0;
+	if (exchange->sink)
+		return exchange->sink->poll(exchange->sink, err);
+	return request->poll ? request->poll(request->poll_arg, err) : 0;
 }
 
 /* What libcurl would take for something else than a file to be read as it is. */

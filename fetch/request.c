@@ -100,10 +100,25 @@ static void remember_absent(struct fetchfs *fetchfs, const struct target *target
 		lookup_remember_absent(fetchfs, target);
 }
 
+/* A question ends when the cache is being closed. */
+static int is_closing(void *arg, struct err *err)
+{
+	struct fetchfs *fetchfs = arg;
+
+	if (!atomic_load(&fetchfs->closing))
+		return 0;
+	return err_set(err, ERR_CANCELLED, ECANCELED, "the cache is being closed");
+}
+
 static int ask_origin(struct fetchfs *fetchfs, const struct fetchfs_request *request,
 	const struct target *target, struct fetchfs_info *ret, struct err *err)
 {
-	struct backend_request ask = {.uri = &target->uri, .guard = &target->decision.guard};
+	struct backend_request ask = {
+		.uri = &target->uri,
+		.guard = &target->decision.guard,
+		.poll = is_closing,
+		.poll_arg = fetchfs,
+	};
 	struct remote remote = {0};
 	int64_t now = clock_wall();
 	int64_t expires;

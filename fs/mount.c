@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -68,9 +69,10 @@ static int run_fusermount(const char *directory, struct err *err)
 
 int mount_clear_dead(const char *directory, struct err *err)
 {
-	struct stat st;
+	struct statvfs st;
 
-	if (stat(directory, &st) == 0 || errno != ENOTCONN)
+	/* not stat(), which the kernel may answer for the dead from its cache */
+	if (statvfs(directory, &st) == 0 || errno != ENOTCONN)
 		return 0;
 	if (geteuid() != 0)
 		return run_fusermount(directory, err);
