@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #define BACKOFF_FIRST_MS 250
 #define BACKOFF_MAX_MS   30000
@@ -193,15 +194,23 @@ static int start_afresh(struct lead *lead, const struct err *why, struct err *er
 	return partial_create(&flight->fetchfs->store, &flight->target->key, &lead->partial, err);
 }
 
+/* Many machines that lost one origin do not come back as one: half of the time is by chance. */
+static unsigned int jittered(unsigned int ms)
+{
+	uint32_t chance = 0;
+
+	if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) < 0)
+		chance = (uint32_t)clock_monotonic_ms();
+	return ms / 2 + chance % (ms / 2 + 1);
+}
+
 static unsigned int backoff_ms(unsigned int tries, const struct err *err)
 {
 	unsigned int ms = BACKOFF_FIRST_MS << (tries < 8 ? tries : 8);
 
 	if (ms > BACKOFF_MAX_MS)
 		ms = BACKOFF_MAX_MS;
-	/* jitter: many machines that lost one origin do not come back as one */
-	ms = ms / 2 + (unsigned int)random() % (ms / 2 + 1);
-	return err->retry_after > 0 ? err->retry_after * 1000 : ms;
+	return err->retry_after > 0 ? err->retry_after * 1000 : jittered(ms);
 }
 
 /* After a failed try: make another one possible. @err is the failure, and the result's if any. */
