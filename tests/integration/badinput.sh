@@ -87,5 +87,6 @@ echo umlaut >"$WWW/grüße-日本.txt"
 accepted "$HTTP/grüße-日本.txt" "$WWW/grüße-日本.txt"
 cmp "$WWW/grüße-日本.txt" "$tree/grüße-日本.txt" || fail "UTF-8 in the natural tree"
 
+settle_mount
 stop_mount
 no_debris

@@ -27,5 +27,6 @@ start_mount
 cmp "$file" "$WWW/data.bin" || fail "other bytes after the kill"
 settle_nginx
 grep -Eq '^GET /crawl/data.bin 206 [0-9]+ bytes=' "$NGINX_LOG" || fail "it began from nothing"
+settle_mount
 stop_mount
 no_debris

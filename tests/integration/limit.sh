@@ -58,5 +58,6 @@ say "at most $(<"$WORK/most") bytes were in use"
 
 say "what went comes back"
 read_file 0
+settle_mount
 stop_mount
 no_debris

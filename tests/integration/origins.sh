@@ -41,6 +41,7 @@ read_all "warm, new daemon"
 settle_nginx
 requests_are '[A-Z]+' /big.bin "$before" || fail "nginx was asked again"
 [ "$(downloads /big.bin)" -eq 1 ] || fail "vsftpd was asked again"
+settle_mount
 stop_mount
 no_debris
 

@@ -41,5 +41,6 @@ sent_once /slow/mounted.bin
 say "what others fetched, the mount has"
 cmp "$WWW/alone.bin" "$(at "$HTTP/slow/alone.bin")" || fail "other bytes"
 sent_once /slow/alone.bin
+settle_mount
 stop_mount
 no_debris

@@ -56,5 +56,6 @@ done
 settle_nginx
 [ "$(served /slow/shared.bin)" -eq $((16 << 20)) ] ||
 	fail "$(served /slow/shared.bin) bytes were sent"
+settle_mount
 stop_mount
 no_debris

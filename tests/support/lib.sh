@@ -219,6 +219,16 @@ stop_mount() {
 	! grep -E 'ERROR: |runtime error:|WARNING: ThreadSanitizer' "$LOGS/mount" || exit 1
 }
 
+# Waits until all that was begun is published. (The last byte is read before its file is; a
+# daemon that is stopped in between leaves the rest to its successor.)
+settle_mount() {
+	wait_for 30 nothing_in_flight || fail "in flight: $(<"$MNT/.fetchfs/status")"
+}
+
+nothing_in_flight() {
+	jq -e '.in_flight == 0' "$MNT/.fetchfs/status" >/dev/null
+}
+
 # Nothing unfinished lies in the cache.
 no_debris() {
 	local left=("$CACHE"/partial/*)
