@@ -234,11 +234,20 @@ static int prepare_retry(struct lead *lead, unsigned int tries, struct err *err)
 	return start_afresh(lead, &why, err);
 }
 
+static bool is_whole(const struct lead *lead)
+{
+	return lead->started && partial_version(lead->partial)->size >= 0 &&
+	       partial_next_gap(lead->partial, 0) < 0;
+}
+
 static int fetch_all(struct lead *lead, struct err *err)
 {
 	for (unsigned int tries = 0;; tries++) {
 		int r = fetch_missing(lead, err);
 
+		/* interrupted with the last byte: only publishing is left, which is brief */
+		if (r == -ECANCELED && is_whole(lead))
+			return 0;
 		if (r == 0 || r == -ECANCELED)
 			return r;
 		r = prepare_retry(lead, tries, err);

@@ -470,6 +470,27 @@ Test(flow, closing_ends_what_is_on_its_way_and_the_next_opening_resumes_it)
 	fetchfs_close(fetchfs);
 }
 
+Test(flow, what_was_read_to_its_end_is_kept_by_a_close_at_once)
+{
+	struct fetchfs *fetchfs = open_cache();
+	struct fetchfs_request request = ask("fake://h/big");
+	struct fetchfs_file *file;
+	struct fetchfs_usage usage;
+	struct err err = ERR_INIT;
+	char byte;
+
+	fake_backend_put("/big", &(struct fake_file){.len = MIB, .etag = "\"1\""});
+	cr_assert_eq(fetchfs_get(fetchfs, &request, &file, &err), 0);
+	cr_assert_eq(fetchfs_file_read(file, &byte, 1, MIB - 1, &err), 1, "%s", err.msg);
+	fetchfs_file_free(file);
+	fetchfs_close(fetchfs);
+
+	fetchfs = open_cache();
+	cr_assert_eq(fetchfs_usage(fetchfs, &usage, &err), 0);
+	cr_assert_eq(usage.objects, 1);
+	fetchfs_close(fetchfs);
+}
+
 Test(flow, a_stat_asks_for_the_size_only_and_is_remembered)
 {
 	struct fetchfs *fetchfs = open_cache();
