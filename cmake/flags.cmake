@@ -7,15 +7,7 @@ add_compile_options(
 	-Wformat=2 -Wformat-signedness -Wnull-dereference -Wundef -Wvla -Wimplicit-fallthrough
 	-Wdouble-promotion -Wmissing-declarations
 	-Wno-format-truncation # error texts are cut, and that is meant
-	-fvisibility=hidden -fno-common -fstrict-flex-arrays=3 -fno-omit-frame-pointer)
-# gcc 12 lacks -fstrict-flex-arrays; ask before using.
-include(CheckCCompilerFlag)
-check_c_compiler_flag(-fstrict-flex-arrays=3 HAVE_STRICT_FLEX_ARRAYS)
-if(NOT HAVE_STRICT_FLEX_ARRAYS)
-	get_directory_property(opts COMPILE_OPTIONS)
-	list(REMOVE_ITEM opts -fstrict-flex-arrays=3)
-	set_directory_properties(PROPERTIES COMPILE_OPTIONS "${opts}")
-endif()
+	-fvisibility=hidden -fno-common -fno-omit-frame-pointer)
 
 if(FETCHFS_WERROR)
 	add_compile_options(-Werror)
