@@ -54,6 +54,16 @@ Test(err, a_long_text_is_cut)
 	cr_assert_eq(strlen(err.msg), ERR_TEXT_MAX - 1);
 }
 
+Test(err, a_text_is_one_line_that_no_terminal_obeys)
+{
+	struct err err = ERR_INIT;
+
+	err_set(&err, ERR_REMOTE, EIO, "said %s", "\x1b[2J\r\n\x7f");
+	cr_assert_str_eq(err.msg, "said ?[2J???");
+	err_context(&err, "gr\xc3\xbc\xc3\x9f\n");
+	cr_assert_str_eq(err.msg, "gr\xc3\xbc\xc3\x9f?: said ?[2J???");
+}
+
 Test(err, every_kind_has_a_name)
 {
 	cr_assert_str_eq(err_kind_name(ERR_NONE), "none");
