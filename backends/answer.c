@@ -232,7 +232,8 @@ int answer_range(const struct transfer *transfer, const struct backend_request *
 		first = number(at + 6, "-", &at);
 	if (first >= 0 && *at == '-')
 		last = number(at + 1, "/", &at);
-	if (last < first || last < 0 || *at != '/')
+	/* the last byte of the largest file is the one before INT64_MAX */
+	if (last < first || last < 0 || last == INT64_MAX || *at != '/')
 		return err_set(
 			err, ERR_REMOTE, EBADMSG, "content-range %.80s makes no sense", text);
 	if (!str_equal(at, "/*"))

@@ -117,6 +117,20 @@ Test(ranges, wrong_answer_is_refused)
 	cr_assert(strstr(err.msg, "is not what was asked for"), "%s", err.msg);
 }
 
+Test(ranges, a_part_that_ends_behind_the_largest_file_is_refused)
+{
+	static const char range[] = "bytes%200-9223372036854775807%2F*";
+	WITH_FIXTURE(f);
+	WITH_COLLECT(got);
+	CLEANUP(str_freep) char *path = str_printf("/header/Content-Range/%s/status/206/a", range);
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(fixture_fetch(&f, path, (struct backend_request){.length = 10}, &got, &err),
+		-EBADMSG);
+	cr_assert_eq(got.begun, 0);
+	cr_assert(strstr(err.msg, "makes no sense"), "%s", err.msg);
+}
+
 Test(ranges, server_without_them_is_told_apart)
 {
 	WITH_FIXTURE(f);
