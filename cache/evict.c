@@ -302,6 +302,28 @@ static int exchange(const struct store *store, struct haul *haul, const char *pa
 		room_of(store), ret_missing, err);
 }
 
+/*
+ * 0, or -ENOSPC when @on_disk bytes are more than the cache could give back: then nothing of it is
+ * thrown away in vain. What others have on the file system is not ours to remove.
+ */
+static int check_hope(const struct store *store, uint64_t bytes, uint64_t on_disk, struct err *err)
+{
+	char needed[UNITS_SIZE_TEXT];
+	char free_text[UNITS_SIZE_TEXT];
+	char held[UNITS_SIZE_TEXT];
+	struct usage usage;
+	int r = catalog_usage(store->catalog, &usage, err);
+
+	if (r < 0 || on_disk <= usage.objects + usage.reserved)
+		return r;
+	units_format_size(bytes, needed);
+	units_format_size(store->min_free, free_text);
+	units_format_size(usage.objects + usage.reserved, held);
+	return err_set(err, ERR_SPACE, ENOSPC,
+		"disk full: %s needed, %s must stay free, and the cache itself holds only %s",
+		needed, free_text, held);
+}
+
 int evict_reserve(const struct store *store, const char *partial, uint64_t bytes, struct err *err)
 {
 	CLEANUP(haul_release) struct haul haul = {.count = 0};
@@ -319,8 +341,8 @@ int evict_reserve(const struct store *store, const char *partial, uint64_t bytes
 		haul_release(&haul);
 		if (r != -ENOSPC || missing == 0)
 			return r;
-		r = 0;
-		if (idle_left)
+		r = check_hope(store, bytes, on_disk, err);
+		if (r == 0 && idle_left)
 			r = drop_idle_partials(store, missing, &freed, err);
 		idle_left = false;
 		if (r == 0 && freed == 0)

@@ -141,6 +141,7 @@ Test(evict, min_free_holds_like_the_limit)
 	cr_assert_eq(put(cache, "https://example.org/b", MIB, 1, &object, &err), -ENOSPC);
 	cr_assert(strstr(err.msg, "must stay free"), "%s", err.msg);
 	cr_assert_eq(usage_of(cache).reserved, 0);
+	cr_assert(is_cached(cache, 0)); /* thrown away, it would not have helped */
 }
 
 Test(evict, partial_that_nobody_leads_goes_before_any_object)
