@@ -27,6 +27,7 @@ struct lead {
 	bool no_ranges; /* it does not serve them, whatever it says */
 	bool retried_digest;
 	struct entry old; /* a version that is here, but stale; old.uri NULL: none */
+	struct object old_object;
 	struct remote remote;
 	uint64_t received; /* bytes of a file whose size was not told */
 };
@@ -324,9 +325,7 @@ static int keep_old(
 	r = catalog_confirm(fetchfs->catalog, &lead->old.key, now, lead->old.expires, err);
 	if (r < 0)
 		return r;
-	r = store_open(&fetchfs->store, &lead->old.digest, lead->old.executable, ret_object, err);
-	if (r < 0)
-		return r;
+	*ret_object = object_steal(&lead->old_object);
 	*ret_entry = lead->old;
 	lead->old = (struct entry){0};
 	return 0;
@@ -393,11 +392,13 @@ int lead_flight(
 
 	if (r <= 0)
 		return r;
+	lead.old_object = object_steal(ret_object);
 	r = open_partial(&lead, err);
 	if (r == 0)
 		r = fetch_and_publish(&lead, ret_object, ret_entry, err);
 	if (r < 0)
 		give_up(&lead, err);
+	object_release(&lead.old_object);
 	entry_release(&lead.old);
 	return r;
 }

@@ -135,9 +135,11 @@ static int consider_old(struct flight *flight, struct entry *entry, struct objec
 		object_release(&object);
 		return r;
 	}
-	object_release(&object);
-	if (target_accepts(flight->target, entry))
+	if (target_accepts(flight->target, entry)) {
+		*ret_object = object_steal(&object);
 		*ret_old = entry_steal(entry);
+	}
+	object_release(&object);
 	return 1;
 }
 

@@ -361,8 +361,12 @@ static int fake_fetch(const struct backend_env *env, const struct backend_reques
 	if (request->length > 0 && request->length < end - request->offset)
 		end = request->offset + request->length;
 	remote.unchanged = !range && is_known(request, &remote);
-	if (remote.unchanged)
+	if (remote.unchanged) {
 		count_unchanged(call.slot);
+		r = call.version->file.stall ? stall(call.slot, sink, err) : 0;
+		if (r < 0)
+			return r;
+	}
 	r = sink->begin(sink, &remote, err);
 	if (r < 0 || remote.unchanged)
 		return r;

@@ -29,7 +29,7 @@ struct fake_file {
 	uint64_t cut_at;        /* fetch breaks off (-EIO, retry) before this byte; 0: never … */
 	unsigned int cut_times; /* … so many times; 0: always */
 	uint64_t stall_at;      /* a fetch that begins before this byte waits at it … */
-	bool stall;             /* … until fake_backend_release() */
+	bool stall;             /* … until fake_backend_release(); so does an "unchanged" */
 	unsigned int block;     /* bytes per write to the sink; 0: 64 KiB */
 };
 

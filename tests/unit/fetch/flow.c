@@ -369,6 +369,32 @@ Test(flow, a_stale_entry_is_confirmed_without_a_body)
 	fetchfs_close(fetchfs);
 }
 
+Test(flow, what_is_being_confirmed_is_not_evicted_meanwhile)
+{
+	struct fetchfs *fetchfs = open_cache();
+	struct fetchfs_request request = ask("fake://h/a");
+	struct fake_file fake = {
+		.content = "hello", .len = 5, .etag = "\"1\"", .has_max_age = true};
+	struct fetchfs_file *file;
+	struct err err = ERR_INIT;
+	char buf[5];
+
+	fake_backend_put("/a", &fake);
+	expect_text(fetchfs, "fake://h/a", "hello");
+
+	fake.stall = true;
+	fake.stall_at = 1;
+	fake_backend_put("/a", &fake);
+	cr_assert_eq(fetchfs_get(fetchfs, &request, &file, &err), 0, "%s", err.msg);
+	fake_backend_wait_stalled("/a", 1);
+	cr_assert_eq(fetchfs_evict_to(fetchfs, 0, NULL, &err), 0, "%s", err.msg);
+	fake_backend_release("/a");
+	cr_assert_eq(fetchfs_file_read(file, buf, 5, 0, &err), 5, "%s", err.msg);
+	cr_assert_eq(memcmp(buf, "hello", 5), 0);
+	fetchfs_file_free(file);
+	fetchfs_close(fetchfs);
+}
+
 Test(flow, a_changed_artifact_is_a_new_object_and_old_opens_keep_theirs)
 {
 	struct fetchfs *fetchfs = open_cache();
