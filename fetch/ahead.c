@@ -35,7 +35,10 @@ struct validators ahead_validators(const struct ranges_version *version)
 static int on_begin(struct segment *segment, const struct remote *remote, struct err *err)
 {
 	const struct ranges_version *version = partial_version(segment->partial);
+	int r = target_check_remote(segment->flight->target, remote, err);
 
+	if (r < 0)
+		return r;
 	if (remote->size != SIZE_UNKNOWN && remote->size != version->size)
 		return err_set(err, ERR_REMOTE, ESTALE, "the artifact changed at its origin");
 	return 0;

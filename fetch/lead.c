@@ -94,7 +94,10 @@ static int on_begin(struct segment *segment, const struct remote *remote, struct
 {
 	struct lead *lead = ((struct lead_segment *)segment)->lead;
 	const struct ranges_version *version;
+	int r = target_check_remote(lead->flight->target, remote, err);
 
+	if (r < 0)
+		return r;
 	if (remote->unchanged) {
 		lead->remote = *remote;
 		lead->unchanged = true;

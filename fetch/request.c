@@ -128,6 +128,8 @@ static int ask_origin(struct fetchfs *fetchfs, const struct fetchfs_request *req
 		return stat_by_fetching(fetchfs, request, ret, err);
 	if (r == -ENOENT)
 		remember_absent(fetchfs, target);
+	if (r == 0)
+		r = target_check_remote(target, &remote, err);
 	if (r < 0)
 		return r;
 

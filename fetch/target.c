@@ -19,20 +19,39 @@ static int read_expected(
 	return 0;
 }
 
+static bool is_local(const struct target *target)
+{
+	return str_equal(target->uri.scheme, "file");
+}
+
+int target_check_remote(const struct target *target, const struct remote *remote, struct err *err)
+{
+	bool is_public = target->decision.scope[0] == '\0';
+
+	if (!is_local(target) || remote->world_readable)
+		return 0;
+	/* it was readable when the scope was decided: whoever changed that gets no public copy */
+	if (target->decision.trusted && !is_public)
+		return 0;
+	return err_set(err, ERR_POLICY, EACCES, "not everybody on this machine may read it");
+}
+
 /*
  * A local file that not everybody may read stays private to whom it was fetched for. The only
  * scope that cannot be decided by the URI; it costs a stat() of this machine, no network.
  */
-static void narrow_local_scope(struct fetchfs *fetchfs, struct target *target)
+static int narrow_local_scope(struct fetchfs *fetchfs, struct target *target, struct err *err)
 {
 	struct backend_request request = {.uri = &target->uri, .guard = &target->decision.guard};
-	struct remote remote;
+	struct remote remote = {.world_readable = false};
+	bool is_there;
 
-	if (!str_equal(target->uri.scheme, "file") || target->decision.scope[0] != '\0')
-		return;
-	if (target->backend->stat(fetchfs->env, &request, &remote, NULL) < 0 ||
-		!remote.world_readable)
+	if (!is_local(target) || target->decision.scope[0] != '\0')
+		return 0;
+	is_there = target->backend->stat(fetchfs->env, &request, &remote, NULL) == 0;
+	if (!remote.world_readable)
 		policy_user_scope(target->uid, target->decision.scope);
+	return is_there ? target_check_remote(target, &remote, err) : 0;
 }
 
 static int fill(struct fetchfs *fetchfs, const struct fetchfs_request *request, struct target *ret,
@@ -57,7 +76,9 @@ static int fill(struct fetchfs *fetchfs, const struct fetchfs_request *request, 
 		request->through_mount, fetchfs->dir.secret, &ret->decision, err);
 	if (r < 0)
 		return r;
-	narrow_local_scope(fetchfs, ret);
+	r = narrow_local_scope(fetchfs, ret, err);
+	if (r < 0)
+		return r;
 
 	ret->shown = uri_display(&ret->uri);
 	if (!ret->shown)

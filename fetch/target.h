@@ -32,6 +32,12 @@ void target_unref(struct target *target);
 void target_unrefp(struct target **target); /* for CLEANUP() */
 struct target *target_steal(struct target **target);
 
+/*
+ * Whether what the origin says of its file may be served for it, as the file is now: -EACCES. Local
+ * files are opened with the rights of this process, so others get those that anybody may read.
+ */
+int target_check_remote(const struct target *target, const struct remote *remote, struct err *err);
+
 /* Whether a complete entry may be handed out for it: the right digest, and executable if asked. */
 bool target_accepts(const struct target *target, const struct entry *entry);
 

@@ -1,12 +1,15 @@
 /* The flow: cache, else one download, whoever asks; on the fake backend. */
 #include "base/cleanup.h"
 #include "base/digest.h"
+#include "base/fd.h"
+#include "base/str.h"
 #include "fetch/fetchfs.h"
 #include "tests/support/fake_backend.h"
 #include "tests/support/tmpdir.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +42,14 @@ static struct fetchfs *open_cache(void)
 
 	cr_assert_eq(fetchfs_open(&options, &fetchfs, &err), 0, "%s", err.msg);
 	return fetchfs;
+}
+
+static void write_file(const char *path, const char *text, mode_t mode)
+{
+	CLEANUP(fd_closep) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+
+	cr_assert_eq(fchmod(fd, mode), 0);
+	cr_assert_eq(fd_write_all(fd, text, strlen(text)), 0);
 }
 
 static struct fetchfs_request ask(const char *uri)
@@ -570,6 +581,53 @@ Test(flow, an_unknown_scheme_and_a_malformed_uri_are_told_at_once)
 
 	expect_error(fetchfs, &unknown, EPROTONOSUPPORT, "gopher");
 	expect_error(fetchfs, &malformed, EINVAL, "");
+	fetchfs_close(fetchfs);
+}
+
+/* A cache that lets everybody have the files of @root, and one file in it, of @mode. */
+static struct fetchfs *open_with_root(const char *root, const char *name, mode_t mode)
+{
+	CLEANUP(str_freep) char *config = str_printf("%s/test.conf", dir);
+	CLEANUP(str_freep) char *text = str_printf("[policy]\nfile = %s\n", root);
+	CLEANUP(str_freep) char *path = str_printf("%s/%s", root, name);
+	CLEANUP(str_freep) char *cache = str_printf("%s/cache", dir);
+	struct fetchfs_options options = {
+		.cache = cache, .config = config, .backends = fake_backends};
+	struct fetchfs *fetchfs = NULL;
+	struct err err = ERR_INIT;
+
+	write_file(config, text, 0644);
+	write_file(path, "bytes", mode);
+	cr_assert_eq(chmod(root, 0755), 0);
+	cr_assert_eq(fetchfs_open(&options, &fetchfs, &err), 0, "%s", err.msg);
+	return fetchfs;
+}
+
+Test(flow, a_local_file_that_not_everybody_may_read_is_only_for_whom_the_cache_belongs_to)
+{
+	CLEANUP(tmpdir_removep) char *root = tmpdir_make();
+	CLEANUP(str_freep) char *uri = str_printf("file://%s/secret", root);
+	CLEANUP(str_freep) char *link_uri = str_printf("file://%s/link", root);
+	CLEANUP(str_freep) char *link_path = str_printf("%s/link", root);
+	CLEANUP(str_freep) char *path = str_printf("%s/secret", root);
+	struct fetchfs *fetchfs = open_with_root(root, "secret", 0600);
+	struct fetchfs_request request = {.uri = uri, .uid = geteuid() + 1};
+	struct fetchfs_info info;
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(symlink(path, link_path), 0);
+	expect_error(fetchfs, &request, EACCES, "not everybody");
+	cr_assert_eq(fetchfs_stat(fetchfs, &request, &info, &err), -EACCES);
+	request.uri = link_uri;
+	expect_error(fetchfs, &request, EACCES, "not everybody");
+	expect_text(fetchfs, uri, "bytes");
+	request.uri = uri;
+	expect_error(fetchfs, &request, EACCES, "not everybody");
+
+	cr_assert_eq(chmod(path, 0644), 0);
+	cr_assert_eq(fetchfs_stat(fetchfs, &request, &info, &err), 0, "%s", err.msg);
+	cr_assert(info.is_public);
+	fetchfs_info_release(&info);
 	fetchfs_close(fetchfs);
 }
 
