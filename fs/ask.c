@@ -65,7 +65,7 @@ static void give_up(struct ask *ask, int code, const char *text)
 
 	if (!claim(ask))
 		return;
-	err_set(&err, ERR_CANCELLED, code, "%s %s", text, ask->wanted.uri);
+	err_set(&err, ERR_CANCELLED, code, "%s", text);
 	ask->answer(ask, NULL, &err);
 }
 
@@ -101,7 +101,7 @@ static void interrupted_job(void *arg)
 {
 	struct ask *ask = arg;
 
-	give_up(ask, EINTR, "interrupted while asking for");
+	give_up(ask, EINTR, "interrupted");
 	unref(ask);
 }
 
@@ -156,7 +156,7 @@ static void *keep_limits(void *arg)
 	struct ask *ask;
 
 	while ((ask = next_expired(deadlines))) {
-		give_up(ask, EAGAIN, "no answer yet for");
+		give_up(ask, EAGAIN, "no answer yet");
 		unref(ask);
 	}
 	return NULL;

@@ -114,7 +114,7 @@ static void finish_stale(struct park *park)
 	struct err err = ERR_INIT;
 
 	expire(park->fs, park->node);
-	err_set(&err, ERR_REMOTE, ESTALE, "%s has changed", park->node->wanted.uri);
+	err_set(&err, ERR_REMOTE, ESTALE, "it has changed");
 	finish_error(park, &err);
 }
 

@@ -90,8 +90,7 @@ static void carry_on(struct park *park)
 			return;
 	}
 	if (!park->err.code)
-		err_set(&park->err, ERR_SYSTEM, EIO, "%s: bytes vanish as they come",
-			park->node->wanted.uri ? park->node->wanted.uri : "object");
+		err_set(&park->err, ERR_SYSTEM, EIO, "bytes vanish as they come");
 	finish_error(park);
 }
 
