@@ -84,6 +84,23 @@ void cli_parse(struct cli *cli, const struct argp *argp, int argc, char **argv, 
 	argp_parse(&both, argc, argv, 0, NULL, &parse);
 }
 
+error_t cli_parse_only(
+	int key, char *arg, struct argp_state *state, const char *what, const char **ret)
+{
+	switch (key) {
+	case ARGP_KEY_ARG:
+		if (*ret)
+			argp_error(state, "one %s at a time", what);
+		*ret = arg;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "a %s is missing", what);
+		return EINVAL;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
 int cli_open(const struct cli *cli, struct fetchfs **ret, struct err *err)
 {
 	const char *cache = cli->cache ? cli->cache : getenv("FETCHFS_CACHE");

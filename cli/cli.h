@@ -49,6 +49,13 @@ extern const struct argp cli_global_argp;
  */
 void cli_parse(struct cli *cli, const struct argp *argp, int argc, char **argv, void *input);
 
+/*
+ * For the parser of a command that takes exactly one argument, called a @what: into *ret. The other
+ * keys are unknown to it.
+ */
+error_t cli_parse_only(
+	int key, char *arg, struct argp_state *state, const char *what, const char **ret);
+
 /* Open the cache that the options, $FETCHFS_CACHE or the user's default name. Warnings are printed.
  */
 int cli_open(const struct cli *cli, struct fetchfs **ret, struct err *err);

@@ -89,16 +89,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		while ((word = strsep(&arg, ",")))
 			take_option(mounting, word, state);
 		return 0;
-	case ARGP_KEY_ARG:
-		if (mounting->given)
-			argp_error(state, "one folder at a time");
-		mounting->given = arg;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "a folder is missing");
-		return EINVAL;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return cli_parse_only(key, arg, state, "folder", &mounting->given);
 	}
 }
 

@@ -29,16 +29,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPTION_MOUNT:
 		path->mount = arg;
 		return 0;
-	case ARGP_KEY_ARG:
-		if (path->uri)
-			argp_error(state, "one URI at a time");
-		path->uri = arg;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "a URI is missing");
-		return EINVAL;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return cli_parse_only(key, arg, state, "URI", &path->uri);
 	}
 }
 

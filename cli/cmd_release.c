@@ -13,18 +13,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct target *target = state->input;
 
-	switch (key) {
-	case ARGP_KEY_ARG:
-		if (target->directory)
-			argp_error(state, "one directory at a time");
-		target->directory = arg;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "a directory is missing");
-		return EINVAL;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	return cli_parse_only(key, arg, state, "directory", &target->directory);
 }
 
 static void left_alone(const char *name, void *arg)

@@ -47,16 +47,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPTION_LAZY:
 		unmounting->lazy = true;
 		return 0;
-	case ARGP_KEY_ARG:
-		if (unmounting->directory)
-			argp_error(state, "one folder at a time");
-		unmounting->directory = arg;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "a folder is missing");
-		return EINVAL;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return cli_parse_only(key, arg, state, "folder", &unmounting->directory);
 	}
 }
 
