@@ -59,7 +59,7 @@ static int find_one(struct db_query *query, struct entry *ret, struct err *err)
 	if (r < 0)
 		return r;
 	if (r == 0)
-		return err_set(err, ERR_SYSTEM, ENOENT, "not in the index");
+		return err_set(err, ERR_SYSTEM, ENOENT, "not in the cache");
 	return catalog_read_entry(query, ret, err);
 }
 
@@ -218,7 +218,7 @@ static int change_entry(struct catalog *catalog, const char *sql, const struct e
 	if (r < 0)
 		return r;
 	if (db_changes(catalog->db) == 0)
-		return err_set(err, ERR_SYSTEM, ENOENT, "not in the index");
+		return err_set(err, ERR_SYSTEM, ENOENT, "not in the cache");
 	return catalog_commit_visible(&txn, err);
 }
 
