@@ -38,6 +38,7 @@ struct transfer {
 	/* the curl thread's */
 	void *easy; /* CURL; NULL: not started, or ended */
 	struct curl_slist *header_list;
+	const int64_t *now;    /* the curl thread's clock, ms */
 	struct transfer *next; /* of owner->running */
 	struct transfer *prev;
 	int64_t queued; /* when curl got it */
