@@ -5,10 +5,15 @@
 #include <assert.h>
 #include <errno.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_QUERIES 64
+
+/* What a page takes in the log, and how much of it is for the transaction that fills it. */
+#define LOG_PAGE (4096 + 24)
+#define LOG_LAST (UINT64_C(128) << 10)
 
 struct db_query {
 	struct db *db;
@@ -70,6 +75,16 @@ int db_exec(struct db *db, const char *sql, struct err *err)
 	return code == SQLITE_OK ? 0 : fail(db->handle, code, err);
 }
 
+static int bound_log(struct db *db, struct err *err)
+{
+	char sql[64];
+
+	snprintf(sql, sizeof(sql), "PRAGMA journal_size_limit = %llu",
+		(unsigned long long)DB_LOG_BYTES);
+	sqlite3_wal_autocheckpoint(db->handle, (int)((DB_LOG_BYTES - LOG_LAST) / LOG_PAGE));
+	return db_exec(db, sql, err);
+}
+
 int db_open(const char *path, struct db **ret, struct err *err)
 {
 	CLEANUP(db_closep) struct db *db = calloc(1, sizeof(*db));
@@ -91,6 +106,8 @@ int db_open(const char *path, struct db **ret, struct err *err)
 		"PRAGMA temp_store = MEMORY;"
 		"PRAGMA trusted_schema = OFF",
 		err);
+	if (r == 0)
+		r = bound_log(db, err);
 	if (r < 0)
 		return r;
 

@@ -26,6 +26,10 @@
 
 #define DB_BUSY_MS 5000
 
+/* The log grows up to this, and is then used anew from its beginning. Readers who are at work
+ * whenever that is tried put it off: then it is longer for a while, and cut back afterwards. */
+#define DB_LOG_BYTES (UINT64_C(4) << 20)
+
 struct db;
 struct db_query;
 

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/units.h"
+#include "cache/db.h"
 #include "cache/store_private.h"
 
 #include <errno.h>
@@ -15,7 +16,8 @@
 /* How many victims are taken, and how many candidates looked at, between two transactions. */
 #define BATCH 32
 
-/* What the index, and maps without a reservation yet, may grow by until the next one looks. */
+/* What the index (its log aside), folders of objects, and maps without a reservation yet may grow
+ * by until the next one looks. */
 #define HEADROOM (UINT64_C(256) << 10)
 
 /* Victims taken together: their locks are held until their rows are gone, so that nobody can
@@ -204,13 +206,15 @@ static uint64_t blocks_of(int dirfd, const char *name)
 /* What a cache occupies beside objects and partials: the index, small files, its folders. */
 static uint64_t overhead(const struct cachedir *dir)
 {
-	static const char *const files[] = {
-		"index.db", "index.db-wal", "index.db-shm", "shared", "secret"};
+	static const char *const files[] = {"index.db", "index.db-shm", "shared", "secret"};
 	uint64_t sum = blocks_of(dir->fd, ".") + blocks_of(dir->fd, "partial");
+	uint64_t log = blocks_of(dir->fd, "index.db-wal");
 	struct stat st;
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 		sum += blocks_of(dir->fd, files[i]);
+	/* any change makes the log longer, and not each of them asks for room before */
+	sum += log > DB_LOG_BYTES ? log : DB_LOG_BYTES;
 	/* objects/ab: a block each, where a folder's links count its folders */
 	if (fstat(dir->objects_fd, &st) == 0)
 		sum += (uint64_t)st.st_blocks * 512 + (uint64_t)st.st_nlink * 4096;
@@ -276,11 +280,12 @@ static int too_big(const struct store *store, uint64_t bytes, struct err *err)
 }
 
 /*
- * Ask for room, giving up the objects of @haul in the same transaction. -ENOSPC: @ret_missing
- * bytes must go first, *ret_on_disk of them because the disk is full.
+ * Ask for @bytes of @room, giving up the objects of @haul in the same transaction. -ENOSPC:
+ * @ret_missing bytes must go first, *ret_on_disk of them because the disk is full.
  */
 static int exchange(const struct store *store, struct haul *haul, const char *partial,
-	uint64_t bytes, uint64_t *ret_missing, uint64_t *ret_on_disk, struct err *err)
+	uint64_t bytes, uint64_t room, uint64_t *ret_missing, uint64_t *ret_on_disk,
+	struct err *err)
 {
 	uint64_t before;
 	uint64_t more;
@@ -298,8 +303,8 @@ static int exchange(const struct store *store, struct haul *haul, const char *pa
 					       NULL, 0, 0, NULL, err);
 		return r < 0 ? r : -ENOSPC;
 	}
-	return catalog_exchange(store->catalog, haul->digests, haul->count, partial, bytes,
-		room_of(store), ret_missing, err);
+	return catalog_exchange(
+		store->catalog, haul->digests, haul->count, partial, bytes, room, ret_missing, err);
 }
 
 /*
@@ -328,15 +333,16 @@ int evict_reserve(const struct store *store, const char *partial, uint64_t bytes
 {
 	CLEANUP(haul_release) struct haul haul = {.count = 0};
 	bool idle_left = true;
+	uint64_t room = room_of(store);
 	uint64_t skip = 0;
 
-	if (bytes > room_of(store))
+	if (bytes > room)
 		return too_big(store, bytes, err);
 	for (;;) {
 		uint64_t missing = 0;
 		uint64_t on_disk = 0;
 		uint64_t freed = 0;
-		int r = exchange(store, &haul, partial, bytes, &missing, &on_disk, err);
+		int r = exchange(store, &haul, partial, bytes, room, &missing, &on_disk, err);
 
 		haul_release(&haul);
 		if (r != -ENOSPC || missing == 0)
@@ -351,6 +357,7 @@ int evict_reserve(const struct store *store, const char *partial, uint64_t bytes
 			return r;
 		if (freed == 0 && haul.count == 0)
 			return full(store, bytes, on_disk, err);
+		room = room_of(store);
 	}
 }
 

@@ -1,6 +1,6 @@
 #include "fixture.h"
 
-#define LIMIT (16 * MIB)
+#define LIMIT (20 * MIB)
 
 static char *uri_of(int i)
 {
@@ -40,12 +40,25 @@ Test(evict, limit_is_never_exceeded_on_disk)
 
 	for (int i = 0; i < 12; i++) {
 		put_number(cache, i, 3 * MIB + 1);
-		cr_assert_leq(disk_usage(cache->path), LIMIT);
+		cr_assert_leq(disk_usage(cache), LIMIT);
 	}
 	cr_assert(is_cached(cache, 11));
 	cr_assert_not(is_cached(cache, 0));
 	cr_assert_geq(usage_of(cache).objects, 9 * MIB);
 	cr_assert_eq(count_files(cache, "objects"), (int)usage_of(cache).object_count);
+}
+
+Test(evict, changes_of_the_index_alone_stay_below_the_limit)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+	struct digest last = digest_of_number(69, MIB / 4);
+
+	for (int i = 0; i < 70; i++)
+		put_number(cache, i, MIB / 4);
+	cr_assert_not(is_cached(cache, 0));
+	for (int i = 0; i < 1500; i++)
+		cr_assert_eq(catalog_touch(cache->store.catalog, &last, 5000, NULL), 0);
+	cr_assert_leq(disk_usage(cache), LIMIT);
 }
 
 Test(evict, least_recently_used_goes_first)
@@ -98,7 +111,7 @@ Test(evict, pinned_leased_linked_and_open_objects_stay)
 	cr_assert_eq(evict_object(&cache->store, &opened, &err), -EBUSY);
 	cr_assert(strstr(err.msg, "open"));
 	cr_assert_eq(put(cache, "https://example.org/big", 8 * MIB, 9, &object, &err), -ENOSPC);
-	cr_assert(strstr(err.msg, "cache full: limit 16.0 MiB"), "%s", err.msg);
+	cr_assert(strstr(err.msg, "cache full: limit 20.0 MiB"), "%s", err.msg);
 	cr_assert_eq(err.kind, ERR_SPACE);
 	for (int i = 0; i < 4; i++)
 		cr_assert(is_cached(cache, i));
@@ -206,7 +219,8 @@ Test(evict, evict_to_frees_until_the_given_size)
 	cr_assert_eq(count_files(cache, "objects"), 0);
 }
 
-/* Publish over and over from a few contents, more than fit, and read each back. */
+/* Publish over and over from a few contents, more than fit, and read each back. Nonzero is an
+ * error, said on stderr. */
 static int publish_in_turn(const char *path, int seed)
 {
 	struct cache *cache = cache_join(path, LIMIT);
@@ -215,6 +229,7 @@ static int publish_in_turn(const char *path, int seed)
 		CLEANUP(str_freep) char *uri = str_printf("https://h/%d/%d", seed, i);
 		int content = (i * 7 + seed) % 6;
 		struct object object;
+		uint64_t used;
 		struct err err = ERR_INIT;
 		int r = put(
 			cache, uri, 2 * MIB + (size_t)content, (uint64_t)content, &object, &err);
@@ -226,11 +241,17 @@ static int publish_in_turn(const char *path, int seed)
 			fprintf(stderr, "put %s: %s\n", uri, err.msg);
 			return 1;
 		}
-		if (!has_bytes(object.fd, 2 * MIB + (size_t)content, (uint64_t)content))
+		if (!has_bytes(object.fd, 2 * MIB + (size_t)content, (uint64_t)content)) {
+			fprintf(stderr, "%s has other bytes\n", uri);
 			return 2;
+		}
 		object_release(&object);
-		if (disk_usage(path) > LIMIT)
+		used = disk_usage(cache);
+		if (used > LIMIT) {
+			fprintf(stderr, "%llu bytes on disk, the limit is %llu\n",
+				(unsigned long long)used, (unsigned long long)LIMIT);
 			return 3;
+		}
 	}
 	cache_leave(cache);
 	return 0;
@@ -264,7 +285,7 @@ Test(evict, publishing_and_evicting_in_several_processes_loses_nothing)
 			_exit(publish_in_turn(path, p));
 	}
 	for (int p = 0; p < PROCESSES; p++)
-		cr_assert_eq(wait_for(children[p]), 0);
+		cr_assert_eq(wait_for(children[p]), 0, "process %d: see stderr", p);
 
 	cr_assert_eq(catalog_open(&cache->dir, &cache->store.catalog, NULL), 0);
 	cr_assert_eq(catalog_list(cache->store.catalog, "", NULL, find_lost, cache, &err), 0);
