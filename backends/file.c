@@ -132,9 +132,10 @@ static int file_stat(const struct backend_env *env, const struct backend_request
 	return 0;
 }
 
+/* Not EIO, after which what has arrived would be continued. */
 static int changed(struct err *err)
 {
-	return err_set_retry(err, ERR_REMOTE, EIO, 0, "the file changed while it was read");
+	return err_set_retry(err, ERR_REMOTE, ESTALE, 0, "the file changed while it was read");
 }
 
 /* The bytes read are of one version only if nobody wrote meanwhile. */

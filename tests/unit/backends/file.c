@@ -129,7 +129,7 @@ Test(file, that_lies_about_its_size_is_refused)
 	struct err err = ERR_INIT;
 
 	cr_assert_eq(fetch("/proc/self/status", (struct backend_request){.offset = 0}, &got, &err),
-		-EIO);
+		-ESTALE);
 }
 
 Test(file, is_world_readable_only_along_its_whole_path)
@@ -193,7 +193,7 @@ Test(file, that_changes_while_it_is_read_is_an_error)
 	struct backend_request request = {.uri = &uri};
 	struct err err = ERR_INIT;
 
-	cr_assert_eq(file_backend.fetch(NULL, &request, &meddler.sink, &err), -EIO);
+	cr_assert_eq(file_backend.fetch(NULL, &request, &meddler.sink, &err), -ESTALE);
 	cr_assert(err.retry);
 	cr_assert_str_eq(err.msg, "the file changed while it was read");
 }

@@ -631,6 +631,16 @@ Test(flow, a_local_file_that_not_everybody_may_read_is_only_for_whom_the_cache_b
 	fetchfs_close(fetchfs);
 }
 
+Test(flow, a_local_file_that_is_not_what_it_says_is_never_published)
+{
+	struct fetchfs *fetchfs = open_cache();
+	struct fetchfs_request request = ask("file:///proc/self/status");
+
+	/* its size is 0, its bytes are not: like a file that changes while it is read */
+	expect_error(fetchfs, &request, ESTALE, "changed");
+	fetchfs_close(fetchfs);
+}
+
 static int collect(const struct fetchfs_info *info, void *arg)
 {
 	strcat(arg, info->uri);
