@@ -240,7 +240,7 @@ static int read_secret(struct cachedir *dir, struct err *err)
 		return err_set(err, ERR_SYSTEM, errno, "open %s/secret: %m", dir->path);
 	n = fd_pread_full(fd, dir->secret, sizeof(dir->secret), 0);
 	if (n != sizeof(dir->secret))
-		return err_set(err, ERR_INTEGRITY, EBADMSG, "%s/secret is damaged", dir->path);
+		return err_set(err, ERR_INTEGRITY, EBADMSG, CACHEDIR_DAMAGED("secret"), dir->path);
 	return 0;
 }
 
@@ -253,7 +253,7 @@ static int map_shared(struct cachedir *dir, struct err *err)
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_set(err, ERR_SYSTEM, errno, "open %s/shared: %m", dir->path);
 	if (st.st_size != sizeof(struct shared_page))
-		return err_set(err, ERR_INTEGRITY, EBADMSG, "%s/shared is damaged", dir->path);
+		return err_set(err, ERR_INTEGRITY, EBADMSG, CACHEDIR_DAMAGED("shared"), dir->path);
 	page = mmap(NULL, sizeof(struct shared_page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (page == MAP_FAILED)
 		return err_set(err, ERR_SYSTEM, errno, "map %s/shared: %m", dir->path);

@@ -25,6 +25,10 @@
 #define ENTRY_KEY_SIZE     16
 #define ENTRY_KEY_HEX_SIZE 33
 
+/* A format of what there is to say, and to do, when @file of a cache (%s) cannot be used. */
+#define CACHEDIR_DAMAGED(file)                                                                     \
+	"%s/" file " is damaged: remove the cache, what is needed is fetched again"
+
 struct entry_key {
 	uint8_t bytes[ENTRY_KEY_SIZE];
 };

@@ -131,6 +131,9 @@ static int open_database(struct catalog *catalog, struct err *err)
 		r = schema_version(catalog->db, &version, err);
 	if (r == 0 && version == 0)
 		r = make_schema(catalog, err);
+	if (r == -EBADMSG)
+		return err_set(err, ERR_INTEGRITY, EBADMSG, CACHEDIR_DAMAGED("index.db"),
+			catalog->dir->path);
 	if (r < 0)
 		return err_context(err, "open %s", path);
 	if (version > SCHEMA_VERSION)

@@ -335,6 +335,7 @@ Test(catalog, file_that_is_no_database_is_ebadmsg)
 		fputs("no database", file);
 	fclose(file);
 	cr_assert_eq(catalog_open(&cache->dir, &cache->store.catalog, &err), -EBADMSG);
+	cr_assert(strstr(err.msg, "index.db is damaged: remove"), "%s", err.msg);
 	cr_assert_eq(err.kind, ERR_INTEGRITY);
 }
 
