@@ -24,11 +24,14 @@ static struct entry entry_steal(struct entry *entry)
 }
 
 /* Content that is expected by its digest is never asked for again. */
+static bool is_fresh(const struct target *target, const struct entry *entry, int64_t now)
+{
+	return target->has_expected || (!target->refresh && freshness_holds(entry, now));
+}
+
 static bool is_current(const struct target *target, const struct entry *entry, int64_t now)
 {
-	if (!target_accepts(target, entry))
-		return false;
-	return target->has_expected || (!target->refresh && freshness_holds(entry, now));
+	return target_accepts(target, entry) && is_fresh(target, entry, now);
 }
 
 static int open_entry(struct fetchfs *fetchfs, struct entry *entry, struct object *ret_object,
@@ -121,21 +124,20 @@ static int adopt(
 static int consider_old(struct flight *flight, struct entry *entry, struct object *ret_object,
 	struct entry *ret_entry, struct entry *ret_old, struct err *err)
 {
-	struct target plain = *flight->target;
+	const struct target *target = flight->target;
+	bool accepted = target_accepts(target, entry);
 	struct object object = {.fd = -1};
-	int64_t now = clock_wall();
 
-	plain.executable = false;
 	if (store_open(&flight->fetchfs->store, &entry->digest, entry->executable, &object, NULL))
 		return 1;
 
-	if (!target_accepts(flight->target, entry) && is_current(&plain, entry, now)) {
+	if (!accepted && target_matches(target, entry) && is_fresh(target, entry, clock_wall())) {
 		int r = twin_make(flight, &object, entry, ret_object, ret_entry, err);
 
 		object_release(&object);
 		return r;
 	}
-	if (target_accepts(flight->target, entry)) {
+	if (accepted) {
 		*ret_object = object_steal(&object);
 		*ret_old = entry_steal(entry);
 	}

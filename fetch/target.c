@@ -131,11 +131,14 @@ struct target *target_steal(struct target **target)
 	return given;
 }
 
-bool target_accepts(const struct target *target, const struct entry *entry)
+bool target_matches(const struct target *target, const struct entry *entry)
 {
 	if (entry->state != ENTRY_COMPLETE)
 		return false;
-	if (target->executable && !entry->executable)
-		return false;
 	return !target->has_expected || digest_equal(&target->expected, &entry->digest);
+}
+
+bool target_accepts(const struct target *target, const struct entry *entry)
+{
+	return target_matches(target, entry) && (entry->executable || !target->executable);
 }

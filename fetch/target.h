@@ -38,7 +38,10 @@ struct target *target_steal(struct target **target);
  */
 int target_check_remote(const struct target *target, const struct remote *remote, struct err *err);
 
-/* Whether a complete entry may be handed out for it: the right digest, and executable if asked. */
+/* Whether an entry is complete and has the right digest, be it executable or not. */
+bool target_matches(const struct target *target, const struct entry *entry);
+
+/* Whether it may be handed out: it matches, and is executable if that was asked for. */
 bool target_accepts(const struct target *target, const struct entry *entry);
 
 #endif
