@@ -185,9 +185,9 @@ static bool wait_for_parked(struct fs *fs)
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += PARKED_LIMIT;
 	WITH_LOCK(&fs->mu);
-	while (fs->parks && in_time)
+	while (fs->parked > 0 && in_time)
 		in_time = pthread_cond_timedwait(&fs->changed, &fs->mu, &until) == 0;
-	return !fs->parks;
+	return fs->parked == 0;
 }
 
 /*
