@@ -54,7 +54,7 @@ static ssize_t read_some(struct source *source, char *buffer, struct err *err)
 	} else {
 		n = pread(source->fd, buffer, CHUNK, (off_t)source->offset);
 		if (n < 0)
-			n = mounted_error(source->mount, errno, "read", err);
+			n = mounted_error(source->mount, source->fd, errno, "read", err);
 	}
 	if (n > 0)
 		source->offset += (uint64_t)n;

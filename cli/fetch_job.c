@@ -88,7 +88,7 @@ static int read_all(struct fetch_job *job, int fd, struct err *err)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return mounted_error(job->crew->mount, errno, "read", err);
+			return mounted_error(job->crew->mount, fd, errno, "read", err);
 		atomic_fetch_add(&job->bytes, n);
 	}
 	return 0;

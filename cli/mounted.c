@@ -64,16 +64,42 @@ static int file_of(const char *mount, const char *text, char **ret, struct err *
 	return *ret ? 0 : err_oom(err);
 }
 
-int mounted_error(const char *mount, int code, const char *what, struct err *err)
+/* @why: what the daemon says, empty when it says nothing. */
+static int failure(const char *mount, int code, const char *what, const char *why, struct err *err)
 {
+	CLEANUP(str_freep) char *text = NULL;
+
+	errno = code;
+	text = *why ? str_copy(why) : str_printf("%s by way of %s: %m", what, mount);
+	if (!text)
+		return err_oom(err);
 	switch (code) {
 	case EAGAIN:
 	case ETIMEDOUT:
 	case EHOSTUNREACH:
-		return err_set_retry(err, ERR_NETWORK, code, 0, "%s by way of %s: %m", what, mount);
+		return err_set_retry(err, ERR_NETWORK, code, 0, "%s", text);
 	default:
-		return err_set(err, ERR_REMOTE, code, "%s by way of %s: %m", what, mount);
+		return err_set(err, ERR_REMOTE, code, "%s", text);
 	}
+}
+
+int mounted_error(const char *mount, int fd, int code, const char *what, struct err *err)
+{
+	char why[ERR_TEXT_MAX] = "";
+
+	mounted_attribute(fd, "error", why, sizeof(why));
+	return failure(mount, code, what, why, err);
+}
+
+/* The same for @path, which could not be opened. */
+static int path_error(
+	const char *mount, const char *path, int code, const char *what, struct err *err)
+{
+	char why[ERR_TEXT_MAX] = "";
+	ssize_t n = lgetxattr(path, "user.fetchfs.error", why, sizeof(why) - 1);
+
+	why[n > 0 ? n : 0] = '\0';
+	return failure(mount, code, what, why, err);
 }
 
 int mounted_open(const char *mount, const char *uri, int *ret, struct err *err)
@@ -88,7 +114,7 @@ int mounted_open(const char *mount, const char *uri, int *ret, struct err *err)
 		return r;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
-		return mounted_error(mount, errno, "open", err);
+		return path_error(mount, path, errno, "open", err);
 	*ret = fd;
 	return 0;
 }
@@ -105,7 +131,7 @@ int mounted_know(const char *mount, const char *uri, struct err *err)
 	if (r < 0)
 		return r;
 	if (stat(path, &st) < 0)
-		return mounted_error(mount, errno, "stat", err);
+		return path_error(mount, path, errno, "stat", err);
 	return 0;
 }
 

@@ -24,8 +24,8 @@ int mounted_know(const char *mount, const char *uri, struct err *err);
 /* The string that is the extended attribute user.fetchfs.@name of @fd. -ENODATA. */
 int mounted_attribute(int fd, const char *name, char *ret, size_t size);
 
-/* Why @fd cannot be read, in the daemon's words where it has some: for an errno of open or read. */
-int mounted_error(const char *mount, int code, const char *what, struct err *err);
+/* Why @fd cannot be read, in the daemon's words where it has some; @code is read's errno. */
+int mounted_error(const char *mount, int fd, int code, const char *what, struct err *err);
 
 /*
  * Make --cache of @cli the cache behind the mount, when one is asked for and its status can be
