@@ -3,6 +3,7 @@
 
 set -euo pipefail
 export LC_ALL=C.UTF-8
+PATH=$PATH:/usr/sbin:/sbin # servers and apt's helpers, which a plain su does not find
 source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$source"
 

@@ -16,6 +16,7 @@
 set -euo pipefail
 shopt -s nullglob
 export LC_ALL=C.UTF-8
+PATH=$PATH:/usr/sbin:/sbin # where servers are
 umask 022
 
 FETCHFS_SOURCE=${FETCHFS_SOURCE:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
