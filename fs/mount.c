@@ -27,6 +27,7 @@
 
 #define WORK_THREADS 16
 #define ASK_THREADS  64
+#define DEVICE       "/dev/fuse"
 #define READAHEAD_KB 1024
 #define PARKED_LIMIT 30 /* seconds that requests get to end after all transfers were cancelled */
 
@@ -132,9 +133,12 @@ static int open_session(struct fs *fs, struct err *err)
 		return err_set(err, ERR_USAGE, EINVAL, "the mount options \"%s\" are not accepted",
 			more ? more : "");
 	errno = 0;
-	if (fuse_session_mount(fs->session, fs->options->directory) != 0)
-		return err_set(err, ERR_SYSTEM, errno, "mount on %s: %m", fs->options->directory);
-	return 0;
+	if (fuse_session_mount(fs->session, fs->options->directory) == 0)
+		return 0;
+	if (access(DEVICE, R_OK | W_OK) < 0)
+		return err_set(err, ERR_SYSTEM, errno, "mount on %s: " DEVICE ": %m",
+			fs->options->directory);
+	return err_set(err, ERR_SYSTEM, errno, "mount on %s: %m", fs->options->directory);
 }
 
 static int start(struct fs *fs, struct err *err)

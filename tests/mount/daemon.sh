@@ -33,6 +33,11 @@ expect_failure 1 "No such file" "${fetchfs[@]}" mount "$WORK/none"
 expect_failure 1 "not a folder" "${fetchfs[@]}" mount "$CONFIG"
 mkdir "$WORK/other"
 expect_failure 1 "nonsense" "${fetchfs[@]}" mount -o nonsense "$WORK/other"
+if unshare -m true 2>/dev/null; then # not in every chroot
+	# shellcheck disable=SC2016
+	expect_failure 1 "/dev/fuse: No such file" unshare -m \
+		bash -c 'mount -t tmpfs none /dev && exec "$@"' - "${fetchfs[@]}" mount "$WORK/other"
+fi
 ! mountpoint -q "$WORK/other" || fail "mounted all the same"
 expect_failure 1 "not mounted there" "${fetchfs[@]}" unmount "$WORK/other"
 
