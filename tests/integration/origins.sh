@@ -45,6 +45,13 @@ settle_mount
 stop_mount
 no_debris
 
+say "ftps, by the same CA"
+start_vsftpd_tls
+random_file 3M "$FTPROOT/tls.bin" tls
+fetchfs cat "$FTPS/tls.bin" | cmp "$FTPROOT/tls.bin" - || fail "ftps: other bytes"
+expect_failure '[13]' 'certificate' \
+	"$FETCHFS" --cache "$WORK/other" --config /dev/null fetch "$FTPS/tls.bin"
+
 say "a server whose CA is unknown is refused"
 expect_failure '[13]' 'certificate' \
 	"$FETCHFS" --cache "$WORK/other" --config /dev/null fetch "$HTTPS/big.bin"

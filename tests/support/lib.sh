@@ -355,6 +355,26 @@ start_vsftpd() {
 	wait_for 10 listening "$port" || fail "vsftpd does not start"
 }
 
+# The same folder by implicit TLS, on $FTPS, after start_nginx (whose certificate it has) and
+# start_vsftpd.
+start_vsftpd_tls() {
+	local port
+	port=$(free_port)
+	FTPS=ftps://localhost:$port
+	sed "s/^listen_port=.*/listen_port=$port/" "$WORK/vsftpd.conf" >"$WORK/vsftpd-tls.conf"
+	cat >>"$WORK/vsftpd-tls.conf" <<-END
+		ssl_enable=YES
+		implicit_ssl=YES
+		allow_anon_ssl=YES
+		require_ssl_reuse=NO
+		rsa_cert_file=$WORK/tls/server.pem
+		rsa_private_key_file=$WORK/tls/server.key
+	END
+	vsftpd "$WORK/vsftpd-tls.conf" >>"$LOGS/vsftpd-stderr" 2>&1 &
+	children+=($!)
+	wait_for 10 listening "$port" || fail "vsftpd with TLS does not start"
+}
+
 # How often vsftpd sent a file.
 downloads() {
 	grep -c "OK DOWNLOAD: .*\"$1\"" "$VSFTPD_LOG" || :
