@@ -69,6 +69,20 @@ struct guard {
 		const struct sockaddr *address, struct err *err);
 };
 
+/*
+ * What opens a door: credentials and headers for the URIs below one prefix. They go to no other
+ * URI, whatever a redirect says. All strings are the caller's; NULL: none.
+ */
+struct access {
+	const char *prefix; /* canonical; uri_is_below() it, and the rest is sent */
+	const char *user;   /* wins over netrc; userinfo in the URI wins over both */
+	const char *password;
+	const char *bearer;         /* a token: "Authorization: Bearer …" */
+	const char *netrc;          /* a file, in which the host is looked up */
+	const char *client_cert;    /* PEM, with its key */
+	const char *const *headers; /* "Name: value", NULL-terminated */
+};
+
 struct backend_request {
 	const struct uri *uri;
 	uint64_t offset; /* the first byte wanted */
@@ -82,6 +96,10 @@ struct backend_request {
 
 	const struct guard *guard; /* NULL: anybody */
 
+	const struct access *access; /* or NULL */
+	const char *proxy;           /* "http://host:port", or NULL: directly (http, https, ftp) */
+	bool no_cache; /* caches on the way shall ask the origin: what they had was bad (http) */
+
 	/* For stat(), as struct sink has it for fetch(): asked at least every 100 ms, ends it by a
 	 * non-zero answer. NULL: never. */
 	int (*poll)(void *arg, struct err *err);
@@ -92,9 +110,12 @@ struct backend_request {
 struct backend_env {
 	struct transfers *transfers;
 	const char *ca_file; /* PEM, or NULL: the system's */
+	/* limits, each of which ends the request with ETIMEDOUT */
 	unsigned int connect_ms;
-	unsigned int stall_ms; /* not one byte for so long ends the request: ETIMEDOUT */
-	unsigned int total_ms; /* 0: no limit */
+	unsigned int first_byte_ms; /* from the connection to the first byte of the answer */
+	unsigned int stall_ms;      /* fewer than stall_rate × stall_ms bytes came in so long */
+	uint64_t stall_rate;        /* bytes per second, at least 1 */
+	unsigned int total_ms;      /* 0: no limit */
 };
 
 /*

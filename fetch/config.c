@@ -170,11 +170,14 @@ int config_load(const char *file, const char *const *environment, bool lenient, 
 		.min_free_percent = 5,
 		.connections = 32,
 		.per_host = 8,
-		.stall_ms = 60 * 1000,
 		.connect_ms = 10 * 1000,
+		.first_byte_ms = 60 * 1000,
+		.stall_ms = 60 * 1000,
+		.stall_rate = 1,
 		.retries = 3,
 		.ttl_ms = 5 * 60 * 1000,
 		.negative_ttl_ms = 10 * 1000,
+		.stale_if_error_ms = 24 * 60 * 60 * 1000,
 	};
 	struct err why = ERR_INIT; /* not @err: texts of warnings pass through it */
 	int r;

@@ -18,6 +18,26 @@ struct config_list {
 	size_t count;
 };
 
+/* [origin "PREFIX"]: what holds for the URIs below a prefix. The longest prefix wins, alone. */
+struct origin {
+	char *prefix;               /* canonical */
+	struct config_list mirrors; /* canonical prefixes that stand for this one, in their order */
+	bool fastest;               /* mirror_order = fastest: by measured speed, else as listed */
+	char *proxy;                /* see struct config; NULL: that of [fetch] */
+
+	/* credentials: they serve whom users names, and make a scope of their own */
+	char *user_file;   /* one line, "user:password"; read for each download */
+	char *bearer;      /* the token itself */
+	char *bearer_file; /* or a file with it; read for each download */
+	char *netrc;
+	char *client_cert;
+	struct config_list headers; /* "Name: value", one a line: values may have commas */
+	struct config_list users;   /* names, "@group", "*"; none: the owner of the cache only */
+
+	bool public_query; /* a query is no secret here */
+	int64_t ttl_ms;    /* -1: that of [fetch] */
+};
+
 struct config {
 	/* [cache] */
 	char *dir;         /* or NULL: the default of this user */
@@ -29,19 +49,33 @@ struct config {
 	/* [fetch] */
 	unsigned int connections;
 	unsigned int per_host;
-	int64_t stall_ms;
 	int64_t connect_ms;
+	int64_t first_byte_ms;
+	int64_t stall_ms; /* fewer than stall_rate bytes a second for so long */
+	uint64_t stall_rate;
 	int64_t total_ms;     /* 0: no limit */
 	unsigned int retries; /* after the first try */
 	int64_t ttl_ms;
 	int64_t negative_ttl_ms;
-	char *ca_file; /* or NULL */
+	int64_t stale_if_error_ms; /* how long after its end what is here may stand in; 0: never */
+	char *ca_file;             /* or NULL */
+	bool lazy_ranges;          /* lazy = ranges: only what is read is fetched */
+	/*
+	 * Groups between ';', members of a group between '|', each "http://host:port" or "direct":
+	 * one member after the other, by chance, until a group is used up; then the next group.
+	 * "environment": what http_proxy and its like say. NULL: the same for a command, direct
+	 * for a daemon.
+	 */
+	char *proxy;
 
 	/* [policy] */
 	struct config_list allow; /* URI prefixes in canonical form (uri.h) */
 	struct config_list deny;
 	bool private_allowed;          /* private = allow */
 	struct config_list file_roots; /* file: absolute paths, no "..", no '/' at the end */
+
+	struct origin *origins; /* by prefix */
+	size_t origin_count;
 
 	struct config_list warnings;
 };
@@ -55,6 +89,9 @@ struct config {
 int config_load(const char *file, const char *const *environment, bool lenient, struct config *ret,
 	struct err *err);
 void config_release(struct config *config);
+
+/* The section whose prefix covers the canonical URI @text, or NULL. */
+const struct origin *config_origin(const struct config *config, const char *text);
 
 /* The value of @name in @environment, or NULL. */
 const char *config_env(const char *const *environment, const char *name);
