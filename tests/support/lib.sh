@@ -388,7 +388,28 @@ start_origin() {
 	: >"$ORIGIN_LOG"
 	"$FETCHFS_BUILD/tests/support/originserver" --port-file "$WORK/origin.port" \
 		--root "$ORIGINROOT" --log "$ORIGIN_LOG" "$@" >"$LOGS/origin-stderr" 2>&1 &
-	children+=($!)
+	ORIGIN_PID=$!
+	children+=("$ORIGIN_PID")
 	wait_for 10 test -s "$WORK/origin.port" || fail "the scripted origin does not start"
 	ORIGIN=http://127.0.0.1:$(<"$WORK/origin.port")
+}
+
+# What it logged, as for nginx. A line appears when its answer has ended, or when the client has
+# been gone for a moment: settle_origin waits until nobody is connected, so that all are there.
+origin_requests() {
+	grep -Ec "^$1 $2 " "$ORIGIN_LOG" || :
+}
+
+origin_sent() {
+	awk -v path="^$1\$" '$1 == "GET" && $2 ~ path { sum += $5 } END { print sum + 0 }' "$ORIGIN_LOG"
+}
+
+# It has a thread for each connection, one that listens, and one that waits for its end.
+origin_is_idle() {
+	local threads=("/proc/$ORIGIN_PID/task"/*)
+	[ ${#threads[@]} -le 2 ]
+}
+
+settle_origin() {
+	wait_for 30 origin_is_idle || fail "somebody is still connected to the origin"
 }
