@@ -1,7 +1,9 @@
 #include "fetch/ahead.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/str.h"
+#include "fetch/gaps.h"
 #include "fetch/segment.h"
 
 #include <errno.h>
@@ -15,6 +17,9 @@
  */
 #define AHEAD_GAP (16 * CHUNK_SIZE)
 
+/* After a helper failed, none for so long. */
+#define FAILED_MS 2000
+
 struct helper {
 	struct flight *flight; /* a reference */
 	struct partial *partial;
@@ -22,6 +27,7 @@ struct helper {
 	unsigned int slot;
 	uint64_t begin;
 	uint64_t end;
+	bool for_wish;
 };
 
 struct validators ahead_validators(const struct ranges_version *version)
@@ -44,20 +50,34 @@ static int on_begin(struct segment *segment, const struct remote *remote, struct
 	return 0;
 }
 
-static void helper_end(struct helper *helper, int result)
+/* Caller holds mu. Whatever it was, the leader comes by in time, and tells. */
+static void note_failure(struct flight *flight, const struct err *err)
+{
+	int64_t now = clock_monotonic_ms();
+
+	if (err->code == ECANCELED)
+		return;
+	flight->helpers_after_ms = now + FAILED_MS;
+	streams_failed(&flight->streams, now);
+	if (err->code == EOPNOTSUPP || err->code == ESTALE || err->code == EBADMSG)
+		flight->no_helpers = true;
+}
+
+/* @err->code is 0 if all went well. */
+static void helper_end(struct helper *helper, const struct err *err)
 {
 	struct flight *flight = helper->flight;
 
 	pthread_mutex_lock(&flight->mu);
 	flight->claims[helper->slot].used = false;
 	flight->helpers--;
-	/* whatever it was, the leader comes by in time, and tells */
-	if (result < 0)
-		flight->no_helpers = true;
+	flight->wishes -= helper->for_wish;
+	if (err->code)
+		note_failure(flight, err);
 	pthread_cond_broadcast(&flight->changed);
 	pthread_mutex_unlock(&flight->mu);
 
-	if (result == 0)
+	if (!err->code)
 		ahead_look(flight);
 	flight_land(flight);
 	free(helper);
@@ -72,7 +92,8 @@ static void helper_run(void *arg)
 
 	segment_init(&segment, helper->flight, helper->partial, helper->slot, helper->begin);
 	segment.on_begin = on_begin;
-	helper_end(helper, segment_fetch(&segment, helper->end - helper->begin, &known, &err));
+	segment_fetch(&segment, helper->end - helper->begin, &known, &err);
+	helper_end(helper, &err);
 }
 
 /*
@@ -109,13 +130,7 @@ static bool is_missing(const struct flight *flight, uint64_t offset)
 		return false;
 	if (leader->used && leader->begin <= offset && offset < leader_reach(flight))
 		return false;
-	for (unsigned int i = 1; i < FLIGHT_CLAIMS; i++) {
-		const struct flight_claim *claim = &flight->claims[i];
-
-		if (claim->used && claim->begin <= offset && offset < claim->end)
-			return false;
-	}
-	return true;
+	return !gaps_claimed(flight, offset, 0);
 }
 
 /* Caller holds mu: the start of the first missing chunk that a reader waits for, or -1. */
@@ -141,37 +156,70 @@ static int64_t find_wish(const struct flight *flight)
 	return wish >= 0 && is_missing(flight, (uint64_t)wish) ? wish : -1;
 }
 
-/* Caller holds mu. Claims the run; NULL when there is nothing to do or nobody to do it. */
-static struct helper *take_wish(struct flight *flight)
+/* Caller holds mu. The run that a reader waits for; false: nobody waits for anything. */
+static bool run_for_wish(struct flight *flight, struct gap *ret)
 {
-	struct helper *helper;
-	unsigned int slot = 1;
-	uint64_t begin;
+	int64_t wish = flight->wishes < FLIGHT_WISHES ? find_wish(flight) : -1;
 	uint64_t end;
-	int64_t wish;
 
-	if (!flight->partial || flight->no_helpers || flight->cancelled)
-		return NULL;
-	if (!flight->version.strong || !flight->version.ranges || flight->version.size < 0)
-		return NULL;
-	while (slot < FLIGHT_CLAIMS && flight->claims[slot].used)
-		slot++;
-	if (slot == FLIGHT_CLAIMS)
-		return NULL;
-	wish = find_wish(flight);
 	if (wish < 0)
-		return NULL;
-
-	begin = (uint64_t)wish;
-	flight->ahead_length = begin == flight->ahead_end ? flight->ahead_length * 2 : AHEAD_MIN;
+		return false;
+	ret->offset = (uint64_t)wish;
+	flight->ahead_length =
+		ret->offset == flight->ahead_end ? flight->ahead_length * 2 : AHEAD_MIN;
 	if (flight->ahead_length > AHEAD_MAX)
 		flight->ahead_length = AHEAD_MAX;
-	end = begin + CHUNK_SIZE;
-	while (end < begin + flight->ahead_length && is_missing(flight, end))
+	end = ret->offset + CHUNK_SIZE;
+	while (end < ret->offset + flight->ahead_length && is_missing(flight, end))
 		end += CHUNK_SIZE;
 	if (end > (uint64_t)flight->version.size)
 		end = (uint64_t)flight->version.size;
+	flight->ahead_end = end;
+	ret->length = end - ret->offset;
+	return true;
+}
 
+/* Caller holds mu. */
+static bool run_for_speed(const struct flight *flight, struct gap *ret)
+{
+	return flight->helpers + 1 < flight->streams.wanted && gaps_for_speed(flight, ret);
+}
+
+/* Caller holds mu: whether helpers may be started at @now. */
+static bool may_help(const struct flight *flight, int64_t now)
+{
+	const struct ranges_version *version = &flight->version;
+
+	return flight->partial && !flight->no_helpers && !flight->cancelled &&
+	       now >= flight->helpers_after_ms && version->strong && version->ranges &&
+	       version->size >= 0;
+}
+
+/* Caller holds mu. A slot, or FLIGHT_CLAIMS when there can be no helper now. */
+static unsigned int free_slot(const struct flight *flight)
+{
+	unsigned int slot = 1;
+
+	if (!may_help(flight, clock_monotonic_ms()))
+		return FLIGHT_CLAIMS;
+	while (slot < FLIGHT_CLAIMS && flight->claims[slot].used)
+		slot++;
+	return slot;
+}
+
+/* Caller holds mu. Claims the run; NULL when there is nothing to do or nobody to do it. */
+static struct helper *take_run(struct flight *flight)
+{
+	unsigned int slot = free_slot(flight);
+	struct helper *helper;
+	bool for_wish;
+	struct gap run;
+
+	if (slot == FLIGHT_CLAIMS)
+		return NULL;
+	for_wish = run_for_wish(flight, &run);
+	if (!for_wish && !run_for_speed(flight, &run))
+		return NULL;
 	helper = calloc(1, sizeof(*helper));
 	if (!helper)
 		return NULL;
@@ -179,26 +227,60 @@ static struct helper *take_wish(struct flight *flight)
 		.partial = flight->partial,
 		.version = flight->version,
 		.slot = slot,
-		.begin = begin,
-		.end = end};
-	flight->ahead_end = end;
-	flight->claims[slot] = (struct flight_claim){.begin = begin, .end = end, .used = true};
+		.begin = run.offset,
+		.end = run.offset + run.length,
+		.for_wish = for_wish};
+	flight->claims[slot] = (struct flight_claim){.begin = helper->begin,
+		.end = helper->end,
+		.used = true,
+		.moved_ms = clock_monotonic_ms()};
 	flight->helpers++;
+	flight->wishes += for_wish;
 	flight->refs++;
 	return helper;
 }
 
 void ahead_look(struct flight *flight)
 {
+	struct err err = ERR_INIT;
 	struct helper *helper;
 
 	do {
 		pthread_mutex_lock(&flight->mu);
-		helper = take_wish(flight);
+		helper = take_run(flight);
 		pthread_mutex_unlock(&flight->mu);
-		if (helper && queue_push(flight->fetchfs->helpers, helper_run, helper, NULL) < 0)
-			helper_end(helper, -EAGAIN);
-	} while (helper);
+		if (helper && queue_push(flight->fetchfs->helpers, helper_run, helper, &err) < 0)
+			helper_end(helper, &err);
+	} while (helper && !err.code);
+}
+
+/* Caller holds mu. */
+static bool all_delivering(const struct flight *flight)
+{
+	for (unsigned int i = 1; i < FLIGHT_CLAIMS; i++)
+		if (flight->claims[i].used && !flight->claims[i].begun)
+			return false;
+	return true;
+}
+
+void ahead_measure(struct flight *flight, bool network_bound)
+{
+	unsigned int per_host = flight->fetchfs->config.per_host;
+	int64_t now = clock_monotonic_ms();
+	WITH_LOCK(&flight->mu);
+
+	if (flight->streams.wanted == 0)
+		streams_init(&flight->streams, now);
+	if (!may_help(flight, now))
+		return;
+	streams_judge(&flight->streams, &(struct streams_view){
+						.now = now,
+						.network_bound = network_bound,
+						.all_delivering = all_delivering(flight),
+						.left = gaps_left(flight),
+						/* one stays free for what is small */
+						.max = per_host > 1 ? per_host - 1 : 1,
+					});
 }
 
 void ahead_stop(struct flight *flight)

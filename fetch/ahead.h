@@ -1,6 +1,6 @@
 /*
- * Helpers: readers who want bytes far ahead of where the leader is get them by a request of their
- * own, while the leader goes on.
+ * Helpers: requests of their own, while the leader goes on. Readers who want bytes far ahead of
+ * where the leader is get one first; others are there for speed, as many as streams.h finds useful.
  */
 #ifndef FETCHFS_FETCH_AHEAD_H
 #define FETCHFS_FETCH_AHEAD_H
@@ -8,11 +8,17 @@
 #include "fetch/flight.h"
 
 /*
- * See what readers (of this process by their waits, of others by the map) wait for that nobody is
- * fetching, and start helpers for it. Does nothing unless the flight is led here and the origin
- * serves ranges of one strong version. Called under no lock.
+ * Start helpers: for what readers (of this process by their waits, of others by the map) wait for
+ * that nobody is fetching, then for speed. Does nothing unless the flight is led here and the
+ * origin serves ranges of one strong version. Called under no lock.
  */
 void ahead_look(struct flight *flight);
+
+/*
+ * Find out whether more connections would be faster. @network_bound: the leader spends most of its
+ * time waiting for bytes. Called under no lock, now and then, by the leader.
+ */
+void ahead_measure(struct flight *flight, bool network_bound);
 
 /* No new helpers: detaches the partial from the flight, and waits until the running ones ended. */
 void ahead_stop(struct flight *flight);

@@ -10,6 +10,7 @@
 #define FETCHFS_FETCH_FLIGHT_H
 
 #include "fetch/context.h"
+#include "fetch/streams.h"
 #include "fetch/target.h"
 
 #include <uthash.h>
@@ -32,16 +33,22 @@ struct flight_key {
 	uint8_t executable;
 };
 
-/* A run of bytes that one thread is fetching: nobody else fetches its chunks. */
+/*
+ * A run of bytes that one thread is fetching: nobody else fetches its chunks. A leader that reads
+ * to the end of the file claims only the chunk that it is at, so that helpers may get ahead of it.
+ */
 struct flight_claim {
 	uint64_t begin; /* bytes; for the leader: where it is */
 	uint64_t end;   /* exclusive, a chunk boundary or the end of the file */
 	bool used;
+	bool begun;       /* bytes have come */
+	bool dropped;     /* its helper shall end: it got stuck */
+	int64_t moved_ms; /* when the last bytes came, or it was made */
 };
 
-/* The leader's own run and the helpers' for readers far ahead. */
-#define FLIGHT_HELPERS 3
-#define FLIGHT_CLAIMS  (1 + FLIGHT_HELPERS)
+/* The leader's own run, and the helpers': for readers far ahead, or for speed. */
+#define FLIGHT_WISHES 3
+#define FLIGHT_CLAIMS 32
 
 struct flight {
 	UT_hash_handle hh;
@@ -69,10 +76,15 @@ struct flight {
 	struct entry entry;      /* when DONE */
 	struct fetchfs_wait *waits;
 	struct flight_claim claims[FLIGHT_CLAIMS];
-	unsigned int helpers; /* running */
-	bool no_helpers;      /* ranges turned out not to work */
-	uint64_t near;        /* bytes: what lies so far ahead of the leader comes soon anyway */
-	uint64_t ahead_end;   /* where the last helper's run ended, and how long it was */
+	unsigned int helpers;     /* running */
+	unsigned int wishes;      /* of which fetch what a reader waits for */
+	int64_t helpers_after_ms; /* none before: the last one failed */
+	bool no_helpers;          /* ranges turned out not to work */
+	struct streams streams;   /* wanted is 0 until the first bytes */
+	bool bounded;             /* the leader asks for runs, too, rather than for all the rest */
+	uint64_t passed;          /* bytes that came although they were here */
+	uint64_t near;      /* bytes: what lies so far ahead of the leader comes soon anyway */
+	uint64_t ahead_end; /* where the last helper's run ended, and how long it was */
 	uint64_t ahead_length;
 };
 

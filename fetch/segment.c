@@ -3,68 +3,83 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "fetch/ahead.h"
+#include "fetch/gaps.h"
 
 #include <errno.h>
 
-/* Others' chunks up to so many bytes are received and dropped: cheaper than a new connection. */
-#define PASS_OVER_MAX (16 * CHUNK_SIZE)
+/*
+ * Others' chunks are received and dropped as long as that is cheaper than a new connection: not
+ * many in one go, and all together no more than so small a part of the file.
+ */
+#define PASS_OVER_MAX  (16 * CHUNK_SIZE)
+#define PASS_OVER_PART 256
 
 #define LOOK_INTERVAL_MS 50
 #define RATE_WINDOW_MS   50
+#define BUSY_WINDOW_MS   1000
 #define NEAR_MS          250
 #define NEAR_MIN         (8 * CHUNK_SIZE)
 #define NEAR_UNMEASURED  (64 * CHUNK_SIZE)
-
-/* Whether somebody else has, or is fetching, the chunk that begins at @offset. Caller holds mu. */
-static bool is_others(const struct segment *segment, uint64_t offset)
-{
-	const struct flight *flight = segment->flight;
-
-	if (partial_has(segment->partial, offset, CHUNK_SIZE))
-		return true;
-	for (unsigned int i = 0; i < FLIGHT_CLAIMS; i++) {
-		const struct flight_claim *claim = &flight->claims[i];
-
-		if (i != segment->slot && claim->used && claim->begin <= offset &&
-			offset < claim->end)
-			return true;
-	}
-	return false;
-}
 
 /* Caller holds mu. How many bytes from @offset on are others', as far as it matters here. */
 static uint64_t others_ahead(const struct segment *segment, uint64_t offset)
 {
 	uint64_t run = 0;
 
-	while (run <= PASS_OVER_MAX && is_others(segment, offset + run))
+	while (run <= PASS_OVER_MAX &&
+		(partial_has(segment->partial, offset + run, CHUNK_SIZE) ||
+			gaps_claimed(segment->flight, offset + run, segment->slot)))
 		run += CHUNK_SIZE;
 	return run;
 }
 
+/* Caller holds mu. */
+static bool may_pass_over(const struct segment *segment, uint64_t others)
+{
+	const struct flight *flight = segment->flight;
+
+	return others <= PASS_OVER_MAX &&
+	       flight->passed + others <= (uint64_t)flight->version.size / PASS_OVER_PART;
+}
+
+enum entered { ENTER_OURS, ENTER_OTHERS, ENTER_END };
+
+/* The leader comes to a chunk. Helpers claimed all of their run beforehand. */
+static enum entered leader_enters(struct segment *segment)
+{
+	struct flight *flight = segment->flight;
+	struct flight_claim *claim = &flight->claims[0];
+	uint64_t others;
+	WITH_LOCK(&flight->mu);
+
+	others = others_ahead(segment, segment->position);
+	if (others > 0 && may_pass_over(segment, others)) {
+		flight->passed += CHUNK_SIZE;
+		return ENTER_OTHERS;
+	}
+	if (others > 0) {
+		flight->bounded = true;
+		return ENTER_END;
+	}
+	claim->begin = segment->position;
+	if (claim->end < segment->position + CHUNK_SIZE)
+		claim->end = segment->position + CHUNK_SIZE;
+	return ENTER_OURS;
+}
+
 /*
- * The position is at the start of a chunk. The leader claims it; a helper claimed all of its run
- * beforehand. -ECANCELED with reached set when there is too much to pass over.
+ * The position is at the start of a chunk. -ECANCELED with reached set when what follows is not
+ * ours, and too much to pass over.
  */
 static int enter_chunk(struct segment *segment, struct err *err)
 {
-	struct flight *flight = segment->flight;
-	uint64_t others = 0;
+	enum entered entered = segment->slot == 0 ? leader_enters(segment) : ENTER_OURS;
 
-	if (segment->slot == 0) {
-		WITH_LOCK(&flight->mu);
-		others = others_ahead(segment, segment->position);
-		if (others == 0) {
-			flight->claims[0] = (struct flight_claim){.begin = segment->position,
-				.end = segment->position + CHUNK_SIZE,
-				.used = true};
-		}
-	}
-	if (others > PASS_OVER_MAX) {
+	if (entered == ENTER_END) {
 		segment->reached = true;
 		return err_set(err, ERR_CANCELLED, ECANCELED, "the rest is here");
 	}
-	if (others > 0) {
+	if (entered == ENTER_OTHERS) {
 		partial_writer_free(segment->writer);
 		segment->writer = NULL;
 		return 0;
@@ -92,13 +107,34 @@ static void measure_rate(struct segment *segment, size_t len)
 	segment->flight->near = near > NEAR_MIN ? near : NEAR_MIN;
 }
 
-static void look_for_wishes(struct segment *segment)
+/* @len bytes came in, and took until now from @since (monotonic ms) to be put away. */
+static void account(struct segment *segment, size_t len, int64_t since)
+{
+	struct flight *flight = segment->flight;
+	struct flight_claim *claim = &flight->claims[segment->slot];
+	int64_t now = clock_monotonic_ms();
+	WITH_LOCK(&flight->mu);
+
+	segment->busy_ms += now - since;
+	claim->moved_ms = now;
+	claim->begun = true;
+	streams_received(&flight->streams, len);
+}
+
+/* The leader's, now and then: are there wishes, would another connection pay? */
+static void look_around(struct segment *segment)
 {
 	int64_t now = clock_monotonic_ms();
+	int64_t elapsed = now - segment->busy_since_ms;
 
 	if (segment->slot != 0 || now - segment->looked_ms < LOOK_INTERVAL_MS)
 		return;
 	segment->looked_ms = now;
+	ahead_measure(segment->flight, segment->busy_ms * 2 < elapsed);
+	if (elapsed >= BUSY_WINDOW_MS) {
+		segment->busy_since_ms = now;
+		segment->busy_ms = 0;
+	}
 	ahead_look(segment->flight);
 }
 
@@ -109,7 +145,7 @@ static int check(const struct segment *segment, struct err *err)
 
 	if (segment->slot != 0) {
 		WITH_LOCK(&flight->mu);
-		if (flight->partial != segment->partial)
+		if (flight->partial != segment->partial || flight->claims[segment->slot].dropped)
 			return err_set(err, ERR_CANCELLED, ECANCELED, "not wanted any more");
 	}
 	return flight_check(flight, err);
@@ -144,6 +180,7 @@ static int on_write(struct sink *sink, const void *buf, size_t len, struct err *
 {
 	struct segment *segment = (struct segment *)sink;
 	struct fetchfs *fetchfs = segment->flight->fetchfs;
+	int64_t since = clock_monotonic_ms();
 	const char *p = buf;
 	size_t left = len;
 	int r;
@@ -162,7 +199,8 @@ static int on_write(struct sink *sink, const void *buf, size_t len, struct err *
 	measure_rate(segment, len);
 	flight_progress(segment->flight);
 	cachedir_bump(&fetchfs->dir, &segment->flight->target->key);
-	look_for_wishes(segment);
+	account(segment, len, since);
+	look_around(segment);
 	return check(segment, err);
 }
 
@@ -171,7 +209,7 @@ static int on_poll(struct sink *sink, struct err *err)
 	struct segment *segment = (struct segment *)sink;
 
 	measure_rate(segment, 0);
-	look_for_wishes(segment);
+	look_around(segment);
 	return check(segment, err);
 }
 
@@ -185,6 +223,7 @@ void segment_init(struct segment *segment, struct flight *flight, struct partial
 		.slot = slot,
 		.position = offset,
 		.window_ms = clock_monotonic_ms(),
+		.busy_since_ms = clock_monotonic_ms(),
 	};
 }
 
@@ -192,12 +231,15 @@ void segment_init(struct segment *segment, struct flight *flight, struct partial
 static void claim_start(const struct segment *segment)
 {
 	struct flight *flight = segment->flight;
+	struct flight_claim *claim = &flight->claims[0];
 
 	if (segment->slot != 0)
 		return;
 	WITH_LOCK(&flight->mu);
-	flight->claims[0] = (struct flight_claim){
-		.begin = segment->position, .end = segment->position + CHUNK_SIZE, .used = true};
+	if (!claim->used)
+		*claim = (struct flight_claim){.begin = segment->position,
+			.end = segment->position + CHUNK_SIZE,
+			.used = true};
 	if (flight->near == 0)
 		flight->near = NEAR_UNMEASURED;
 }

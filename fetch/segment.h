@@ -17,7 +17,9 @@ struct segment {
 	unsigned int slot;             /* of flight->claims; 0 is the leader's */
 	uint64_t position;             /* of the next byte, from the start of the file */
 	bool reached;                  /* it stopped since others have what follows */
-	int64_t looked_ms;             /* when other processes' wishes were looked at */
+	int64_t looked_ms;             /* when wishes and rates were looked at */
+	int64_t busy_since_ms;         /* since when busy_ms counts */
+	int64_t busy_ms;               /* spent with putting bytes away, not waiting for them */
 	int64_t window_ms;             /* measuring the rate */
 	uint64_t window_bytes;
 
