@@ -342,7 +342,7 @@ static int parse_tail(const struct parts *parts, struct uri *uri, struct err *er
 	return 0;
 }
 
-/* "sha256=HEX", "sha256:HEX", alone or among others, as pip writes them: "egg=x&sha256=HEX". */
+/* "sha256=HEX", "sha512:HEX", alone or among others, as pip writes them: "egg=x&sha256=HEX". */
 static int parse_fragment(struct span fragment, struct uri *uri, struct err *err)
 {
 	CLEANUP(str_freep) char *text = fragment.start ? strdup(fragment.start) : NULL;
@@ -352,13 +352,16 @@ static int parse_fragment(struct span fragment, struct uri *uri, struct err *err
 	if (fragment.start && !text)
 		return err_oom(err);
 	while ((part = strsep(&rest, "&"))) {
+		size_t len = strcspn(part, ":=");
+		struct checksum checksum;
 		int r;
 
-		if (!str_has_prefix(part, "sha256=") && !str_has_prefix(part, "sha256:"))
+		if (!part[len] || checksum_kind_find(part, len) == CHECKSUM_NONE)
 			continue;
-		if ((r = digest_parse(part, &uri->digest, err)) < 0)
+		if ((r = checksum_parse(part, &checksum, err)) < 0)
 			return r;
-		uri->has_digest = true;
+		if (checksum.kind >= uri->expected.kind)
+			uri->expected = checksum;
 	}
 	return 0;
 }

@@ -5,33 +5,31 @@
  * of a scheme with authority is "/", %XX stays as typed except that its digits are upper case and
  * escaped unreserved characters are unescaped, bytes that a URI may not hold are percent-encoded.
  * Userinfo and fragment are taken off: userinfo is a credential, and a fragment is never sent; a
- * fragment "sha256=HEX" or "sha256:HEX" is understood as the expected digest. Parsed by libcurl's
- * URL API, so that what policy sees is what libcurl connects to.
+ * fragment "sha256=HEX" or "sha512:HEX" (checksum.h has the kinds) is understood as what the bytes
+ * are expected to hash to; any other is dropped. Parsed by libcurl's URL API, so that what policy
+ * sees is what libcurl connects to.
  *
  * Limits: URI_MAX bytes; control characters, and backslashes in the authority, are refused.
  */
 #ifndef FETCHFS_BASE_URI_H
 #define FETCHFS_BASE_URI_H
 
-#include "base/digest.h"
+#include "base/checksum.h"
 #include "base/err.h"
-
-#include <stdbool.h>
 
 #define URI_MAX      8192
 #define URI_NAME_MAX 255 /* bytes of one name in a directory */
 
 struct uri {
-	char *text;     /* canonical, without userinfo and fragment, with the query */
-	char *scheme;   /* "https" */
-	char *host;     /* lower case; brackets kept on IPv6; "" for file */
-	char *port;     /* digits, or NULL for the scheme's default */
-	char *path;     /* begins with '/', percent-encoded */
-	char *query;    /* without '?', or NULL */
-	char *user;     /* from userinfo, percent-decoded, or NULL */
-	char *password; /* likewise */
-	bool has_digest;
-	struct digest digest; /* from the fragment, when has_digest */
+	char *text;               /* canonical, without userinfo and fragment, with the query */
+	char *scheme;             /* "https" */
+	char *host;               /* lower case; brackets kept on IPv6; "" for file */
+	char *port;               /* digits, or NULL for the scheme's default */
+	char *path;               /* begins with '/', percent-encoded */
+	char *query;              /* without '?', or NULL */
+	char *user;               /* from userinfo, percent-decoded, or NULL */
+	char *password;           /* likewise */
+	struct checksum expected; /* from the fragment, the best of several; else none */
 };
 
 /*

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 /*
  * Version 1. "total" has one row, kept by triggers, so that asking for space is no scan. "used" is
@@ -82,6 +82,18 @@ static const char schema[] =
 	"PRAGMA application_id = 0x66746673;" /* "ftfs", for file(1) */
 	"PRAGMA user_version = 1";
 
+/* What version 2 adds. The trigger also serves those who opened the index before. */
+static const char schema_2[] =
+	"CREATE TABLE checksum ("
+	"	digest BLOB NOT NULL, kind INTEGER NOT NULL, value BLOB NOT NULL,"
+	"	PRIMARY KEY (digest, kind)"
+	") WITHOUT ROWID;"
+	"CREATE INDEX checksum_value ON checksum (value, kind);"
+	"CREATE TRIGGER checksum_delete AFTER DELETE ON object BEGIN"
+	"	DELETE FROM checksum WHERE digest = old.digest;"
+	"END;"
+	"PRAGMA user_version = 2";
+
 _Static_assert(ENTRY_KNOWN == 0 && ENTRY_COMPLETE == 1 && ENTRY_ABSENT == 2, "stored on disk");
 
 static int schema_version(struct db *db, int64_t *ret, struct err *err)
@@ -97,6 +109,7 @@ static int schema_version(struct db *db, int64_t *ret, struct err *err)
 	return 0;
 }
 
+/* Make a fresh index, or bring an older one up to date, in place. */
 static int make_schema(struct catalog *catalog, struct err *err)
 {
 	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
@@ -109,6 +122,8 @@ static int make_schema(struct catalog *catalog, struct err *err)
 		return r;
 	if (version == 0)
 		r = db_exec(catalog->db, schema, err);
+	if (r == 0 && version < 2)
+		r = db_exec(catalog->db, schema_2, err);
 	return r < 0 ? r : catalog_commit(&txn, err);
 }
 
@@ -129,7 +144,7 @@ static int open_database(struct catalog *catalog, struct err *err)
 	lock_release(&writer);
 	if (r == 0)
 		r = schema_version(catalog->db, &version, err);
-	if (r == 0 && version == 0)
+	if (r == 0 && version < SCHEMA_VERSION)
 		r = make_schema(catalog, err);
 	if (r == -EBADMSG)
 		return err_set(err, ERR_INTEGRITY, EBADMSG, CACHEDIR_DAMAGED("index.db"),

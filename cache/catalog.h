@@ -9,6 +9,7 @@
 #ifndef FETCHFS_CACHE_CATALOG_H
 #define FETCHFS_CACHE_CATALOG_H
 
+#include "base/checksum.h"
 #include "cache/cachedir.h"
 
 #include <sys/types.h>
@@ -55,6 +56,7 @@ struct catalog_object {
 	uint64_t blocks; /* what it occupies, in bytes; 0: its row knows */
 	uint64_t hash;   /* its XXH3, see store.h */
 	bool fresh;      /* this process has just made it: its bytes are surely there */
+	const struct checksum *verified; /* what it was seen to hash to, or NULL */
 };
 
 /*
@@ -105,6 +107,21 @@ int catalog_has_children(
 /* An entry of @scope or of the public one that stands for @digest. -ENOENT. */
 int catalog_find_digest(struct catalog *catalog, const struct digest *digest, const char *scope,
 	struct entry *ret, struct err *err);
+
+/* ---- what content hashes to, other than by SHA-256: true for as long as the object is there ----
+ */
+
+/* Remember it. Nothing happens when there is no such object (any more), or the kind is SHA-256. */
+int catalog_checksum_add(struct catalog *catalog, const struct digest *digest,
+	const struct checksum *checksum, struct err *err);
+
+/* -ENOENT when it is not known. */
+int catalog_checksum(struct catalog *catalog, const struct digest *digest, enum checksum_kind kind,
+	struct checksum *ret, struct err *err);
+
+/* catalog_find_digest() by any kind. */
+int catalog_find_checksum(struct catalog *catalog, const struct checksum *checksum,
+	const char *scope, struct entry *ret, struct err *err);
 
 /* ---- space ---- */
 

@@ -51,8 +51,7 @@ int catalog_read_entry(struct db_query *query, struct entry *ret, struct err *er
 	return 0;
 }
 
-/* The entry that @query finds first. Under the catalog's lock. */
-static int find_one(struct db_query *query, struct entry *ret, struct err *err)
+int catalog_read_first(struct db_query *query, struct entry *ret, struct err *err)
 {
 	int r = db_step(query, err);
 
@@ -73,24 +72,7 @@ int catalog_find(
 	if (r < 0)
 		return r;
 	db_bind_blob(query, 1, key->bytes, sizeof(key->bytes));
-	return find_one(query, ret, err);
-}
-
-int catalog_find_digest(struct catalog *catalog, const struct digest *digest, const char *scope,
-	struct entry *ret, struct err *err)
-{
-	WITH_LOCK(&catalog->mu);
-	CLEANUP(db_resetp) struct db_query *query = NULL;
-	int r = db_query(catalog->db,
-		CATALOG_ENTRY_SELECT " WHERE e.digest = ?1 AND e.state = 1 AND " CATALOG_VISIBLE
-				     " ORDER BY e.scope LIMIT 1",
-		&query, err);
-
-	if (r < 0)
-		return r;
-	db_bind_blob(query, 1, digest->bytes, sizeof(digest->bytes));
-	db_bind_text(query, 2, scope);
-	return find_one(query, ret, err);
+	return catalog_read_first(query, ret, err);
 }
 
 /* ---- changes: in a transaction ---- */
@@ -185,6 +167,8 @@ int catalog_publish(struct catalog *catalog, const struct entry *entry,
 		r = put_entry(catalog->db, entry, err);
 	if (r == 0 && entry->state == ENTRY_COMPLETE)
 		r = put_object(catalog, entry, object, err);
+	if (r == 0 && entry->state == ENTRY_COMPLETE && object->verified)
+		r = catalog_put_checksum(catalog->db, &entry->digest, object->verified, err);
 	if (r == 0 && partial)
 		r = end_reservation(catalog->db, partial, err);
 	return r < 0 ? r : catalog_commit_visible(&txn, err);

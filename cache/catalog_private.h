@@ -37,6 +37,13 @@ int catalog_commit(struct catalog_txn *txn, struct err *err);
 int catalog_commit_visible(struct catalog_txn *txn, struct err *err);
 void catalog_rollback(struct catalog_txn *txn); /* for CLEANUP() */
 
+/* What catalog_find() and its like answer: the entry that @query finds first. Under mu. */
+int catalog_read_first(struct db_query *query, struct entry *ret, struct err *err);
+
+/* catalog_checksum_add(), in a transaction that has begun. */
+int catalog_put_checksum(struct db *db, const struct digest *digest,
+	const struct checksum *checksum, struct err *err);
+
 /*
  * An entry as a row: the columns and tables to select from (entries are "e"), and how to read
  * one. The statement that follows begins with " WHERE …".

@@ -79,6 +79,7 @@ void partial_free(struct partial *partial)
 	fd_close(&partial->fd);
 	ranges_free(partial->ranges);
 	digest_stream_free(partial->sha);
+	checksum_stream_free(partial->also);
 	free(partial->chunks);
 	pthread_mutex_destroy(&partial->mu);
 	free(partial);
@@ -106,6 +107,14 @@ int partial_new(const struct store *store, const struct entry_key *key, uint32_t
 	}
 	*ret = partial;
 	return 0;
+}
+
+int partial_hash_also(struct partial *partial, enum checksum_kind kind, struct err *err)
+{
+	if (kind == CHECKSUM_NONE || kind == CHECKSUM_SHA256)
+		return 0;
+	assert(!partial->also && partial->hashed == 0);
+	return checksum_stream_new(kind, &partial->also, err);
 }
 
 /* The data file first: whoever finds a map may count on finding the data, too. */

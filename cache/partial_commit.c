@@ -61,16 +61,38 @@ static int check_whole(struct partial *partial, uint64_t size, struct err *err)
 	return promised >= 0 ? 0 : settle_size(partial, size, err);
 }
 
-static int check_digest(const struct digest *digest, const struct digest *expected, struct err *err)
+/* What the bytes hash to by @kind, from the stream that followed them, or by reading them. */
+static int compute(
+	struct partial *partial, enum checksum_kind kind, struct checksum *ret, struct err *err)
 {
-	char is[DIGEST_HEX_SIZE];
-	char should[DIGEST_HEX_SIZE];
+	uint64_t size = (uint64_t)partial->header.version.size;
+	CLEANUP(object_release) struct object object = {.fd = -1};
+	int r = 0;
 
-	if (!expected || digest_equal(digest, expected))
+	if (kind == CHECKSUM_SHA256) {
+		*ret = checksum_of_digest(&partial->header.digest);
 		return 0;
-	digest_hex(digest, is);
-	digest_hex(expected, should);
-	return err_set(err, ERR_INTEGRITY, EBADMSG, "sha256 is %s, expected %s", is, should);
+	}
+	if (partial->fd >= 0 && checksum_stream_kind(partial->also) == kind)
+		return checksum_stream_finish(partial->also, ret, err);
+	if (partial->fd >= 0)
+		return checksum_file(kind, partial->fd, size, ret, err);
+
+	r = store_open(partial->store, &partial->header.digest, false, &object, NULL);
+	if (r < 0)
+		r = store_open(partial->store, &partial->header.digest, true, &object, err);
+	return r < 0 ? r : checksum_file(kind, object.fd, size, ret, err);
+}
+
+static int check_expected(struct partial *partial, const struct checksum *expected, struct err *err)
+{
+	struct checksum is;
+	int r;
+
+	if (!expected)
+		return 0;
+	r = compute(partial, expected->kind, &is, err);
+	return r < 0 ? r : checksum_check(&is, expected, err);
 }
 
 /* The XXH3 of an object: over the XXH3 of its chunks, each as eight bytes, lowest first. */
@@ -137,12 +159,12 @@ static int place(struct partial *partial, const char *path, bool executable, boo
 }
 
 /* Steps 2 and 3, under the digest's lock. *ret is the opened object. */
-static int publish(
-	struct partial *partial, const struct entry *entry, struct object *ret, struct err *err)
+static int publish(struct partial *partial, const struct entry *entry,
+	const struct checksum *verified, struct object *ret, struct err *err)
 {
 	const struct store *store = partial->store;
 	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
-	struct catalog_object row = {.fresh = false};
+	struct catalog_object row = {.verified = verified};
 	char path[STORE_PATH_SIZE];
 	struct stat st;
 	int r = hash_of_hashes(partial, &row.hash, err);
@@ -172,20 +194,21 @@ static int publish(
 
 /* Step 1: what the bytes are, checked, and in the map. */
 static int seal(
-	struct partial *partial, uint64_t size, const struct digest *expected, struct err *err)
+	struct partial *partial, uint64_t size, const struct checksum *expected, struct err *err)
 {
-	struct digest digest;
+	struct digest *digest = &partial->header.digest;
 	int r = check_whole(partial, size, err);
 
 	if (r == 0)
 		r = partial_catch_up(partial, UINT64_MAX, err);
 	if (r == 0)
-		r = digest_stream_finish(partial->sha, &digest, err);
+		r = digest_stream_finish(partial->sha, digest, err);
 	if (r == 0)
-		r = check_digest(&digest, expected, err);
-	if (r < 0)
+		r = check_expected(partial, expected, err);
+	if (r < 0) {
+		*digest = (struct digest){{0}};
 		return r;
-	partial->header.digest = digest;
+	}
 	return ranges_store(partial->ranges, &partial->header, err);
 }
 
@@ -201,7 +224,7 @@ static void finish(struct partial *partial)
 	partial_free(partial);
 }
 
-int partial_commit(struct partial **partial, uint64_t size, const struct digest *expected,
+int partial_commit(struct partial **partial, uint64_t size, const struct checksum *expected,
 	struct entry *entry, struct object *ret, struct err *err)
 {
 	CLEANUP(object_release) struct object object = {.fd = -1};
@@ -213,12 +236,12 @@ int partial_commit(struct partial **partial, uint64_t size, const struct digest 
 	if (p->fd >= 0)
 		r = seal(p, size, expected, &failure);
 	else
-		r = check_digest(&p->header.digest, expected, &failure);
+		r = check_expected(p, expected, &failure);
 	if (r == 0) {
 		entry->state = ENTRY_COMPLETE;
 		entry->digest = p->header.digest;
 		entry->size = p->header.version.size;
-		r = publish(p, entry, &object, &failure);
+		r = publish(p, entry, expected, &object, &failure);
 	}
 	if (r < 0) {
 		partial_fail(&p, &failure, false);

@@ -66,6 +66,15 @@ void partial_writer_free(struct partial_writer *writer)
 
 /* ---- the digest ---- */
 
+static int hash_bytes(struct partial *partial, const void *buf, size_t len, struct err *err)
+{
+	int r = digest_stream_update(partial->sha, buf, len, err);
+
+	if (r == 0 && partial->also)
+		r = checksum_stream_update(partial->also, buf, len, err);
+	return r;
+}
+
 int partial_catch_up(struct partial *partial, uint64_t max, struct err *err)
 {
 	CLEANUP(str_freep) char *buf = NULL;
@@ -90,7 +99,7 @@ int partial_catch_up(struct partial *partial, uint64_t max, struct err *err)
 			buf = malloc(CHUNK_SIZE);
 		n = buf ? fd_pread_full(partial->fd, buf, len, from) : -ENOMEM;
 		if (n == (ssize_t)len)
-			r = digest_stream_update(partial->sha, buf, len, err);
+			r = hash_bytes(partial, buf, len, err);
 		else
 			r = err_set(err, ERR_SYSTEM, n < 0 ? (int)-n : EIO,
 				"read back partial/%s: %m", partial->name);
@@ -128,7 +137,7 @@ static int hash_from_memory(
 		partial->hashing = true;
 		from = partial->hashed;
 	}
-	r = digest_stream_update(partial->sha, buf + (from - start), end - from, err);
+	r = hash_bytes(partial, buf + (from - start), end - from, err);
 	WITH_LOCK(&partial->mu);
 	partial->hashing = false;
 	if (r == 0)

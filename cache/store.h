@@ -57,6 +57,12 @@ int partial_create(const struct store *store, const struct entry_key *key, struc
 int partial_resume(const struct store *store, const struct entry_key *key, struct partial **ret,
 	struct err *err);
 
+/*
+ * Compute the checksum of @kind, too, along with SHA-256, because partial_commit() will expect it:
+ * before the first write. Of no kind, and SHA-256, nothing is to be done.
+ */
+int partial_hash_also(struct partial *partial, enum checksum_kind kind, struct err *err);
+
 /* The version is known: reserves (evicting others as needed), allocates, and tells the readers. */
 int partial_start(struct partial *partial, const struct ranges_version *version, struct err *err);
 
@@ -89,11 +95,12 @@ int64_t partial_next_wanted(struct partial *partial);
 
 /*
  * Every byte is there: publish. @size is the final one when the version did not know it.
- * @expected may be NULL; a wrong digest is -EBADMSG with both values in the text, and the bytes
- * are dropped. @entry (scope, uri, validators, times, executable) is completed (state, digest,
- * size) and recorded; *ret is the opened object. The partial is freed in any case.
+ * @expected may be NULL; other bytes than those are -EBADMSG with both values in the text, and
+ * are dropped; of a kind that was not computed along they are read back for it. @entry (scope, uri,
+ * validators, times, executable) is completed (state, digest, size) and recorded; *ret is the
+ * opened object. The partial is freed in any case.
  */
-int partial_commit(struct partial **partial, uint64_t size, const struct digest *expected,
+int partial_commit(struct partial **partial, uint64_t size, const struct checksum *expected,
 	struct entry *entry, struct object *ret, struct err *err);
 
 /*

@@ -58,10 +58,11 @@ struct partial {
 	struct entry_key key;
 	char name[PARTIAL_NAME_SIZE];
 	struct ranges *ranges;
-	int fd;                      /* of the data, for writing; -1 once that is over */
-	struct ranges_header header; /* as last stored: by the leader's own thread only */
-	struct digest_stream *sha;   /* the thread's that set hashing */
-	uint64_t reserved;           /* by the only writer, or before there are any */
+	int fd;                       /* of the data, for writing; -1 once that is over */
+	struct ranges_header header;  /* as last stored: by the leader's own thread only */
+	struct digest_stream *sha;    /* the thread's that set hashing */
+	struct checksum_stream *also; /* or NULL; goes where sha goes */
+	uint64_t reserved;            /* by the only writer, or before there are any */
 
 	pthread_mutex_t mu;
 	uint8_t *chunks;      /* enum chunk_state; guarded by mu */

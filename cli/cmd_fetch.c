@@ -1,7 +1,7 @@
 /* fetchfs fetch: fill the cache, many artifacts at a time, without a thread for each. */
+#include "base/checksum.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/digest.h"
 #include "base/str.h"
 #include "base/units.h"
 #include "cli/cli.h"
@@ -68,7 +68,7 @@ static unsigned int parse_jobs(const char *arg, struct argp_state *state)
 
 static void check_combination(struct fetch *fetch, struct argp_state *state)
 {
-	struct digest digest;
+	struct checksum digest;
 	struct err err = ERR_INIT;
 	size_t count = 0;
 
@@ -78,7 +78,7 @@ static void check_combination(struct fetch *fetch, struct argp_state *state)
 		argp_error(state, "a URI is missing");
 	if (fetch->request.digest && (count != 1 || fetch->input))
 		argp_error(state, "--digest is for one URI");
-	if (fetch->request.digest && digest_parse(fetch->request.digest, &digest, &err) < 0)
+	if (fetch->request.digest && checksum_parse(fetch->request.digest, &digest, &err) < 0)
 		argp_error(state, "--digest: %s", err.msg);
 	fetch->mount = mounted_directory(fetch->cli, fetch->mount);
 	if (fetch->mount &&

@@ -50,7 +50,7 @@ static int file_of(const char *mount, const char *text, char **ret, struct err *
 	r = uri_parse(text, &uri, err);
 	if (r < 0)
 		return r;
-	if (uri.user || uri.has_digest)
+	if (uri.user || uri.expected.kind != CHECKSUM_NONE)
 		return err_set(err, ERR_USAGE, EINVAL,
 			"credentials and digests cannot be given to a mount: use --cache");
 	r = uri_to_name(&uri, &name, &why);

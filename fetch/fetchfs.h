@@ -68,9 +68,10 @@ struct fetchfs_request {
 		*uri; /* absolute; userinfo is used and not stored, a fragment may hold a digest */
 	uid_t uid;    /* on whose behalf: decides policy, credentials and scope */
 	bool through_mount; /* asked by way of the mount: file:// only below the configured roots */
-	const char *digest; /* "sha256:HEX" or NULL; wins over the fragment */
-	bool refresh;       /* ask the origin even when the cache is fresh */
-	bool executable;    /* hand out as 0555 */
+	const char *
+		digest; /* "KIND:HEX" (sha256, sha512, sha1, md5) or NULL; wins over the fragment */
+	bool refresh;   /* ask the origin even when the cache is fresh */
+	bool executable; /* hand out as 0555 */
 };
 
 enum fetchfs_state {

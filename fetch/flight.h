@@ -23,15 +23,18 @@ enum flight_state {
 };
 
 /*
- * What a flight is for: an entry, the digest that it is expected to have (zero: any), and whether
+ * What a flight is for: an entry, what its bytes are expected to hash to (zero: any), and whether
  * the file is to be executable. Two who expect different bytes do not share a flight, so that the
  * wrong one fails alone; nor do those who need files of different modes. Compared as bytes.
  */
 struct flight_key {
 	struct entry_key entry;
-	struct digest expected;
-	uint8_t executable;
+	struct checksum expected;
+	uint32_t executable;
 };
+_Static_assert(sizeof(struct flight_key) ==
+		       sizeof(struct entry_key) + sizeof(struct checksum) + sizeof(uint32_t),
+	"no padding: compared as bytes");
 
 /*
  * A run of bytes that one thread is fetching: nobody else fetches its chunks. A leader that reads

@@ -73,6 +73,15 @@ static int tell_readers(struct lead *lead, struct err *err)
 	return r;
 }
 
+/* A new one, which also follows what the bytes are expected to hash to. */
+static int create_partial(struct lead *lead, struct err *err)
+{
+	struct flight *flight = lead->flight;
+	int r = partial_create(&flight->fetchfs->store, &flight->target->key, &lead->partial, err);
+
+	return r < 0 ? r : partial_hash_also(lead->partial, flight->target->expected.kind, err);
+}
+
 /* The origin's first answer for this partial. */
 static int begin_version(struct lead *lead, const struct remote *remote, struct err *err)
 {
@@ -195,7 +204,7 @@ static int start_afresh(struct lead *lead, const struct err *why, struct err *er
 			*err = *why;
 		return -err->code;
 	}
-	return partial_create(&flight->fetchfs->store, &flight->target->key, &lead->partial, err);
+	return create_partial(lead, err);
 }
 
 /* Many machines that lost one origin do not come back as one: half of the time is by chance. */
@@ -354,8 +363,7 @@ static int fetch_and_publish(
 		lead->confirmed = false;
 		r = flight_restart(lead->flight, NULL);
 		if (r == 0)
-			r = partial_create(&lead->flight->fetchfs->store,
-				&lead->flight->target->key, &lead->partial, err);
+			r = create_partial(lead, err);
 		if (r < 0)
 			return -err->code;
 	}
@@ -369,9 +377,9 @@ static int open_partial(struct lead *lead, struct err *err)
 
 	if (r == 0) {
 		lead->started = true;
-		return 0;
+		return partial_hash_also(lead->partial, lead->flight->target->expected.kind, err);
 	}
-	return partial_create(store, key, &lead->partial, err);
+	return create_partial(lead, err);
 }
 
 static void give_up(struct lead *lead, const struct err *err)

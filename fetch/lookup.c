@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/lock.h"
+#include "fetch/expected.h"
 #include "fetch/freshness.h"
 #include "fetch/twin.h"
 
@@ -29,9 +30,19 @@ static bool is_fresh(const struct target *target, const struct entry *entry, int
 	return target->has_expected || (!target->refresh && freshness_holds(entry, now));
 }
 
-static bool is_current(const struct target *target, const struct entry *entry, int64_t now)
+/* Whether it is complete and what is expected, be it executable or not. */
+static bool matches(struct fetchfs *fetchfs, const struct target *target, const struct entry *entry,
+	enum expected_effort effort)
 {
-	return target_accepts(target, entry) && is_fresh(target, entry, now);
+	return entry->state == ENTRY_COMPLETE && expected_holds(fetchfs, target, entry, effort);
+}
+
+/* Whether it may be handed out: it matches, and is executable if that was asked for. */
+static bool accepts(struct fetchfs *fetchfs, const struct target *target, const struct entry *entry,
+	enum expected_effort effort)
+{
+	return (entry->executable || !target->executable) &&
+	       matches(fetchfs, target, entry, effort);
 }
 
 static int open_entry(struct fetchfs *fetchfs, struct entry *entry, struct object *ret_object,
@@ -58,7 +69,7 @@ int lookup_cached(struct fetchfs *fetchfs, const struct target *target, struct o
 		return err_set(err, ERR_REMOTE, ENOENT,
 			"not found (the origin is asked again in %lld s)",
 			(long long)(entry.expires - now));
-	if (!is_current(target, &entry, now))
+	if (!is_fresh(target, &entry, now) || !accepts(fetchfs, target, &entry, EXPECTED_BY_INDEX))
 		return 0;
 
 	r = open_entry(fetchfs, &entry, ret_object, ret_entry, err);
@@ -76,7 +87,7 @@ int lookup_complete(struct fetchfs *fetchfs, const struct target *target, struct
 
 	if (r < 0)
 		return r;
-	if (!target_accepts(target, &entry))
+	if (!accepts(fetchfs, target, &entry, EXPECTED_BY_HASHING))
 		return err_set(err, ERR_SYSTEM, ENOENT, "not in the cache");
 	return open_entry(fetchfs, &entry, ret_object, ret_entry, err);
 }
@@ -88,8 +99,7 @@ static int adopt(
 	struct fetchfs *fetchfs = flight->fetchfs;
 	const struct target *target = flight->target;
 	CLEANUP(entry_releasep) struct entry entry = {0};
-	int r = catalog_find_digest(
-		fetchfs->catalog, &target->expected, target->decision.scope, &entry, err);
+	int r = expected_find(fetchfs, target, &entry, err);
 
 	if (r == 0 && entry.executable != target->executable)
 		return -ENOENT;
@@ -125,13 +135,14 @@ static int consider_old(struct flight *flight, struct entry *entry, struct objec
 	struct entry *ret_entry, struct entry *ret_old, struct err *err)
 {
 	const struct target *target = flight->target;
-	bool accepted = target_accepts(target, entry);
+	bool matching = matches(flight->fetchfs, target, entry, EXPECTED_BY_HASHING);
+	bool accepted = matching && (entry->executable || !target->executable);
 	struct object object = {.fd = -1};
 
 	if (store_open(&flight->fetchfs->store, &entry->digest, entry->executable, &object, NULL))
 		return 1;
 
-	if (!accepted && target_matches(target, entry) && is_fresh(target, entry, clock_wall())) {
+	if (!accepted && matching && is_fresh(target, entry, clock_wall())) {
 		int r = twin_make(flight, &object, entry, ret_object, ret_entry, err);
 
 		object_release(&object);
@@ -156,7 +167,8 @@ int lookup_again(struct flight *flight, struct object *ret_object, struct entry 
 
 	if (r < 0 && r != -ENOENT)
 		return r;
-	if (r == 0 && is_current(target, &entry, now) &&
+	if (r == 0 && is_fresh(target, &entry, now) &&
+		accepts(fetchfs, target, &entry, EXPECTED_BY_HASHING) &&
 		open_entry(fetchfs, &entry, ret_object, ret_entry, NULL) == 0)
 		return 0;
 	if (target->has_expected && adopt(flight, ret_object, ret_entry, NULL) == 0)

@@ -10,13 +10,13 @@
 static int read_expected(
 	const struct fetchfs_request *request, struct target *target, struct err *err)
 {
-	if (request->digest) {
-		target->has_expected = true;
-		return digest_parse(request->digest, &target->expected, err);
-	}
-	target->has_expected = target->uri.has_digest;
-	target->expected = target->uri.digest;
-	return 0;
+	int r = 0;
+
+	target->expected = target->uri.expected;
+	if (request->digest)
+		r = checksum_parse(request->digest, &target->expected, err);
+	target->has_expected = target->expected.kind != CHECKSUM_NONE;
+	return r;
 }
 
 static bool is_local(const struct target *target)
@@ -129,16 +129,4 @@ struct target *target_steal(struct target **target)
 
 	*target = NULL;
 	return given;
-}
-
-bool target_matches(const struct target *target, const struct entry *entry)
-{
-	if (entry->state != ENTRY_COMPLETE)
-		return false;
-	return !target->has_expected || digest_equal(&target->expected, &entry->digest);
-}
-
-bool target_accepts(const struct target *target, const struct entry *entry)
-{
-	return target_matches(target, entry) && (entry->executable || !target->executable);
 }

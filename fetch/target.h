@@ -5,7 +5,7 @@
 #ifndef FETCHFS_FETCH_TARGET_H
 #define FETCHFS_FETCH_TARGET_H
 
-#include "base/digest.h"
+#include "base/checksum.h"
 #include "base/uri.h"
 #include "fetch/context.h"
 #include "fetch/policy.h"
@@ -21,7 +21,7 @@ struct target {
 	bool executable;
 	bool refresh; /* ask the origin whatever the index says */
 	bool has_expected;
-	struct digest expected;
+	struct checksum expected; /* when has_expected; else none */
 };
 
 /* *ret holds one reference, for target_unref(). Errors are those of fetchfs_key(). */
@@ -37,11 +37,5 @@ struct target *target_steal(struct target **target);
  * files are opened with the rights of this process, so others get those that anybody may read.
  */
 int target_check_remote(const struct target *target, const struct remote *remote, struct err *err);
-
-/* Whether an entry is complete and has the right digest, be it executable or not. */
-bool target_matches(const struct target *target, const struct entry *entry);
-
-/* Whether it may be handed out: it matches, and is executable if that was asked for. */
-bool target_accepts(const struct target *target, const struct entry *entry);
 
 #endif

@@ -55,6 +55,7 @@ int twin_make(struct flight *flight, const struct object *object, const struct e
 {
 	struct ranges_version version = {
 		.size = (int64_t)object->size, .modified = entry->modified};
+	const struct checksum expected = checksum_of_digest(&object->digest);
 	struct partial *partial = NULL;
 	struct entry twin = {0};
 	int r = copy_entry(entry, &twin, err);
@@ -67,7 +68,7 @@ int twin_make(struct flight *flight, const struct object *object, const struct e
 	if (r == 0)
 		r = copy_bytes(object, partial, err);
 	if (r == 0)
-		r = partial_commit(&partial, object->size, &object->digest, &twin, ret_object, err);
+		r = partial_commit(&partial, object->size, &expected, &twin, ret_object, err);
 	if (r < 0) {
 		if (partial)
 			partial_fail(&partial, err, false);

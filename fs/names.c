@@ -67,10 +67,7 @@ static int wanted_from(struct uri *uri, struct wanted *ret, struct err *err)
 
 	if (!wanted.uri)
 		return err_oom(err);
-	if (uri->has_digest) {
-		strcpy(wanted.digest, "sha256:");
-		digest_hex(&uri->digest, wanted.digest + strlen("sha256:"));
-	}
+	checksum_format(&uri->expected, wanted.digest);
 	*ret = wanted;
 	return 0;
 }

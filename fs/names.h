@@ -7,18 +7,16 @@
 #ifndef FETCHFS_FS_NAMES_H
 #define FETCHFS_FS_NAMES_H
 
-#include "base/digest.h"
+#include "base/checksum.h"
 #include "base/err.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define NAMES_DIGEST_SIZE (sizeof("sha256:") - 1 + DIGEST_HEX_SIZE)
-
 /* What a name asks the library for. */
 struct wanted {
-	char *uri;                      /* with its userinfo, without fragment */
-	char digest[NAMES_DIGEST_SIZE]; /* "sha256:HEX" from the fragment, or "" */
+	char *uri;                       /* with its userinfo, without fragment */
+	char digest[CHECKSUM_TEXT_SIZE]; /* "sha256:HEX" from the fragment, or "" */
 };
 
 void names_wanted_release(struct wanted *wanted);

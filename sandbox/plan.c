@@ -1,7 +1,7 @@
 #include "sandbox/plan.h"
 
+#include "base/checksum.h"
 #include "base/cleanup.h"
-#include "base/digest.h"
 #include "base/str.h"
 #include "base/uri.h"
 #include "sandbox/spec.h"
@@ -96,7 +96,7 @@ static int check_name(const char *name, struct err *err)
 static int check_item(struct plan_item *item, struct err *err)
 {
 	CLEANUP(uri_release) struct uri uri = {0};
-	struct digest digest;
+	struct checksum digest;
 	int r;
 
 	r = uri_parse(item->uri, &uri, err);
@@ -113,7 +113,7 @@ static int check_item(struct plan_item *item, struct err *err)
 	r = check_name(item->name, err);
 	if (r < 0)
 		return err_context(err, "output_file");
-	if (item->digest && digest_parse(item->digest, &digest, err) < 0)
+	if (item->digest && checksum_parse(item->digest, &digest, err) < 0)
 		return err_context(err, "digest");
 	if (item->mode >= 0 && item->has_method && item->method == PLAN_HARDLINK)
 		return err_set(

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define HEX_ABC "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+#define HEX_MD5 "900150983cd24fb0d6963f7d28e17f72"
 
 static struct uri parsed(const char *text)
 {
@@ -192,18 +193,29 @@ Test(uri, a_fragment_may_be_a_digest)
 	CLEANUP(uri_release) struct uri colon = parsed("https://h/x#sha256:" HEX_ABC);
 	CLEANUP(uri_release) struct uri among = parsed("https://h/x#egg=x&sha256=" HEX_ABC);
 	CLEANUP(uri_release) struct uri other = parsed("https://h/x#top");
-	char hex[DIGEST_HEX_SIZE];
+	CLEANUP(uri_release) struct uri long_one = parsed("https://h/x#sha512=" HEX_ABC HEX_ABC);
+	CLEANUP(uri_release) struct uri old = parsed("https://h/x#md5=" HEX_MD5);
+	CLEANUP(uri_release)
+	struct uri several = parsed("https://h/x#sha256=" HEX_ABC "&md5=" HEX_MD5 "&sha384=00");
+	char text[CHECKSUM_TEXT_SIZE];
 
-	cr_assert(pip.has_digest && colon.has_digest && among.has_digest && !other.has_digest);
-	digest_hex(&pip.digest, hex);
-	cr_assert_str_eq(hex, HEX_ABC);
-	cr_assert(digest_equal(&pip.digest, &among.digest));
-	cr_assert(digest_equal(&pip.digest, &colon.digest));
+	checksum_format(&pip.expected, text);
+	cr_assert_str_eq(text, "sha256:" HEX_ABC);
+	cr_assert(checksum_equal(&pip.expected, &among.expected));
+	cr_assert(checksum_equal(&pip.expected, &colon.expected));
+	cr_assert(checksum_equal(&pip.expected, &several.expected), "the best counts");
+	cr_assert_eq(other.expected.kind, CHECKSUM_NONE);
+	checksum_format(&long_one.expected, text);
+	cr_assert_str_eq(text, "sha512:" HEX_ABC HEX_ABC);
+	checksum_format(&old.expected, text);
+	cr_assert_str_eq(text, "md5:" HEX_MD5);
 	cr_assert_str_eq(pip.text, "https://h/x.whl");
 	cr_assert_str_eq(other.text, "https://h/x");
 	check_refused("https://h/x#sha256=abc", EINVAL);
 	check_refused("https://h/x#sha256=" HEX_ABC "00", EINVAL);
 	check_refused("https://h/x#sha256:", EINVAL);
+	check_refused("https://h/x#sha512=" HEX_ABC, EINVAL);
+	check_refused("https://h/x#sha256=" HEX_ABC "&md5=0", EINVAL);
 }
 
 Test(uri, references_resolve_as_rfc_3986_says)

@@ -306,6 +306,94 @@ Test(catalog, reopened_index_remembers)
 	cr_assert_eq(catalog_find(cache->store.catalog, &key, &is, NULL), 0);
 }
 
+Test(catalog, checksums_lead_to_the_content_for_as_long_as_it_is_there)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	struct catalog *catalog = cache->store.catalog;
+	struct checksum sha512 = checksum_of_bytes(CHECKSUM_SHA512, 10, 1);
+	struct checksum md5 = checksum_of_bytes(CHECKSUM_MD5, 10, 1);
+	struct digest unknown = digest_of_bytes(10, 9);
+	struct entry_key key = key_of(BASE "a");
+	struct entry is = {.size = -1};
+	struct checksum found;
+	struct digest digest;
+
+	record_as(cache, BASE "a", "", ENTRY_COMPLETE);
+	cr_assert_eq(catalog_find(catalog, &key, &is, NULL), 0);
+	digest = is.digest;
+	entry_release(&is);
+
+	cr_assert_eq(catalog_find_checksum(catalog, &sha512, "", &is, NULL), -ENOENT);
+	cr_assert_eq(catalog_checksum_add(catalog, &digest, &sha512, NULL), 0);
+	cr_assert_eq(catalog_checksum_add(catalog, &digest, &sha512, NULL), 0, "again");
+	cr_assert_eq(catalog_find_checksum(catalog, &sha512, "", &is, NULL), 0);
+	cr_assert_str_eq(is.uri, BASE "a");
+	entry_release(&is);
+	cr_assert_eq(catalog_find_checksum(catalog, &md5, "", &is, NULL), -ENOENT);
+	cr_assert_eq(catalog_checksum(catalog, &digest, CHECKSUM_SHA512, &found, NULL), 0);
+	cr_assert(checksum_equal(&found, &sha512));
+	cr_assert_eq(catalog_checksum(catalog, &digest, CHECKSUM_MD5, &found, NULL), -ENOENT);
+
+	cr_assert_eq(catalog_checksum_add(catalog, &unknown, &sha512, NULL), 0);
+	cr_assert_eq(catalog_checksum(catalog, &unknown, CHECKSUM_SHA512, &found, NULL), -ENOENT,
+		"of what is not here nothing is kept");
+
+	cr_assert_eq(catalog_object_gone(catalog, &digest, NULL), 0);
+	cr_assert_eq(catalog_checksum(catalog, &digest, CHECKSUM_SHA512, &found, NULL), -ENOENT);
+	cr_assert_eq(catalog_find_checksum(catalog, &sha512, "", &is, NULL), -ENOENT);
+}
+
+Test(catalog, checksums_show_nobody_what_is_not_theirs)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	struct catalog *catalog = cache->store.catalog;
+	struct checksum sha512 = checksum_of_bytes(CHECKSUM_SHA512, 10, 1);
+	struct entry entry = entry_of(BASE "a");
+	struct entry is = {.size = -1};
+	char scope[] = "uid:7";
+
+	entry.scope = scope;
+	entry.state = ENTRY_COMPLETE;
+	entry.digest = digest_of_bytes(10, 1);
+	cr_assert_eq(
+		catalog_publish(catalog, &entry,
+			&(struct catalog_object){.blocks = 4096, .verified = &sha512}, NULL, NULL),
+		0);
+	cr_assert_eq(catalog_find_checksum(catalog, &sha512, "uid:8", &is, NULL), -ENOENT);
+	cr_assert_eq(catalog_find_checksum(catalog, &sha512, "uid:7", &is, NULL), 0);
+	entry_release(&is);
+}
+
+Test(catalog, index_of_the_first_schema_is_brought_up_to_date_in_place)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(entry_release) struct entry is = {.size = -1};
+	CLEANUP(str_freep) char *path = str_printf("%s/index.db", cache->path);
+	struct checksum sha512 = checksum_of_bytes(CHECKSUM_SHA512, 10, 1);
+	struct entry_key key = key_of(BASE "a");
+	struct checksum found;
+	struct err err = ERR_INIT;
+	struct db *db;
+
+	record_as(cache, BASE "a", "", ENTRY_COMPLETE);
+	catalog_close(cache->store.catalog);
+	cr_assert_eq(db_open(path, &db, &err), 0);
+	cr_assert_eq(db_exec(db,
+			     "DROP TABLE checksum; DROP TRIGGER checksum_delete;"
+			     "PRAGMA user_version = 1",
+			     &err),
+		0, "%s", err.msg);
+	db_close(db);
+
+	cr_assert_eq(catalog_open(&cache->dir, &cache->store.catalog, &err), 0, "%s", err.msg);
+	cr_assert_eq(catalog_find(cache->store.catalog, &key, &is, &err), 0, "%s", err.msg);
+	cr_assert_eq(catalog_checksum_add(cache->store.catalog, &is.digest, &sha512, &err), 0, "%s",
+		err.msg);
+	cr_assert_eq(
+		catalog_checksum(cache->store.catalog, &is.digest, CHECKSUM_SHA512, &found, &err),
+		0, "%s", err.msg);
+}
+
 Test(catalog, newer_schema_is_refused)
 {
 	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
@@ -315,7 +403,7 @@ Test(catalog, newer_schema_is_refused)
 	struct db *db;
 
 	cr_assert_eq(db_open(path, &db, &err), 0);
-	cr_assert_eq(db_exec(db, "PRAGMA user_version = 2", &err), 0);
+	cr_assert_eq(db_exec(db, "PRAGMA user_version = 3", &err), 0);
 	db_close(db);
 	cr_assert_eq(catalog_open(&cache->dir, &catalog, &err), -ENOTSUP);
 	cr_assert(strstr(err.msg, "newer"), "%s", err.msg);

@@ -119,6 +119,17 @@ static inline struct digest digest_of_bytes(size_t len, uint64_t seed)
 	return digest;
 }
 
+static inline struct checksum checksum_of_bytes(enum checksum_kind kind, size_t len, uint64_t seed)
+{
+	uint8_t *buf = malloc(len + 1);
+	struct checksum checksum;
+
+	fill_bytes(buf, len, 0, seed);
+	cr_assert_eq(checksum_buffer(kind, buf, len, &checksum, NULL), 0);
+	free(buf);
+	return checksum;
+}
+
 /* Write bytes [@from, @to) of @seed, in pieces that do not match chunks. */
 static inline int write_range(
 	struct partial *partial, uint64_t from, uint64_t to, uint64_t seed, struct err *err)

@@ -36,19 +36,26 @@ static char *map_path(const struct cache *cache)
 	return str_printf("%s/partial/%s.1.map", cache->path, hex);
 }
 
-static void finish(struct cache *cache, struct partial *partial, uint64_t from)
+static void finish_as(struct cache *cache, struct partial *partial, uint64_t from,
+	const struct checksum *expected)
 {
 	CLEANUP(object_release) struct object object = {.fd = -1};
-	struct digest digest = digest_of_bytes(SIZE, 1);
 	struct entry entry = entry_of(URI);
 	struct err err = ERR_INIT;
 
 	cr_assert_eq(write_range(partial, from, SIZE, 1, &err), 0, "%s", err.msg);
 	cr_assert_eq(
-		partial_commit(&partial, SIZE, &digest, &entry, &object, &err), 0, "%s", err.msg);
+		partial_commit(&partial, SIZE, expected, &entry, &object, &err), 0, "%s", err.msg);
 	cr_assert(has_bytes(object.fd, SIZE, 1));
 	cr_assert_eq(usage_of(cache).reserved, 0);
 	cr_assert_eq(count_files(cache, "partial"), 0);
+}
+
+static void finish(struct cache *cache, struct partial *partial, uint64_t from)
+{
+	struct checksum expected = checksum_of_bytes(CHECKSUM_SHA256, SIZE, 1);
+
+	finish_as(cache, partial, from, &expected);
 }
 
 Test(resume, what_a_killed_leader_left_counts)
@@ -69,6 +76,24 @@ Test(resume, what_a_killed_leader_left_counts)
 	cr_assert_eq(partial_next_gap(partial, 0), (int64_t)(3 * CHUNK_SIZE));
 	cr_assert(partial_has(partial, 7 * CHUNK_SIZE, CHUNK_SIZE));
 	finish(cache, partial, 3 * CHUNK_SIZE);
+}
+
+Test(resume, what_is_expected_is_computed_from_the_first_byte_on)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	struct checksum expected = checksum_of_bytes(CHECKSUM_SHA512, SIZE, 1);
+	struct digest digest = digest_of_bytes(SIZE, 1);
+	struct entry_key key = key_of(URI);
+	struct checksum is;
+	struct partial *partial;
+	struct err err = ERR_INIT;
+
+	lead_and_die(cache->path, 3 * CHUNK_SIZE + 1000);
+	cr_assert_eq(partial_resume(&cache->store, &key, &partial, &err), 0, "%s", err.msg);
+	cr_assert_eq(partial_hash_also(partial, expected.kind, &err), 0, "%s", err.msg);
+	finish_as(cache, partial, 3 * CHUNK_SIZE, &expected);
+	cr_assert_eq(catalog_checksum(cache->store.catalog, &digest, expected.kind, &is, &err), 0);
+	cr_assert(checksum_equal(&is, &expected));
 }
 
 Test(resume, bytes_of_another_boot_are_checked_first)
@@ -168,6 +193,7 @@ Test(resume, leader_killed_between_file_and_row_is_completed_by_the_next)
 	CLEANUP(str_freep) char *name = NULL;
 	CLEANUP(str_freep) char *data = str_printf("%.*s.data", (int)strlen(map) - 4, map);
 	struct digest digest = digest_of_bytes(SIZE, 1);
+	struct checksum expected = checksum_of_bytes(CHECKSUM_SHA512, SIZE, 1);
 	struct entry entry = entry_of(URI);
 	struct ranges_header header;
 	char hex[DIGEST_HEX_SIZE];
@@ -192,7 +218,7 @@ Test(resume, leader_killed_between_file_and_row_is_completed_by_the_next)
 	cr_assert_eq(partial_resume(&cache->store, &entry.key, &partial, &err), 0, "%s", err.msg);
 	cr_assert_eq(partial_next_gap(partial, 0), -1);
 	cr_assert_eq(
-		partial_commit(&partial, SIZE, &digest, &entry, &object, &err), 0, "%s", err.msg);
+		partial_commit(&partial, SIZE, &expected, &entry, &object, &err), 0, "%s", err.msg);
 	cr_assert(has_bytes(object.fd, SIZE, 1));
 	cr_assert_eq(catalog_find(cache->store.catalog, &entry.key, &is, &err), 0);
 	cr_assert_eq(is.size, (int64_t)SIZE);

@@ -79,7 +79,7 @@ Test(store, wrong_digest_is_dropped_and_named)
 {
 	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
 	struct ranges_version version = version_of(100);
-	struct digest other = digest_of_bytes(100, 2);
+	struct checksum other = checksum_of_bytes(CHECKSUM_SHA256, 100, 2);
 	struct entry entry = entry_of(URI);
 	struct object object = {.fd = -1};
 	struct follower follower;
@@ -144,7 +144,9 @@ Test(store, out_of_order_writers_in_two_threads_make_one_object)
 	static const uint64_t size = 8 * MIB + 12345;
 	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
 	CLEANUP(object_release) struct object object = {.fd = -1};
+	struct checksum expected = checksum_of_bytes(CHECKSUM_SHA512, size, 7);
 	struct digest digest = digest_of_bytes(size, 7);
+	struct checksum is;
 	struct ranges_version version = version_of((int64_t)size);
 	struct entry entry = entry_of(URI);
 	struct partial *partial;
@@ -153,6 +155,7 @@ Test(store, out_of_order_writers_in_two_threads_make_one_object)
 	void *r;
 
 	cr_assert_eq(partial_create(&cache->store, &entry.key, &partial, &err), 0);
+	cr_assert_eq(partial_hash_also(partial, expected.kind, &err), 0);
 	cr_assert_eq(partial_start(partial, &version, &err), 0);
 
 	struct job jobs[2] = {{partial, 0, size}, {partial, 4 * MIB, size}};
@@ -166,8 +169,51 @@ Test(store, out_of_order_writers_in_two_threads_make_one_object)
 	cr_assert_eq(partial_next_gap(partial, 0), -1);
 	cr_assert_eq(partial_frontier(partial), size);
 	cr_assert_eq(
-		partial_commit(&partial, size, &digest, &entry, &object, &err), 0, "%s", err.msg);
+		partial_commit(&partial, size, &expected, &entry, &object, &err), 0, "%s", err.msg);
 	cr_assert(has_bytes(object.fd, size, 7));
+	cr_assert(digest_equal(&object.digest, &digest));
+	cr_assert_eq(catalog_checksum(cache->store.catalog, &digest, expected.kind, &is, &err), 0);
+	cr_assert(checksum_equal(&is, &expected));
+}
+
+/* One partial of 100 bytes that are expected to be @expected, followed along if @along. */
+static int commit_as(
+	struct cache *cache, const struct checksum *expected, bool along, struct err *err)
+{
+	CLEANUP(object_release) struct object object = {.fd = -1};
+	struct ranges_version version = version_of(100);
+	struct entry entry = entry_of(URI);
+	struct partial *partial;
+
+	cr_assert_eq(partial_create(&cache->store, &entry.key, &partial, err), 0);
+	if (along)
+		cr_assert_eq(partial_hash_also(partial, expected->kind, err), 0);
+	cr_assert_eq(partial_start(partial, &version, err), 0);
+	cr_assert_eq(write_range(partial, 0, 100, 1, err), 0);
+	return partial_commit(&partial, 100, expected, &entry, &object, err);
+}
+
+Test(store, bytes_are_held_against_every_kind_of_checksum)
+{
+	static const enum checksum_kind kinds[] = {
+		CHECKSUM_MD5, CHECKSUM_SHA1, CHECKSUM_SHA512, CHECKSUM_SHA256};
+
+	for (size_t i = 0; i < 2 * sizeof(kinds) / sizeof(kinds[0]); i++) {
+		CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+		struct checksum right = checksum_of_bytes(kinds[i / 2], 100, 1);
+		struct checksum wrong = checksum_of_bytes(kinds[i / 2], 100, 2);
+		char text[CHECKSUM_TEXT_SIZE];
+		struct err err = ERR_INIT;
+
+		cr_assert_eq(commit_as(cache, &wrong, i % 2, &err), -EBADMSG);
+		for (int j = 0; j < 2; j++) {
+			checksum_format(j ? &right : &wrong, text);
+			cr_assert(strstr(err.msg, strchr(text, ':') + 1), "%s", err.msg);
+		}
+		cr_assert_eq(count_files(cache, "objects"), 0);
+		cr_assert_eq(count_files(cache, "partial"), 0);
+		cr_assert_eq(commit_as(cache, &right, i % 2, &err), 0, "%s", err.msg);
+	}
 }
 
 Test(store, present_chunks_are_never_written_again)

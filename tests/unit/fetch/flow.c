@@ -345,6 +345,83 @@ Test(flow, a_right_digest_by_fragment_is_never_asked_for_again)
 	fetchfs_close(fetchfs);
 }
 
+#define MD5_HELLO "5d41402abc4b2a76b9719d911017c592"
+#define SHA512_HELLO                                                                               \
+	"9b71d224bd62f3785d96d46ad3ea3d73319bfbc2890caadae2dff72519673ca7"                         \
+	"2323c3d99ba5c11d7c7acc6e14b8c5da0c4663475c2e5c3adef46f73bcdec043"
+
+Test(flow, a_wrong_digest_of_another_kind_is_told_with_both_values)
+{
+	struct fetchfs *fetchfs = open_cache();
+	struct fetchfs_usage usage;
+	struct err err = ERR_INIT;
+
+	fake_backend_put("/a", &(struct fake_file){.content = "hallo", .len = 5});
+	for (unsigned int i = 0; i < 2; i++) {
+		struct fetchfs_request request =
+			ask(i ? "fake://h/a#sha512=" SHA512_HELLO : "fake://h/a");
+
+		request.digest = i ? NULL : "md5:" MD5_HELLO;
+		expect_error(fetchfs, &request, EBADMSG, i ? SHA512_HELLO : MD5_HELLO);
+		cr_assert_eq(fake_backend_counts("/a").fetches, 2 * (i + 1));
+	}
+	cr_assert_eq(fetchfs_usage(fetchfs, &usage, &err), 0);
+	cr_assert_eq(usage.objects, 0);
+	fetchfs_close(fetchfs);
+}
+
+Test(flow, content_is_found_by_the_sha512_that_it_was_seen_to_have)
+{
+	struct fetchfs *fetchfs = open_cache();
+
+	fake_backend_put(
+		"/a", &(struct fake_file){.content = "hello", .len = 5, .has_max_age = true});
+	expect_text(fetchfs, "fake://h/a#sha512=" SHA512_HELLO, "hello");
+	expect_text(fetchfs, "fake://h/a#sha512=" SHA512_HELLO, "hello");
+	cr_assert_eq(fake_backend_counts("/a").fetches, 1);
+
+	fake_backend_put("/b", &(struct fake_file){.error = EIO});
+	expect_text(fetchfs, "fake://h/b#sha512=" SHA512_HELLO, "hello");
+	cr_assert_eq(fake_backend_counts("/b").fetches, 0);
+	fetchfs_close(fetchfs);
+}
+
+Test(flow, what_is_here_is_hashed_once_for_a_digest_of_another_kind)
+{
+	struct fetchfs *fetchfs = open_cache();
+	struct fetchfs_request request = ask("fake://h/a");
+	struct fetchfs_usage usage;
+	struct err err = ERR_INIT;
+
+	fake_backend_put(
+		"/a", &(struct fake_file){.content = "hello", .len = 5, .has_max_age = true});
+	expect_text(fetchfs, "fake://h/a", "hello");
+	for (int i = 0; i < 2; i++)
+		expect_text(fetchfs, "fake://h/a#md5=" MD5_HELLO, "hello");
+	cr_assert_eq(fake_backend_counts("/a").fetches, 1);
+	cr_assert_eq(fetchfs_usage(fetchfs, &usage, &err), 0);
+	cr_assert_eq(usage.misses, 2, "the third was answered by the index");
+
+	/* what is here is something else: the origin is asked, and sends the same again */
+	request.digest = "md5:00000000000000000000000000000000";
+	expect_error(fetchfs, &request, EBADMSG, MD5_HELLO);
+	cr_assert_eq(fake_backend_counts("/a").fetches, 3);
+	expect_text(fetchfs, "fake://h/a#md5=" MD5_HELLO, "hello");
+	fetchfs_close(fetchfs);
+}
+
+Test(flow, a_weak_digest_finds_nothing_under_another_name)
+{
+	struct fetchfs *fetchfs = open_cache();
+
+	fake_backend_put("/a", &(struct fake_file){.content = "hello", .len = 5});
+	fake_backend_put("/b", &(struct fake_file){.content = "hello", .len = 5});
+	expect_text(fetchfs, "fake://h/a#md5=" MD5_HELLO, "hello");
+	expect_text(fetchfs, "fake://h/b#md5=" MD5_HELLO, "hello");
+	cr_assert_eq(fake_backend_counts("/b").fetches, 1);
+	fetchfs_close(fetchfs);
+}
+
 Test(flow, no_byte_is_shown_before_its_digest_is_checked)
 {
 	struct fetchfs *fetchfs = open_cache();
@@ -353,8 +430,7 @@ Test(flow, no_byte_is_shown_before_its_digest_is_checked)
 	struct err err = ERR_INIT;
 	char byte;
 
-	request.digest = "sha256:"
-			 "0000000000000000000000000000000000000000000000000000000000000000";
+	request.digest = "sha1:0000000000000000000000000000000000000000";
 	fake_backend_put(
 		"/big", &(struct fake_file){.len = 2 * MIB, .stall = true, .stall_at = MIB});
 	cr_assert_eq(fetchfs_get(fetchfs, &request, &file, &err), 0);

@@ -1,0 +1,44 @@
+#include "fetch/expected.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+
+/* What the object of @entry hashes to, from now on in the index, too. */
+static int hash_object(struct fetchfs *fetchfs, const struct entry *entry, enum checksum_kind kind,
+	struct checksum *ret, struct err *err)
+{
+	CLEANUP(object_release) struct object object = {.fd = -1};
+	int r = store_open(&fetchfs->store, &entry->digest, entry->executable, &object, err);
+
+	if (r == 0)
+		r = checksum_file(kind, object.fd, object.size, ret, err);
+	if (r == 0) /* not remembered: found out again another time */
+		catalog_checksum_add(fetchfs->catalog, &entry->digest, ret, NULL);
+	return r;
+}
+
+bool expected_holds(struct fetchfs *fetchfs, const struct target *target, const struct entry *entry,
+	enum expected_effort effort)
+{
+	enum checksum_kind kind = target->expected.kind;
+	struct checksum is = checksum_of_digest(&entry->digest);
+	int r = 0;
+
+	if (!target->has_expected)
+		return true;
+	if (kind != CHECKSUM_SHA256)
+		r = catalog_checksum(fetchfs->catalog, &entry->digest, kind, &is, NULL);
+	if (r == -ENOENT && effort == EXPECTED_BY_HASHING)
+		r = hash_object(fetchfs, entry, kind, &is, NULL);
+	return r == 0 && checksum_equal(&is, &target->expected);
+}
+
+int expected_find(
+	struct fetchfs *fetchfs, const struct target *target, struct entry *ret, struct err *err)
+{
+	if (checksum_is_weak(&target->expected))
+		return err_set(err, ERR_SYSTEM, ENOENT, "not in the cache");
+	return catalog_find_checksum(
+		fetchfs->catalog, &target->expected, target->decision.scope, ret, err);
+}
