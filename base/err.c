@@ -96,6 +96,7 @@ const char *err_kind_name(enum err_kind kind)
 		[ERR_POLICY] = "policy",
 		[ERR_SPACE] = "space",
 		[ERR_CANCELLED] = "cancelled",
+		[ERR_PROXY] = "proxy",
 	};
 
 	if ((unsigned int)kind >= sizeof(names) / sizeof(names[0]))

@@ -28,6 +28,7 @@ enum err_kind {
 	ERR_POLICY,    /* the configuration forbids it */
 	ERR_SPACE,     /* the cache or its disk is full */
 	ERR_CANCELLED, /* nobody waits for it any more */
+	ERR_PROXY,     /* the proxy was not reached, or refused; nothing is known of the origin */
 };
 
 struct err {

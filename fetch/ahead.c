@@ -22,6 +22,7 @@
 
 struct helper {
 	struct flight *flight; /* a reference */
+	struct route *route;   /* a reference */
 	struct partial *partial;
 	struct ranges_version version;
 	unsigned int slot;
@@ -80,6 +81,7 @@ static void helper_end(struct helper *helper, const struct err *err)
 	if (!err->code)
 		ahead_look(flight);
 	flight_land(flight);
+	route_unref(helper->route);
 	free(helper);
 }
 
@@ -90,7 +92,8 @@ static void helper_run(void *arg)
 	struct segment segment;
 	struct err err = ERR_INIT;
 
-	segment_init(&segment, helper->flight, helper->partial, helper->slot, helper->begin);
+	segment_init(&segment, helper->flight, helper->route, helper->partial, helper->slot,
+		helper->begin);
 	segment.on_begin = on_begin;
 	segment_fetch(&segment, helper->end - helper->begin, &known, &err);
 	helper_end(helper, &err);
@@ -179,10 +182,20 @@ static bool run_for_wish(struct flight *flight, struct gap *ret)
 	return true;
 }
 
+/* Connections for speed that its host may still have; one stays free for what is small. */
+static unsigned int room_at_host(const struct flight *flight)
+{
+	const struct fetchfs *fetchfs = flight->fetchfs;
+	unsigned int running = health_running(fetchfs->health, flight->route->host) + 1;
+
+	return running < fetchfs->config.per_host ? fetchfs->config.per_host - running : 0;
+}
+
 /* Caller holds mu. */
 static bool run_for_speed(const struct flight *flight, struct gap *ret)
 {
-	return flight->helpers + 1 < flight->streams.wanted && gaps_for_speed(flight, ret);
+	return flight->helpers + 1 < flight->streams.wanted && room_at_host(flight) > 0 &&
+	       gaps_for_speed(flight, ret);
 }
 
 /* Caller holds mu: whether helpers may be started at @now. */
@@ -190,7 +203,7 @@ static bool may_help(const struct flight *flight, int64_t now)
 {
 	const struct ranges_version *version = &flight->version;
 
-	return flight->partial && !flight->no_helpers && !flight->cancelled &&
+	return flight->partial && flight->route && !flight->no_helpers && !flight->cancelled &&
 	       now >= flight->helpers_after_ms && version->strong && version->ranges &&
 	       version->size >= 0;
 }
@@ -224,6 +237,7 @@ static struct helper *take_run(struct flight *flight)
 	if (!helper)
 		return NULL;
 	*helper = (struct helper){.flight = flight,
+		.route = route_ref(flight->route),
 		.partial = flight->partial,
 		.version = flight->version,
 		.slot = slot,
@@ -265,7 +279,6 @@ static bool all_delivering(const struct flight *flight)
 
 void ahead_measure(struct flight *flight, bool network_bound)
 {
-	unsigned int per_host = flight->fetchfs->config.per_host;
 	int64_t now = clock_monotonic_ms();
 	WITH_LOCK(&flight->mu);
 
@@ -278,9 +291,19 @@ void ahead_measure(struct flight *flight, bool network_bound)
 						.network_bound = network_bound,
 						.all_delivering = all_delivering(flight),
 						.left = gaps_left(flight),
-						/* one stays free for what is small */
-						.max = per_host > 1 ? per_host - 1 : 1,
+						.max = 1 + flight->helpers + room_at_host(flight),
 					});
+}
+
+void ahead_route(struct flight *flight, struct route *route)
+{
+	struct route *before;
+
+	pthread_mutex_lock(&flight->mu);
+	before = flight->route;
+	flight->route = route ? route_ref(route) : NULL;
+	pthread_mutex_unlock(&flight->mu);
+	route_unref(before);
 }
 
 void ahead_stop(struct flight *flight)

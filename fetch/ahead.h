@@ -20,6 +20,9 @@ void ahead_look(struct flight *flight);
  */
 void ahead_measure(struct flight *flight, bool network_bound);
 
+/* The way that helpers take from now on; @route may be NULL: none then. */
+void ahead_route(struct flight *flight, struct route *route);
+
 /* No new helpers: detaches the partial from the flight, and waits until the running ones ended. */
 void ahead_stop(struct flight *flight);
 

@@ -219,6 +219,20 @@ void config_release(struct config *config)
 	*config = (struct config){0};
 }
 
+const struct origin *config_origin(const struct config *config, const char *text)
+{
+	const struct origin *best = NULL;
+
+	for (size_t i = 0; i < config->origin_count; i++) {
+		const struct origin *origin = &config->origins[i];
+
+		if (str_has_prefix(text, origin->prefix) &&
+			(!best || strlen(origin->prefix) > strlen(best->prefix)))
+			best = origin;
+	}
+	return best;
+}
+
 const char *config_env(const char *const *environment, const char *name)
 {
 	size_t len = strlen(name);

@@ -57,7 +57,7 @@ struct config {
 	unsigned int retries; /* after the first try */
 	int64_t ttl_ms;
 	int64_t negative_ttl_ms;
-	int64_t stale_if_error_ms; /* how long after its end what is here may stand in; 0: never */
+	int64_t stale_if_error_ms; /* how long what was confirmed may stand in; 0: never */
 	char *ca_file;             /* or NULL */
 	bool lazy_ranges;          /* lazy = ranges: only what is read is fetched */
 	/*

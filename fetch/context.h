@@ -9,6 +9,7 @@
 #include "cache/store.h"
 #include "fetch/config.h"
 #include "fetch/fetchfs.h"
+#include "fetch/health.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -21,6 +22,10 @@ struct fetchfs {
 	const struct backend *const *backends;
 	struct backend_env *env;
 	uid_t owner; /* whose cache this is: trusted by the policy */
+	bool daemon; /* serves others: the environment's proxies count only if configured */
+	struct health *health;
+	char **proxy_environment; /* the variables that name proxies, NULL-terminated */
+	unsigned int turn;        /* by chance: which member of a group of proxies comes first */
 
 	struct queue *leaders; /* one job per flight, for as long as it lasts */
 	struct queue *helpers; /* ranges fetched ahead for readers; never waits for a leader */

@@ -8,6 +8,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -16,6 +19,8 @@
 /* Threads that may wait for origins at the same time; connections are bounded elsewhere. */
 #define LEADERS_MAX 256
 #define HELPERS_MAX 64
+
+#define PROXY_VARIABLES_MAX 16
 
 static int default_cache(const char *const *environment, char **ret, struct err *err)
 {
@@ -92,6 +97,29 @@ static int open_cache(
 	return choose_limits(fetchfs, err);
 }
 
+/* Keep what the environment says of proxies. */
+static int keep_proxies(
+	struct fetchfs *fetchfs, const struct fetchfs_options *options, struct err *err)
+{
+	const char *const *variable = options->environment;
+	size_t count = 0;
+
+	fetchfs->proxy_environment = calloc(PROXY_VARIABLES_MAX + 1, sizeof(char *));
+	if (!fetchfs->proxy_environment)
+		return err_oom(err);
+	fetchfs->daemon = options->daemon;
+	for (; variable && *variable && count < PROXY_VARIABLES_MAX; variable++) {
+		const char *end = strchr(*variable, '=');
+
+		if (!end || end - *variable < 6 || strncasecmp(end - 6, "_proxy", 6) != 0)
+			continue;
+		fetchfs->proxy_environment[count] = str_copy(*variable);
+		if (!fetchfs->proxy_environment[count++])
+			return err_oom(err);
+	}
+	return 0;
+}
+
 static int open_network(
 	struct fetchfs *fetchfs, const struct fetchfs_options *options, struct err *err)
 {
@@ -104,8 +132,15 @@ static int open_network(
 		.connections = config->connections,
 		.per_host = config->per_host,
 	};
-	int r = registry_open(&registry, &fetchfs->env, err);
+	int r = keep_proxies(fetchfs, options, err);
 
+	fetchfs->health = health_new();
+	if (r == 0 && !fetchfs->health)
+		r = err_oom(err);
+	if (r == 0)
+		r = registry_open(&registry, &fetchfs->env, err);
+	if (getrandom(&fetchfs->turn, sizeof(fetchfs->turn), GRND_NONBLOCK) < 0)
+		fetchfs->turn = (unsigned int)getpid();
 	fetchfs->backends = options->backends ? options->backends : registry_all;
 	if (r == 0)
 		r = queue_new("fetchfs-fetch", LEADERS_MAX, &fetchfs->leaders, err);
@@ -149,6 +184,10 @@ void fetchfs_close(struct fetchfs *fetchfs)
 	registry_close(fetchfs->env);
 	catalog_close(fetchfs->catalog);
 	cachedir_close(&fetchfs->dir);
+	health_free(fetchfs->health);
+	for (char **item = fetchfs->proxy_environment; item && *item; item++)
+		free(*item);
+	free(fetchfs->proxy_environment);
 	config_release(&fetchfs->config);
 	pthread_mutex_destroy(&fetchfs->mu);
 	free(fetchfs);

@@ -39,7 +39,8 @@ struct fetchfs_options {
 	const char *cache; /* directory; NULL: the configuration's, else the default of this user */
 	const char *config;  /* file; NULL: the usual places. An unknown key is an error … */
 	bool config_lenient; /* … or only a warning, in fetchfs_warnings() */
-	bool force;          /* also on a file system that cannot be trusted with a cache */
+	bool daemon; /* it serves others: proxies of the environment count only if configured */
+	bool force;  /* also on a file system that cannot be trusted with a cache */
 	const char *const *environment; /* "NAME=value", NULL-terminated: environ; NULL: empty */
 	const struct backend *const *backends; /* NULL: all of the program */
 };

@@ -1,8 +1,10 @@
 #include "fetch/flight.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "fetch/routes.h"
 #include "fetch/waits.h"
 
 #include <errno.h>
@@ -14,6 +16,7 @@
 static void flight_free(struct flight *flight)
 {
 	target_unref(flight->target);
+	route_unref(flight->route);
 	fd_close(&flight->read_fd);
 	object_release(&flight->object);
 	entry_release(&flight->entry);
@@ -261,10 +264,35 @@ void flight_failed(struct flight *flight, const struct err *err)
 	flight_end(flight, FLIGHT_FAILED, NULL, NULL, err);
 }
 
+void flight_limit(struct flight *flight)
+{
+	int64_t total_ms = flight->fetchfs->config.total_ms;
+	WITH_LOCK(&flight->mu);
+
+	if (total_ms > 0)
+		flight->late_ms = clock_monotonic_ms() + total_ms;
+}
+
+/* Caller holds mu. */
+static bool is_late(const struct flight *flight)
+{
+	return flight->late_ms > 0 && clock_monotonic_ms() >= flight->late_ms;
+}
+
+bool flight_is_late(struct flight *flight)
+{
+	WITH_LOCK(&flight->mu);
+
+	return is_late(flight);
+}
+
 static int check_locked(const struct flight *flight, struct err *err)
 {
 	if (flight->cancelled || atomic_load(&flight->fetchfs->closing))
 		return err_set(err, ERR_CANCELLED, ECANCELED, "interrupted");
+	if (is_late(flight))
+		return err_set_retry(err, ERR_NETWORK, ETIMEDOUT, 0, "not finished within %lld s",
+			(long long)(flight->fetchfs->config.total_ms + 999) / 1000);
 	return 0;
 }
 

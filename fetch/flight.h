@@ -15,6 +15,8 @@
 
 #include <uthash.h>
 
+struct route;
+
 enum flight_state {
 	FLIGHT_QUEUED,  /* the origin has not answered */
 	FLIGHT_STARTED, /* the version is known, bytes arrive */
@@ -69,7 +71,8 @@ struct flight {
 	enum flight_state state;
 	struct err err;
 	bool cancelled;
-	bool served; /* a reader has been given bytes of this version */
+	int64_t late_ms; /* when it shall have ended (monotonic); 0: no limit */
+	bool served;     /* a reader has been given bytes of this version */
 	struct ranges_version version;
 	char type[MIME_MAX];
 	int read_fd;             /* the data, while STARTED */
@@ -83,6 +86,7 @@ struct flight {
 	unsigned int wishes;      /* of which fetch what a reader waits for */
 	int64_t helpers_after_ms; /* none before: the last one failed */
 	bool no_helpers;          /* ranges turned out not to work */
+	struct route *route;      /* a reference: the leader's way, which helpers take, too */
 	struct streams streams;   /* wanted is 0 until the first bytes */
 	bool bounded;             /* the leader asks for runs, too, rather than for all the rest */
 	uint64_t passed;          /* bytes that came although they were here */
@@ -132,6 +136,10 @@ void flight_progress(struct flight *flight);
  * asks afterwards looks in the index. */
 void flight_done(struct flight *flight, struct object *object, struct entry *entry);
 void flight_failed(struct flight *flight, const struct err *err);
+
+/* From now on it has [fetch] total to come to its end; flight_check() then fails by ETIMEDOUT. */
+void flight_limit(struct flight *flight);
+bool flight_is_late(struct flight *flight);
 
 /* 0, or -ECANCELED when nobody wants it any more or the cache is being closed. */
 int flight_check(struct flight *flight, struct err *err);

@@ -1,41 +1,15 @@
 #include "fetch/lead.h"
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/str.h"
 #include "fetch/ahead.h"
-#include "fetch/freshness.h"
 #include "fetch/gaps.h"
+#include "fetch/lead_private.h"
 #include "fetch/lookup.h"
 #include "fetch/segment.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-
-#define BACKOFF_FIRST_MS 250
-#define BACKOFF_MAX_MS   30000
-#define RETRY_AFTER_MAX  60 /* seconds: who asks for more is told to come back by himself */
-
-struct lead {
-	struct flight *flight;
-	struct partial *partial;
-	bool started;   /* the version of the partial is known, and readers were told */
-	bool confirmed; /* the origin has answered for this version */
-	bool unchanged; /* it said that the old version still holds */
-	bool no_ranges; /* it does not serve them, whatever it says */
-	bool retried_digest;
-	struct entry old; /* a version that is here, but stale; old.uri NULL: none */
-	struct object old_object;
-	struct remote remote;
-	uint64_t received; /* bytes of a file whose size was not told */
-};
-
-static bool has_old(const struct lead *lead)
-{
-	return lead->old.uri != NULL;
-}
 
 static struct validators old_validators(const struct lead *lead)
 {
@@ -73,8 +47,7 @@ static int tell_readers(struct lead *lead, struct err *err)
 	return r;
 }
 
-/* A new one, which also follows what the bytes are expected to hash to. */
-static int create_partial(struct lead *lead, struct err *err)
+int lead_create_partial(struct lead *lead, struct err *err)
 {
 	struct flight *flight = lead->flight;
 	int r = partial_create(&flight->fetchfs->store, &flight->target->key, &lead->partial, err);
@@ -91,7 +64,19 @@ static int begin_version(struct lead *lead, const struct remote *remote, struct 
 	if (r < 0)
 		return r;
 	lead->started = true;
+	route_unref(lead->begun_by);
+	lead->begun_by = route_ref(lead->flight->route);
 	return tell_readers(lead, err);
+}
+
+/*
+ * Whether parts from the current place may be put to what came from another one although its
+ * validators differ: only where the whole is checked before anybody sees it.
+ */
+static bool is_like_any(const struct lead *lead)
+{
+	return lead->flight->target->has_expected && lead->begun_by &&
+	       !route_same_place(lead->begun_by, lead->flight->route);
 }
 
 struct lead_segment {
@@ -121,7 +106,7 @@ static int on_begin(struct segment *segment, const struct remote *remote, struct
 
 	version = partial_version(lead->partial);
 	if ((remote->size != SIZE_UNKNOWN && remote->size != version->size) ||
-		strcmp(remote->validators.etag, version->etag) != 0)
+		(!is_like_any(lead) && strcmp(remote->validators.etag, version->etag) != 0))
 		return err_set_retry(
 			err, ERR_REMOTE, ESTALE, 0, "the artifact changed at its origin");
 	if (lead->confirmed)
@@ -134,19 +119,24 @@ static int fetch_gap(struct lead *lead, const struct gap *gap, struct err *err)
 {
 	struct lead_segment part = {.lead = lead};
 	struct validators known;
+	struct route *route;
 	bool conditional = true;
-	int r;
+	int r = routes_current(&lead->routes, &route, err);
+
+	if (r < 0)
+		return r;
+	ahead_route(lead->flight, route);
 
 	/* a part must be of this version; the whole file is asked for unconditionally, and checked
 	 */
-	if (lead->started && (gap->offset > 0 || gap->length > 0))
+	if (lead->started && (gap->offset > 0 || gap->length > 0) && !is_like_any(lead))
 		known = ahead_validators(partial_version(lead->partial));
-	else if (!lead->started && has_old(lead))
+	else if (!lead->started && lead_has_old(lead))
 		known = old_validators(lead);
 	else
 		conditional = false;
 
-	segment_init(&part.segment, lead->flight, lead->partial, 0, gap->offset);
+	segment_init(&part.segment, lead->flight, route, lead->partial, 0, gap->offset);
 	part.segment.on_begin = on_begin;
 	r = segment_fetch(&part.segment, gap->length, conditional ? &known : NULL, err);
 	lead->received = part.segment.position;
@@ -177,76 +167,6 @@ static int fetch_missing(struct lead *lead, struct err *err)
 	}
 }
 
-/* ---- trying again ---- */
-
-/* Whether what has arrived can be completed by another request. */
-static bool can_continue(const struct lead *lead)
-{
-	const struct ranges_version *version = partial_version(lead->partial);
-
-	return lead->started && version->strong && version->ranges && version->size >= 0;
-}
-
-static int start_afresh(struct lead *lead, const struct err *why, struct err *err)
-{
-	struct flight *flight = lead->flight;
-	int r;
-
-	ahead_stop(flight);
-	partial_fail(&lead->partial, NULL, false);
-	lead->started = false;
-	lead->confirmed = false;
-
-	r = flight_restart(flight, err);
-	if (r < 0) {
-		/* a broken network is the better explanation, if it was that */
-		if (why->code != ESTALE)
-			*err = *why;
-		return -err->code;
-	}
-	return create_partial(lead, err);
-}
-
-/* Many machines that lost one origin do not come back as one: half of the time is by chance. */
-static unsigned int jittered(unsigned int ms)
-{
-	uint32_t chance = 0;
-
-	if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) < 0)
-		chance = (uint32_t)clock_monotonic_ms();
-	return ms / 2 + chance % (ms / 2 + 1);
-}
-
-static unsigned int backoff_ms(unsigned int tries, const struct err *err)
-{
-	unsigned int ms = BACKOFF_FIRST_MS << (tries < 8 ? tries : 8);
-
-	if (ms > BACKOFF_MAX_MS)
-		ms = BACKOFF_MAX_MS;
-	return err->retry_after > 0 ? err->retry_after * 1000 : jittered(ms);
-}
-
-/* After a failed try: make another one possible. @err is the failure, and the result's if any. */
-static int prepare_retry(struct lead *lead, unsigned int tries, struct err *err)
-{
-	struct err why = *err;
-	int r;
-
-	if (why.code == EOPNOTSUPP && lead->started && !lead->no_ranges)
-		lead->no_ranges = true;
-	else if (!why.retry || why.retry_after > RETRY_AFTER_MAX ||
-		 tries >= lead->flight->fetchfs->config.retries)
-		return -why.code;
-	else if (why.code != ESTALE) {
-		r = flight_pause(lead->flight, backoff_ms(tries, &why), err);
-		if (r < 0)
-			return r;
-	}
-	if (can_continue(lead) && why.code != ESTALE && !lead->no_ranges)
-		return 0;
-	return start_afresh(lead, &why, err);
-}
-
 static bool is_whole(const struct lead *lead)
 {
 	return lead->started && partial_version(lead->partial)->size >= 0 &&
@@ -263,87 +183,13 @@ static int fetch_all(struct lead *lead, struct err *err)
 			return 0;
 		if (r == 0 || r == -ECANCELED)
 			return r;
-		r = prepare_retry(lead, tries, err);
+		r = lead_prepare_retry(lead, tries, err);
 		if (r < 0)
 			return r;
 	}
 }
 
-/* ---- the end ---- */
-
-static int fill_entry(const struct lead *lead, struct entry *ret, struct err *err)
-{
-	const struct target *target = lead->flight->target;
-	const struct ranges_version *version = partial_version(lead->partial);
-	int64_t now = clock_wall();
-	struct entry entry = {
-		.key = target->key,
-		.scope = strdup(target->decision.scope),
-		.uri = strdup(target->shown),
-		.has_query = target->uri.query != NULL,
-		.executable = target->executable,
-		.etag = version->etag[0] ? strdup(version->etag) : NULL,
-		.modified = version->modified,
-		.fetched = now,
-		.verified = now,
-		/* nobody answered for what was complete already: asked at the next use */
-		.expires = lead->confirmed ? freshness_until(&lead->flight->fetchfs->config,
-						     &lead->remote, now)
-					   : now,
-	};
-
-	if (!entry.scope || !entry.uri || (version->etag[0] && !entry.etag)) {
-		entry_release(&entry);
-		return err_oom(err);
-	}
-	*ret = entry;
-	return 0;
-}
-
-static int publish(
-	struct lead *lead, struct object *ret_object, struct entry *ret_entry, struct err *err)
-{
-	const struct target *target = lead->flight->target;
-	uint64_t size = partial_version(lead->partial)->size >= 0
-				? (uint64_t)partial_version(lead->partial)->size
-				: lead->received;
-	struct entry entry = {0};
-	int r = fill_entry(lead, &entry, err);
-
-	if (r < 0)
-		return r;
-	ahead_stop(lead->flight);
-	r = partial_commit(&lead->partial, size, target->has_expected ? &target->expected : NULL,
-		&entry, ret_object, err);
-	if (r < 0) {
-		entry_release(&entry);
-		return r;
-	}
-	*ret_entry = entry;
-	return 0;
-}
-
-/* The old version still holds. */
-static int keep_old(
-	struct lead *lead, struct object *ret_object, struct entry *ret_entry, struct err *err)
-{
-	struct fetchfs *fetchfs = lead->flight->fetchfs;
-	int64_t now = clock_wall();
-	int r;
-
-	partial_fail(&lead->partial, NULL, false);
-	lead->old.verified = now;
-	lead->old.expires = freshness_until(&fetchfs->config, &lead->remote, now);
-	r = catalog_confirm(fetchfs->catalog, &lead->old.key, now, lead->old.expires, err);
-	if (r < 0)
-		return r;
-	*ret_object = object_steal(&lead->old_object);
-	*ret_entry = lead->old;
-	lead->old = (struct entry){0};
-	return 0;
-}
-
-/* Fetch and publish; once more, afresh, when the bytes were not the expected ones. */
+/* Fetch and publish; again when the bytes were not the expected ones. */
 static int fetch_and_publish(
 	struct lead *lead, struct object *ret_object, struct entry *ret_entry, struct err *err)
 {
@@ -353,19 +199,13 @@ static int fetch_and_publish(
 		if (r < 0)
 			return r;
 		if (lead->unchanged)
-			return keep_old(lead, ret_object, ret_entry, err);
-		r = publish(lead, ret_object, ret_entry, err);
-		if (r != -EBADMSG || lead->retried_digest)
+			return lead_keep_old(lead, ret_object, ret_entry, err);
+		r = lead_publish(lead, ret_object, ret_entry, err);
+		if (r != -EBADMSG)
 			return r;
-
-		lead->retried_digest = true;
-		lead->started = false;
-		lead->confirmed = false;
-		r = flight_restart(lead->flight, NULL);
-		if (r == 0)
-			r = create_partial(lead, err);
+		r = lead_retry_corrupt(lead, err);
 		if (r < 0)
-			return -err->code;
+			return r;
 	}
 }
 
@@ -379,7 +219,7 @@ static int open_partial(struct lead *lead, struct err *err)
 		lead->started = true;
 		return partial_hash_also(lead->partial, lead->flight->target->expected.kind, err);
 	}
-	return create_partial(lead, err);
+	return lead_create_partial(lead, err);
 }
 
 static void give_up(struct lead *lead, const struct err *err)
@@ -390,7 +230,7 @@ static void give_up(struct lead *lead, const struct err *err)
 	/* who follows an interrupted leader takes over; a failure is everybody's */
 	if (lead->partial)
 		partial_fail(&lead->partial, interrupted ? NULL : err,
-			can_continue(lead) && (interrupted || err->retry));
+			lead_can_continue(lead) && (interrupted || err->retry));
 	if (err->code == ENOENT)
 		lookup_remember_absent(lead->flight->fetchfs, lead->flight->target);
 }
@@ -404,11 +244,18 @@ int lead_flight(
 	if (r <= 0)
 		return r;
 	lead.old_object = object_steal(ret_object);
+	routes_init(&lead.routes, flight->fetchfs, flight->target);
+	flight_limit(flight);
 	r = open_partial(&lead, err);
 	if (r == 0)
 		r = fetch_and_publish(&lead, ret_object, ret_entry, err);
+	if (r < 0 && lead_may_stand_in(&lead, err))
+		r = lead_stand_in(&lead, ret_object, ret_entry, err);
 	if (r < 0)
 		give_up(&lead, err);
+	ahead_route(flight, NULL);
+	route_unref(lead.begun_by);
+	routes_release(&lead.routes);
 	object_release(&lead.old_object);
 	entry_release(&lead.old);
 	return r;

@@ -9,6 +9,7 @@
 #include "fetch/freshness.h"
 #include "fetch/info.h"
 #include "fetch/lookup.h"
+#include "fetch/routes.h"
 
 #include <errno.h>
 
@@ -110,19 +111,48 @@ static int is_closing(void *arg, struct err *err)
 	return err_set(err, ERR_CANCELLED, ECANCELED, "the cache is being closed");
 }
 
-static int ask_origin(struct fetchfs *fetchfs, const struct fetchfs_request *request,
-	const struct target *target, struct fetchfs_info *ret, struct err *err)
+static int ask_by(struct fetchfs *fetchfs, const struct target *target, const struct route *route,
+	struct remote *ret, struct err *err)
 {
 	struct backend_request ask = {
-		.uri = &target->uri,
+		.uri = &route->uri,
 		.guard = &target->decision.guard,
+		.proxy = route->proxy,
+		.no_cache = route->no_cache,
 		.poll = is_closing,
 		.poll_arg = fetchfs,
 	};
+
+	return route->backend->stat(fetchfs->env, &ask, ret, err);
+}
+
+/* By one way after the other, each once: whoever asks again later tries again. */
+static int ask_around(
+	struct fetchfs *fetchfs, const struct target *target, struct remote *ret, struct err *err)
+{
+	CLEANUP(routes_release) struct routes routes;
+	struct err why = ERR_INIT;
+	struct route *route;
+	int r;
+
+	routes_init(&routes, fetchfs, target);
+	do {
+		r = routes_current(&routes, &route, &why);
+		if (r == 0)
+			r = ask_by(fetchfs, target, route, ret, &why);
+	} while (r < 0 && r != -EOPNOTSUPP && routes_failed(&routes, &why));
+	if (r < 0 && err)
+		*err = why;
+	return r;
+}
+
+static int ask_origin(struct fetchfs *fetchfs, const struct fetchfs_request *request,
+	const struct target *target, struct fetchfs_info *ret, struct err *err)
+{
 	struct remote remote = {0};
 	int64_t now = clock_wall();
 	int64_t expires;
-	int r = target->backend->stat(fetchfs->env, &ask, &remote, err);
+	int r = ask_around(fetchfs, target, &remote, err);
 
 	if (r == -EOPNOTSUPP)
 		return stat_by_fetching(fetchfs, request, ret, err);

@@ -213,12 +213,13 @@ static int on_poll(struct sink *sink, struct err *err)
 	return check(segment, err);
 }
 
-void segment_init(struct segment *segment, struct flight *flight, struct partial *partial,
-	unsigned int slot, uint64_t offset)
+void segment_init(struct segment *segment, struct flight *flight, struct route *route,
+	struct partial *partial, unsigned int slot, uint64_t offset)
 {
 	*segment = (struct segment){
 		.sink = {.begin = on_begin, .write = on_write, .poll = on_poll},
 		.flight = flight,
+		.route = route_ref(route),
 		.partial = partial,
 		.slot = slot,
 		.position = offset,
@@ -244,22 +245,45 @@ static void claim_start(const struct segment *segment)
 		flight->near = NEAR_UNMEASURED;
 }
 
+/* What was seen of the way; failures are for whoever chooses the next one. */
+static void note_speed(const struct segment *segment, uint64_t begin, int64_t since)
+{
+	struct health *health = segment->flight->fetchfs->health;
+
+	if (segment->position > begin)
+		health_worked(health, segment->route->host, segment->position - begin,
+			clock_monotonic_ms() - since);
+}
+
 int segment_fetch(
 	struct segment *segment, uint64_t length, const struct validators *known, struct err *err)
 {
 	const struct target *target = segment->flight->target;
+	struct fetchfs *fetchfs = segment->flight->fetchfs;
+	struct route *route = segment->route;
 	struct backend_request request = {
-		.uri = &target->uri,
+		.uri = &route->uri,
 		.offset = segment->position,
 		.length = length,
 		.known = known,
 		.guard = &target->decision.guard,
+		.proxy = route->proxy,
+		.no_cache = route->no_cache,
 	};
+	uint64_t begin = segment->position;
+	int64_t since = clock_monotonic_ms();
 	int r;
 
 	claim_start(segment);
-	r = target->backend->fetch(segment->flight->fetchfs->env, &request, &segment->sink, err);
+	health_enter(fetchfs->health, route->host);
+	r = route->backend->fetch(fetchfs->env, &request, &segment->sink, err);
+	health_leave(fetchfs->health, route->host);
+	note_speed(segment, begin, since);
 	partial_writer_free(segment->writer);
 	segment->writer = NULL;
+	route_unref(route);
+	segment->route = NULL;
+	if (segment->reached && err)
+		err->code = 0;
 	return segment->reached ? 0 : r;
 }

@@ -8,10 +8,12 @@
 #define FETCHFS_FETCH_SEGMENT_H
 
 #include "fetch/flight.h"
+#include "fetch/routes.h"
 
 struct segment {
 	struct sink sink; /* first */
 	struct flight *flight;
+	struct route *route; /* a reference */
 	struct partial *partial;
 	struct partial_writer *writer; /* NULL while passing over others' chunks */
 	unsigned int slot;             /* of flight->claims; 0 is the leader's */
@@ -27,12 +29,12 @@ struct segment {
 	int (*on_begin)(struct segment *segment, const struct remote *remote, struct err *err);
 };
 
-/* Prepare a run that begins at @offset. The claim of @slot is the caller's business. */
-void segment_init(struct segment *segment, struct flight *flight, struct partial *partial,
-	unsigned int slot, uint64_t offset);
+/* Prepare a run by @route that begins at @offset. The claim of @slot is the caller's business. */
+void segment_init(struct segment *segment, struct flight *flight, struct route *route,
+	struct partial *partial, unsigned int slot, uint64_t offset);
 
 /*
- * Fetch @length bytes (0: to the end) from the target's origin. @known as in backend_request.
+ * Fetch @length bytes (0: to the end), once for each segment_init(). @known as in backend_request.
  * 0 also when it stopped early because of segment->reached.
  */
 int segment_fetch(

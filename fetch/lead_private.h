@@ -1,0 +1,56 @@
+/*
+ * What the files of a leader share. lead.c goes from the first look to the last byte, retry.c
+ * decides what to do after a failure, publish.c makes an entry of what has arrived.
+ */
+#ifndef FETCHFS_FETCH_LEAD_PRIVATE_H
+#define FETCHFS_FETCH_LEAD_PRIVATE_H
+
+#include "fetch/flight.h"
+#include "fetch/routes.h"
+
+struct lead {
+	struct flight *flight;
+	struct routes routes;
+	struct partial *partial;
+	struct route *begun_by; /* a reference: where the version was begun; NULL: resumed */
+	bool started;           /* the version of the partial is known, and readers were told */
+	bool confirmed;         /* the origin has answered for this version */
+	bool unchanged;         /* it said that the old version still holds */
+	bool no_ranges;         /* it does not serve them, whatever it says */
+	bool retried_digest;
+	struct entry old; /* a version that is here, but stale; old.uri NULL: none */
+	struct object old_object;
+	struct remote remote;
+	uint64_t received; /* bytes of a file whose size was not told */
+};
+
+/* Whether there is an old version, and whether it may stand in for what @err is about. */
+bool lead_has_old(const struct lead *lead);
+bool lead_may_stand_in(const struct lead *lead, const struct err *err);
+
+/* Whether what has arrived can be completed by another request. */
+bool lead_can_continue(const struct lead *lead);
+
+/* A new partial, which also follows what the bytes are expected to hash to. */
+int lead_create_partial(struct lead *lead, struct err *err);
+
+/*
+ * After a failed try, the @tries-th from 0: make another one possible, waiting as needed. @err is
+ * the failure, and the result's, if it must be the end. 0: try again.
+ */
+int lead_prepare_retry(struct lead *lead, unsigned int tries, struct err *err);
+
+/* The bytes turned out to be wrong: begin again, elsewhere or once more. 0, or @err's own. */
+int lead_retry_corrupt(struct lead *lead, struct err *err);
+
+/* All bytes are here: check them, and make an object and an entry of them. */
+int lead_publish(
+	struct lead *lead, struct object *ret_object, struct entry *ret_entry, struct err *err);
+
+/* The old version still holds; or stands in, for a little while, since nobody could be asked. */
+int lead_keep_old(
+	struct lead *lead, struct object *ret_object, struct entry *ret_entry, struct err *err);
+int lead_stand_in(
+	struct lead *lead, struct object *ret_object, struct entry *ret_entry, struct err *err);
+
+#endif

@@ -1,0 +1,117 @@
+/* What becomes of a download: a new entry, or the old one again. */
+#include "base/clock.h"
+#include "fetch/ahead.h"
+#include "fetch/freshness.h"
+#include "fetch/lead_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* After an origin could not be asked, it is not asked again for so long. */
+#define STAND_IN_SECONDS 10
+
+static int fill_entry(const struct lead *lead, struct entry *ret, struct err *err)
+{
+	const struct target *target = lead->flight->target;
+	const struct ranges_version *version = partial_version(lead->partial);
+	int64_t now = clock_wall();
+	struct entry entry = {
+		.key = target->key,
+		.scope = strdup(target->decision.scope),
+		.uri = strdup(target->shown),
+		.has_query = target->uri.query != NULL,
+		.executable = target->executable,
+		.etag = version->etag[0] ? strdup(version->etag) : NULL,
+		.modified = version->modified,
+		.fetched = now,
+		.verified = now,
+		/* nobody answered for what was complete already: asked at the next use */
+		.expires = lead->confirmed ? freshness_until(&lead->flight->fetchfs->config,
+						     &lead->remote, now)
+					   : now,
+	};
+
+	if (!entry.scope || !entry.uri || (version->etag[0] && !entry.etag)) {
+		entry_release(&entry);
+		return err_oom(err);
+	}
+	*ret = entry;
+	return 0;
+}
+
+int lead_publish(
+	struct lead *lead, struct object *ret_object, struct entry *ret_entry, struct err *err)
+{
+	const struct target *target = lead->flight->target;
+	uint64_t size = partial_version(lead->partial)->size >= 0
+				? (uint64_t)partial_version(lead->partial)->size
+				: lead->received;
+	struct entry entry = {0};
+	int r = fill_entry(lead, &entry, err);
+
+	if (r < 0)
+		return r;
+	ahead_stop(lead->flight);
+	r = partial_commit(&lead->partial, size, target->has_expected ? &target->expected : NULL,
+		&entry, ret_object, err);
+	if (r < 0) {
+		entry_release(&entry);
+		return r;
+	}
+	*ret_entry = entry;
+	return 0;
+}
+
+/* The old version, as fresh as @verified and @expires say. */
+static int hand_out_old(struct lead *lead, int64_t verified, int64_t expires,
+	struct object *ret_object, struct entry *ret_entry, struct err *err)
+{
+	int r = catalog_confirm(
+		lead->flight->fetchfs->catalog, &lead->old.key, verified, expires, err);
+
+	if (r < 0)
+		return r;
+	lead->old.verified = verified;
+	lead->old.expires = expires;
+	*ret_object = object_steal(&lead->old_object);
+	*ret_entry = lead->old;
+	lead->old = (struct entry){0};
+	return 0;
+}
+
+int lead_keep_old(
+	struct lead *lead, struct object *ret_object, struct entry *ret_entry, struct err *err)
+{
+	int64_t now = clock_wall();
+
+	partial_fail(&lead->partial, NULL, false);
+	return hand_out_old(lead, now,
+		freshness_until(&lead->flight->fetchfs->config, &lead->remote, now), ret_object,
+		ret_entry, err);
+}
+
+bool lead_has_old(const struct lead *lead)
+{
+	return lead->old.uri != NULL;
+}
+
+bool lead_may_stand_in(const struct lead *lead, const struct err *err)
+{
+	const struct fetchfs *fetchfs = lead->flight->fetchfs;
+	bool nobody_asked = err->kind == ERR_NETWORK || err->kind == ERR_PROXY ||
+			    (err->kind == ERR_REMOTE && err->retry && err->code != ESTALE);
+	int64_t age = clock_wall() - lead->old.verified;
+
+	return lead_has_old(lead) && nobody_asked && !lead->flight->target->refresh && age >= 0 &&
+	       age < fetchfs->config.stale_if_error_ms / 1000;
+}
+
+int lead_stand_in(
+	struct lead *lead, struct object *ret_object, struct entry *ret_entry, struct err *err)
+{
+	ahead_stop(lead->flight);
+	partial_fail(&lead->partial, NULL, lead_can_continue(lead));
+	return hand_out_old(lead, lead->old.verified, clock_wall() + STAND_IN_SECONDS, ret_object,
+		ret_entry, err);
+}

@@ -1,0 +1,114 @@
+/* What a leader does after a failure: elsewhere, again, afresh, or no more. */
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "fetch/ahead.h"
+#include "fetch/lead_private.h"
+
+#include <errno.h>
+#include <sys/random.h>
+
+#define BACKOFF_FIRST_MS 250
+#define BACKOFF_MAX_MS   30000
+#define RETRY_AFTER_MAX  60 /* seconds: who asks for more is told to come back by himself */
+
+bool lead_can_continue(const struct lead *lead)
+{
+	const struct ranges_version *version;
+
+	if (!lead->started)
+		return false;
+	version = partial_version(lead->partial);
+	return version->strong && version->ranges && version->size >= 0;
+}
+
+static int start_afresh(struct lead *lead, const struct err *why, struct err *err)
+{
+	struct flight *flight = lead->flight;
+	int r;
+
+	ahead_stop(flight);
+	partial_fail(&lead->partial, NULL, false);
+	lead->started = false;
+	lead->confirmed = false;
+	routes_afresh(&lead->routes);
+
+	r = flight_restart(flight, err);
+	if (r < 0) {
+		/* a broken network is the better explanation, if it was that */
+		if (why->code != ESTALE)
+			*err = *why;
+		return -err->code;
+	}
+	return lead_create_partial(lead, err);
+}
+
+/* Many machines that lost one origin do not come back as one: half of the time is by chance. */
+static unsigned int jittered(unsigned int ms)
+{
+	uint32_t chance = 0;
+
+	if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) < 0)
+		chance = (uint32_t)clock_monotonic_ms();
+	return ms / 2 + chance % (ms / 2 + 1);
+}
+
+static unsigned int backoff_ms(unsigned int tries, const struct err *err)
+{
+	unsigned int ms = BACKOFF_FIRST_MS << (tries < 8 ? tries : 8);
+
+	if (ms > BACKOFF_MAX_MS)
+		ms = BACKOFF_MAX_MS;
+	return err->retry_after > 0 ? err->retry_after * 1000 : jittered(ms);
+}
+
+/* Whether there is any use in another round. */
+static bool may_retry(const struct lead *lead, unsigned int tries, const struct err *err)
+{
+	const struct config *config = &lead->flight->fetchfs->config;
+	/* who has something to hand out does not keep readers waiting for long */
+	unsigned int limit =
+		config->retries > 0 && lead_may_stand_in(lead, err) ? 1 : config->retries;
+
+	return err->retry && err->retry_after <= RETRY_AFTER_MAX && tries < limit &&
+	       !flight_is_late(lead->flight);
+}
+
+int lead_prepare_retry(struct lead *lead, unsigned int tries, struct err *err)
+{
+	struct err why = *err;
+	bool afresh = why.code == ESTALE;
+	int r;
+
+	if (why.code == EOPNOTSUPP && lead->started && !lead->no_ranges) {
+		lead->no_ranges = true;
+		afresh = true;
+	} else if (!flight_is_late(lead->flight) && routes_failed(&lead->routes, &why)) {
+		afresh = false;
+	} else if (!may_retry(lead, tries, &why)) {
+		return -why.code;
+	} else if (!afresh) {
+		r = flight_pause(lead->flight, backoff_ms(tries, &why), err);
+		if (r < 0)
+			return r;
+	}
+	if (!afresh && lead_can_continue(lead))
+		return 0;
+	return start_afresh(lead, &why, err);
+}
+
+int lead_retry_corrupt(struct lead *lead, struct err *err)
+{
+	int r;
+
+	if (!routes_corrupt(&lead->routes)) {
+		if (lead->retried_digest)
+			return -err->code;
+		lead->retried_digest = true;
+	}
+	lead->started = false;
+	lead->confirmed = false;
+	r = flight_restart(lead->flight, NULL);
+	if (r == 0)
+		r = lead_create_partial(lead, err);
+	return r < 0 ? -err->code : 0;
+}
