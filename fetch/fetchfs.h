@@ -69,9 +69,9 @@ struct fetchfs_request {
 		*uri; /* absolute; userinfo is used and not stored, a fragment may hold a digest */
 	uid_t uid;    /* on whose behalf: decides policy, credentials and scope */
 	bool through_mount; /* asked by way of the mount: file:// only below the configured roots */
-	const char *
-		digest; /* "KIND:HEX" (sha256, sha512, sha1, md5) or NULL; wins over the fragment */
-	bool refresh;   /* ask the origin even when the cache is fresh */
+	/* "KIND:HEX" of sha256, sha512, sha1 or md5; NULL: none. Wins over the fragment */
+	const char *digest;
+	bool refresh;    /* ask the origin even when the cache is fresh */
 	bool executable; /* hand out as 0555 */
 };
 
@@ -208,6 +208,29 @@ FETCHFS_API ssize_t fetchfs_file_read_now(
  * who use the content: to be read, linked or copied, never changed.
  */
 FETCHFS_API int fetchfs_file_fd(struct fetchfs_file *file);
+
+/* ---- what others say the bytes hash to ---- */
+
+#define FETCHFS_DIGEST_SIZE 136 /* of the longest "KIND:HEX", with the NUL */
+
+/* A file as sha256sum(1) writes it, for example SHA256SUMS. */
+struct fetchfs_digests;
+
+/*
+ * Fetch that file, as by fetchfs_get(), and read it. Blocks. -EINVAL with the line when it is no
+ * listing, -EFBIG beyond 16 MiB. *ret is the caller's; may be used by several threads.
+ */
+FETCHFS_API int fetchfs_digests_load(struct fetchfs *fetchfs, const struct fetchfs_request *request,
+	struct fetchfs_digests **ret, struct err *err);
+FETCHFS_API void fetchfs_digests_free(struct fetchfs_digests *digests);
+
+/*
+ * What @uri is to hash to, for a request: "KIND:HEX" into @ret, of FETCHFS_DIGEST_SIZE characters.
+ * Its line has its path as seen from the listing's folder, or else its last segment. -ENOENT when
+ * there is none, -EINVAL when two contradict each other, or one the URI's fragment.
+ */
+FETCHFS_API int fetchfs_digests_find(
+	const struct fetchfs_digests *digests, const char *uri, char *ret, struct err *err);
 
 /* ---- the cache ---- */
 
