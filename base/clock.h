@@ -10,6 +10,9 @@
 /* Seconds since 1970, UTC; may jump. For what is stored: fetched, expires. */
 int64_t clock_wall(void);
 
+/* The same in milliseconds. */
+int64_t clock_wall_ms(void);
+
 /* Milliseconds since an arbitrary moment; never goes back. For timeouts and rates. */
 int64_t clock_monotonic_ms(void);
 

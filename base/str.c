@@ -49,6 +49,19 @@ bool str_fit(char *buf, size_t size, const char *s)
 	return true;
 }
 
+void str_cut(char *buf, size_t size, const char *s)
+{
+	static const char ellipsis[] = "…";
+	size_t room = size - sizeof(ellipsis);
+
+	if (str_fit(buf, size, s))
+		return;
+	while (room > 0 && ((unsigned char)s[room] & 0xc0) == 0x80)
+		room--;
+	memcpy(buf, s, room);
+	memcpy(buf + room, ellipsis, sizeof(ellipsis));
+}
+
 bool str_equal(const char *a, const char *b)
 {
 	if (!a || !b)

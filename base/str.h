@@ -24,6 +24,12 @@ char *str_copy(const char *s);
 /* Copy @s into @buf of @size bytes. false, and an empty @buf, when it does not fit: never cut. */
 bool str_fit(char *buf, size_t size, const char *s);
 
+/*
+ * The same for people: what does not fit is cut between two characters of UTF-8, and ends in "…".
+ * @size is at least 4.
+ */
+void str_cut(char *buf, size_t size, const char *s);
+
 bool str_equal(const char *a, const char *b); /* NULL equals only NULL */
 bool str_has_prefix(const char *s, const char *prefix);
 bool str_has_suffix(const char *s, const char *suffix);

@@ -1,6 +1,8 @@
 /* A partial from its beginning to its failure, and what can be asked of it. */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fd.h"
+#include "base/str.h"
 #include "cache/evict.h"
 #include "cache/store.h"
 #include "cache/store_private.h"
@@ -85,7 +87,18 @@ void partial_free(struct partial *partial)
 	free(partial);
 }
 
-int partial_new(const struct store *store, const struct entry_key *key, uint32_t generation,
+void partial_label(struct partial *partial, const struct partial_label *label, uint64_t base)
+{
+	struct ranges_label *to = &partial->header.label;
+
+	str_cut(to->uri, sizeof(to->uri), label->uri);
+	str_cut(to->scope, sizeof(to->scope), label->scope);
+	to->since = clock_wall_ms();
+	to->base = base;
+	to->pid = (int)getpid();
+}
+
+int partial_new(const struct store *store, const struct partial_label *label, uint32_t generation,
 	struct partial **ret, struct err *err)
 {
 	struct partial *partial = calloc(1, sizeof(*partial));
@@ -94,11 +107,12 @@ int partial_new(const struct store *store, const struct entry_key *key, uint32_t
 	if (!partial)
 		return err_oom(err);
 	partial->store = store;
-	partial->key = *key;
+	partial->key = *label->key;
 	partial->fd = -1;
 	partial->header = (struct ranges_header){.version = {.size = -1, .modified = -1}};
 	memcpy(partial->header.boot, store->dir->boot_id, sizeof(partial->header.boot));
-	partial_name(key, generation, partial->name);
+	partial_label(partial, label, 0);
+	partial_name(label->key, generation, partial->name);
 	pthread_mutex_init(&partial->mu, NULL);
 	r = digest_stream_new(&partial->sha, err);
 	if (r < 0) {
@@ -140,24 +154,24 @@ static int make_files(struct partial *partial, struct err *err)
 	return r;
 }
 
-int partial_create(const struct store *store, const struct entry_key *key, struct partial **ret,
-	struct err *err)
+int partial_create(const struct store *store, const struct partial_label *label,
+	struct partial **ret, struct err *err)
 {
 	struct partial *partial = NULL;
 	uint32_t newest;
-	int r = partial_newest(store, key, &newest, err);
+	int r = partial_newest(store, label->key, &newest, err);
 
 	if (r == 0 && newest > 0)
-		r = partial_clear(store, key, newest, err);
+		r = partial_clear(store, label->key, newest, err);
 	if (r == 0)
-		r = partial_new(store, key, newest + 1, &partial, err);
+		r = partial_new(store, label, newest + 1, &partial, err);
 	if (r == 0)
 		r = make_files(partial, err);
 	if (r < 0) {
 		partial_free(partial);
 		return r;
 	}
-	cachedir_bump(store->dir, key);
+	cachedir_bump(store->dir, label->key);
 	*ret = partial;
 	return 0;
 }

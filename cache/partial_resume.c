@@ -137,7 +137,21 @@ static int load_data(struct partial *partial, struct err *err)
 	return ranges_advance(partial->ranges, partial->frontier, err);
 }
 
-static int load(struct partial *partial, struct err *err)
+/* Bytes that need not be fetched any more. Nobody else has the partial yet. */
+static uint64_t bytes_there(const struct partial *partial)
+{
+	uint64_t bytes = partial->frontier;
+
+	for (uint64_t i = (bytes + CHUNK_SIZE - 1) / CHUNK_SIZE; i < partial->chunk_count; i++) {
+		if (partial->chunks[i] == CHUNK_PRESENT)
+			bytes += CHUNK_SIZE;
+	}
+	return bytes < (uint64_t)partial->header.version.size
+		       ? bytes
+		       : (uint64_t)partial->header.version.size;
+}
+
+static int load(struct partial *partial, const struct partial_label *label, struct err *err)
 {
 	char file[PARTIAL_FILE_SIZE];
 	int r;
@@ -163,22 +177,23 @@ static int load(struct partial *partial, struct err *err)
 	partial->header.err = ERR_INIT;
 	partial->header.digest = (struct digest){{0}};
 	memcpy(partial->header.boot, partial->store->dir->boot_id, sizeof(partial->header.boot));
+	partial_label(partial, label, bytes_there(partial));
 	return partial_tell(partial, err);
 }
 
-int partial_resume(const struct store *store, const struct entry_key *key, struct partial **ret,
-	struct err *err)
+int partial_resume(const struct store *store, const struct partial_label *label,
+	struct partial **ret, struct err *err)
 {
 	struct partial *partial = NULL;
 	uint32_t newest;
-	int r = partial_newest(store, key, &newest, err);
+	int r = partial_newest(store, label->key, &newest, err);
 
 	if (r == 0 && newest == 0)
 		return err_set(err, ERR_SYSTEM, ENOENT, "nothing to resume");
 	if (r == 0)
-		r = partial_new(store, key, newest, &partial, err);
+		r = partial_new(store, label, newest, &partial, err);
 	if (r == 0)
-		r = load(partial, err);
+		r = load(partial, label, err);
 	if (r < 0) {
 		partial_free(partial);
 		return r;

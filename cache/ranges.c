@@ -17,7 +17,7 @@
 
 /* Reads "fetchmap" on a little-endian machine; on one of the other kind it is no map of ours. */
 #define MAGIC   UINT64_C(0x70616d6863746566)
-#define VERSION 1
+#define VERSION 2
 
 /* A header that is being replaced may be seen half. How often to look again before judging. */
 #define TORN_RETRIES 1000
@@ -48,7 +48,12 @@ struct disk_header {
 	char boot[40];
 	char etag[256];
 	char err_text[ERR_TEXT_MAX];
-	uint8_t zero[1112];
+	char uri[RANGES_URI_MAX];
+	char scope[RANGES_SCOPE_MAX];
+	int64_t since;
+	uint64_t base;
+	uint32_t pid;
+	uint8_t zero[196];
 	uint64_t checksum; /* XXH3-64 of all before it */
 };
 
@@ -110,6 +115,9 @@ static void fill(struct disk_header *disk, const struct ranges_header *header)
 		.err_kind = header->err.kind,
 		.err_retry_after = header->err.retry_after,
 		.data_inode = header->data_inode,
+		.since = header->label.since,
+		.base = header->label.base,
+		.pid = (uint32_t)header->label.pid,
 	};
 	memcpy(disk->digest, header->digest.bytes, sizeof(disk->digest));
 	memcpy(disk->boot, header->boot, strnlen(header->boot, sizeof(header->boot) - 1));
@@ -117,6 +125,9 @@ static void fill(struct disk_header *disk, const struct ranges_header *header)
 		strnlen(header->version.etag, sizeof(disk->etag) - 1));
 	memcpy(disk->err_text, header->err.msg,
 		strnlen(header->err.msg, sizeof(disk->err_text) - 1));
+	memcpy(disk->uri, header->label.uri, strnlen(header->label.uri, sizeof(disk->uri) - 1));
+	memcpy(disk->scope, header->label.scope,
+		strnlen(header->label.scope, sizeof(disk->scope) - 1));
 	disk->checksum = checksum_of(disk);
 }
 
@@ -223,11 +234,16 @@ int ranges_load(const struct ranges *ranges, struct ranges_header *ret, struct e
 		.err.kind = (enum err_kind)disk.err_kind,
 		.err.retry = disk.flags & FLAG_RETRY,
 		.err.retry_after = disk.err_retry_after,
+		.label.since = disk.since,
+		.label.base = disk.base,
+		.label.pid = (int)disk.pid,
 	};
 	memcpy(ret->digest.bytes, disk.digest, sizeof(disk.digest));
 	memcpy(ret->boot, disk.boot, sizeof(ret->boot) - 1);
 	memcpy(ret->version.etag, disk.etag, sizeof(disk.etag) - 1);
 	memcpy(ret->err.msg, disk.err_text, sizeof(disk.err_text) - 1);
+	memcpy(ret->label.uri, disk.uri, sizeof(disk.uri) - 1);
+	memcpy(ret->label.scope, disk.scope, sizeof(disk.scope) - 1);
 	return 0;
 }
 

@@ -28,6 +28,17 @@ enum ranges_state {
 	RANGES_ABANDONED, /* the artifact changed: this version will never be complete */
 };
 
+/* Whose transfer it is and since when, for those who look on. */
+#define RANGES_URI_MAX   768
+#define RANGES_SCOPE_MAX 128
+struct ranges_label {
+	char uri[RANGES_URI_MAX];     /* as it may be shown; cut, with "…", when it is longer */
+	char scope[RANGES_SCOPE_MAX]; /* cut likewise: then nobody's */
+	int64_t since;                /* milliseconds since 1970: when the leader began */
+	uint64_t base;                /* bytes that were there already then */
+	int pid;                      /* the leader's, of its own namespace: for people */
+};
+
 /* The version of the artifact, as the origin described it. */
 struct ranges_version {
 	int64_t size;     /* bytes, -1: unknown until the end */
@@ -45,6 +56,7 @@ struct ranges_header {
 	char boot[37];        /* during which the leader wrote: bytes of another boot are checked */
 	struct digest digest; /* when DONE, and from just before publication on; else zero */
 	struct err err;       /* when FAILED */
+	struct ranges_label label;
 };
 
 struct ranges;

@@ -42,20 +42,27 @@ struct object object_steal(struct object *object);
 
 struct partial;
 
+/* What a partial is of, and how it is shown to those who look on; copied. */
+struct partial_label {
+	const struct entry_key *key;
+	const char *uri; /* without secrets */
+	const char *scope;
+};
+
 /*
- * Begin a new generation for @key, whose lock the caller holds: map and data file are there, and
- * empty, and readers can attach. Older generations are marked ABANDONED and unlinked.
+ * Begin a new generation for @label->key, whose lock the caller holds: map and data file are there,
+ * and empty, and readers can attach. Older generations are marked ABANDONED and unlinked.
  */
-int partial_create(const struct store *store, const struct entry_key *key, struct partial **ret,
-	struct err *err);
+int partial_create(const struct store *store, const struct partial_label *label,
+	struct partial **ret, struct err *err);
 
 /*
  * Take over the generation that a dead leader left, if it can be resumed (its version is strong,
  * of known size, and served by ranges): present chunks are checked against their hashes first and
  * count. -ENOENT when there is none.
  */
-int partial_resume(const struct store *store, const struct entry_key *key, struct partial **ret,
-	struct err *err);
+int partial_resume(const struct store *store, const struct partial_label *label,
+	struct partial **ret, struct err *err);
 
 /*
  * Compute the checksum of @kind, too, along with SHA-256, because partial_commit() will expect it:

@@ -97,9 +97,12 @@ int partial_catch_up(struct partial *partial, uint64_t max, struct err *err);
 /* XXH3-64 of the chunk as it is in the data file. */
 int partial_hash_chunk(int fd, uint64_t chunk, uint64_t size, uint64_t *ret, struct err *err);
 
-/* A partial without files, for @generation of @key. */
-int partial_new(const struct store *store, const struct entry_key *key, uint32_t generation,
+/* A partial without files, for @generation of @label->key. */
+int partial_new(const struct store *store, const struct partial_label *label, uint32_t generation,
 	struct partial **ret, struct err *err);
+
+/* From now on this process leads it, for those who look on. @base: bytes that are there. */
+void partial_label(struct partial *partial, const struct partial_label *label, uint64_t base);
 
 /* Free what a partial holds, without touching its files. */
 void partial_free(struct partial *partial);

@@ -50,7 +50,8 @@ static int tell_readers(struct lead *lead, struct err *err)
 int lead_create_partial(struct lead *lead, struct err *err)
 {
 	struct flight *flight = lead->flight;
-	int r = partial_create(&flight->fetchfs->store, &flight->target->key, &lead->partial, err);
+	struct partial_label label = target_label(flight->target);
+	int r = partial_create(&flight->fetchfs->store, &label, &lead->partial, err);
 
 	return r < 0 ? r : partial_hash_also(lead->partial, flight->target->expected.kind, err);
 }
@@ -212,8 +213,8 @@ static int fetch_and_publish(
 static int open_partial(struct lead *lead, struct err *err)
 {
 	const struct store *store = &lead->flight->fetchfs->store;
-	const struct entry_key *key = &lead->flight->target->key;
-	int r = partial_resume(store, key, &lead->partial, err);
+	struct partial_label label = target_label(lead->flight->target);
+	int r = partial_resume(store, &label, &lead->partial, err);
 
 	if (r == 0) {
 		lead->started = true;

@@ -56,13 +56,14 @@ int twin_make(struct flight *flight, const struct object *object, const struct e
 	struct ranges_version version = {
 		.size = (int64_t)object->size, .modified = entry->modified};
 	const struct checksum expected = checksum_of_digest(&object->digest);
+	struct partial_label label = target_label(flight->target);
 	struct partial *partial = NULL;
 	struct entry twin = {0};
 	int r = copy_entry(entry, &twin, err);
 
 	if (r < 0)
 		return r;
-	r = partial_create(&flight->fetchfs->store, &flight->target->key, &partial, err);
+	r = partial_create(&flight->fetchfs->store, &label, &partial, err);
 	if (r == 0)
 		r = partial_start(partial, &version, err);
 	if (r == 0)

@@ -34,6 +34,23 @@ Test(str, fit_never_cuts)
 	cr_assert_str_eq(buf, "");
 }
 
+Test(str, cut_text_ends_in_an_ellipsis_and_in_no_half_character)
+{
+	char buf[8];
+
+	str_cut(buf, sizeof(buf), "1234567");
+	cr_assert_str_eq(buf, "1234567");
+	str_cut(buf, sizeof(buf), "12345678");
+	cr_assert_str_eq(buf, "1234…");
+	str_cut(buf, sizeof(buf), "123äöü");
+	cr_assert_str_eq(buf, "123…");
+	str_cut(buf, 4, "12345678");
+	cr_assert_str_eq(buf, "…");
+	/* no UTF-8 at all */
+	str_cut(buf, sizeof(buf), "\x80\x80\x80\x80\x80\x80\x80\x80");
+	cr_assert_str_eq(buf, "…");
+}
+
 Test(str, comparisons)
 {
 	cr_assert(str_equal(NULL, NULL));

@@ -169,18 +169,18 @@ Test(evict, partial_that_nobody_leads_goes_before_any_object)
 	struct err err = ERR_INIT;
 
 	put_number(cache, 0, 3 * MIB);
-	cr_assert_eq(partial_create(&cache->store, &idle, &partial, &err), 0);
+	cr_assert_eq(partial_create(&cache->store, LABEL(&idle), &partial, &err), 0);
 	cr_assert_eq(partial_start(partial, &version, &err), 0);
 	err_set(&err, ERR_NETWORK, ETIMEDOUT, "stalled");
 	partial_fail(&partial, &err, true);
 	cr_assert_eq(cachedir_lock_key(&cache->dir, &led, &lock), 0);
-	cr_assert_eq(partial_create(&cache->store, &led, &running, &err), 0);
+	cr_assert_eq(partial_create(&cache->store, LABEL(&led), &running, &err), 0);
 	cr_assert_eq(partial_start(running, &version, &err), 0);
 
 	put_number(cache, 1, 4 * MIB);
 	cr_assert(is_cached(cache, 0));
 	cr_assert_eq(count_files(cache, "partial"), 2);
-	cr_assert_eq(partial_resume(&cache->store, &idle, &partial, &err), -ENOENT);
+	cr_assert_eq(partial_resume(&cache->store, LABEL(&idle), &partial, &err), -ENOENT);
 	cr_assert_eq(write_range(running, 0, 5 * MIB, 1, &err), 0);
 	partial_fail(&running, &err, false);
 }

@@ -77,6 +77,10 @@ static inline struct entry_key key_of(const char *uri)
 	return key;
 }
 
+/* What a partial of @key_ is shown as, where that does not matter. */
+#define LABEL(key_)                                                                                \
+	(&(struct partial_label){.key = (key_), .uri = "https://example.org/", .scope = ""})
+
 /* An entry as a conductor would make it; its strings are literals: do not release it. */
 static inline struct entry entry_of(const char *uri)
 {
@@ -163,7 +167,7 @@ static inline int put_executable(struct cache *cache, const char *uri, size_t le
 
 	entry.executable = executable;
 	if (r == 0)
-		r = partial_create(&cache->store, &entry.key, &partial, err);
+		r = partial_create(&cache->store, LABEL(&entry.key), &partial, err);
 	if (r == 0)
 		r = partial_start(partial, &version, err);
 	if (r == 0)

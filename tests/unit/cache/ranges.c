@@ -41,6 +41,11 @@ Test(ranges, header_comes_back_as_it_was_stored)
 
 	header.state = RANGES_FAILED;
 	header.digest = digest_of_bytes(10, 1);
+	header.label = (struct ranges_label){.uri = "https://example.org/a?…",
+		.scope = "uid:1000",
+		.since = INT64_C(1700000000123),
+		.base = UINT64_C(1) << 40,
+		.pid = 4711};
 	err_set_retry(&header.err, ERR_REMOTE, EIO, 7, "the origin said 503");
 	cr_assert_eq(ranges_store(map.ranges, &header, &err), 0);
 	cr_assert_eq(ranges_advance(map.ranges, 999, &err), 0);
@@ -61,6 +66,11 @@ Test(ranges, header_comes_back_as_it_was_stored)
 	cr_assert(is.err.retry);
 	cr_assert_eq(is.err.retry_after, 7);
 	cr_assert_str_eq(is.err.msg, "the origin said 503");
+	cr_assert_str_eq(is.label.uri, "https://example.org/a?…");
+	cr_assert_str_eq(is.label.scope, "uid:1000");
+	cr_assert_eq(is.label.since, INT64_C(1700000000123));
+	cr_assert_eq(is.label.base, UINT64_C(1) << 40);
+	cr_assert_eq(is.label.pid, 4711);
 	ranges_free(again);
 }
 

@@ -1,6 +1,8 @@
 #include "base/fault.h"
 #include "fixture.h"
 
+#include <xxhash.h>
+
 #define URI  "https://example.org/a"
 #define SIZE (UINT64_C(10) * CHUNK_SIZE + 777)
 
@@ -17,7 +19,7 @@ static void lead_and_die(const char *path, uint64_t to)
 		struct partial *partial;
 
 		if (cachedir_lock_key(&cache->dir, &entry.key, &lock) < 0 ||
-			partial_create(&cache->store, &entry.key, &partial, NULL) < 0 ||
+			partial_create(&cache->store, LABEL(&entry.key), &partial, NULL) < 0 ||
 			partial_start(partial, &version, NULL) < 0 ||
 			write_range(partial, 0, to, 1, NULL) < 0 ||
 			write_range(partial, 7 * CHUNK_SIZE, 8 * CHUNK_SIZE, 1, NULL) < 0)
@@ -62,19 +64,27 @@ Test(resume, what_a_killed_leader_left_counts)
 {
 	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
 	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
+	CLEANUP(str_freep) char *map = map_path(cache);
 	struct entry_key key = key_of(URI);
+	struct ranges_header header;
 	struct partial *partial;
+	struct ranges *ranges;
 	struct err err = ERR_INIT;
 
 	lead_and_die(cache->path, 3 * CHUNK_SIZE + 1000);
 	cr_assert_gt(usage_of(cache).reserved, SIZE);
 	cr_assert_eq(cachedir_lock_key(&cache->dir, &key, &lock), 0);
-	cr_assert_eq(partial_resume(&cache->store, &key, &partial, &err), 0, "%s", err.msg);
+	cr_assert_eq(partial_resume(&cache->store, LABEL(&key), &partial, &err), 0, "%s", err.msg);
 	cr_assert_eq(partial_version(partial)->size, (int64_t)SIZE);
 	cr_assert_str_eq(partial_version(partial)->etag, "\"v1\"");
 	cr_assert_eq(partial_frontier(partial), 3 * CHUNK_SIZE + 1000);
 	cr_assert_eq(partial_next_gap(partial, 0), (int64_t)(3 * CHUNK_SIZE));
 	cr_assert(partial_has(partial, 7 * CHUNK_SIZE, CHUNK_SIZE));
+	cr_assert_eq(ranges_open(AT_FDCWD, map, &ranges, &err), 0);
+	cr_assert_eq(ranges_load(ranges, &header, &err), 0, "%s", err.msg);
+	cr_assert_eq(header.label.base, 4 * CHUNK_SIZE + 1000);
+	cr_assert_eq(header.label.pid, (int)getpid());
+	ranges_free(ranges);
 	finish(cache, partial, 3 * CHUNK_SIZE);
 }
 
@@ -89,7 +99,7 @@ Test(resume, what_is_expected_is_computed_from_the_first_byte_on)
 	struct err err = ERR_INIT;
 
 	lead_and_die(cache->path, 3 * CHUNK_SIZE + 1000);
-	cr_assert_eq(partial_resume(&cache->store, &key, &partial, &err), 0, "%s", err.msg);
+	cr_assert_eq(partial_resume(&cache->store, LABEL(&key), &partial, &err), 0, "%s", err.msg);
 	cr_assert_eq(partial_hash_also(partial, expected.kind, &err), 0, "%s", err.msg);
 	finish_as(cache, partial, 3 * CHUNK_SIZE, &expected);
 	cr_assert_eq(catalog_checksum(cache->store.catalog, &digest, expected.kind, &is, &err), 0);
@@ -121,7 +131,7 @@ Test(resume, bytes_of_another_boot_are_checked_first)
 	close(fd);
 	free(data);
 
-	cr_assert_eq(partial_resume(&cache->store, &key, &partial, &err), 0, "%s", err.msg);
+	cr_assert_eq(partial_resume(&cache->store, LABEL(&key), &partial, &err), 0, "%s", err.msg);
 	cr_assert_eq(partial_frontier(partial), CHUNK_SIZE);
 	cr_assert_eq(partial_next_gap(partial, 0), (int64_t)CHUNK_SIZE);
 	cr_assert_not(partial_has(partial, 3 * CHUNK_SIZE, 1));
@@ -139,11 +149,11 @@ Test(resume, failure_that_keeps_the_bytes_can_be_resumed)
 	struct err err = ERR_INIT;
 
 	err_set(&why, ERR_NETWORK, ETIMEDOUT, "stalled");
-	cr_assert_eq(partial_create(&cache->store, &key, &partial, &err), 0);
+	cr_assert_eq(partial_create(&cache->store, LABEL(&key), &partial, &err), 0);
 	cr_assert_eq(partial_start(partial, &version, &err), 0);
 	cr_assert_eq(write_range(partial, 0, 5 * CHUNK_SIZE, 1, &err), 0);
 	partial_fail(&partial, &why, true);
-	cr_assert_eq(partial_resume(&cache->store, &key, &partial, &err), 0, "%s", err.msg);
+	cr_assert_eq(partial_resume(&cache->store, LABEL(&key), &partial, &err), 0, "%s", err.msg);
 	finish(cache, partial, 5 * CHUNK_SIZE);
 }
 
@@ -156,11 +166,11 @@ Test(resume, weak_version_is_not_resumed_and_leaves_nothing)
 	struct err err = ERR_INIT;
 
 	version.strong = false;
-	cr_assert_eq(partial_resume(&cache->store, &key, &partial, &err), -ENOENT);
-	cr_assert_eq(partial_create(&cache->store, &key, &partial, &err), 0);
+	cr_assert_eq(partial_resume(&cache->store, LABEL(&key), &partial, &err), -ENOENT);
+	cr_assert_eq(partial_create(&cache->store, LABEL(&key), &partial, &err), 0);
 	cr_assert_eq(partial_start(partial, &version, &err), 0);
 	partial_fail(&partial, &err, true);
-	cr_assert_eq(partial_resume(&cache->store, &key, &partial, &err), -ENOENT);
+	cr_assert_eq(partial_resume(&cache->store, LABEL(&key), &partial, &err), -ENOENT);
 	cr_assert_eq(count_files(cache, "partial"), 0);
 	cr_assert_eq(usage_of(cache).reserved, 0);
 }
@@ -175,8 +185,8 @@ Test(resume, damaged_map_is_not_resumed_but_cleared_by_the_next_leader)
 
 	lead_and_die(cache->path, CHUNK_SIZE);
 	cr_assert_eq(truncate(map, 100), 0);
-	cr_assert_eq(partial_resume(&cache->store, &key, &partial, &err), -ENOENT);
-	cr_assert_eq(partial_create(&cache->store, &key, &partial, &err), 0, "%s", err.msg);
+	cr_assert_eq(partial_resume(&cache->store, LABEL(&key), &partial, &err), -ENOENT);
+	cr_assert_eq(partial_create(&cache->store, LABEL(&key), &partial, &err), 0, "%s", err.msg);
 	cr_assert_eq(count_files(cache, "partial"), 2);
 	cr_assert_eq(usage_of(cache).reserved, 0);
 	partial_fail(&partial, &err, false);
@@ -215,7 +225,8 @@ Test(resume, leader_killed_between_file_and_row_is_completed_by_the_next)
 	cr_assert_eq(chmod(data, 0444), 0);
 	cr_assert_eq(rename(data, name), 0);
 
-	cr_assert_eq(partial_resume(&cache->store, &entry.key, &partial, &err), 0, "%s", err.msg);
+	cr_assert_eq(
+		partial_resume(&cache->store, LABEL(&entry.key), &partial, &err), 0, "%s", err.msg);
 	cr_assert_eq(partial_next_gap(partial, 0), -1);
 	cr_assert_eq(
 		partial_commit(&partial, SIZE, &expected, &entry, &object, &err), 0, "%s", err.msg);
@@ -266,4 +277,34 @@ Test(resume, wait_ends_when_another_process_bumps_the_word)
 	while (cachedir_word(&cache->dir, &key) == seen)
 		cachedir_wait(&cache->dir, &key, seen, 60000);
 	cr_assert_eq(wait_for(child), 0);
+}
+
+Test(resume, a_map_of_another_format_is_none)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
+	CLEANUP(str_freep) char *map = map_path(cache);
+	struct entry_key key = key_of(URI);
+	uint8_t head[2016];
+	uint32_t format = 1;
+	struct partial *partial;
+	struct err err = ERR_INIT;
+	uint64_t checksum;
+	int fd;
+
+	/* an intact one, as the program before this one wrote it */
+	lead_and_die(cache->path, 3 * CHUNK_SIZE);
+	fd = open(map, O_RDWR);
+	cr_assert_eq(pread(fd, head, sizeof(head), 0), (ssize_t)sizeof(head));
+	memcpy(head + 8, &format, sizeof(format));
+	checksum = XXH3_64bits(head, 2008);
+	memcpy(head + 2008, &checksum, sizeof(checksum));
+	cr_assert_eq(pwrite(fd, head, sizeof(head), 0), (ssize_t)sizeof(head));
+	close(fd);
+
+	cr_assert_eq(cachedir_lock_key(&cache->dir, &key, &lock), 0);
+	cr_assert_eq(partial_resume(&cache->store, LABEL(&key), &partial, &err), -ENOENT);
+	cr_assert_eq(partial_create(&cache->store, LABEL(&key), &partial, &err), 0, "%s", err.msg);
+	cr_assert_eq(usage_of(cache).reserved, 0);
+	partial_fail(&partial, NULL, false);
 }

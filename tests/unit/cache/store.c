@@ -64,7 +64,7 @@ Test(store, unknown_sizes_are_reserved_in_steps_and_trimmed)
 		struct partial *partial = NULL;
 		struct err err = ERR_INIT;
 
-		cr_assert_eq(partial_create(&cache->store, &entry.key, &partial, &err), 0);
+		cr_assert_eq(partial_create(&cache->store, LABEL(&entry.key), &partial, &err), 0);
 		cr_assert_eq(partial_start(partial, &version, &err), 0, "%s", err.msg);
 		cr_assert_eq(write_range(partial, 0, sizes[i], i, &err), 0, "%s", err.msg);
 		cr_assert_geq(usage_of(cache).reserved, sizes[i]);
@@ -87,7 +87,7 @@ Test(store, wrong_digest_is_dropped_and_named)
 	struct ranges_header header;
 	struct err err = ERR_INIT;
 
-	cr_assert_eq(partial_create(&cache->store, &entry.key, &partial, &err), 0);
+	cr_assert_eq(partial_create(&cache->store, LABEL(&entry.key), &partial, &err), 0);
 	cr_assert_eq(partial_start(partial, &version, &err), 0);
 	cr_assert_eq(write_range(partial, 0, 100, 1, &err), 0);
 	cr_assert_eq(follower_attach(&cache->store, &entry.key, &follower, &err), 0);
@@ -114,7 +114,7 @@ Test(store, short_and_long_bodies_are_refused)
 	struct partial *partial;
 	struct err err = ERR_INIT;
 
-	cr_assert_eq(partial_create(&cache->store, &entry.key, &partial, &err), 0);
+	cr_assert_eq(partial_create(&cache->store, LABEL(&entry.key), &partial, &err), 0);
 	cr_assert_eq(partial_start(partial, &version, &err), 0);
 	cr_assert_eq(write_range(partial, 0, 101, 1, &err), -EIO);
 	cr_assert_eq(write_range(partial, 0, 99, 1, &err), 0);
@@ -154,7 +154,7 @@ Test(store, out_of_order_writers_in_two_threads_make_one_object)
 	pthread_t threads[2];
 	void *r;
 
-	cr_assert_eq(partial_create(&cache->store, &entry.key, &partial, &err), 0);
+	cr_assert_eq(partial_create(&cache->store, LABEL(&entry.key), &partial, &err), 0);
 	cr_assert_eq(partial_hash_also(partial, expected.kind, &err), 0);
 	cr_assert_eq(partial_start(partial, &version, &err), 0);
 
@@ -185,7 +185,7 @@ static int commit_as(
 	struct entry entry = entry_of(URI);
 	struct partial *partial;
 
-	cr_assert_eq(partial_create(&cache->store, &entry.key, &partial, err), 0);
+	cr_assert_eq(partial_create(&cache->store, LABEL(&entry.key), &partial, err), 0);
 	if (along)
 		cr_assert_eq(partial_hash_also(partial, expected->kind, err), 0);
 	cr_assert_eq(partial_start(partial, &version, err), 0);
@@ -225,7 +225,7 @@ Test(store, present_chunks_are_never_written_again)
 	struct partial *partial;
 	struct err err = ERR_INIT;
 
-	cr_assert_eq(partial_create(&cache->store, &entry.key, &partial, &err), 0);
+	cr_assert_eq(partial_create(&cache->store, LABEL(&entry.key), &partial, &err), 0);
 	cr_assert_eq(partial_start(partial, &version, &err), 0);
 	cr_assert_eq(write_range(partial, CHUNK_SIZE, 2 * CHUNK_SIZE, 1, &err), 0);
 	cr_assert(partial_has(partial, CHUNK_SIZE + 5, 100));
@@ -303,7 +303,7 @@ Test(store, failure_leaves_no_reservation_and_tells_readers)
 	struct err err = ERR_INIT;
 	struct err why = ERR_INIT;
 
-	cr_assert_eq(partial_create(&cache->store, &entry.key, &partial, &err), 0);
+	cr_assert_eq(partial_create(&cache->store, LABEL(&entry.key), &partial, &err), 0);
 	cr_assert_eq(partial_start(partial, &version, &err), 0);
 	cr_assert_eq(write_range(partial, 0, 100000, 1, &err), 0);
 	cr_assert_eq(follower_attach(&cache->store, &entry.key, &follower, &err), 0);
@@ -333,10 +333,11 @@ Test(store, readers_of_an_older_generation_are_told_that_it_is_abandoned)
 	struct partial *new;
 	struct err err = ERR_INIT;
 
-	cr_assert_eq(partial_create(&cache->store, &entry.key, &old, &err), 0);
+	cr_assert_eq(partial_create(&cache->store, LABEL(&entry.key), &old, &err), 0);
 	cr_assert_eq(partial_start(old, &version, &err), 0);
 	cr_assert_eq(follower_attach(&cache->store, &entry.key, &follower, &err), 0);
-	cr_assert_eq(partial_create(&cache->store, &entry.key, &new, &err), 0, "%s", err.msg);
+	cr_assert_eq(
+		partial_create(&cache->store, LABEL(&entry.key), &new, &err), 0, "%s", err.msg);
 	cr_assert_eq(ranges_load(follower.ranges, &header, &err), 0);
 	cr_assert_eq(header.state, RANGES_ABANDONED);
 	cr_assert_eq(usage_of(cache).reserved, 0);
@@ -355,7 +356,7 @@ Test(store, wanted_chunks_are_found_once_they_are_asked_for)
 	struct partial *partial;
 	struct err err = ERR_INIT;
 
-	cr_assert_eq(partial_create(&cache->store, &entry.key, &partial, &err), 0);
+	cr_assert_eq(partial_create(&cache->store, LABEL(&entry.key), &partial, &err), 0);
 	cr_assert_eq(partial_start(partial, &version, &err), 0);
 	cr_assert_eq(partial_next_wanted(partial), -1);
 	cr_assert_eq(follower_attach(&cache->store, &entry.key, &follower, &err), 0);
