@@ -386,6 +386,7 @@ start_origin() {
 	ORIGIN_LOG=$LOGS/origin
 	mkdir -p "$ORIGINROOT"
 	: >"$ORIGIN_LOG"
+	rm -f "$WORK/origin.port"
 	"$FETCHFS_BUILD/tests/support/originserver" --port-file "$WORK/origin.port" \
 		--root "$ORIGINROOT" --log "$ORIGIN_LOG" "$@" >"$LOGS/origin-stderr" 2>&1 &
 	ORIGIN_PID=$!
@@ -412,4 +413,19 @@ origin_is_idle() {
 
 settle_origin() {
 	wait_for 30 origin_is_idle || fail "somebody is still connected to the origin"
+}
+
+# A counter of the scripted origin, of this moment: requests, bytes, connections, running, most.
+origin_stat() {
+	curl -sS --max-time 20 "$ORIGIN/.stats" | jq ".$1"
+}
+
+# origin_stat_is COUNTER VALUE, for wait_for: an end is counted when it is seen.
+origin_stat_is() {
+	[ "$(origin_stat "$1")" -eq "$2" ]
+}
+
+# Until no request is under way, so that all are in the log, though somebody may be connected.
+quiet_origin() {
+	wait_for 20 origin_stat_is running 0 || fail "the origin is still asked for something"
 }

@@ -2,12 +2,15 @@
  * originserver: an HTTP origin that misbehaves on request.
  *
  *	originserver [--port-file FILE] --root DIR [--rate BYTES] [--latency MS] [--no-ranges]
- *	             [--chunked] [--log FILE] [--with-parent]
+ *	             [--chunked] [--log FILE] [--trace FILE] [--with-parent]
+ *	             [--total-rate BYTES] [--die-after BYTES] [--max-connections N]
  *
  * It listens on a free port of 127.0.0.1, writes the port to --port-file (or to stdout) once it
  * answers, and ends on SIGTERM (--with-parent: also when its parent ends). --rate is bytes per
- * second of one connection. The path of a request is a chain of behaviours and then the name of
- * a file below the root:
+ * second of one connection, --total-rate of all together; --latency comes before each answer.
+ * After --die-after bytes of bodies the process is gone. --max-connections answers 503 to a request
+ * while N others are under way. The path of a request is a chain of behaviours and then the name
+ * of a file below the root:
  *
  *	/FILE                      200, 206, 304, 404, 412, 416, as a good server does
  *	/status/503/FILE           that status, with a short body
@@ -29,13 +32,26 @@
  *	/weak/FILE                 a weak ETag
  *	/changing/FILE             another ETag each time
  *	/header/NAME/VALUE/FILE    one more header; VALUE is percent-encoded
+ *	/retryafter/WHEN/N/STATUS/FILE  that status for the first N requests of this path, with a
+ *	                           Retry-After of WHEN: seconds, or dSECONDS for a date
+ *	/first/N/BEHAVIOUR…        what follows behaves so for the first N GETs of this path only
+ *	/once/BEHAVIOUR…           the same as /first/1/
+ *	/etagafter/N/FILE          after N GETs of this path another ETag, and each byte XOR 1
+ *	/.stats                    counters, see tally.h; neither counted nor logged
+ *
+ * HEAD does not count where GETs are counted, and is answered well by /first/.
  *
  * The log has a line per request, written when it is over (a client may be faster):
  *
  *	METHOD PATH RANGE STATUS BYTES CONNECTION
  *
  * RANGE is "-" without one, BYTES what went out of the body, CONNECTION counts from 1.
+ *
+ * The trace has a line per request, written when it comes: milliseconds since 1970, METHOD, PATH
+ * and each header as it was, "Name: value", with tabs between them.
  */
+#include "tests/support/tally.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -57,10 +73,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BLOCK_SIZE  ((size_t)256 * 1024)
-#define FLAKY_PATHS 64
-#define EXTRA_MAX   4
-#define PATH_SIZE   4096
+#define BLOCK_SIZE ((size_t)256 * 1024)
+#define EXTRA_MAX  4
+#define PATH_SIZE  4096
+#define HTTP_DATE  40
 
 struct server {
 	int root;
@@ -72,12 +88,15 @@ struct server {
 	atomic_uint connections;
 	atomic_uint changes;
 	atomic_bool quit;
+	unsigned int max_running; /* 0: any number */
+	FILE *trace;
+	struct tally tally;
+};
 
-	pthread_mutex_t mu; /* guards what follows */
-	struct {
-		char *path;
-		unsigned int seen;
-	} flaky[FLAKY_PATHS];
+/* A connection. */
+struct peer {
+	unsigned int number; /* from 1 on */
+	bool met;            /* a request came over it */
 };
 
 /* One request: what its path asks for, and what has become of it. */
@@ -88,8 +107,13 @@ struct answer {
 	char path[PATH_SIZE]; /* as it came */
 	char range[64];
 	unsigned int conn;
-	bool seen; /* the headers; MHD closes the connection when it is answered at once */
+	bool counted;
+	bool crowded; /* too many are under way */
+	bool seen;    /* the headers; MHD closes the connection when it is answered at once */
 	_Atomic uint64_t sent;
+
+	const char *chain; /* of behaviours, from the one that is being applied */
+	bool skip;         /* the next one is not applied */
 
 	unsigned int status; /* 0: by the file */
 	uint64_t rate;
@@ -103,6 +127,8 @@ struct answer {
 	bool no_validators;
 	bool weak;
 	bool changing;
+	bool changed;
+	char retry_after[HTTP_DATE];
 	char location[PATH_SIZE];
 	struct {
 		char name[64];
@@ -125,28 +151,68 @@ static void sleep_ms(uint64_t ms)
 	nanosleep(&t, NULL);
 }
 
+static void http_date(time_t when, char ret[HTTP_DATE])
+{
+	struct tm utc;
+
+	gmtime_r(&when, &utc);
+	strftime(ret, HTTP_DATE, "%a, %d %b %Y %H:%M:%S GMT", &utc);
+}
+
 static void be_status(struct answer *answer, const char *arg, const char *rest)
 {
 	(void)rest;
 	answer->status = (unsigned int)strtoul(arg, NULL, 10);
 }
 
+static bool is_get(const struct answer *answer)
+{
+	return strcmp(answer->method, "GET") == 0;
+}
+
 static void be_flaky(struct answer *answer, const char *arg, const char *rest)
 {
-	struct server *server = answer->server;
 	unsigned int times = (unsigned int)strtoul(arg, NULL, 10);
 
-	pthread_mutex_lock(&server->mu);
-	for (size_t i = 0; i < FLAKY_PATHS; i++) {
-		if (!server->flaky[i].path)
-			server->flaky[i].path = strdup(rest);
-		if (strcmp(server->flaky[i].path, rest) != 0)
-			continue;
-		if (server->flaky[i].seen++ < times)
-			answer->status = 503;
-		break;
-	}
-	pthread_mutex_unlock(&server->mu);
+	(void)rest;
+	if (tally_seen(&answer->server->tally, answer->chain, true) < times)
+		answer->status = 503;
+}
+
+/* WHEN/N/STATUS */
+static void be_retry_after(struct answer *answer, const char *arg, const char *rest)
+{
+	const char *when = arg + (arg[0] == 'd');
+	char *end;
+	long seconds = strtol(when, &end, 10);
+	unsigned long times = *end == '/' ? strtoul(end + 1, &end, 10) : 0;
+
+	(void)rest;
+	if (*end != '/' || tally_seen(&answer->server->tally, answer->chain, true) >= times)
+		return;
+	answer->status = (unsigned int)strtoul(end + 1, NULL, 10);
+	if (arg[0] == 'd')
+		http_date(time(NULL) + seconds, answer->retry_after);
+	else
+		snprintf(answer->retry_after, sizeof(answer->retry_after), "%ld", seconds);
+}
+
+static void be_first(struct answer *answer, const char *arg, const char *rest)
+{
+	unsigned long times = *arg ? strtoul(arg, NULL, 10) : 1;
+
+	(void)rest;
+	answer->skip =
+		!is_get(answer) || tally_seen(&answer->server->tally, answer->chain, true) >= times;
+}
+
+static void be_etag_after(struct answer *answer, const char *arg, const char *rest)
+{
+	unsigned long times = strtoul(arg, NULL, 10);
+
+	(void)rest;
+	answer->changed =
+		tally_seen(&answer->server->tally, answer->chain, is_get(answer)) >= times;
 }
 
 static void be_short(struct answer *answer, const char *arg, const char *rest)
@@ -269,6 +335,10 @@ static const struct behaviour {
 	{"weak", 0, be_weak},
 	{"changing", 0, be_changing},
 	{"header", 2, be_header},
+	{"retryafter", 3, be_retry_after},
+	{"first", 1, be_first},
+	{"once", 0, be_first},
+	{"etagafter", 1, be_etag_after},
 };
 
 static const struct behaviour *find_behaviour(const char *name, size_t len)
@@ -288,14 +358,18 @@ static const char *apply_first(struct answer *answer, const char *path)
 	const struct behaviour *behaviour = find_behaviour(name, len);
 	const char *arg = name + len + (name[len] == '/');
 	const char *rest = name + len;
+	bool skip = answer->skip;
 	char args[PATH_SIZE];
 
+	answer->skip = false;
 	if (!behaviour)
 		return NULL;
 	for (unsigned int i = 0; i < behaviour->args && *rest; i++)
 		rest += 1 + strcspn(rest + 1, "/");
 	snprintf(args, sizeof(args), "%.*s", rest > arg ? (int)(rest - arg) : 0, arg);
-	behaviour->apply(answer, args, rest);
+	answer->chain = path;
+	if (!skip)
+		behaviour->apply(answer, args, rest);
 	return rest;
 }
 
@@ -348,9 +422,12 @@ static ssize_t give_body(void *arg, uint64_t pos, char *buf, size_t max)
 		max = (size_t)(answer->stop_at - pos);
 	if (answer->rate)
 		max = throttle(answer, pos, max);
+	max = tally_take(&answer->server->tally, max);
 	n = pread(answer->fd, buf, max, (off_t)(answer->first + pos));
 	if (n <= 0)
 		return MHD_CONTENT_READER_END_WITH_ERROR;
+	for (ssize_t i = 0; answer->changed && i < n; i++)
+		buf[i] ^= 1;
 	answer->sent = pos + (uint64_t)n;
 	return n;
 }
@@ -383,10 +460,12 @@ static enum MHD_Result answer_text(struct answer *answer, unsigned int status)
 	add(response, "Content-Type", "text/plain; charset=us-ascii");
 	if (answer->location[0])
 		add(response, "Location", answer->location);
-	if (status == 429 || status == 503)
+	if (answer->retry_after[0])
+		add(response, "Retry-After", answer->retry_after);
+	else if ((status == 429 || status == 503) && !answer->crowded)
 		add(response, "Retry-After", "7");
 	if (strcmp(answer->method, "HEAD") != 0)
-		answer->sent = (uint64_t)len;
+		answer->sent = tally_take(&answer->server->tally, (size_t)len);
 	return queue(answer, response, status);
 }
 
@@ -395,14 +474,6 @@ static enum MHD_Result answer_text(struct answer *answer, unsigned int status)
 static const char *request_header(const struct answer *answer, const char *name)
 {
 	return MHD_lookup_connection_value(answer->connection, MHD_HEADER_KIND, name);
-}
-
-static void http_date(time_t when, char ret[64])
-{
-	struct tm utc;
-
-	gmtime_r(&when, &utc);
-	strftime(ret, 64, "%a, %d %b %Y %H:%M:%S GMT", &utc);
 }
 
 /* The status that the conditions of the request ask for, or 0. */
@@ -483,7 +554,7 @@ static enum MHD_Result answer_file(struct answer *answer, const char *path)
 {
 	char name[PATH_SIZE];
 	char etag[96];
-	char modified[64];
+	char modified[HTTP_DATE];
 	struct stat st;
 	unsigned int status;
 
@@ -495,10 +566,11 @@ static enum MHD_Result answer_file(struct answer *answer, const char *path)
 	if (answer->fd < 0 || fstat(answer->fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return answer_text(answer, 404);
 
-	snprintf(etag, sizeof(etag), "%s\"%" PRIx64 ".%lx-%" PRIx64 "%s%x\"",
+	snprintf(etag, sizeof(etag), "%s\"%" PRIx64 ".%lx-%" PRIx64 "%s%x%s\"",
 		answer->weak ? "W/" : "", (uint64_t)st.st_mtim.tv_sec,
 		(unsigned long)st.st_mtim.tv_nsec, (uint64_t)st.st_size,
-		answer->changing ? "-" : "", answer->changing ? ++answer->server->changes : 0);
+		answer->changing ? "-" : "", answer->changing ? ++answer->server->changes : 0,
+		answer->changed ? "~" : "");
 	http_date(st.st_mtim.tv_sec, modified);
 	status = check_conditions(answer, etag, modified);
 	if (status)
@@ -538,6 +610,56 @@ static size_t keep_escapes(void *arg, struct MHD_Connection *connection, char *t
 	return strlen(text);
 }
 
+static enum MHD_Result answer_stats(struct answer *answer)
+{
+	struct MHD_Response *response;
+	char text[TALLY_JSON];
+
+	tally_json(&answer->server->tally, text);
+	response = MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_COPY);
+	add(response, "Content-Type", "application/json");
+	return queue(answer, response, 200);
+}
+
+static enum MHD_Result trace_header(
+	void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	(void)kind;
+	fprintf(arg, "\t%s: %s", name, value ? value : "");
+	return MHD_YES;
+}
+
+static void trace(const struct answer *answer)
+{
+	FILE *file = answer->server->trace;
+	struct timespec now;
+
+	if (!file)
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	flockfile(file);
+	fprintf(file, "%lld\t%s\t%s", (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000,
+		answer->method, answer->path);
+	MHD_get_connection_values(answer->connection, MHD_HEADER_KIND, trace_header, file);
+	fputc('\n', file);
+	funlockfile(file);
+}
+
+/* Count the request, note it, and see whether there is room for it. */
+static void meet(struct answer *answer, struct peer *peer)
+{
+	struct server *server = answer->server;
+	const char *range = request_header(answer, "Range");
+
+	answer->conn = peer->number;
+	snprintf(answer->range, sizeof(answer->range), "%s", range ? range : "-");
+	trace(answer);
+	answer->crowded = tally_begin(&server->tally, !peer->met) > server->max_running &&
+			  server->max_running > 0;
+	peer->met = true;
+	answer->counted = true;
+}
+
 static enum MHD_Result on_headers(void *arg, struct MHD_Connection *connection, const char *url,
 	const char *method, const char *version, const char *upload, size_t *upload_size,
 	void **request)
@@ -546,7 +668,6 @@ static enum MHD_Result on_headers(void *arg, struct MHD_Connection *connection, 
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	char path[PATH_SIZE];
-	const char *range;
 	const char *at = path;
 
 	(void)arg;
@@ -561,9 +682,11 @@ static enum MHD_Result on_headers(void *arg, struct MHD_Connection *connection, 
 	}
 	snprintf(path, sizeof(path), "%s", url);
 	snprintf(answer->method, sizeof(answer->method), "%s", method);
-	answer->conn = (unsigned int)(uintptr_t)info->socket_context;
-	range = request_header(answer, "Range");
-	snprintf(answer->range, sizeof(answer->range), "%s", range ? range : "-");
+	if (strcmp(path, TALLY_STATS) == 0)
+		return answer_stats(answer);
+	meet(answer, info->socket_context);
+	if (answer->crowded)
+		return answer_text(answer, 503);
 	if (answer->server->latency_ms)
 		sleep_ms(answer->server->latency_ms);
 
@@ -592,9 +715,11 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **re
 	(void)code;
 	if (!answer)
 		return;
-	if (answer->server->log && answer->method[0])
+	if (answer->server->log && answer->counted)
 		fprintf(answer->server->log, "%s %s %s %u %" PRIu64 " %u\n", answer->method,
 			answer->path, answer->range, answer->status, answer->sent, answer->conn);
+	if (answer->counted) /* what is over is in the log */
+		tally_end(&answer->server->tally);
 	if (answer->fd >= 0)
 		close(answer->fd);
 	free(answer);
@@ -605,10 +730,18 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **c
 	enum MHD_ConnectionNotificationCode code)
 {
 	struct server *server = arg;
+	struct peer *peer = *context;
 
 	(void)connection;
-	if (code == MHD_CONNECTION_NOTIFY_STARTED)
-		*context = (void *)(uintptr_t)++server->connections;
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		peer = calloc(1, sizeof(*peer));
+		if (!peer)
+			abort();
+		peer->number = ++server->connections;
+		*context = peer;
+	} else {
+		free(peer);
+	}
 }
 
 static struct MHD_Daemon *start(struct server *server)
@@ -646,7 +779,9 @@ static bool write_port(const char *file, unsigned int port)
 static int usage(void)
 {
 	fputs("usage: originserver [--port-file FILE] --root DIR [--rate BYTES] [--latency MS]\n"
-	      "                    [--no-ranges] [--chunked] [--log FILE] [--with-parent]\n",
+	      "                    [--no-ranges] [--chunked] [--log FILE] [--trace FILE]\n"
+	      "                    [--with-parent] [--total-rate BYTES] [--die-after BYTES]\n"
+	      "                    [--max-connections N]\n",
 		stderr);
 	return 2;
 }
@@ -687,9 +822,13 @@ int main(int argc, char **argv)
 		{"no-ranges", no_argument, NULL, 'n'},
 		{"chunked", no_argument, NULL, 'c'},
 		{"with-parent", no_argument, NULL, 'w'},
+		{"trace", required_argument, NULL, 'T'},
+		{"total-rate", required_argument, NULL, 'R'},
+		{"die-after", required_argument, NULL, 'D'},
+		{"max-connections", required_argument, NULL, 'M'},
 		{NULL, 0, NULL, 0},
 	};
-	struct server server = {.root = -1, .mu = PTHREAD_MUTEX_INITIALIZER};
+	struct server server = {.root = -1, .tally = TALLY_INIT};
 	const char *port_file = NULL;
 
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) >= 0;) {
@@ -707,6 +846,14 @@ int main(int argc, char **argv)
 			server.no_ranges = true;
 		else if (c == 'c')
 			server.chunked = true;
+		else if (c == 'T')
+			server.trace = fopen(optarg, "ae");
+		else if (c == 'R')
+			server.tally.rate = strtoull(optarg, NULL, 10);
+		else if (c == 'D')
+			server.tally.die_after = strtoull(optarg, NULL, 10);
+		else if (c == 'M')
+			server.max_running = (unsigned int)strtoul(optarg, NULL, 10);
 		else if (c == 'w')
 			prctl(PR_SET_PDEATHSIG, SIGTERM);
 		else
@@ -716,5 +863,7 @@ int main(int argc, char **argv)
 		return usage();
 	if (server.log)
 		setvbuf(server.log, NULL, _IOLBF, 0);
+	if (server.trace)
+		setvbuf(server.trace, NULL, _IOLBF, 0);
 	return serve(&server, port_file);
 }
