@@ -254,7 +254,8 @@ make_ca() {
 }
 
 # nginx serves $WWW at $HTTP and $HTTPS (certified by $CA). The same files are below /slow/ at
-# 10 MB/s and below /crawl/ at 1 MB/s; /status/N answers N.
+# 10 MB/s and below /crawl/ at 1 MB/s; below /says/NAME/VALUE/ with one more header; /status/N
+# answers N.
 start_nginx() {
 	need_program nginx openssl curl
 	local http https code user=
@@ -287,6 +288,10 @@ start_nginx() {
 				location / { root $WWW; }
 				location /slow/ { alias $WWW/; limit_rate 10m; }
 				location /crawl/ { alias $WWW/; limit_rate 1m; }
+				$(for name in Cache-Control Expires; do
+					echo "location ~ ^/says/$name/(?<said>[^/]*)/(?<file>.*)\$ {" \
+						"alias $WWW/\$file; add_header $name \$said; }"
+				done)
 				$(for code in 403 404 410 500 503; do
 					echo "location = /status/$code { return $code; }"
 				done)
