@@ -161,11 +161,38 @@ static int ftp_stat(const struct backend_env *env, const struct backend_request 
 	return 0;
 }
 
+static int poll_sink(void *arg, struct err *err)
+{
+	struct sink *sink = arg;
+
+	return sink->poll(sink, err);
+}
+
+/* RETR knows no conditions, and breaking it off does not call back what is on its way: time and
+ * size are asked for before. */
+static int compare(const struct backend_env *env, const struct backend_request *request,
+	struct sink *sink, struct remote *ret, struct err *err)
+{
+	struct backend_request ask = *request;
+
+	ask.poll = poll_sink;
+	ask.poll_arg = sink;
+	return ftp_stat(env, &ask, ret, err);
+}
+
 static int ftp_fetch(const struct backend_env *env, const struct backend_request *request,
 	struct sink *sink, struct err *err)
 {
 	struct exchange exchange = {.request = request, .sink = sink};
+	struct remote remote = {.unchanged = false};
+	int r = 0;
 
+	if (request->known && !is_range(request))
+		r = compare(env, request, sink, &remote, err);
+	if (r < 0)
+		return r;
+	if (remote.unchanged)
+		return sink->begin(sink, &remote, err);
 	return run(env, &exchange, err);
 }
 
