@@ -83,6 +83,8 @@ void partial_free(struct partial *partial)
 	digest_stream_free(partial->sha);
 	checksum_stream_free(partial->also);
 	free(partial->chunks);
+	free(partial->roomed);
+	pthread_mutex_destroy(&partial->room_mu);
 	pthread_mutex_destroy(&partial->mu);
 	free(partial);
 }
@@ -114,6 +116,7 @@ int partial_new(const struct store *store, const struct partial_label *label, ui
 	partial_label(partial, label, 0);
 	partial_name(label->key, generation, partial->name);
 	pthread_mutex_init(&partial->mu, NULL);
+	pthread_mutex_init(&partial->room_mu, NULL);
 	r = digest_stream_new(&partial->sha, err);
 	if (r < 0) {
 		partial_free(partial);
@@ -176,30 +179,56 @@ int partial_create(const struct store *store, const struct partial_label *label,
 	return 0;
 }
 
+static int make_records(struct partial *partial, uint64_t data, struct err *err)
+{
+	uint64_t chunks = (data + CHUNK_SIZE - 1) / CHUNK_SIZE;
+	int r = ranges_allocate(partial->ranges, chunks, err);
+
+	if (r < 0)
+		return r;
+	WITH_LOCK(&partial->mu);
+	return partial_grow_chunks(partial, chunks, err);
+}
+
+static int begin(struct partial *partial, const struct ranges_version *version, struct err *err)
+{
+	partial->header.version = *version;
+	partial->header.state = RANGES_ACTIVE;
+	return partial_tell(partial, err);
+}
+
 int partial_start(struct partial *partial, const struct ranges_version *version, struct err *err)
 {
 	uint64_t data = version->size >= 0 ? (uint64_t)version->size : STEP_MIN;
-	uint64_t chunks = (data + CHUNK_SIZE - 1) / CHUNK_SIZE;
 	int r;
 
 	assert(partial->header.state == RANGES_STARTING);
 	r = evict_reserve(
 		partial->store, partial->name, partial_footprint(data, version->size), err);
-	if (r < 0)
-		return r;
-	r = partial_allocate(partial, data, err);
 	if (r == 0)
-		r = ranges_allocate(partial->ranges, chunks, err);
-	if (r == 0) {
-		WITH_LOCK(&partial->mu);
-		r = partial_grow_chunks(partial, chunks, err);
-	}
+		r = partial_allocate(partial, data, err);
+	if (r == 0)
+		r = make_records(partial, data, err);
 	if (r < 0)
 		return r;
 	partial->reserved = data;
+	return begin(partial, version, err);
+}
+
+int partial_start_sparse(
+	struct partial *partial, const struct ranges_version *version, struct err *err)
+{
+	int r;
+
+	assert(partial->header.state == RANGES_STARTING && version->size >= 0);
+	r = evict_reserve(partial->store, partial->name, partial_footprint(0, version->size), err);
+	if (r == 0)
+		r = make_records(partial, (uint64_t)version->size, err);
+	if (r < 0)
+		return r;
 	partial->header.version = *version;
-	partial->header.state = RANGES_ACTIVE;
-	return partial_tell(partial, err);
+	r = partial_be_sparse(partial, err);
+	return r < 0 ? r : begin(partial, version, err);
 }
 
 void partial_fail(struct partial **partial, const struct err *why, bool keep)

@@ -112,26 +112,35 @@ static void find_frontier(struct partial *partial)
 		partial->frontier = told;
 }
 
-static int load_data(struct partial *partial, struct err *err)
+/* Room for all of it: again, for the index may have lost it; before that nothing is written. */
+static int reserve_all(struct partial *partial, uint64_t size, struct err *err)
 {
-	uint64_t size = (uint64_t)partial->header.version.size;
-	uint64_t chunks = (size + CHUNK_SIZE - 1) / CHUNK_SIZE;
-	/* again, for the index may have lost it; before that nothing is written */
 	int r = evict_reserve(partial->store, partial->name,
 		partial_footprint(size, partial->header.version.size), err);
 
 	if (r == 0)
 		r = partial_allocate(partial, size, err);
+	partial->reserved = size;
+	return r;
+}
+
+static int load_data(struct partial *partial, bool sparse, struct err *err)
+{
+	uint64_t size = (uint64_t)partial->header.version.size;
+	uint64_t chunks = (size + CHUNK_SIZE - 1) / CHUNK_SIZE;
+	int r = sparse ? 0 : reserve_all(partial, size, err);
+
 	if (r == 0)
 		r = ranges_allocate(partial->ranges, chunks, err);
 	if (r == 0)
 		r = partial_grow_chunks(partial, chunks, err);
 	if (r == 0)
 		r = load_chunks(partial, chunks, err);
+	if (r == 0 && sparse)
+		r = partial_be_sparse(partial, err);
 	if (r < 0)
 		return r;
 	find_frontier(partial);
-	partial->reserved = size;
 	/* also when it went back: bytes of another boot that are not believed */
 	partial->told = partial->frontier;
 	return ranges_advance(partial->ranges, partial->frontier, err);
@@ -151,7 +160,8 @@ static uint64_t bytes_there(const struct partial *partial)
 		       : (uint64_t)partial->header.version.size;
 }
 
-static int load(struct partial *partial, const struct partial_label *label, struct err *err)
+static int load(
+	struct partial *partial, const struct partial_label *label, bool sparse, struct err *err)
 {
 	char file[PARTIAL_FILE_SIZE];
 	int r;
@@ -169,7 +179,7 @@ static int load(struct partial *partial, const struct partial_label *label, stru
 		return 0; /* partial_commit() does the rest */
 	}
 	if (r == 0)
-		r = load_data(partial, err);
+		r = load_data(partial, sparse, err);
 	if (r < 0)
 		return r;
 
@@ -181,7 +191,7 @@ static int load(struct partial *partial, const struct partial_label *label, stru
 	return partial_tell(partial, err);
 }
 
-int partial_resume(const struct store *store, const struct partial_label *label,
+static int resume(const struct store *store, const struct partial_label *label, bool sparse,
 	struct partial **ret, struct err *err)
 {
 	struct partial *partial = NULL;
@@ -193,11 +203,23 @@ int partial_resume(const struct store *store, const struct partial_label *label,
 	if (r == 0)
 		r = partial_new(store, label, newest, &partial, err);
 	if (r == 0)
-		r = load(partial, label, err);
+		r = load(partial, label, sparse, err);
 	if (r < 0) {
 		partial_free(partial);
 		return r;
 	}
 	*ret = partial;
 	return 0;
+}
+
+int partial_resume(const struct store *store, const struct partial_label *label,
+	struct partial **ret, struct err *err)
+{
+	return resume(store, label, false, ret, err);
+}
+
+int partial_resume_sparse(const struct store *store, const struct partial_label *label,
+	struct partial **ret, struct err *err)
+{
+	return resume(store, label, true, ret, err);
 }

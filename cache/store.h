@@ -73,6 +73,17 @@ int partial_hash_also(struct partial *partial, enum checksum_kind kind, struct e
 /* The version is known: reserves (evicting others as needed), allocates, and tells the readers. */
 int partial_start(struct partial *partial, const struct ranges_version *version, struct err *err);
 
+/*
+ * The same two for a partial of which only parts may ever be asked for: it gets no room by itself.
+ * partial_make_room() must come before every write; it is thread-safe. Only for known sizes.
+ */
+int partial_start_sparse(
+	struct partial *partial, const struct ranges_version *version, struct err *err);
+int partial_resume_sparse(const struct store *store, const struct partial_label *label,
+	struct partial **ret, struct err *err);
+/* Reserve and allocate room for the missing bytes of [@offset, @offset + @length). */
+int partial_make_room(struct partial *partial, uint64_t offset, uint64_t length, struct err *err);
+
 const struct ranges_version *partial_version(const struct partial *partial);
 
 /*

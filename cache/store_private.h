@@ -62,7 +62,10 @@ struct partial {
 	struct ranges_header header;  /* as last stored: by the leader's own thread only */
 	struct digest_stream *sha;    /* the thread's that set hashing */
 	struct checksum_stream *also; /* or NULL; goes where sha goes */
-	uint64_t reserved;            /* by the only writer, or before there are any */
+	uint64_t reserved; /* by the only writer, or before there are any; or guarded by room_mu */
+	bool *roomed;      /* of a sparse one: the chunks that have room; guarded by room_mu */
+
+	pthread_mutex_t room_mu; /* taken before mu */
 
 	pthread_mutex_t mu;
 	uint8_t *chunks;      /* enum chunk_state; guarded by mu */
@@ -90,6 +93,9 @@ int partial_tell(struct partial *partial, struct err *err);
 
 /* The frontier moves over present chunks. Under mu. */
 void partial_skip_present(struct partial *partial);
+
+/* Make a sparse one of @partial, whose size is known: what is there has room, nothing else. */
+int partial_be_sparse(struct partial *partial, struct err *err);
 
 /* Hash what lies between hashed and frontier, reading it back, up to @max bytes. */
 int partial_catch_up(struct partial *partial, uint64_t max, struct err *err);

@@ -1,0 +1,89 @@
+/* A partial of which only parts are asked for has room for these and no more. */
+#include "base/cleanup.h"
+#include "cache/evict.h"
+#include "cache/store.h"
+#include "cache/store_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int partial_be_sparse(struct partial *partial, struct err *err)
+{
+	off_t size = (off_t)partial->header.version.size;
+	uint64_t present = 0;
+	int r;
+
+	partial->roomed = calloc(partial->chunk_count + 1, sizeof(*partial->roomed));
+	if (!partial->roomed)
+		return err_oom(err);
+	for (uint64_t i = 0; i < partial->chunk_count; i++) {
+		partial->roomed[i] = partial->chunks[i] == CHUNK_PRESENT;
+		present += partial->roomed[i];
+	}
+	partial->reserved = present * CHUNK_SIZE;
+	r = evict_reserve(partial->store, partial->name,
+		partial_footprint(partial->reserved, partial->header.version.size), err);
+	if (r < 0)
+		return r;
+	/* nothing else tells readers how long it will be */
+	if (ftruncate(partial->fd, size) < 0)
+		return err_set(err, ERR_SYSTEM, errno, "lengthen partial/%s: %m", partial->name);
+	return 0;
+}
+
+/* Caller holds room_mu. How many bytes of chunks [@first, @last] have no room. */
+static uint64_t lacking(const struct partial *partial, uint64_t first, uint64_t last)
+{
+	uint64_t bytes = 0;
+
+	for (uint64_t i = first; i <= last; i++)
+		bytes += partial->roomed[i] ? 0 : CHUNK_SIZE;
+	return bytes;
+}
+
+static int allocate_chunk(struct partial *partial, uint64_t chunk, struct err *err)
+{
+	uint64_t size = (uint64_t)partial->header.version.size;
+	uint64_t begin = chunk * CHUNK_SIZE;
+	uint64_t length = size - begin < CHUNK_SIZE ? size - begin : CHUNK_SIZE;
+	int r;
+
+	do {
+		r = fallocate(partial->fd, 0, (off_t)begin, (off_t)length) < 0 ? -errno : 0;
+	} while (r == -EINTR);
+	if (r == -EOPNOTSUPP) /* written, it finds its room */
+		r = 0;
+	if (r < 0)
+		return err_set(err, r == -ENOSPC ? ERR_SPACE : ERR_SYSTEM, -r,
+			"allocate a chunk of partial/%s: %m", partial->name);
+	partial->roomed[chunk] = true;
+	return 0;
+}
+
+int partial_make_room(struct partial *partial, uint64_t offset, uint64_t length, struct err *err)
+{
+	uint64_t size = (uint64_t)partial->header.version.size;
+	uint64_t first = offset / CHUNK_SIZE;
+	uint64_t last;
+	uint64_t more;
+	int r;
+	WITH_LOCK(&partial->room_mu);
+
+	if (!partial->roomed || length == 0 || offset >= size)
+		return 0;
+	last = (length < size - offset ? offset + length - 1 : size - 1) / CHUNK_SIZE;
+	more = lacking(partial, first, last);
+	if (more == 0)
+		return 0;
+	r = evict_reserve(partial->store, partial->name,
+		partial_footprint(partial->reserved + more, partial->header.version.size), err);
+	if (r < 0)
+		return r;
+	partial->reserved += more;
+	for (uint64_t i = first; r == 0 && i <= last; i++)
+		if (!partial->roomed[i])
+			r = allocate_chunk(partial, i, err);
+	return r;
+}
