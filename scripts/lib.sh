@@ -12,7 +12,7 @@ packages_build=(gcc libc6-dev cmake ninja-build pkgconf libfuse3-dev libcurl4-op
 	libsqlite3-dev libssl-dev libxxhash-dev libjansson-dev libinih-dev uthash-dev)
 packages_run=(fuse3 ca-certificates)
 packages_sample=(nginx openssl)
-packages_test=(libcriterion-dev libmicrohttpd-dev nginx vsftpd openssl curl python3 attr jq
+packages_test=(libcriterion-dev libmicrohttpd-dev nginx vsftpd squid openssl curl python3 attr jq
 	man-db procps unzip)
 packages_check=(clang-format clang-tidy cppcheck shellcheck binutils)
 packages_bench=(nginx curl rclone)
@@ -72,7 +72,7 @@ install_packages() {
 	DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "$@" >/dev/null
 	[ -z "$ours" ] || rm -f "$ours"
 	trap - EXIT
-	for name in nginx vsftpd; do
+	for name in nginx vsftpd squid; do
 		[[ " $* " != *" $name "* ]] || systemctl -q disable $name 2>/dev/null || :
 	done
 }

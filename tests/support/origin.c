@@ -60,6 +60,7 @@ void origin_start(struct origin *origin, const char *const *options)
 	CLEANUP(str_freep) char *port = NULL;
 	const char *argv[OPTIONS_MAX + 8] = {ORIGINSERVER, "--root"};
 	size_t argc = 2;
+	bool tls = false;
 
 	origin->dir = tmpdir_make();
 	origin->log = str_printf("%s.log", origin->dir);
@@ -70,12 +71,14 @@ void origin_start(struct origin *origin, const char *const *options)
 	argv[argc++] = "--port-file";
 	argv[argc++] = port_file;
 	argv[argc++] = "--with-parent"; /* a failed assertion cleans nothing up */
-	for (size_t i = 0; options && options[i] && i < OPTIONS_MAX; i++)
+	for (size_t i = 0; options && options[i] && i < OPTIONS_MAX; i++) {
 		argv[argc++] = options[i];
+		tls = tls || str_equal(options[i], "--tls-cert");
+	}
 	if (posix_spawn(&origin->pid, ORIGINSERVER, NULL, NULL, (char **)(uintptr_t)argv, environ))
 		die("start originserver");
 	port = read_port(origin);
-	origin->base = str_printf("http://127.0.0.1:%s", port);
+	origin->base = str_printf("%s://127.0.0.1:%s", tls ? "https" : "http", port);
 }
 
 static void end_server(struct origin *origin)

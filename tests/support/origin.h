@@ -8,7 +8,7 @@
 struct origin {
 	char *dir;  /* files below are served */
 	char *log;  /* path of the log */
-	char *base; /* "http://127.0.0.1:PORT" */
+	char *base; /* "http://127.0.0.1:PORT"; https with --tls-cert */
 	pid_t pid;
 };
 

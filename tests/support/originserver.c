@@ -4,13 +4,14 @@
  *	originserver [--port-file FILE] --root DIR [--rate BYTES] [--latency MS] [--no-ranges]
  *	             [--chunked] [--log FILE] [--trace FILE] [--with-parent]
  *	             [--total-rate BYTES] [--die-after BYTES] [--max-connections N]
+ *	             [--tls-cert FILE --tls-key FILE]
  *
  * It listens on a free port of 127.0.0.1, writes the port to --port-file (or to stdout) once it
  * answers, and ends on SIGTERM (--with-parent: also when its parent ends). --rate is bytes per
  * second of one connection, --total-rate of all together; --latency comes before each answer.
  * After --die-after bytes of bodies the process is gone. --max-connections answers 503 to a request
- * while N others are under way. The path of a request is a chain of behaviours and then the name
- * of a file below the root:
+ * while N others are under way. With a certificate (PEM) it speaks https. The path of a request is
+ *a chain of behaviours and then the name of a file below the root:
  *
  *	/FILE                      200, 206, 304, 404, 412, 416, as a good server does
  *	/status/503/FILE           that status, with a short body
@@ -85,6 +86,8 @@ struct server {
 	unsigned int latency_ms;
 	bool no_ranges;
 	bool chunked;
+	char *tls_cert; /* PEM */
+	char *tls_key;
 	atomic_uint connections;
 	atomic_uint changes;
 	atomic_bool quit;
@@ -573,6 +576,11 @@ static enum MHD_Result answer_file(struct answer *answer, const char *path)
 		answer->changed ? "~" : "");
 	http_date(st.st_mtim.tv_sec, modified);
 	status = check_conditions(answer, etag, modified);
+	if (status == 304) { /* the headers are those of the file */
+		answer->length = (uint64_t)st.st_size;
+		return queue(answer,
+			file_response(answer, (uint64_t)st.st_size, etag, modified, false), 304);
+	}
 	if (status)
 		return answer_text(answer, status);
 	status = take_range(answer, (uint64_t)st.st_size);
@@ -748,14 +756,22 @@ static struct MHD_Daemon *start(struct server *server)
 {
 	struct sockaddr_in address = {
 		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	const struct MHD_OptionItem tls[] = {
+		{MHD_OPTION_HTTPS_MEM_CERT, 0, server->tls_cert},
+		{MHD_OPTION_HTTPS_MEM_KEY, 0, server->tls_key},
+		{MHD_OPTION_END, 0, NULL},
+	};
+	const struct MHD_OptionItem none = {MHD_OPTION_END, 0, NULL};
+	unsigned int flags =
+		MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL;
 
-	return MHD_start_daemon(
-		MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL, 0,
-		NULL, NULL, on_headers, server, MHD_OPTION_SOCK_ADDR, &address,
-		MHD_OPTION_URI_LOG_CALLBACK, on_request, server, MHD_OPTION_UNESCAPE_CALLBACK,
-		keep_escapes, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_LISTEN_BACKLOG_SIZE,
-		1024U, MHD_OPTION_CONNECTION_LIMIT, 1024U, MHD_OPTION_END);
+	return MHD_start_daemon(server->tls_cert ? flags | MHD_USE_TLS : flags, 0, NULL, NULL,
+		on_headers, server, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_URI_LOG_CALLBACK,
+		on_request, server, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, server,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
+		on_connection, server, MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024U,
+		MHD_OPTION_CONNECTION_LIMIT, 1024U, MHD_OPTION_ARRAY,
+		server->tls_cert ? tls : &none, MHD_OPTION_END);
 }
 
 /* Whoever sees the file sees all of it. */
@@ -776,12 +792,25 @@ static bool write_port(const char *file, unsigned int port)
 	return fclose(f) == 0 && rename(temporary, file) == 0;
 }
 
+/* A small file, whole; NULL when it cannot be read. */
+static char *read_text(const char *path)
+{
+	char text[65536];
+	FILE *f = fopen(path, "re");
+	size_t len = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
+
+	if (f)
+		fclose(f);
+	text[len] = '\0';
+	return len > 0 ? strdup(text) : NULL;
+}
+
 static int usage(void)
 {
 	fputs("usage: originserver [--port-file FILE] --root DIR [--rate BYTES] [--latency MS]\n"
 	      "                    [--no-ranges] [--chunked] [--log FILE] [--trace FILE]\n"
 	      "                    [--with-parent] [--total-rate BYTES] [--die-after BYTES]\n"
-	      "                    [--max-connections N]\n",
+	      "                    [--max-connections N] [--tls-cert FILE --tls-key FILE]\n",
 		stderr);
 	return 2;
 }
@@ -826,10 +855,13 @@ int main(int argc, char **argv)
 		{"total-rate", required_argument, NULL, 'R'},
 		{"die-after", required_argument, NULL, 'D'},
 		{"max-connections", required_argument, NULL, 'M'},
+		{"tls-cert", required_argument, NULL, 't'},
+		{"tls-key", required_argument, NULL, 'k'},
 		{NULL, 0, NULL, 0},
 	};
 	struct server server = {.root = -1, .tally = TALLY_INIT};
 	const char *port_file = NULL;
+	int status;
 
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) >= 0;) {
 		if (c == 'p')
@@ -856,6 +888,10 @@ int main(int argc, char **argv)
 			server.max_running = (unsigned int)strtoul(optarg, NULL, 10);
 		else if (c == 'w')
 			prctl(PR_SET_PDEATHSIG, SIGTERM);
+		else if (c == 't')
+			server.tls_cert = read_text(optarg);
+		else if (c == 'k')
+			server.tls_key = read_text(optarg);
 		else
 			return usage();
 	}
@@ -865,5 +901,8 @@ int main(int argc, char **argv)
 		setvbuf(server.log, NULL, _IOLBF, 0);
 	if (server.trace)
 		setvbuf(server.trace, NULL, _IOLBF, 0);
-	return serve(&server, port_file);
+	status = serve(&server, port_file);
+	free(server.tls_cert);
+	free(server.tls_key);
+	return status;
 }
