@@ -97,7 +97,14 @@ struct backend_request {
 	const struct guard *guard; /* NULL: anybody */
 
 	const struct access *access; /* or NULL */
-	const char *proxy;           /* "http://host:port", or NULL: directly (http, https, ftp) */
+
+	/*
+	 * "http://host:port", https, socks5h …, with userinfo if it has to be; or NULL: directly,
+	 * whatever the environment says. With a proxy guard->address() is not asked: the address
+	 * is the proxy's, which the operator chose. ERR_PROXY is the kind of what went wrong with
+	 * it. ftp over an HTTP proxy: the proxy speaks ftp, and http is spoken with it.
+	 */
+	const char *proxy;
 	bool no_cache; /* caches on the way shall ask the origin: what they had was bad (http) */
 
 	/* For stat(), as struct sink has it for fetch(): asked at least every 100 ms, ends it by a
@@ -110,12 +117,15 @@ struct backend_request {
 struct backend_env {
 	struct transfers *transfers;
 	const char *ca_file; /* PEM, or NULL: the system's */
-	/* limits, each of which ends the request with ETIMEDOUT */
-	unsigned int connect_ms;
-	unsigned int first_byte_ms; /* from the connection to the first byte of the answer */
-	unsigned int stall_ms;      /* fewer than stall_rate × stall_ms bytes came in so long */
-	uint64_t stall_rate;        /* bytes per second, at least 1 */
-	unsigned int total_ms;      /* 0: no limit */
+	/*
+	 * Limits, each of which ends the request with ETIMEDOUT. Waiting for one of the
+	 * connections that are allowed, or for the sink, counts against none of them. How long it
+	 * may take in all is the caller's to decide, by poll.
+	 */
+	unsigned int connect_ms;    /* to a connection that requests can be sent on: DNS, TLS */
+	unsigned int first_byte_ms; /* from there to the first byte of the answer */
+	unsigned int stall_ms;      /* fewer than stall_rate bytes a second came in so long */
+	uint64_t stall_rate;        /* at least 1 */
 };
 
 /*

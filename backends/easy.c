@@ -16,77 +16,6 @@
 
 _Static_assert(TRANSFER_TEXT_MAX >= CURL_ERROR_SIZE, "room for what curl says");
 
-/* ---- codes of curl ---- */
-
-static const struct {
-	CURLcode code;
-	int error;
-	enum err_kind kind;
-	bool retry;
-} translations[] = {
-	{CURLE_COULDNT_RESOLVE_HOST, EHOSTUNREACH, ERR_NETWORK, true},
-	{CURLE_COULDNT_CONNECT, EHOSTUNREACH, ERR_NETWORK, true},
-	{CURLE_OPERATION_TIMEDOUT, ETIMEDOUT, ERR_NETWORK, true},
-	{CURLE_PEER_FAILED_VERIFICATION, EHOSTUNREACH, ERR_NETWORK, false},
-	{CURLE_SSL_CACERT_BADFILE, EHOSTUNREACH, ERR_NETWORK, false},
-	{CURLE_SSL_CONNECT_ERROR, EHOSTUNREACH, ERR_NETWORK, true},
-	{CURLE_SSL_CERTPROBLEM, EHOSTUNREACH, ERR_NETWORK, false},
-	{CURLE_SSL_ISSUER_ERROR, EHOSTUNREACH, ERR_NETWORK, false},
-	{CURLE_SSL_INVALIDCERTSTATUS, EHOSTUNREACH, ERR_NETWORK, false},
-	{CURLE_URL_MALFORMAT, EINVAL, ERR_USAGE, false},
-	{CURLE_UNSUPPORTED_PROTOCOL, EBADMSG, ERR_REMOTE, false}, /* HTTP/0.9: no status line */
-	{CURLE_WEIRD_SERVER_REPLY, EBADMSG, ERR_REMOTE, false},
-	{CURLE_FTP_WEIRD_PASS_REPLY, EBADMSG, ERR_REMOTE, false},
-	{CURLE_FTP_WEIRD_PASV_REPLY, EBADMSG, ERR_REMOTE, false},
-	{CURLE_FTP_WEIRD_227_FORMAT, EBADMSG, ERR_REMOTE, false},
-	{CURLE_LOGIN_DENIED, EACCES, ERR_REMOTE, false},
-	{CURLE_REMOTE_FILE_NOT_FOUND, ENOENT, ERR_REMOTE, false},
-	{CURLE_REMOTE_ACCESS_DENIED, ENOENT, ERR_REMOTE, false}, /* a folder on the way */
-	{CURLE_FTP_COULDNT_USE_REST, EOPNOTSUPP, ERR_REMOTE, false},
-	{CURLE_BAD_DOWNLOAD_RESUME, EOPNOTSUPP, ERR_REMOTE, false},
-	{CURLE_RANGE_ERROR, EOPNOTSUPP, ERR_REMOTE, false},
-};
-
-/* What curl says, in our style: one line, the first word in lower case unless it is a name. */
-static void curl_text(const struct transfer *transfer, CURLcode code, char *ret, size_t size)
-{
-	const char *text = transfer->text[0] ? transfer->text : curl_easy_strerror(code);
-	size_t len;
-
-	snprintf(ret, size, "%s", text);
-	if (isupper((unsigned char)ret[0]) && !isupper((unsigned char)ret[1]))
-		ret[0] = (char)tolower((unsigned char)ret[0]);
-	ret[strcspn(ret, "\r\n")] = '\0';
-	len = strlen(ret);
-	while (len > 0 && (ret[len - 1] == '.' || ret[len - 1] == ' '))
-		ret[--len] = '\0';
-}
-
-void easy_translate(const struct transfer *transfer, int code, struct err *ret)
-{
-	char text[CURL_ERROR_SIZE];
-
-	if (code == CURLE_OUT_OF_MEMORY) {
-		err_oom(ret);
-		return;
-	}
-	if (code == CURLE_PARTIAL_FILE && transfer->length >= 0) {
-		err_set_retry(ret, ERR_NETWORK, EIO, 0,
-			"body shorter than promised: %llu of %lld bytes",
-			(unsigned long long)transfer->received, (long long)transfer->length);
-		return;
-	}
-	curl_text(transfer, (CURLcode)code, text, sizeof(text));
-	for (size_t i = 0; i < ARRAY_SIZE(translations); i++)
-		if ((int)translations[i].code == code) {
-			err_set(ret, translations[i].kind, translations[i].error, "%s", text);
-			ret->retry = translations[i].retry;
-			return;
-		}
-	/* whatever else curl knows happened to a connection that stood */
-	err_set_retry(ret, ERR_NETWORK, EIO, 0, "%s", text);
-}
-
 /* ---- curl's callbacks, on the curl thread ---- */
 
 /*
@@ -95,7 +24,6 @@ void easy_translate(const struct transfer *transfer, int code, struct err *ret)
  */
 static void begin_turn(struct transfer *transfer)
 {
-	transfer->moved = *transfer->now;
 	if (transfer->began)
 		return;
 	transfer->began = *transfer->now;
@@ -120,8 +48,9 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
 	(void)purpose;
 	begin_turn(transfer);
 	transfer->refusal.code = 0;
-	if (guard && guard->address(
-			     guard, transfer->request->uri, &address->addr, &transfer->refusal) < 0)
+	if (guard && !transfer->request->proxy &&
+		guard->address(guard, transfer->request->uri, &address->addr, &transfer->refusal) <
+			0)
 		return CURL_SOCKET_BAD;
 	transfer->opened = true;
 	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
@@ -150,8 +79,9 @@ static int on_connected(void *arg, char *ip, char *local_ip, int port, int local
 	(void)local_ip;
 	(void)local_port;
 	begin_turn(transfer);
-	transfer->connected = true;
-	if (!transfer->opened && transfer->request->guard && guard_reused(transfer, ip, port) < 0)
+	transfer->asked = *transfer->now;
+	if (!transfer->opened && transfer->request->guard && !transfer->request->proxy &&
+		guard_reused(transfer, ip, port) < 0)
 		return CURL_PREREQFUNC_ABORT;
 	return CURL_PREREQFUNC_OK;
 }
@@ -170,9 +100,21 @@ void easy_answer(struct transfer *transfer)
 	relay_answer(&transfer->relay);
 }
 
-static bool is_http(const struct transfer *transfer)
+/* With an origin of http, or with an HTTP proxy that speaks ftp for us. */
+static bool speaks_http(const struct transfer *transfer)
 {
-	return str_has_prefix(transfer->request->uri->scheme, "http");
+	return str_has_prefix(transfer->request->uri->scheme, "http") ||
+	       transfer_is_proxied_ftp(transfer->request->uri, transfer->request->proxy);
+}
+
+/* Bytes of the answer came. What a server says before it was asked (ftp) is none. */
+static void heard(struct transfer *transfer, size_t len)
+{
+	if (!transfer->asked)
+		return;
+	if (!pace_is_started(&transfer->pace))
+		pace_start(&transfer->pace, *transfer->now, transfer->request->env->stall_ms);
+	pace_add(&transfer->pace, *transfer->now, len);
 }
 
 static size_t on_header(char *line, size_t size, size_t count, void *arg)
@@ -182,8 +124,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
 	size_t len = whole;
 	long status = 0;
 
-	transfer->moved = *transfer->now;
-	if (transfer->answered || !is_http(transfer)) /* trailers; ftp's conversation */
+	heard(transfer, whole);
+	if (transfer->answered || !speaks_http(transfer)) /* trailers; ftp's conversation */
 		return whole;
 	while (len > 0 && isspace((unsigned char)line[len - 1]))
 		len--;
@@ -205,7 +147,6 @@ static size_t on_body(char *buf, size_t size, size_t count, void *arg)
 	size_t len = size * count;
 	int r;
 
-	transfer->moved = *transfer->now;
 	if (transfer->request->no_body) /* curl writes the facts of a file of ftp here, too */
 		return len;
 	if (!transfer->answered)
@@ -215,12 +156,14 @@ static size_t on_body(char *buf, size_t size, size_t count, void *arg)
 		transfer->length < 0 ? -1 : transfer->length - (int64_t)transfer->received);
 	if (r == -EAGAIN) {
 		transfer->paused = true;
+		pace_pause(&transfer->pace, *transfer->now);
 		return CURL_WRITEFUNC_PAUSE;
 	}
 	if (r < 0) {
 		err_oom(&transfer->refusal);
 		return 0;
 	}
+	heard(transfer, len);
 	transfer->received += len;
 	transfer->unread = true;
 	return len;
@@ -231,8 +174,6 @@ static size_t on_body(char *buf, size_t size, size_t count, void *arg)
 static void set_limits(CURL *easy, const struct transfer_request *request)
 {
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https,ftp,ftps");
-	curl_easy_setopt(easy, CURLOPT_PROXY, "");
-	curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
 	curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a resolver */
@@ -245,6 +186,18 @@ static void set_limits(CURL *easy, const struct transfer_request *request)
 	if (request->env->ca_file) {
 		curl_easy_setopt(easy, CURLOPT_CAINFO, request->env->ca_file);
 		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* these and no others */
+	}
+}
+
+/* Neither proxy variables nor exceptions of theirs count. */
+static void set_proxy(CURL *easy, const struct transfer_request *request)
+{
+	curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy ? request->proxy : "");
+	curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* not the origin's answer */
+	if (request->env->ca_file) {
+		curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, request->env->ca_file);
+		curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
 	}
 }
 
@@ -291,7 +244,7 @@ static void set_request(CURL *easy, const struct transfer *transfer)
 		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
 	curl_easy_setopt(easy, CURLOPT_FILETIME, 1L);
 
-	if (!is_http(transfer)) {
+	if (!speaks_http(transfer)) {
 		set_range(easy, request);
 		return;
 	}
@@ -324,6 +277,7 @@ int easy_prepare(struct transfer *transfer)
 	if (r < 0)
 		return r;
 	set_limits(transfer->easy, transfer->request);
+	set_proxy(transfer->easy, transfer->request);
 	set_callbacks(transfer->easy, transfer);
 	set_request(transfer->easy, transfer);
 	return 0;

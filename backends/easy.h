@@ -1,6 +1,6 @@
 /*
- * One easy handle of libcurl: how a request is put to it, what it calls back on the curl thread,
- * and what its codes mean. With transfer.c, which runs the handles, all that knows the library.
+ * One easy handle of libcurl: how a request is put to it, and what it calls back on the curl
+ * thread. With transfer.c, which runs the handles, and codes.c all that knows the library.
  */
 #ifndef FETCHFS_BACKENDS_EASY_H
 #define FETCHFS_BACKENDS_EASY_H
@@ -12,8 +12,5 @@ int easy_prepare(struct transfer *transfer);
 
 /* The headers are in, or there are none: tell the calling thread what the origin answered. */
 void easy_answer(struct transfer *transfer);
-
-/* The error that @code (a CURLcode) and what curl said about it stand for. */
-void easy_translate(const struct transfer *transfer, int code, struct err *ret);
 
 #endif

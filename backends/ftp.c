@@ -126,6 +126,7 @@ static int run(const struct backend_env *env, struct exchange *exchange, struct 
 		.length = exchange->sink ? request->length : 0,
 		.env = env,
 		.guard = guard,
+		.proxy = request->proxy,
 		.on_answer = on_answer,
 		.on_body = on_body,
 		.on_poll = on_poll,
@@ -133,8 +134,6 @@ static int run(const struct backend_env *env, struct exchange *exchange, struct 
 	};
 	int r = guard ? guard->uri(guard, request->uri, err) : 0;
 
-	if (r == 0)
-		r = check_path(request->uri, err);
 	if (r == 0)
 		r = transfer_run(env->transfers, &transfer, err);
 	if (r == -ECANCELED && exchange->unchanged)
@@ -153,7 +152,13 @@ static int ftp_stat(const struct backend_env *env, const struct backend_request 
 	struct remote *ret, struct err *err)
 {
 	struct exchange exchange = {.request = request};
-	int r = run(env, &exchange, err);
+	int r = check_path(request->uri, err);
+
+	if (r < 0)
+		return r;
+	if (transfer_is_proxied_ftp(request->uri, request->proxy))
+		return http_backend.stat(env, request, ret, err);
+	r = run(env, &exchange, err);
 
 	if (r < 0)
 		return r;
@@ -185,8 +190,12 @@ static int ftp_fetch(const struct backend_env *env, const struct backend_request
 {
 	struct exchange exchange = {.request = request, .sink = sink};
 	struct remote remote = {.unchanged = false};
-	int r = 0;
+	int r = check_path(request->uri, err);
 
+	if (r < 0)
+		return r;
+	if (transfer_is_proxied_ftp(request->uri, request->proxy))
+		return http_backend.fetch(env, request, sink, err);
 	if (request->known && !is_range(request))
 		r = compare(env, request, sink, &remote, err);
 	if (r < 0)

@@ -16,7 +16,7 @@
 
 #define HOPS_MAX        10
 #define DRAIN_MAX       ((uint64_t)64 * 1024) /* of a body nobody wants, to keep the connection */
-#define REQUEST_HEADERS 4
+#define REQUEST_HEADERS 6                     /* and a NULL */
 
 /* One file asked for, over all its hops. */
 struct exchange {
@@ -91,6 +91,9 @@ static char *header_condition(const struct exchange *exchange)
 	return NULL;
 }
 
+/* To HTTP/1.1 and to HTTP/1.0 (RFC 9111, 5.2.1.4 and 5.4). */
+static const char *const past_caches[] = {"Cache-Control: no-cache", "Pragma: no-cache"};
+
 static void headers_releasep(char *(*headers)[REQUEST_HEADERS])
 {
 	for (size_t i = 0; i < REQUEST_HEADERS; i++)
@@ -114,6 +117,12 @@ static int make_headers(
 		if (!headers[count++])
 			return err_oom(err);
 	}
+	if (exchange->request->no_cache)
+		for (size_t i = 0; i < ARRAY_SIZE(past_caches); i++) {
+			headers[count] = str_copy(past_caches[i]);
+			if (!headers[count++])
+				return err_oom(err);
+		}
 	if (has_condition(exchange))
 		headers[count++] = header_condition(exchange);
 	return 0;
@@ -151,6 +160,9 @@ static int judge_error(struct exchange *exchange, struct transfer *transfer, str
 	long status = transfer_status(transfer);
 	int r = answer_error(transfer, err);
 
+	if (status == 407 && exchange->request->proxy)
+		return err_set_retry(
+			err, ERR_PROXY, EACCES, 0, "407 proxy authentication required");
 	if (status == 416 && exchange->request->known)
 		return err_set(err, ERR_REMOTE, ESTALE,
 			"the file is shorter than it was: 416 range not satisfiable");
@@ -338,6 +350,7 @@ static int hop(struct exchange *exchange, struct err *err)
 		.no_body = !exchange->sink,
 		.env = exchange->env,
 		.guard = guard,
+		.proxy = exchange->request->proxy,
 		.on_answer = on_answer,
 		.on_body = on_body,
 		.on_poll = on_poll,

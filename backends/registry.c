@@ -68,8 +68,9 @@ int registry_open(const struct registry_options *options, struct backend_env **r
 	registry->env = (struct backend_env){
 		.ca_file = registry->ca_file,
 		.connect_ms = options->connect_ms,
+		.first_byte_ms = options->first_byte_ms,
 		.stall_ms = options->stall_ms,
-		.total_ms = options->total_ms,
+		.stall_rate = options->stall_rate,
 	};
 	if (options->ca_file && !registry->ca_file)
 		r = err_oom(err);

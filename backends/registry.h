@@ -19,8 +19,9 @@ const struct backend *registry_find(
 struct registry_options {
 	const char *ca_file; /* see struct backend_env; copied */
 	unsigned int connect_ms;
+	unsigned int first_byte_ms;
 	unsigned int stall_ms;
-	unsigned int total_ms;
+	uint64_t stall_rate;
 	unsigned int connections; /* at the same time, in all */
 	unsigned int per_host;
 };

@@ -1,4 +1,6 @@
+#include "backends/codes.h"
 #include "backends/easy.h"
+#include "backends/limits.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -14,8 +16,7 @@
 
 #define TICK_MS  50 /* how exactly stalls are noticed */
 #define IDLE_MS  60000
-#define POLL_MS  100 /* what struct sink promises */
-#define POOL_MAX 32  /* easy handles kept for the next request */
+#define POOL_MAX 32 /* easy handles kept for the next request */
 
 struct transfers {
 	CURLM *multi;
@@ -84,7 +85,7 @@ static void end_badly(struct transfers *transfers, struct transfer *transfer, CU
 	struct err err = transfer->refusal;
 
 	if (!err.code)
-		easy_translate(transfer, code, &err);
+		codes_translate(transfer, code, &err);
 	end(transfers, transfer, &err);
 }
 
@@ -100,7 +101,7 @@ static void obey(struct transfers *transfers, struct transfer *transfer, unsigne
 		start(transfers, transfer);
 	} else {
 		transfer->paused = false;
-		transfer->moved = transfers->now;
+		pace_resume(&transfer->pace, transfers->now);
 		code = curl_easy_pause(transfer->easy, CURLPAUSE_CONT); /* calls on_body */
 		if (code != CURLE_OK)
 			end_badly(transfers, transfer, code);
@@ -158,14 +159,12 @@ static void reap(struct transfers *transfers)
 	}
 }
 
-/* Wake those who got bytes; end those who got none for too long. */
+/* Wake those who got bytes; end those who are past a limit. */
 static void tick(struct transfers *transfers)
 {
 	struct transfer *next;
 
 	for (struct transfer *transfer = transfers->running; transfer; transfer = next) {
-		const struct backend_env *env = transfer->request->env;
-		int64_t now = transfers->now;
 		struct err err = ERR_INIT;
 
 		next = transfer->next;
@@ -173,16 +172,7 @@ static void tick(struct transfers *transfers)
 			relay_flush(&transfer->relay);
 		transfer->unread = false;
 
-		if (!transfer->began)
-			continue;
-		if (transfer->connected && !transfer->paused &&
-			now - transfer->moved >= env->stall_ms)
-			err_set_retry(&err, ERR_NETWORK, ETIMEDOUT, 0,
-				"stalled: not one byte for %u ms", env->stall_ms);
-		else if (env->total_ms && now - transfer->began >= env->total_ms)
-			err_set_retry(&err, ERR_NETWORK, ETIMEDOUT, 0, "not finished within %u ms",
-				env->total_ms);
-		if (err.code)
+		if (limits_check(transfer, &err) < 0)
 			end(transfers, transfer, &err);
 	}
 }

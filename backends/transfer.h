@@ -31,6 +31,7 @@ struct transfer_request {
 	uint64_t length;
 	const struct backend_env *env; /* limits and CA */
 	const struct guard *guard;
+	const char *proxy; /* see struct backend_request */
 
 	/* All on the calling thread; @arg is handed through. poll as in struct sink. */
 	int (*on_answer)(
@@ -58,6 +59,9 @@ const char *transfer_header(const struct transfer *transfer, const char *name);
 
 /* The time of the file (Last-Modified, MDTM) in seconds since 1970, or TIME_UNKNOWN. */
 int64_t transfer_filetime(const struct transfer *transfer);
+
+/* Whether an HTTP proxy is to speak ftp for us: the answers are then those of HTTP. */
+bool transfer_is_proxied_ftp(const struct uri *uri, const char *proxy);
 
 /* A date as headers write it (RFC 9110, 5.6.7), in seconds since 1970, or TIME_UNKNOWN. */
 int64_t transfer_date(const char *text);

@@ -6,6 +6,7 @@
 #define FETCHFS_BACKENDS_TRANSFER_PRIVATE_H
 
 #include "backends/headers.h"
+#include "backends/pace.h"
 #include "backends/relay.h"
 #include "backends/transfer.h"
 
@@ -41,11 +42,11 @@ struct transfer {
 	const int64_t *now;    /* the curl thread's clock, ms */
 	struct transfer *next; /* of owner->running */
 	struct transfer *prev;
-	int64_t queued; /* when curl got it */
-	int64_t began;  /* when it got its turn; 0: it waits for a connection */
-	int64_t moved;  /* when the last byte came */
+	int64_t queued;   /* when curl got it */
+	int64_t began;    /* when it got its turn; 0: it waits for a connection */
+	int64_t asked;    /* when the request went out; 0: there is no connection yet */
+	struct pace pace; /* of what comes; started by the first byte of the answer */
 	uint64_t received;
-	bool connected;
 	bool opened; /* a connection of its own */
 	bool answered;
 	bool paused;

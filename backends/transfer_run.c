@@ -1,6 +1,7 @@
 #include "backends/transfer_private.h"
 
 #include "base/clock.h"
+#include "base/str.h"
 
 #define POLL_MS 100 /* what struct sink promises */
 
@@ -82,6 +83,11 @@ int transfer_run(
 	relay_release(&transfer.relay);
 	headers_release(&transfer.headers);
 	return r;
+}
+
+bool transfer_is_proxied_ftp(const struct uri *uri, const char *proxy)
+{
+	return proxy && str_has_prefix(proxy, "http") && str_equal(uri->scheme, "ftp");
 }
 
 long transfer_status(const struct transfer *transfer)

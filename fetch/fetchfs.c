@@ -127,8 +127,9 @@ static int open_network(
 	struct registry_options registry = {
 		.ca_file = config->ca_file,
 		.connect_ms = (unsigned int)config->connect_ms,
+		.first_byte_ms = (unsigned int)config->first_byte_ms,
 		.stall_ms = (unsigned int)config->stall_ms,
-		.total_ms = (unsigned int)config->total_ms,
+		.stall_rate = config->stall_rate,
 		.connections = config->connections,
 		.per_host = config->per_host,
 	};

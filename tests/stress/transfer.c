@@ -180,7 +180,9 @@ static void *work(void *arg)
 int main(void)
 {
 	const struct registry_options options = {.connect_ms = PATIENCE_MS,
+		.first_byte_ms = PATIENCE_MS,
 		.stall_ms = PATIENCE_MS,
+		.stall_rate = 1,
 		.connections = 16,
 		.per_host = 12};
 	struct setting setting = {.patient = NULL};

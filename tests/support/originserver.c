@@ -11,7 +11,7 @@
  * second of one connection, --total-rate of all together; --latency comes before each answer.
  * After --die-after bytes of bodies the process is gone. --max-connections answers 503 to a request
  * while N others are under way. With a certificate (PEM) it speaks https. The path of a request is
- *a chain of behaviours and then the name of a file below the root:
+ * a chain of behaviours and then the name of a file below the root:
  *
  *	/FILE                      200, 206, 304, 404, 412, 416, as a good server does
  *	/status/503/FILE           that status, with a short body
