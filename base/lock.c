@@ -12,19 +12,26 @@ static struct flock one_byte(uint64_t offset, short type)
 		.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)offset, .l_len = 1};
 }
 
-static int acquire(int dirfd, const char *name, uint64_t offset, enum lock_mode mode, int command,
-	struct lock *ret)
+static int set(int fd, uint64_t offset, enum lock_mode mode, int command)
 {
 	struct flock request = one_byte(offset, mode == LOCK_SHARED ? F_RDLCK : F_WRLCK);
-	CLEANUP(fd_closep) int fd = openat(dirfd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 
-	if (fd < 0)
-		return -errno;
 	while (fcntl(fd, command, &request) < 0) {
 		if (errno == EINTR)
 			continue;
 		return errno == EACCES ? -EAGAIN : -errno;
 	}
+	return 0;
+}
+
+static int acquire(int dirfd, const char *name, uint64_t offset, enum lock_mode mode, int command,
+	struct lock *ret)
+{
+	CLEANUP(fd_closep) int fd = openat(dirfd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	int r = fd < 0 ? -errno : set(fd, offset, mode, command);
+
+	if (r < 0)
+		return r;
 	*ret = (struct lock){.fd = fd_steal(&fd)};
 	return 0;
 }
@@ -37,6 +44,11 @@ int lock_try(int dirfd, const char *name, uint64_t offset, enum lock_mode mode, 
 int lock_wait(int dirfd, const char *name, uint64_t offset, enum lock_mode mode, struct lock *ret)
 {
 	return acquire(dirfd, name, offset, mode, F_OFD_SETLKW, ret);
+}
+
+int lock_also(const struct lock *lock, uint64_t offset, enum lock_mode mode)
+{
+	return set(lock->fd, offset, mode, F_OFD_SETLKW);
 }
 
 void lock_release(struct lock *lock)

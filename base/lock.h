@@ -33,6 +33,10 @@ int lock_try(int dirfd, const char *name, uint64_t offset, enum lock_mode mode, 
 /* The same, waiting for as long as it takes: only for locks that are held briefly. */
 int lock_wait(int dirfd, const char *name, uint64_t offset, enum lock_mode mode, struct lock *ret);
 
+/* Lock one more byte of the same file by a lock that is held, waiting: @lock then stands for all.
+ */
+int lock_also(const struct lock *lock, uint64_t offset, enum lock_mode mode);
+
 /* Unlock. Does nothing when the lock is not held. Also for CLEANUP(). */
 void lock_release(struct lock *lock);
 

@@ -343,15 +343,27 @@ int cachedir_lock_key(const struct cachedir *dir, const struct entry_key *key, s
 	return lock_try(dir->fd, "locks", LOCK_BASE + lock_byte(key->bytes), LOCK_EXCLUSIVE, ret);
 }
 
+static uint64_t digest_byte(const struct digest *digest)
+{
+	return LOCK_BASE + LOCK_HALF + lock_byte(digest->bytes);
+}
+
 int cachedir_lock_digest(const struct cachedir *dir, const struct digest *digest,
 	enum lock_mode mode, struct lock *ret)
 {
-	uint64_t offset = LOCK_BASE + LOCK_HALF + lock_byte(digest->bytes);
+	uint64_t offset = digest_byte(digest);
 
 	/* whoever holds one exclusively may be about to take another: only shared may wait */
 	if (mode == LOCK_EXCLUSIVE)
 		return lock_try(dir->fd, "locks", offset, mode, ret);
 	return lock_wait(dir->fd, "locks", offset, mode, ret);
+}
+
+int cachedir_lock_digest_also(
+	const struct cachedir *dir, const struct digest *digest, const struct lock *lock)
+{
+	(void)dir;
+	return lock_also(lock, digest_byte(digest), LOCK_SHARED);
 }
 
 int cachedir_lock_writer(const struct cachedir *dir, struct lock *ret)

@@ -54,6 +54,9 @@ void cachedir_close(struct cachedir *dir);
 int cachedir_lock_key(const struct cachedir *dir, const struct entry_key *key, struct lock *ret);
 int cachedir_lock_digest(const struct cachedir *dir, const struct digest *digest,
 	enum lock_mode mode, struct lock *ret); /* shared: waits; exclusive: only tries, -EAGAIN */
+/* Shared, by a lock that is held already (of another digest): it then stands for both. Waits. */
+int cachedir_lock_digest_also(
+	const struct cachedir *dir, const struct digest *digest, const struct lock *lock);
 int cachedir_lock_writer(const struct cachedir *dir, struct lock *ret); /* waits */
 
 /*

@@ -67,6 +67,17 @@ struct catalog_object {
 int catalog_publish(struct catalog *catalog, const struct entry *entry,
 	const struct catalog_object *object, const char *partial, struct err *err);
 
+/* One of several publications. */
+struct catalog_item {
+	const struct entry *entry;
+	struct catalog_object object;
+};
+
+/* All of @items as by catalog_publish(), in one transaction, which also leaves @left bytes (0: it
+ * ends) of the reservation of @partial. */
+int catalog_publish_all(struct catalog *catalog, const struct catalog_item *items, size_t count,
+	const char *partial, uint64_t left, struct err *err);
+
 /* The same for an entry whose object, if it has one, was there before. */
 int catalog_record(struct catalog *catalog, const struct entry *entry, uint64_t object_blocks,
 	uint64_t hash, const char *partial, struct err *err);

@@ -174,6 +174,37 @@ int catalog_publish(struct catalog *catalog, const struct entry *entry,
 	return r < 0 ? r : catalog_commit_visible(&txn, err);
 }
 
+static int shrink_reservation(struct db *db, const char *partial, uint64_t left, struct err *err)
+{
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r;
+
+	if (left == 0)
+		return end_reservation(db, partial, err);
+	r = db_query(db, "UPDATE reservation SET bytes = ?2 WHERE partial = ?1", &query, err);
+	if (r < 0)
+		return r;
+	db_bind_text(query, 1, partial);
+	db_bind_int(query, 2, (int64_t)left);
+	return db_run(query, err);
+}
+
+int catalog_publish_all(struct catalog *catalog, const struct catalog_item *items, size_t count,
+	const char *partial, uint64_t left, struct err *err)
+{
+	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
+	int r = catalog_begin(catalog, &txn, err);
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		r = put_entry(catalog->db, items[i].entry, err);
+		if (r == 0)
+			r = put_object(catalog, items[i].entry, &items[i].object, err);
+	}
+	if (r == 0)
+		r = shrink_reservation(catalog->db, partial, left, err);
+	return r < 0 ? r : catalog_commit_visible(&txn, err);
+}
+
 int catalog_record(struct catalog *catalog, const struct entry *entry, uint64_t object_blocks,
 	uint64_t hash, const char *partial, struct err *err)
 {

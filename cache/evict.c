@@ -3,22 +3,17 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/units.h"
-#include "cache/db.h"
+#include "cache/room.h"
 #include "cache/store_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 /* How many victims are taken, and how many candidates looked at, between two transactions. */
 #define BATCH 32
-
-/* What the index (its log aside), folders of objects, and maps without a reservation yet may grow
- * by until the next one looks. */
-#define HEADROOM (UINT64_C(256) << 10)
 
 /* Victims taken together: their locks are held until their rows are gone, so that nobody can
  * publish the same content in between and lose the row of a file that exists. */
@@ -205,56 +200,6 @@ static int drop_idle_partials(
 	return 0;
 }
 
-/* ---- the bounds ---- */
-
-static uint64_t blocks_of(int dirfd, const char *name)
-{
-	struct stat st;
-
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return 0;
-	return (uint64_t)st.st_blocks * 512;
-}
-
-/* What a cache occupies beside objects and partials: the index, small files, its folders. */
-static uint64_t overhead(const struct cachedir *dir)
-{
-	static const char *const files[] = {"index.db", "index.db-shm", "shared", "secret"};
-	uint64_t sum = blocks_of(dir->fd, ".") + blocks_of(dir->fd, "partial");
-	uint64_t log = blocks_of(dir->fd, "index.db-wal");
-	struct stat st;
-
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-		sum += blocks_of(dir->fd, files[i]);
-	/* any change makes the log longer, and not each of them asks for room before */
-	sum += log > DB_LOG_BYTES ? log : DB_LOG_BYTES;
-	/* objects/ab: a block each, where a folder's links count its folders */
-	if (fstat(dir->objects_fd, &st) == 0)
-		sum += (uint64_t)st.st_blocks * 512 + (uint64_t)st.st_nlink * 4096;
-	return sum;
-}
-
-static uint64_t room_of(const struct store *store)
-{
-	uint64_t other = overhead(store->dir) + HEADROOM;
-
-	return store->limit > other ? store->limit - other : 0;
-}
-
-/* How many bytes must become free on the file system before @more can be written. */
-static int disk_missing(const struct store *store, uint64_t more, uint64_t *ret, struct err *err)
-{
-	struct statvfs fs;
-	uint64_t free_bytes;
-	uint64_t needed = store->min_free + more;
-
-	if (fstatvfs(store->dir->fd, &fs) < 0)
-		return err_set(err, ERR_SYSTEM, errno, "file system of the cache: %m");
-	free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
-	*ret = needed > free_bytes ? needed - free_bytes : 0;
-	return 0;
-}
-
 /* Nothing more can go: say who holds the space. */
 static int full(const struct store *store, uint64_t bytes, uint64_t on_disk, struct err *err)
 {
@@ -306,7 +251,7 @@ static int exchange(const struct store *store, struct haul *haul, const char *pa
 
 	more = bytes > before ? bytes - before : 0;
 	if (r == 0)
-		r = disk_missing(store, more, ret_on_disk, err);
+		r = room_missing_on_disk(store, more, ret_on_disk, err);
 	if (r < 0)
 		return r;
 	if (*ret_on_disk > 0) {
@@ -346,7 +291,7 @@ int evict_reserve(const struct store *store, const char *partial, uint64_t bytes
 {
 	CLEANUP(haul_release) struct haul haul = {.count = 0};
 	bool idle_left = true;
-	uint64_t room = room_of(store);
+	uint64_t room = room_within(store);
 	uint64_t skip = 0;
 
 	if (bytes > room)
@@ -370,7 +315,7 @@ int evict_reserve(const struct store *store, const char *partial, uint64_t bytes
 			return r;
 		if (freed == 0 && haul.count == 0)
 			return full(store, bytes, on_disk, err);
-		room = room_of(store);
+		room = room_within(store);
 	}
 }
 

@@ -206,6 +206,8 @@ static int resume(const struct store *store, const struct partial_label *label, 
 		r = load(partial, label, sparse, err);
 	if (r < 0) {
 		partial_free(partial);
+		/* what cannot be taken away now is by the next generation */
+		partial_clear(store, label->key, newest, NULL);
 		return r;
 	}
 	*ret = partial;

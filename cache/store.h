@@ -16,8 +16,9 @@
 struct store {
 	const struct cachedir *dir;
 	struct catalog *catalog;
-	uint64_t limit;    /* bytes the cache may occupy */
-	uint64_t min_free; /* bytes of the file system that stay free */
+	uint64_t limit;      /* bytes the cache may occupy */
+	uint64_t min_free;   /* bytes of the file system that stay free */
+	struct group *group; /* store_share(); NULL: small objects take the way of partials */
 };
 
 /* ---- objects ---- */
@@ -37,6 +38,30 @@ int store_open(const struct store *store, const struct digest *digest, bool exec
 	struct object *ret, struct err *err);
 void object_release(struct object *object);
 struct object object_steal(struct object *object);
+
+/* ---- small objects, without a partial ---- */
+
+/*
+ * Let the threads of this process share the transactions and the room of small objects. @store
+ * stays where it is until store_unshare(), which may be called for any store.
+ */
+int store_share(struct store *store, struct err *err);
+void store_unshare(struct store *store);
+
+/*
+ * A publication by store_publish_small() is to be expected, or no longer (it came, or will not):
+ * as long as there are some, the room for small objects is not given back in between.
+ */
+void store_expect_small(const struct store *store);
+void store_expected_small(const struct store *store);
+
+/*
+ * Publish @len bytes (at most CHUNK_SIZE) that are complete in memory. The caller holds the lock of
+ * the entry's key. @expected, @entry, *ret and errors are those of partial_commit(). Thread-safe:
+ * calls at the same time share one transaction.
+ */
+int store_publish_small(const struct store *store, const void *bytes, size_t len,
+	const struct checksum *expected, struct entry *entry, struct object *ret, struct err *err);
 
 /* ---- partials: the leader's side. One thread at a time unless said otherwise ---- */
 
@@ -59,7 +84,7 @@ int partial_create(const struct store *store, const struct partial_label *label,
 /*
  * Take over the generation that a dead leader left, if it can be resumed (its version is strong,
  * of known size, and served by ranges): present chunks are checked against their hashes first and
- * count. -ENOENT when there is none.
+ * count. What cannot be resumed is cleared away. -ENOENT when there is none.
  */
 int partial_resume(const struct store *store, const struct partial_label *label,
 	struct partial **ret, struct err *err);

@@ -18,7 +18,11 @@ static int try_to_lead(
 		return 1;
 	if (r < 0)
 		return err_set(err, ERR_SYSTEM, -r, "lock the cache: %m");
-	return lead_flight(flight, ret_object, ret_entry, err);
+	r = lead_flight(flight, ret_object, ret_entry, err);
+	lock_release(&lock);
+	/* who found no map to follow waits for this */
+	cachedir_bump(&flight->fetchfs->dir, &flight->target->key);
+	return r;
 }
 
 static int fly(

@@ -94,7 +94,8 @@ static int open_cache(
 		return r;
 	fetchfs->store.dir = &fetchfs->dir;
 	fetchfs->store.catalog = fetchfs->catalog;
-	return choose_limits(fetchfs, err);
+	r = choose_limits(fetchfs, err);
+	return r < 0 ? r : store_share(&fetchfs->store, err);
 }
 
 /* Keep what the environment says of proxies. */
@@ -183,6 +184,7 @@ void fetchfs_close(struct fetchfs *fetchfs)
 	queue_free(fetchfs->leaders); /* each waits for its helpers */
 	queue_free(fetchfs->helpers);
 	registry_close(fetchfs->env);
+	store_unshare(&fetchfs->store);
 	catalog_close(fetchfs->catalog);
 	cachedir_close(&fetchfs->dir);
 	health_free(fetchfs->health);

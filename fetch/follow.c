@@ -10,6 +10,9 @@
 /* A killed leader wakes nobody: look by ourselves so often. */
 #define LOOK_MS 100
 
+/* The same while it has no map: it may end at any moment. */
+#define MAPLESS_LOOK_MS 20
+
 /* Whether the leader is gone: its lock is free. */
 static bool leader_is_gone(struct flight *flight)
 {
@@ -100,7 +103,10 @@ static int follow(
 int follow_flight(
 	struct flight *flight, struct object *ret_object, struct entry *ret_entry, struct err *err)
 {
+	const struct cachedir *dir = &flight->fetchfs->dir;
+	const struct entry_key *key = &flight->target->key;
 	struct following f = {.flight = flight};
+	uint32_t seen = cachedir_word(dir, key);
 	int r = follower_attach(&flight->fetchfs->store, &flight->target->key, &f.follower, err);
 
 	if (r < 0 && r != -ENOENT)
@@ -113,8 +119,9 @@ int follow_flight(
 	} else {
 		r = 1;
 	}
-	/* between a leader's lock and its map, or its last word and its unlock, lie microseconds */
-	if (r == 1 && !f.joined && flight_pause(flight, 1, err) < 0)
-		return -err->code;
+	/* a leader has no map before it knows that it needs one; the word moves when it has, and
+	 * after its unlock */
+	if (r == 1 && !f.joined && !leader_is_gone(flight))
+		cachedir_wait(dir, key, seen, MAPLESS_LOOK_MS);
 	return r;
 }

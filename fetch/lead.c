@@ -47,11 +47,25 @@ static int tell_readers(struct lead *lead, struct err *err)
 	return r;
 }
 
+static void expect_small(struct lead *lead, bool expect)
+{
+	const struct store *store = &lead->flight->fetchfs->store;
+
+	if (expect && !lead->expects_small)
+		store_expect_small(store);
+	if (!expect && lead->expects_small)
+		store_expected_small(store);
+	lead->expects_small = expect;
+}
+
 int lead_create_partial(struct lead *lead, struct err *err)
 {
 	struct flight *flight = lead->flight;
 	struct partial_label label = target_label(flight->target);
-	int r = partial_create(&flight->fetchfs->store, &label, &lead->partial, err);
+	int r;
+
+	expect_small(lead, false);
+	r = partial_create(&flight->fetchfs->store, &label, &lead->partial, err);
 
 	return r < 0 ? r : partial_hash_also(lead->partial, flight->target->expected.kind, err);
 }
@@ -85,6 +99,33 @@ struct lead_segment {
 	struct lead *lead;
 };
 
+/* Others shall see what is on its way. */
+static int on_outgrown(struct segment *segment, struct err *err)
+{
+	struct lead *lead = ((struct lead_segment *)segment)->lead;
+	int r = lead_create_partial(lead, err);
+
+	segment->partial = lead->partial;
+	return r == 0 && lead->small.begun ? begin_version(lead, &lead->remote, err) : r;
+}
+
+/* The first answer: what is small, and quick, needs no partial. */
+static int begin(
+	struct segment *segment, struct lead *lead, const struct remote *remote, struct err *err)
+{
+	int r = 0;
+
+	lead->confirmed = true;
+	if (segment->small && small_suits(remote->size)) {
+		small_answered(&lead->small);
+		return 0;
+	}
+	if (segment->small)
+		r = on_outgrown(segment, err);
+	segment->small = NULL;
+	return r < 0 ? r : begin_version(lead, remote, err);
+}
+
 static int on_begin(struct segment *segment, const struct remote *remote, struct err *err)
 {
 	struct lead *lead = ((struct lead_segment *)segment)->lead;
@@ -100,10 +141,8 @@ static int on_begin(struct segment *segment, const struct remote *remote, struct
 	}
 	if (!lead->confirmed)
 		lead->remote = *remote;
-	if (!lead->started) {
-		lead->confirmed = true;
-		return begin_version(lead, remote, err);
-	}
+	if (!lead->started)
+		return begin(segment, lead, remote, err);
 
 	version = partial_version(lead->partial);
 	if ((remote->size != SIZE_UNKNOWN && remote->size != version->size) ||
@@ -114,6 +153,19 @@ static int on_begin(struct segment *segment, const struct remote *remote, struct
 		return 0;
 	lead->confirmed = true;
 	return tell_readers(lead, err);
+}
+
+bool lead_is_small(const struct lead *lead)
+{
+	return !lead->partial && lead->small.begun;
+}
+
+static int check_small(const struct lead *lead, struct err *err)
+{
+	if (lead->remote.size < 0 || (uint64_t)lead->remote.size == lead->small.len)
+		return 0;
+	return err_set_retry(err, ERR_NETWORK, EIO, 0, "only %zu of %lld bytes arrived",
+		lead->small.len, (long long)lead->remote.size);
 }
 
 static int fetch_gap(struct lead *lead, const struct gap *gap, struct err *err)
@@ -139,8 +191,15 @@ static int fetch_gap(struct lead *lead, const struct gap *gap, struct err *err)
 
 	segment_init(&part.segment, lead->flight, route, lead->partial, 0, gap->offset);
 	part.segment.on_begin = on_begin;
+	if (!lead->partial) {
+		small_begin(&lead->small);
+		part.segment.small = &lead->small;
+		part.segment.on_outgrown = on_outgrown;
+	}
 	r = segment_fetch(&part.segment, gap->length, conditional ? &known : NULL, err);
 	lead->received = part.segment.position;
+	if (r == 0 && lead_is_small(lead))
+		return check_small(lead, err);
 	if (r == 0 && !lead->started && !lead->unchanged)
 		return err_set(err, ERR_REMOTE, EIO, "the origin's answer has no beginning");
 	/* or the same would be asked for again and again */
@@ -163,7 +222,7 @@ static int fetch_missing(struct lead *lead, struct err *err)
 		r = flight_check(lead->flight, err);
 		if (r == 0)
 			r = fetch_gap(lead, &gap, err);
-		if (r < 0 || lead->unchanged)
+		if (r < 0 || lead->unchanged || lead_is_small(lead))
 			return r;
 	}
 }
@@ -214,13 +273,15 @@ static int open_partial(struct lead *lead, struct err *err)
 {
 	const struct store *store = &lead->flight->fetchfs->store;
 	struct partial_label label = target_label(lead->flight->target);
-	int r = partial_resume(store, &label, &lead->partial, err);
+	int r = partial_resume(store, &label, &lead->partial, NULL);
 
 	if (r == 0) {
 		lead->started = true;
 		return partial_hash_also(lead->partial, lead->flight->target->expected.kind, err);
 	}
-	return lead_create_partial(lead, err);
+	/* a new one is made once it is worth it */
+	expect_small(lead, true);
+	return 0;
 }
 
 static void give_up(struct lead *lead, const struct err *err)
@@ -254,6 +315,8 @@ int lead_flight(
 		r = lead_stand_in(&lead, ret_object, ret_entry, err);
 	if (r < 0)
 		give_up(&lead, err);
+	expect_small(&lead, false);
+	small_release(&lead.small);
 	ahead_route(flight, NULL);
 	route_unref(lead.begun_by);
 	routes_release(&lead.routes);

@@ -7,16 +7,19 @@
 
 #include "fetch/flight.h"
 #include "fetch/routes.h"
+#include "fetch/small.h"
 
 struct lead {
 	struct flight *flight;
 	struct routes routes;
-	struct partial *partial;
-	struct route *begun_by; /* a reference: where the version was begun; NULL: resumed */
-	bool started;           /* the version of the partial is known, and readers were told */
-	bool confirmed;         /* the origin has answered for this version */
-	bool unchanged;         /* it said that the old version still holds */
-	bool no_ranges;         /* it does not serve them, whatever it says */
+	struct partial *partial; /* NULL as long as what arrives may be small, and nobody knows */
+	struct small small;      /* where it arrives until then */
+	bool expects_small;      /* the store keeps room for it */
+	struct route *begun_by;  /* a reference: where the version was begun; NULL: resumed */
+	bool started;            /* the version of the partial is known, and readers were told */
+	bool confirmed;          /* the origin has answered for this version */
+	bool unchanged;          /* it said that the old version still holds */
+	bool no_ranges;          /* it does not serve them, whatever it says */
 	bool retried_digest;
 	struct entry old; /* a version that is here, but stale; old.uri NULL: none */
 	struct object old_object;
@@ -30,6 +33,9 @@ bool lead_may_stand_in(const struct lead *lead, const struct err *err);
 
 /* Whether what has arrived can be completed by another request. */
 bool lead_can_continue(const struct lead *lead);
+
+/* Whether all has arrived, in memory. */
+bool lead_is_small(const struct lead *lead);
 
 /* A new partial, which also follows what the bytes are expected to hash to. */
 int lead_create_partial(struct lead *lead, struct err *err);

@@ -14,7 +14,8 @@
 static int fill_entry(const struct lead *lead, struct entry *ret, struct err *err)
 {
 	const struct target *target = lead->flight->target;
-	const struct ranges_version *version = partial_version(lead->partial);
+	const char *etag = lead_is_small(lead) ? lead->remote.validators.etag
+					       : partial_version(lead->partial)->etag;
 	int64_t now = clock_wall();
 	struct entry entry = {
 		.key = target->key,
@@ -22,8 +23,9 @@ static int fill_entry(const struct lead *lead, struct entry *ret, struct err *er
 		.uri = strdup(target->shown),
 		.has_query = target->uri.query != NULL,
 		.executable = target->executable,
-		.etag = version->etag[0] ? strdup(version->etag) : NULL,
-		.modified = version->modified,
+		.etag = etag[0] ? strdup(etag) : NULL,
+		.modified = lead_is_small(lead) ? lead->remote.validators.modified
+						: partial_version(lead->partial)->modified,
 		.fetched = now,
 		.verified = now,
 		/* nobody answered for what was complete already: asked at the next use */
@@ -32,7 +34,7 @@ static int fill_entry(const struct lead *lead, struct entry *ret, struct err *er
 					   : now,
 	};
 
-	if (!entry.scope || !entry.uri || (version->etag[0] && !entry.etag)) {
+	if (!entry.scope || !entry.uri || (etag[0] && !entry.etag)) {
 		entry_release(&entry);
 		return err_oom(err);
 	}
@@ -40,21 +42,30 @@ static int fill_entry(const struct lead *lead, struct entry *ret, struct err *er
 	return 0;
 }
 
+static int commit(struct lead *lead, const struct checksum *expected, struct entry *entry,
+	struct object *ret, struct err *err)
+{
+	int64_t size;
+
+	if (lead_is_small(lead))
+		return store_publish_small(&lead->flight->fetchfs->store, lead->small.bytes,
+			lead->small.len, expected, entry, ret, err);
+	ahead_stop(lead->flight);
+	size = partial_version(lead->partial)->size;
+	return partial_commit(&lead->partial, size >= 0 ? (uint64_t)size : lead->received, expected,
+		entry, ret, err);
+}
+
 int lead_publish(
 	struct lead *lead, struct object *ret_object, struct entry *ret_entry, struct err *err)
 {
 	const struct target *target = lead->flight->target;
-	uint64_t size = partial_version(lead->partial)->size >= 0
-				? (uint64_t)partial_version(lead->partial)->size
-				: lead->received;
 	struct entry entry = {0};
 	int r = fill_entry(lead, &entry, err);
 
 	if (r < 0)
 		return r;
-	ahead_stop(lead->flight);
-	r = partial_commit(&lead->partial, size, target->has_expected ? &target->expected : NULL,
-		&entry, ret_object, err);
+	r = commit(lead, target->has_expected ? &target->expected : NULL, &entry, ret_object, err);
 	if (r < 0) {
 		entry_release(&entry);
 		return r;

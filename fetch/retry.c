@@ -87,6 +87,10 @@ int lead_prepare_retry(struct lead *lead, unsigned int tries, struct err *err)
 	} else if (!may_retry(lead, tries, &why)) {
 		return -why.code;
 	} else if (!afresh) {
+		/* others shall see that somebody tries, and hear how it ends */
+		r = lead->partial ? 0 : lead_create_partial(lead, err);
+		if (r < 0)
+			return r;
 		r = flight_pause(lead->flight, backoff_ms(tries, &why), err);
 		if (r < 0)
 			return r;

@@ -176,26 +176,65 @@ static int write_piece(struct segment *segment, const char *buf, size_t len, str
 	return 0;
 }
 
+static int write_pieces(struct segment *segment, const char *buf, size_t len, struct err *err)
+{
+	while (len > 0) {
+		size_t room = (size_t)(CHUNK_SIZE - segment->position % CHUNK_SIZE);
+		size_t n = len < room ? len : room;
+		int r = write_piece(segment, buf, n, err);
+
+		if (r < 0)
+			return r;
+		buf += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/* From memory into a partial. */
+static int outgrow(struct segment *segment, struct err *err)
+{
+	const struct small *small = segment->small;
+	int r = segment->on_outgrown(segment, err);
+
+	if (r < 0)
+		return r;
+	segment->small = NULL;
+	segment->position = 0;
+	r = write_pieces(segment, small->bytes, small->len, err);
+	flight_progress(segment->flight);
+	return r;
+}
+
+static int add_to_small(struct segment *segment, const char *buf, size_t len, struct err *err)
+{
+	int r = small_add(segment->small, buf, len, err);
+
+	if (r == 0) {
+		segment->position += len;
+		return small_is_slow(segment->small) ? outgrow(segment, err) : 0;
+	}
+	if (r == 1)
+		r = outgrow(segment, err);
+	return r < 0 ? r : write_pieces(segment, buf, len, err);
+}
+
 static int on_write(struct sink *sink, const void *buf, size_t len, struct err *err)
 {
 	struct segment *segment = (struct segment *)sink;
 	struct fetchfs *fetchfs = segment->flight->fetchfs;
 	int64_t since = clock_monotonic_ms();
-	const char *p = buf;
-	size_t left = len;
 	int r;
 
 	atomic_fetch_add(&fetchfs->fetched_bytes, len);
-	while (left > 0) {
-		size_t room = (size_t)(CHUNK_SIZE - segment->position % CHUNK_SIZE);
-		size_t n = left < room ? left : room;
-
-		r = write_piece(segment, p, n, err);
-		if (r < 0)
-			return r;
-		p += n;
-		left -= n;
-	}
+	if (segment->small)
+		r = add_to_small(segment, buf, len, err);
+	else
+		r = write_pieces(segment, buf, len, err);
+	if (r < 0)
+		return r;
+	if (segment->small)
+		return check(segment, err);
 	measure_rate(segment, len);
 	flight_progress(segment->flight);
 	cachedir_bump(&fetchfs->dir, &segment->flight->target->key);
@@ -207,9 +246,16 @@ static int on_write(struct sink *sink, const void *buf, size_t len, struct err *
 static int on_poll(struct sink *sink, struct err *err)
 {
 	struct segment *segment = (struct segment *)sink;
+	int r = 0;
 
-	measure_rate(segment, 0);
-	look_around(segment);
+	if (segment->small && small_is_slow(segment->small))
+		r = outgrow(segment, err);
+	if (r < 0)
+		return r;
+	if (!segment->small) {
+		measure_rate(segment, 0);
+		look_around(segment);
+	}
 	return check(segment, err);
 }
 

@@ -9,12 +9,14 @@
 
 #include "fetch/flight.h"
 #include "fetch/routes.h"
+#include "fetch/small.h"
 
 struct segment {
 	struct sink sink; /* first */
 	struct flight *flight;
-	struct route *route; /* a reference */
-	struct partial *partial;
+	struct route *route;           /* a reference */
+	struct partial *partial;       /* NULL as long as there is `small` */
+	struct small *small;           /* NULL, or where the bytes go as long as they are few */
 	struct partial_writer *writer; /* NULL while passing over others' chunks */
 	unsigned int slot;             /* of flight->claims; 0 is the leader's */
 	uint64_t position;             /* of the next byte, from the start of the file */
@@ -27,6 +29,10 @@ struct segment {
 
 	/* On the origin's answer; starts the partial on the first one. Set by the owner. */
 	int (*on_begin)(struct segment *segment, const struct remote *remote, struct err *err);
+
+	/* The bytes of `small` become too many or come too slowly: gives the segment a partial
+	 * (started, if the origin has answered). Set by the owner if there is `small`. */
+	int (*on_outgrown)(struct segment *segment, struct err *err);
 };
 
 /* Prepare a run by @route that begins at @offset. The claim of @slot is the caller's business. */

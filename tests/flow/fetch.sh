@@ -63,10 +63,10 @@ start_nginx
 random_file 2M "$WWW/big"
 TERM=xterm script -qec "$FETCHFS --cache $CACHE --config $CONFIG fetch $HTTP/crawl/big" "$WORK/tty" \
 	>/dev/null
-grep -q '/s' "$WORK/tty" || fail "no rate: $(<"$WORK/tty")"
+grep -q 'B/s' "$WORK/tty" || fail "no rate: $(<"$WORK/tty")"
 [ "$(grep -o $'\r' "$WORK/tty" | wc -l)" -lt 60 ] || fail "drawn too often"
 TERM=dumb script -qec "$FETCHFS --cache $CACHE --config $CONFIG fetch $HTTP/big" "$WORK/tty" >/dev/null
-! grep -q '/s' "$WORK/tty" || fail "drawn on a dumb terminal"
+! grep -q 'B/s' "$WORK/tty" || fail "drawn on a dumb terminal"
 
 say "Ctrl-C ends it by the signal, at once, without a word for each URI"
 random_file 30M "$WWW/long"

@@ -1,0 +1,48 @@
+/*
+ * What the threads of one process share when they publish small objects: room, and transactions.
+ *
+ * Room is one reservation for all of them, filled in steps: a row like that of a partial, whose key
+ * is random and locked for as long as the process has the cache open. A killed process thus leaves
+ * a row that evictors drop, as they drop any partial that nobody leads.
+ *
+ * Transactions are shared by whoever comes while one is under way: all of them are the next one.
+ */
+#ifndef FETCHFS_CACHE_GROUP_H
+#define FETCHFS_CACHE_GROUP_H
+
+#include "cache/store.h"
+
+struct group;
+
+int group_new(const struct store *store, struct group **ret, struct err *err);
+void group_free(struct group *group);
+
+/* Publications are under way (or not any more) that will take room: it is kept for them. */
+void group_expect(struct group *group, int change);
+
+/* Take @bytes of the room, evicting others if need be. -ENOSPC. */
+int group_take(struct group *group, uint64_t bytes, struct err *err);
+void group_give_back(struct group *group, uint64_t bytes);
+
+/* One publication. */
+struct group_job {
+	const struct entry *entry;
+	struct catalog_object row;
+	int fd;         /* read only, of a complete file without a name; -1: its object is there */
+	uint64_t taken; /* of the room: goes over to the row, or back */
+	bool lost;      /* out: somebody else's file of the same content has the name */
+
+	/* the group's */
+	int result;
+	struct err err;
+	bool done;
+	struct group_job *next;
+};
+
+/*
+ * Record the entry of @job and give its file the name. First the row, then the name: a file that
+ * was never named vanishes by itself when we die, and a row without a file is no more than a miss.
+ */
+int group_publish(struct group *group, struct group_job *job, struct err *err);
+
+#endif

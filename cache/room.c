@@ -1,0 +1,59 @@
+#include "cache/room.h"
+
+#include "cache/db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+/* What the index (its log aside), folders of objects, and maps without a reservation yet may grow
+ * by until the next one looks. */
+#define HEADROOM (UINT64_C(256) << 10)
+
+static uint64_t blocks_of(int dirfd, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	return (uint64_t)st.st_blocks * 512;
+}
+
+/* What a cache occupies beside objects and partials: the index, small files, its folders. */
+static uint64_t overhead(const struct cachedir *dir)
+{
+	static const char *const files[] = {"index.db", "index.db-shm", "shared", "secret"};
+	uint64_t sum = blocks_of(dir->fd, ".") + blocks_of(dir->fd, "partial");
+	uint64_t log = blocks_of(dir->fd, "index.db-wal");
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		sum += blocks_of(dir->fd, files[i]);
+	/* any change makes the log longer, and not each of them asks for room before */
+	sum += log > DB_LOG_BYTES ? log : DB_LOG_BYTES;
+	/* objects/ab: a block each, where a folder's links count its folders */
+	if (fstat(dir->objects_fd, &st) == 0)
+		sum += (uint64_t)st.st_blocks * 512 + (uint64_t)st.st_nlink * 4096;
+	return sum;
+}
+
+uint64_t room_within(const struct store *store)
+{
+	uint64_t other = overhead(store->dir) + HEADROOM;
+
+	return store->limit > other ? store->limit - other : 0;
+}
+
+int room_missing_on_disk(const struct store *store, uint64_t more, uint64_t *ret, struct err *err)
+{
+	struct statvfs fs;
+	uint64_t free_bytes;
+	uint64_t needed = store->min_free + more;
+
+	if (fstatvfs(store->dir->fd, &fs) < 0)
+		return err_set(err, ERR_SYSTEM, errno, "file system of the cache: %m");
+	free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+	*ret = needed > free_bytes ? needed - free_bytes : 0;
+	return 0;
+}

@@ -1,0 +1,15 @@
+/*
+ * The two bounds of a cache, as numbers: its own limit, and what the file system must keep free.
+ */
+#ifndef FETCHFS_CACHE_ROOM_H
+#define FETCHFS_CACHE_ROOM_H
+
+#include "cache/store.h"
+
+/* How many bytes objects and reservations may amount to: the limit without what else there is. */
+uint64_t room_within(const struct store *store);
+
+/* How many bytes must become free on the file system before @more can be written. */
+int room_missing_on_disk(const struct store *store, uint64_t more, uint64_t *ret, struct err *err);
+
+#endif

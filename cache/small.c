@@ -1,0 +1,219 @@
+/*
+ * Small objects: from memory to an object without a partial.
+ *
+ * The file is made without a name (O_TMPFILE), written, closed for writing; then its row and its
+ * name follow, together with those of others (group.h). Killed at any point, nothing is left of it
+ * but a row whose object is missing: a miss, which the next fetch or evictor puts right.
+ */
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "cache/group.h"
+#include "cache/store.h"
+#include "cache/store_private.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+/* What an object may add to the cache beside its blocks: a folder in objects/, and its rows. */
+#define BESIDE 8192
+
+int store_share(struct store *store, struct err *err)
+{
+	return group_new(store, &store->group, err);
+}
+
+void store_unshare(struct store *store)
+{
+	group_free(store->group);
+	store->group = NULL;
+}
+
+void store_expect_small(const struct store *store)
+{
+	if (store->group)
+		group_expect(store->group, 1);
+}
+
+void store_expected_small(const struct store *store)
+{
+	if (store->group)
+		group_expect(store->group, -1);
+}
+
+/* As store.h and docs/cache-format.md have it, for what is one chunk or nothing. */
+static uint64_t hash_of_hashes(const void *bytes, size_t len)
+{
+	uint64_t hash = XXH3_64bits(bytes, len);
+	uint8_t text[8];
+
+	for (int shift = 0; shift < 8; shift++)
+		text[shift] = (uint8_t)(hash >> (8 * shift));
+	return XXH3_64bits(text, len > 0 ? sizeof(text) : 0);
+}
+
+static bool is_unsupported(int error)
+{
+	return error == EOPNOTSUPP || error == EISDIR || error == EINVAL || error == ENOENT;
+}
+
+/*
+ * A complete file without a name, open for reading only and marked so: nobody can write it any
+ * more, nor will an evictor take it. -EOPNOTSUPP: it cannot be had here.
+ */
+static int make_file(const struct store *store, const void *bytes, size_t len, mode_t mode,
+	int *ret_fd, uint64_t *ret_blocks, struct err *err)
+{
+	CLEANUP(fd_closep)
+	int fd = openat(store->dir->objects_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
+	CLEANUP(fd_closep) int reader = -1;
+	char proc[32];
+	struct stat st;
+	int r;
+
+	if (fd < 0 && is_unsupported(errno))
+		return -EOPNOTSUPP;
+	r = fd < 0 ? -errno : fd_pwrite_all(fd, bytes, len, 0);
+	if (r == 0 && fstat(fd, &st) < 0)
+		r = -errno;
+	/* the umask may have taken some of it */
+	if (r == 0 && (st.st_mode & 07777) != mode && fchmod(fd, mode) < 0)
+		r = -errno;
+	if (r < 0)
+		return err_set(
+			err, r == -ENOSPC ? ERR_SPACE : ERR_SYSTEM, -r, "write an object: %m");
+
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+	reader = open(proc, O_RDONLY | O_CLOEXEC);
+	if (reader < 0)
+		return -EOPNOTSUPP;
+	r = lock_mark_open(reader);
+	if (r < 0)
+		return err_set(err, ERR_SYSTEM, -r, "mark an object: %m");
+	*ret_fd = fd_steal(&reader);
+	*ret_blocks = (uint64_t)st.st_blocks * 512;
+	return 0;
+}
+
+/* The content is there already: only the row is needed. -ENOENT when it is not. */
+static int publish_row(const struct store *store, const char *path, struct group_job *job,
+	struct object *ret, struct err *err)
+{
+	CLEANUP(object_release) struct object object = {.fd = -1};
+	struct stat st;
+	int r;
+
+	if (faccessat(store->dir->objects_fd, path, F_OK, 0) < 0)
+		return -ENOENT;
+	/* held open it cannot go, and its row can neither */
+	r = store_open(store, &job->entry->digest, job->entry->executable, &object, NULL);
+	if (r == 0 && fstat(object.fd, &st) < 0)
+		r = -errno;
+	if (r < 0)
+		return -ENOENT;
+	job->row.blocks = (uint64_t)st.st_blocks * 512;
+	r = group_publish(store->group, job, err);
+	if (r == 0)
+		*ret = object_steal(&object);
+	return r;
+}
+
+static int publish_file(const struct store *store, const void *bytes, size_t len,
+	struct group_job *job, struct object *ret, struct err *err)
+{
+	uint64_t needed = (len + 4095) / 4096 * 4096 + BESIDE;
+	CLEANUP(fd_closep) int fd = -1;
+	int r = group_take(store->group, needed, err);
+
+	if (r < 0)
+		return r;
+	r = make_file(store, bytes, len, job->entry->executable ? 0555 : 0444, &fd,
+		&job->row.blocks, err);
+	if (r < 0) {
+		group_give_back(store->group, needed);
+		return r;
+	}
+	job->fd = fd;
+	job->taken = needed;
+	job->row.fresh = true;
+	r = group_publish(store->group, job, err);
+	if (r == 0 && job->lost)
+		return store_open(store, &job->entry->digest, job->entry->executable, ret, err);
+	if (r == 0)
+		*ret = (struct object){
+			.fd = fd_steal(&fd),
+			.digest = job->entry->digest,
+			.executable = job->entry->executable,
+			.size = len,
+		};
+	return r;
+}
+
+/* Where files without a name cannot be had. */
+static int publish_partial(const struct store *store, const void *bytes, size_t len,
+	struct entry *entry, struct object *ret, struct err *err)
+{
+	struct ranges_version version = {.size = (int64_t)len, .modified = entry->modified};
+	struct partial_writer *writer = NULL;
+	struct partial *partial = NULL;
+	struct partial_label label = {&entry->key, entry->uri, entry->scope};
+	int r = partial_create(store, &label, &partial, err);
+
+	if (r == 0)
+		r = partial_start(partial, &version, err);
+	if (r == 0 && len > 0)
+		r = partial_writer_new(partial, 0, &writer, err);
+	if (r == 0 && len > 0)
+		r = partial_write(writer, bytes, len, err);
+	partial_writer_free(writer);
+	if (r == 0)
+		return partial_commit(&partial, len, NULL, entry, ret, err);
+	partial_fail(&partial, err, false);
+	return r;
+}
+
+static int check(const void *bytes, size_t len, const struct digest *digest,
+	const struct checksum *expected, struct err *err)
+{
+	struct checksum is;
+	int r = 0;
+
+	if (!expected)
+		return 0;
+	if (expected->kind == CHECKSUM_SHA256)
+		is = checksum_of_digest(digest);
+	else
+		r = checksum_buffer(expected->kind, bytes, len, &is, err);
+	return r < 0 ? r : checksum_check(&is, expected, err);
+}
+
+int store_publish_small(const struct store *store, const void *bytes, size_t len,
+	const struct checksum *expected, struct entry *entry, struct object *ret, struct err *err)
+{
+	struct group_job job = {.entry = entry, .fd = -1};
+	char path[STORE_PATH_SIZE];
+	int r = digest_buffer(bytes, len, &entry->digest, err);
+
+	assert(len <= CHUNK_SIZE);
+	if (r == 0)
+		r = check(bytes, len, &entry->digest, expected, err);
+	if (r < 0)
+		return r;
+	entry->state = ENTRY_COMPLETE;
+	entry->size = (int64_t)len;
+	if (!store->group)
+		return publish_partial(store, bytes, len, entry, ret, err);
+
+	job.row.hash = hash_of_hashes(bytes, len);
+	store_path(&entry->digest, entry->executable, path);
+	r = publish_row(store, path, &job, ret, err);
+	if (r == -ENOENT)
+		r = publish_file(store, bytes, len, &job, ret, err);
+	if (r == -EOPNOTSUPP)
+		r = publish_partial(store, bytes, len, entry, ret, err);
+	return r;
+}
