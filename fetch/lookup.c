@@ -45,6 +45,16 @@ static bool accepts(struct fetchfs *fetchfs, const struct target *target, const 
 	       matches(fetchfs, target, entry, effort);
 }
 
+/* -ENOENT while the origin's "no such thing" is believed. */
+static int check_absent(
+	const struct target *target, const struct entry *entry, int64_t now, struct err *err)
+{
+	if (entry->state != ENTRY_ABSENT || target->refresh || !freshness_holds(entry, now))
+		return 0;
+	return err_set(err, ERR_REMOTE, ENOENT, "not found (the origin is asked again in %lld s)",
+		(long long)(entry->expires - now));
+}
+
 static int open_entry(struct fetchfs *fetchfs, struct entry *entry, struct object *ret_object,
 	struct entry *ret_entry, struct err *err)
 {
@@ -65,10 +75,9 @@ int lookup_cached(struct fetchfs *fetchfs, const struct target *target, struct o
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	if (entry.state == ENTRY_ABSENT && !target->refresh && freshness_holds(&entry, now))
-		return err_set(err, ERR_REMOTE, ENOENT,
-			"not found (the origin is asked again in %lld s)",
-			(long long)(entry.expires - now));
+	r = check_absent(target, &entry, now, err);
+	if (r < 0)
+		return r;
 	if (!is_fresh(target, &entry, now) || !accepts(fetchfs, target, &entry, EXPECTED_BY_INDEX))
 		return 0;
 
@@ -173,6 +182,8 @@ int lookup_again(struct flight *flight, struct object *ret_object, struct entry 
 		return 0;
 	if (target->has_expected && adopt(flight, ret_object, ret_entry, NULL) == 0)
 		return 0;
+	if (r == 0 && check_absent(target, &entry, now, err) < 0)
+		return -err->code;
 	if (r == 0 && entry.state == ENTRY_COMPLETE)
 		return consider_old(flight, &entry, ret_object, ret_entry, ret_old, err);
 	return 1;

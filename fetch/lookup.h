@@ -17,7 +17,7 @@ int lookup_cached(struct fetchfs *fetchfs, const struct target *target, struct o
  * The second look, under the key's lock. 0: it is here (somebody else just brought it, or the same
  * content is here under another name), in *ret_object and *ret_entry. 1: ask the origin; *ret_old
  * is then a version whose validators may be offered to it, and *ret_object its object, open so
- * that nobody evicts it meanwhile; or both are empty.
+ * that nobody evicts it meanwhile; or both are empty. -ENOENT: somebody else just asked in vain.
  */
 int lookup_again(struct flight *flight, struct object *ret_object, struct entry *ret_entry,
 	struct entry *ret_old, struct err *err);
