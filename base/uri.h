@@ -47,6 +47,14 @@ void uri_release(struct uri *uri);
 int uri_resolve(const struct uri *base, const char *reference, struct uri *ret, struct err *err);
 
 /*
+ * Whether the canonical URI @text is @prefix, which is canonical, too, or lies below it. Prefixes
+ * end between segments: "https://h/a" covers "https://h/a/b" and "https://h/a?b", not
+ * "https://h/ab". What would leave the prefix on a server that undoes escapes first ("..%2F") is
+ * not below it.
+ */
+bool uri_is_below(const char *prefix, const char *text);
+
+/*
  * The URI as it may be shown and stored: the query, which may be a secret, replaced by "?…".
  * The caller's to free(); NULL when out of memory.
  */

@@ -1,4 +1,4 @@
-/* From one URI to the next, as a redirect names it. */
+/* How one URI stands to another: below it, or where a redirect leads. */
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "base/uri.h"
@@ -53,4 +53,30 @@ int uri_resolve(const struct uri *base, const char *reference, struct uri *ret, 
 	*ret = uri;
 	uri = (struct uri){0};
 	return 0;
+}
+
+/* Whether a server that undoes escapes before it looks for segments would go up within @path. */
+static bool climbs(const char *path)
+{
+	static const char *const spellings[] = {"..%2F", "%2F..", "..%5C", "%5C.."};
+	const char *end = path + strcspn(path, "?");
+
+	for (size_t i = 0; i < ARRAY_SIZE(spellings); i++) {
+		const char *hit = strstr(path, spellings[i]);
+
+		if (hit && hit < end)
+			return true;
+	}
+	return false;
+}
+
+bool uri_is_below(const char *prefix, const char *text)
+{
+	size_t len = strlen(prefix);
+
+	if (len == 0 || strncmp(text, prefix, len) != 0)
+		return false;
+	if (prefix[len - 1] != '/' && !strchr("/?", text[len])) /* and its NUL */
+		return false;
+	return !climbs(text + len);
 }

@@ -3,126 +3,174 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "base/uri.h"
 #include "fetch/config_keys.h"
+#include "fetch/config_values.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ini.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define FILE_SIZE_MAX (1024 * 1024)
+#define ORIGINS_MAX   1024
 
-/* One file on its way through inih, which asks for lines and tells of keys. */
+/* One file on its way into the configuration. */
 struct reader {
 	struct config *config;
 	const char *file;
 	bool lenient;
-	const char *rest;  /* of the text */
-	unsigned int line; /* number of the last line handed out, from 1 */
-	int result;        /* the first error ends the reading */
+	bool readable_by_others;
+	bool skip;     /* the section is unknown, and complained of already */
+	size_t origin; /* the section's in config->origins; ORIGINS_MAX: it is not one of them */
+	struct config_file text;
 	struct err *err;
 };
 
 static int fail(struct reader *reader)
 {
-	reader->result = err_context(reader->err, "%s:%u", reader->file, reader->line);
-	return reader->result;
+	return err_context(reader->err, "%s:%u", reader->file, reader->text.line.number);
+}
+
+static int warn(struct reader *reader, const char *text)
+{
+	return config_list_add(&reader->config->warnings,
+		str_printf("%s:%u: %s", reader->file, reader->text.line.number, text), reader->err);
 }
 
 /* What is unknown is an error, or a warning where a newer file must not stop an older program. */
 static int complain(struct reader *reader)
 {
-	struct config_list *warnings = &reader->config->warnings;
+	return reader->lenient ? warn(reader, reader->err->msg) : fail(reader);
+}
 
-	if (!reader->lenient)
+/* The section of @prefix, which is taken; one that is there already is gone on with. */
+static int enter_origin(struct reader *reader, char *prefix)
+{
+	struct config *config = reader->config;
+	struct origin *bigger;
+
+	for (size_t i = 0; i < config->origin_count; i++) {
+		if (str_equal(config->origins[i].prefix, prefix)) {
+			free(prefix);
+			reader->origin = i;
+			return 0;
+		}
+	}
+	bigger = config->origin_count < ORIGINS_MAX
+			 ? reallocarray(config->origins, config->origin_count + 1, sizeof(*bigger))
+			 : NULL;
+	if (!bigger) {
+		free(prefix);
+		return err_oom(reader->err);
+	}
+	config->origins = bigger;
+	reader->origin = config->origin_count++;
+	bigger[reader->origin] = (struct origin){.prefix = prefix, .ttl_ms = -1};
+	return 0;
+}
+
+static int take_origin(struct reader *reader, const char *name)
+{
+	char *prefix;
+
+	if (config_prefix("[origin]", name, &prefix, reader->err) < 0)
 		return fail(reader);
-	reader->result = config_list_add(warnings,
-		str_printf("%s:%u: %s", reader->file, reader->line, reader->err->msg), reader->err);
-	return reader->result;
-}
-
-/* inih tells of keys only; an unknown section is one even without any. */
-static void check_section(struct reader *reader, const char *line, size_t len)
-{
-	CLEANUP(str_freep) char *name = strndup(line + 1, len - 1);
-	char *end = name ? strchr(name, ']') : NULL;
-
-	if (!name) {
-		reader->result = err_oom(reader->err);
-	} else if (end) {
-		*end = '\0';
-		if (config_has_section(name))
-			return;
-		err_set(reader->err, ERR_USAGE, EINVAL, "unknown section [%s]", name);
-		complain(reader);
+	if (strchr(prefix, '?')) {
+		free(prefix);
+		err_set(reader->err, ERR_USAGE, EINVAL, "[origin]: a URI prefix has no query");
+		return fail(reader);
 	}
+	return enter_origin(reader, prefix);
 }
 
-/* The next line into @buf, like fgets(); NULL ends the reading. */
-static char *next_line(char *buf, int size, void *arg)
+static int take_section(struct reader *reader, const struct config_line *line)
 {
-	struct reader *reader = arg;
-	size_t len = strcspn(reader->rest, "\n");
+	bool is_origin = str_equal(line->section, "origin");
+	const char *name = line->section_name;
 
-	if (reader->result < 0 || !*reader->rest)
-		return NULL;
-	reader->line++;
-	if (len + 2 > (size_t)size) {
-		err_set(reader->err, ERR_USAGE, EINVAL, "the line is longer than %d bytes",
-			size - 2);
-		fail(reader);
-		return NULL;
-	}
-	if (reader->rest[0] == '[')
-		check_section(reader, reader->rest, len);
+	reader->origin = ORIGINS_MAX;
+	reader->skip = false;
+	if (is_origin && name)
+		return take_origin(reader, name);
+	if (!is_origin && !name && config_has_section(line->section))
+		return 0;
 
-	memcpy(buf, reader->rest, len);
-	memcpy(buf + len, "\n", 2);
-	reader->rest += len + (reader->rest[len] == '\n');
-	return reader->result < 0 ? NULL : buf;
+	reader->skip = true;
+	if (is_origin)
+		err_set(reader->err, ERR_USAGE, EINVAL,
+			"a section [origin] has a URI prefix: [origin \"https://host/\"]");
+	else if (!name)
+		err_set(reader->err, ERR_USAGE, EINVAL, "unknown section [%s]", line->section);
+	else /* it may hold a password */
+		err_set(reader->err, ERR_USAGE, EINVAL, "unknown section [%s \"%s\"]",
+			line->section, strchr(name, '@') ? "…" : name);
+	return complain(reader);
 }
 
-/* inih's handler: non-zero is success. */
-static int take_key(void *arg, const char *section, const char *name, const char *value)
+static int take_key(struct reader *reader, const struct config_line *line)
 {
-	struct reader *reader = arg;
+	struct config *config = reader->config;
+	struct origin *origin =
+		reader->origin < config->origin_count ? &config->origins[reader->origin] : NULL;
 	int r;
 
-	if (reader->result < 0)
-		return 0;
-	if (!*section) {
-		err_set(reader->err, ERR_USAGE, EINVAL, "key '%s' before any [section]", name);
-		return fail(reader) == 0;
+	if (!line->section) {
+		err_set(reader->err, ERR_USAGE, EINVAL, "key '%s' before any [section]", line->key);
+		return fail(reader);
 	}
-	if (!config_has_section(section)) /* lenient, and complained of already */
-		return 1;
-
-	r = config_set(reader->config, section, name, value, reader->err);
+	if (reader->skip)
+		return 0;
+	r = config_set(config, origin, line, reader->err);
 	if (r == -ENOENT)
-		return complain(reader) == 0;
-	return r == 0 || fail(reader) == 0;
+		return complain(reader);
+	if (r < 0)
+		return fail(reader);
+	if (reader->readable_by_others && config_is_secret(line)) {
+		CLEANUP(str_freep)
+		char *text =
+			str_printf("'%s' is a secret, and everybody may read this file", line->key);
+
+		return text ? warn(reader, text) : err_oom(reader->err);
+	}
+	return 0;
 }
 
-static int read_text(
-	struct config *config, const char *file, const char *text, bool lenient, struct err *err)
+static int read_lines(struct reader *reader)
 {
-	struct reader reader = {
-		.config = config, .file = file, .lenient = lenient, .rest = text, .err = err};
-	int bad_line = ini_parse_stream(next_line, &reader, take_key, &reader);
+	const struct config_line *line = &reader->text.line;
 
-	if (reader.result < 0)
-		return reader.result;
-	if (bad_line > 0)
-		return err_set(err, ERR_USAGE, EINVAL,
-			"%s:%d: neither '[section]' nor 'key = value'", file, bad_line);
-	return bad_line < 0 ? err_oom(err) : 0;
+	for (;;) {
+		int r = config_file_next(&reader->text, reader->err);
+
+		if (r <= 0)
+			return r < 0 ? fail(reader) : 0;
+		r = line->is_section ? take_section(reader, line) : take_key(reader, line);
+		if (r < 0)
+			return r;
+	}
+}
+
+static bool is_readable_by_others(const char *file)
+{
+	struct stat st;
+
+	return stat(file, &st) == 0 && (st.st_mode & S_IROTH);
 }
 
 static int read_file(
 	struct config *config, const char *file, bool must_exist, bool lenient, struct err *err)
 {
-	CLEANUP(str_freep) char *text = NULL;
+	CLEANUP(config_free_secretp) char *text = NULL;
+	struct reader reader = {
+		.config = config,
+		.file = file,
+		.lenient = lenient,
+		.readable_by_others = is_readable_by_others(file),
+		.origin = ORIGINS_MAX,
+		.err = err,
+	};
 	size_t len = 0;
 	int r = fd_read_file(AT_FDCWD, file, FILE_SIZE_MAX, &text, &len);
 
@@ -132,7 +180,11 @@ static int read_file(
 		return err_set(err, ERR_SYSTEM, -r, "read configuration %s: %m", file);
 	if (strlen(text) != len)
 		return err_set(err, ERR_USAGE, EINVAL, "configuration %s is not a text", file);
-	return read_text(config, file, text, lenient, err);
+
+	config_file_init(&reader.text, text);
+	r = read_lines(&reader);
+	config_file_release(&reader.text);
+	return r;
 }
 
 /* The user's own file, the caller's to free(); NULL in *ret when it has no place. */
@@ -202,8 +254,22 @@ int config_load(const char *file, const char *const *environment, bool lenient, 
 static void list_release(struct config_list *list)
 {
 	for (size_t i = 0; i < list->count; i++)
-		free(list->items[i]);
+		config_free_secret(list->items[i]);
 	free(list->items);
+}
+
+static void origin_release(struct origin *origin)
+{
+	free(origin->prefix);
+	list_release(&origin->mirrors);
+	config_free_secret(origin->proxy);
+	free(origin->user_file);
+	config_free_secret(origin->bearer);
+	free(origin->bearer_file);
+	free(origin->netrc);
+	free(origin->client_cert);
+	list_release(&origin->headers);
+	list_release(&origin->users);
 }
 
 void config_release(struct config *config)
@@ -212,10 +278,14 @@ void config_release(struct config *config)
 		return;
 	free(config->dir);
 	free(config->ca_file);
+	config_free_secret(config->proxy);
 	list_release(&config->allow);
 	list_release(&config->deny);
 	list_release(&config->file_roots);
 	list_release(&config->warnings);
+	for (size_t i = 0; i < config->origin_count; i++)
+		origin_release(&config->origins[i]);
+	free(config->origins);
 	*config = (struct config){0};
 }
 
@@ -226,8 +296,8 @@ const struct origin *config_origin(const struct config *config, const char *text
 	for (size_t i = 0; i < config->origin_count; i++) {
 		const struct origin *origin = &config->origins[i];
 
-		if (str_has_prefix(text, origin->prefix) &&
-			(!best || strlen(origin->prefix) > strlen(best->prefix)))
+		if ((!best || strlen(origin->prefix) > strlen(best->prefix)) &&
+			uri_is_below(origin->prefix, text))
 			best = origin;
 	}
 	return best;

@@ -5,18 +5,20 @@
 #define FETCHFS_FETCH_CONFIG_KEYS_H
 
 #include "fetch/config.h"
+#include "fetch/config_file.h"
 
 /*
- * Put @value under @name of [@section]; lists grow, anything else is replaced. -ENOENT when there
- * is no such key, with a text that says which one may have been meant; -EINVAL when @value makes no
- * sense for it.
+ * Obey @line, a key; @origin is the section [origin "…"] that it stands in, or NULL. Lists grow,
+ * anything else is replaced. -ENOENT when there is no such key, with a text that says which one
+ * may have been meant; -EINVAL when the value makes no sense for it.
  */
-int config_set(struct config *config, const char *section, const char *name, const char *value,
+int config_set(struct config *config, struct origin *origin, const struct config_line *line,
 	struct err *err);
 
+/* Whether there is such a section, by its first word. */
 bool config_has_section(const char *section);
 
-/* Takes @item, from malloc(), also on error; NULL is out of memory. */
-int config_list_add(struct config_list *list, char *item, struct err *err);
+/* Whether @line, a key that was obeyed, holds what nobody else should read. */
+bool config_is_secret(const struct config_line *line);
 
 #endif

@@ -66,16 +66,6 @@ static bool covers_loosely(const char *prefix, const char *text)
 	}
 }
 
-/* The same for these bytes and no others: only what was meant is opened. */
-static bool covers_exactly(const char *prefix, const char *text)
-{
-	size_t len = strlen(prefix);
-
-	if (strncmp(text, prefix, len) != 0)
-		return false;
-	return prefix[len - 1] == '/' || strchr("/?", text[len]); /* and its NUL */
-}
-
 static const char *longest(const struct config_list *prefixes, const char *text,
 	bool (*covers)(const char *prefix, const char *text))
 {
@@ -92,7 +82,7 @@ static const char *longest(const struct config_list *prefixes, const char *text,
 
 static bool is_allowed(const struct config *config, const struct uri *uri)
 {
-	return longest(&config->allow, uri->text, covers_exactly);
+	return longest(&config->allow, uri->text, uri_is_below);
 }
 
 /* One text, whatever is behind the URI: a refusal must not tell what the network looks like. */
@@ -157,7 +147,7 @@ static int check_uri(const struct decision *decision, const struct uri *uri, str
 {
 	const struct config *config = decision->config;
 	const char *deny = longest(&config->deny, uri->text, covers_loosely);
-	const char *allow = longest(&config->allow, uri->text, covers_exactly);
+	const char *allow = longest(&config->allow, uri->text, uri_is_below);
 	struct sockaddr_storage literal;
 	bool open = decision->trusted || allow;
 

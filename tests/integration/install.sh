@@ -63,6 +63,15 @@ for name in mount unmount fetch cat path ls stat status evict prepare release; d
 	grep -qw "$name" "$WORK/man" || fail "the man page does not tell of $name"
 done
 
+say "so does that of the configuration, and every key"
+man --warnings -l "$prefix/share/man/man5/fetchfs.conf.5" >"$WORK/man" 2>"$WORK/stderr"
+[ ! -s "$WORK/stderr" ] || fail "man: $(<"$WORK/stderr")"
+sed -n 's/^\t{"[a-z]*", "\([a-z_]*\)", config_set.*/\1/p' "$FETCHFS_SOURCE/fetch/config_keys.c" >"$WORK/keys"
+[ "$(wc -l <"$WORK/keys")" -gt 20 ] || fail "where are the keys?"
+while read -r name; do
+	grep -qw "$name" "$WORK/man" || fail "the man page does not tell of $name"
+done <"$WORK/keys"
+
 say "the completion offers commands"
 # shellcheck source=/dev/null
 . "$prefix/share/bash-completion/completions/fetchfs"

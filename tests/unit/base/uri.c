@@ -337,3 +337,25 @@ Test(uri, any_bytes_are_refused_or_have_one_canonical_form)
 	}
 	cr_assert_gt(accepted, 2000, "only %u were URIs: the generator is too wild", accepted);
 }
+
+Test(uri, a_prefix_covers_what_lies_below_it)
+{
+	cr_assert(uri_is_below("http://h/a", "http://h/a"));
+	cr_assert(uri_is_below("http://h/a", "http://h/a/b"));
+	cr_assert(uri_is_below("http://h/a", "http://h/a?b"));
+	cr_assert(uri_is_below("http://h/", "http://h/a"));
+	cr_assert_not(uri_is_below("http://h/a", "http://h/ab"));
+	cr_assert_not(uri_is_below("http://h/a/", "http://h/a"));
+	cr_assert_not(uri_is_below("http://h/", "http://h:81/"));
+	cr_assert_not(uri_is_below("http://h/a", "http://h/"));
+	cr_assert_not(uri_is_below("", "http://h/"));
+}
+
+Test(uri, no_spelling_climbs_out_of_a_prefix)
+{
+	cr_assert_not(uri_is_below("http://h/a/", "http://h/a/..%2Fb"));
+	cr_assert_not(uri_is_below("http://h/a/", "http://h/a/x%2F..%2F..%2Fb"));
+	cr_assert_not(uri_is_below("http://h/a/", "http://h/a/..%5Cb"));
+	cr_assert(uri_is_below("http://h/a/", "http://h/a/b?c=..%2Fd"));
+	cr_assert(uri_is_below("http://h/a/", "http://h/a/b%2Fd"));
+}

@@ -127,7 +127,9 @@ Test(config, what_is_unknown_is_named_with_file_and_line)
 	check_refused("[fetch]\n\nstal = 5s\n",
 		"test.conf:3: unknown key 'stal' in [fetch] (did you mean 'stall'?)");
 	check_refused(
-		"[fetch]\nproxy = http://p/\n", "test.conf:2: unknown key 'proxy' in [fetch]");
+		"[fetch]\nbandwidth = 1\n", "test.conf:2: unknown key 'bandwidth' in [fetch]");
+	check_refused("[origin \"http://h/\"]\nmirror = http://m/\n",
+		"test.conf:2: unknown key 'mirror' in [origin] (did you mean 'mirrors'?)");
 	check_refused(
 		"[cache]\n[s3 \"s3://b/\"]\n", "test.conf:2: unknown section [s3 \"s3://b/\"]");
 	check_refused("stall = 5s\n", "test.conf:1: key 'stall' before any [section]");
@@ -161,12 +163,206 @@ Test(config, a_password_in_a_prefix_is_not_repeated)
 	cr_assert_null(strstr(err.msg, "hunter2"), "%s", err.msg);
 }
 
-Test(config, an_overlong_line_is_refused)
+Test(config, a_line_may_be_long_but_not_endless)
 {
-	char text[2048] = "[policy]\nallow = http://h/";
+	static char text[20 * 1024] = "[origin \"http://h/\"]\nheader = X-Long: ";
+	size_t start = strlen(text);
 
-	memset(text + strlen(text), 'a', 1000);
-	check_refused(text, "test.conf:2: the line is longer than");
+	memset(text + start, 'a', 16 * 1024 - strlen("header = X-Long: "));
+	{
+		CLEANUP(config_release) struct config config = loaded(text);
+
+		cr_assert_eq(strlen(config.origins[0].headers.items[0]), 16 * 1024 - 9);
+	}
+	strcat(text, "a");
+	check_refused(text, "test.conf:2: the line is longer than 16384 bytes");
+}
+
+Test(config, the_form_of_a_line_is_free_within_reason)
+{
+	CLEANUP(config_release)
+	struct config config = loaded("\xef\xbb\xbf[ cache ] # whose\r\n  size=1G\r\n"
+				      "\thardlink =yes\r\n\r\n;size = 2G\r\n  # size = 3G\r\n"
+				      "[fetch]\nretries: 5 ; tries");
+
+	cr_assert_eq(config.size, 1073741824);
+	cr_assert(config.hardlink);
+	cr_assert_eq(config.retries, 5);
+	check_refused("[cache\nsize = 1G\n", "test.conf:1: neither");
+	check_refused("[cache] x\n", "test.conf:1: neither");
+	check_refused("[origin \"http://h/]\n", "test.conf:1: neither");
+	check_refused("[cache]\n= 1\n", "test.conf:2: neither");
+	check_refused("[cache]\nsize = 1G\n 2G\n", "test.conf:3: a line that begins with a blank");
+	check_refused("[cache]\nsize = 1G\rx\n", "test.conf:2: the line has a control character");
+	check_refused("[origin]\n", "test.conf:1: a section [origin] has a URI prefix");
+	check_refused("[origin \"h\"]\n", "test.conf:1: [origin]: malformed URI");
+	check_refused(
+		"[origin \"http://h/?q\"]\n", "test.conf:1: [origin]: a URI prefix has no query");
+	check_refused("[cache \"x\"]\n", "test.conf:1: unknown section [cache \"x\"]");
+}
+
+Test(config, the_limits_of_transfers_are_understood)
+{
+	CLEANUP(config_release)
+	struct config config = loaded("[fetch]\nfirst_byte = 7s\nstall_rate = 10K\n"
+				      "stale_if_error = 0\nlazy = ranges\n");
+
+	cr_assert_eq(config.first_byte_ms, 7000);
+	cr_assert_eq(config.stall_rate, 10240);
+	cr_assert_eq(config.stale_if_error_ms, 0);
+	cr_assert(config.lazy_ranges);
+	check_refused("[fetch]\nstall_rate = 0\n", "stall_rate");
+	check_refused("[fetch]\nlazy = yes\n", "'no' or 'ranges'");
+}
+
+Test(config, an_origin_has_a_section)
+{
+	CLEANUP(config_release)
+	struct config config = loaded(
+		"[origin \"HTTPS://H.example:443/dist/\"]\n"
+		"mirrors = http://m1/a/, http://m2/\n\thttp://[::1]:8080/b/\n"
+		"mirror_order = fastest\nproxy = direct\n"
+		"user_file = /etc/f/user\nbearer = abc.DEF-1_2~+/==\n"
+		"bearer_file = /run/token\nnetrc = /etc/f/netrc\nclient_cert = /etc/f/c.pem\n"
+		"header = X-Name:  a, b ; c\nheader: X-Other: d\n"
+		"users = alice @ci, 1000\npublic_query = yes\nttl = 1h\n"
+		"[origin \"https://h.example/dist/sub\"]\n"
+		"[origin \"https://[::1]/\"]\n"
+		"[origin \"https://h.example/dist/\"]\nusers = bob\nttl = 2h\n");
+	const struct origin *origin = config_origin(&config, "https://h.example/dist/x");
+
+	cr_assert_eq(config.origin_count, 3);
+	cr_assert_eq(origin, &config.origins[0]);
+	cr_assert_str_eq(origin->prefix, "https://h.example/dist/");
+	cr_assert_eq(origin->mirrors.count, 3);
+	cr_assert_str_eq(origin->mirrors.items[2], "http://[::1]:8080/b/");
+	cr_assert(origin->fastest);
+	cr_assert_str_eq(origin->proxy, "direct");
+	cr_assert_str_eq(origin->user_file, "/etc/f/user");
+	cr_assert_str_eq(origin->bearer, "abc.DEF-1_2~+/==");
+	cr_assert_str_eq(origin->bearer_file, "/run/token");
+	cr_assert_str_eq(origin->netrc, "/etc/f/netrc");
+	cr_assert_str_eq(origin->client_cert, "/etc/f/c.pem");
+	cr_assert_eq(origin->headers.count, 2);
+	cr_assert_str_eq(origin->headers.items[0], "X-Name: a, b ; c");
+	cr_assert_str_eq(origin->headers.items[1], "X-Other: d");
+	cr_assert_eq(origin->users.count, 4);
+	cr_assert_str_eq(origin->users.items[1], "@ci");
+	cr_assert_str_eq(origin->users.items[3], "bob");
+	cr_assert(origin->public_query);
+	cr_assert_eq(origin->ttl_ms, 7200000);
+	cr_assert_eq(config.origins[1].ttl_ms, -1);
+
+	cr_assert_eq(config_origin(&config, "https://h.example/dist/sub/y"), &config.origins[1]);
+	cr_assert_eq(config_origin(&config, "https://h.example/dist/sub?y"), &config.origins[1]);
+	cr_assert_eq(config_origin(&config, "https://h.example/dist/subs"), &config.origins[0]);
+	cr_assert_eq(config_origin(&config, "https://[::1]/"), &config.origins[2]);
+	cr_assert_null(config_origin(&config, "https://h.example/distant"));
+	cr_assert_null(config_origin(&config, "https://h.example/dist/..%2Fx"));
+	cr_assert_null(config_origin(&config, "http://h.example/dist/x"));
+}
+
+#define ORIGIN "[origin \"http://h/\"]\n"
+
+Test(config, what_an_origin_cannot_be_is_refused)
+{
+	static const char *const ours[] = {"Host", "range", "If-None-Match", "IF-RANGE",
+		"Content-Length", "transfer-encoding", "Connection", "Accept-Encoding"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
+		CLEANUP(str_freep) char *text = str_printf(ORIGIN "header = %s: x\n", ours[i]);
+
+		check_refused(text, "is for the program to send");
+	}
+	check_refused(ORIGIN "header = X-Name\n", "is not 'Name: value'");
+	check_refused(ORIGIN "header = X Name: a\n", "is not 'Name: value'");
+	check_refused(ORIGIN "header = : a\n", "is not 'Name: value'");
+	check_refused(ORIGIN "header = X-Name:\n", "is not 'Name: value'");
+	check_refused(ORIGIN "header = X-Name: a\rHost: b\n", "control character");
+	check_refused(ORIGIN "mirrors = http://m/a\n", "ends with '/'");
+	check_refused(ORIGIN "mirrors = http://m/?a/\n", "ends with '/'");
+	check_refused(
+		"[origin \"http://h/a\"]\nmirrors = http://m/a/\n", "prefix that ends with '/'");
+	check_refused(ORIGIN "mirror_order = best\n", "'listed' or 'fastest'");
+	check_refused(ORIGIN "users = a@b\n", "is not a user");
+	check_refused(ORIGIN "users = *x\n", "is not a user");
+	check_refused(ORIGIN "user_file = here\n", "absolute path");
+	check_refused(ORIGIN "public_query = maybe\n", "'no' or 'yes'");
+	check_refused(ORIGIN "bearer = two words\n", "bearer: it is not a token");
+}
+
+Test(config, a_proxy_is_one_of_groups_of_servers)
+{
+	static const char *const bad[] = {"http://p/", "p:3128", "ftp://p:21", "http://p:1/x",
+		"http://p:1?x", "direct;", "|direct", "http://p:1;;direct", "", "Direct",
+		"http://p:1 http://q:1", "direct; environment"};
+	CLEANUP(config_release)
+	struct config config =
+		loaded("[fetch]\nproxy = http://a:3128 | https://u:p@b:443 ; "
+		       "socks5h://[::1]:1080;direct\n" ORIGIN "proxy = environment\n");
+
+	cr_assert_str_eq(
+		config.proxy, "http://a:3128|https://u:p@b:443;socks5h://[::1]:1080;direct");
+	cr_assert_str_eq(config.origins[0].proxy, "environment");
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		CLEANUP(str_freep) char *text = str_printf("[fetch]\nproxy = %s\n", bad[i]);
+
+		check_refused(text, "proxy: it is not");
+	}
+}
+
+Test(config, a_secret_is_in_no_message)
+{
+	static const char *const texts[] = {
+		ORIGIN "bearer = hunter2 hunter2\n",
+		ORIGIN "bearer hunter2\n",
+		ORIGIN "bearers = hunter2\n",
+		ORIGIN "header = hunter2\n",
+		ORIGIN "header = Host: hunter2\n",
+		ORIGIN "bearer = x\n hunter2\n",
+		ORIGIN "proxy = http://u:hunter2@p\n",
+		"[fetch]\nproxy = http://u:hunter2@p/x\n",
+		"[origin \"http://u:hunter2@h/\"]\n",
+		"[origins \"http://u:hunter2@h/\"]\n",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct config config = {0};
+		struct err err = ERR_INIT;
+
+		cr_assert_lt(load(texts[i], false, &config, &err), 0, "%s", texts[i]);
+		cr_assert_null(strstr(err.msg, "hunter2"), "%s", err.msg);
+	}
+}
+
+Test(config, a_secret_that_everybody_may_read_is_warned_of)
+{
+	static const struct {
+		const char *text;
+		bool secret;
+	} files[] = {
+		{ORIGIN "bearer = hunter2\n", true},
+		{ORIGIN "header = X-Api-Key: hunter2\n", true},
+		{ORIGIN "header = X-Name: me\n", false},
+		{ORIGIN "bearer_file = /etc/token\n", false},
+		{"[fetch]\nproxy = http://u:hunter2@p:1\n", true},
+		{"[fetch]\nproxy = http://p:1\n", false},
+	};
+	CLEANUP(tmpdir_removep) char *dir = tmpdir_make();
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		CLEANUP(str_freep) char *path = file_with(dir, "test.conf", files[i].text);
+
+		for (int open = 0; open < 2; open++) {
+			CLEANUP(config_release) struct config config = {0};
+
+			cr_assert_eq(chmod(path, open ? 0644 : 0640), 0);
+			cr_assert_eq(config_load(path, NULL, false, &config, NULL), 0);
+			cr_assert_eq(config.warnings.count, open && files[i].secret);
+			if (config.warnings.count > 0)
+				cr_assert_null(strstr(config.warnings.items[0], "hunter2"));
+		}
+	}
 }
 
 Test(config, lenient_only_warns_of_the_unknown)
@@ -175,16 +371,17 @@ Test(config, lenient_only_warns_of_the_unknown)
 	struct config bad = {0};
 	struct err err = ERR_INIT;
 
-	cr_assert_eq(load("[fetch]\nlazy = yes\nretries = 1\n[oci \"x\"]\nusers = a\n[cache]\nsize "
-			  "= 2G\n",
-			     true, &config, &err),
+	cr_assert_eq(
+		load("[fetch]\nlazier = yes\nretries = 1\n[oci \"x\"]\nusers = a\n[cache]\nsize "
+		     "= 2G\n",
+			true, &config, &err),
 		0, "%s", err.msg);
 	cr_assert_eq(err.code, 0);
 	cr_assert_eq(config.retries, 1);
 	cr_assert_eq(config.size, 2147483648);
 	cr_assert_eq(config.warnings.count, 2);
 	cr_assert(str_has_suffix(
-		config.warnings.items[0], "test.conf:2: unknown key 'lazy' in [fetch]"));
+		config.warnings.items[0], "test.conf:2: unknown key 'lazier' in [fetch]"));
 	cr_assert(str_has_suffix(
 		config.warnings.items[1], "test.conf:4: unknown section [oci \"x\"]"));
 	cr_assert_lt(load("[cache]\nsize = big\n", true, &bad, NULL), 0);
