@@ -356,6 +356,14 @@ int64_t partial_next_wanted(struct partial *partial)
 	return found;
 }
 
+bool partial_whole_wanted(const struct partial *partial)
+{
+	bool wanted = false;
+
+	/* a wish that cannot be read is not granted */
+	return ranges_whole_wanted(partial->ranges, &wanted, NULL) == 0 && wanted;
+}
+
 int partial_reader_fd(const struct partial *partial)
 {
 	char file[PARTIAL_FILE_SIZE];

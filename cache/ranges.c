@@ -60,10 +60,11 @@ struct disk_header {
 /* Written on their own, at any time, and therefore outside of the checksum. */
 #define WANTS_OFFSET    2024 /* some number, another one whenever a reader asked for a chunk */
 #define FRONTIER_OFFSET 2032
+#define WHOLE_OFFSET    2040 /* not zero: a reader needs all of it */
 
 static_assert(offsetof(struct disk_header, checksum) == 2008, "nothing is hidden in padding");
 static_assert(sizeof(struct disk_header) <= WANTS_OFFSET, "the block ends before the numbers");
-static_assert(FRONTIER_OFFSET + 8 <= RANGES_HEADER, "the numbers are in the header");
+static_assert(WHOLE_OFFSET + 8 <= RANGES_HEADER, "the numbers are in the header");
 
 struct disk_chunk {
 	uint64_t hash;
@@ -286,6 +287,24 @@ int ranges_frontier(const struct ranges *ranges, uint64_t *ret, struct err *err)
 int ranges_wants(const struct ranges *ranges, uint64_t *ret, struct err *err)
 {
 	return read_number(ranges, WANTS_OFFSET, ret, err);
+}
+
+int ranges_want_whole(const struct ranges *ranges, struct err *err)
+{
+	const uint64_t number = 1;
+	int r = fd_pwrite_all(ranges->fd, &number, sizeof(number), WHOLE_OFFSET);
+
+	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write map: %m") : 0;
+}
+
+int ranges_whole_wanted(const struct ranges *ranges, bool *ret, struct err *err)
+{
+	uint64_t number;
+	int r = read_number(ranges, WHOLE_OFFSET, &number, err);
+
+	if (r == 0)
+		*ret = number != 0;
+	return r;
 }
 
 /* ---- chunks ---- */

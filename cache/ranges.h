@@ -95,6 +95,10 @@ int ranges_want(const struct ranges *ranges, uint64_t chunk, struct err *err);
 /* A number that changes with each wish: as long as it has not, there is nothing new to look for. */
 int ranges_wants(const struct ranges *ranges, uint64_t *ret, struct err *err);
 
+/* Any reader's: the whole file is needed. And whether somebody has said so. */
+int ranges_want_whole(const struct ranges *ranges, struct err *err);
+int ranges_whole_wanted(const struct ranges *ranges, bool *ret, struct err *err);
+
 /* The records of chunks [@first, @first + @count); beyond the end of the map they are all zero. */
 struct ranges_chunk {
 	bool present;

@@ -132,6 +132,8 @@ bool partial_has(struct partial *partial, uint64_t offset, uint64_t length);
 /* The start of the first chunk, from the one of @from on, that is not whole; -1 when all are (size
  * known). A chunk at which a writer is at work is not whole. */
 int64_t partial_next_gap(struct partial *partial, uint64_t from);
+/* Whether a reader in another process needs all of it. */
+bool partial_whole_wanted(const struct partial *partial);
 /* A chunk that a reader anywhere wants, that is missing, and at which no writer is at work, as its
  * first byte; -1: none. Cheap as long as nobody wishes anything: may be asked for every write. */
 int64_t partial_next_wanted(struct partial *partial);

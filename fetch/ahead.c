@@ -58,6 +58,7 @@ static void note_failure(struct flight *flight, const struct err *err)
 
 	if (err->code == ECANCELED)
 		return;
+	flight->helper_err = *err;
 	flight->helpers_after_ms = now + FAILED_MS;
 	streams_failed(&flight->streams, now);
 	if (err->code == EOPNOTSUPP || err->code == ESTALE || err->code == EBADMSG)
@@ -95,7 +96,9 @@ static void helper_run(void *arg)
 	segment_init(&segment, helper->flight, helper->route, helper->partial, helper->slot,
 		helper->begin);
 	segment.on_begin = on_begin;
-	segment_fetch(&segment, helper->end - helper->begin, &known, &err);
+	if (partial_make_room(helper->partial, helper->begin, helper->end - helper->begin, &err) ==
+		0)
+		segment_fetch(&segment, helper->end - helper->begin, &known, &err);
 	helper_end(helper, &err);
 }
 
@@ -162,7 +165,8 @@ static int64_t find_wish(const struct flight *flight)
 /* Caller holds mu. The run that a reader waits for; false: nobody waits for anything. */
 static bool run_for_wish(struct flight *flight, struct gap *ret)
 {
-	int64_t wish = flight->wishes < FLIGHT_WISHES ? find_wish(flight) : -1;
+	unsigned int max = flight->lazy ? FLIGHT_WISHES_LAZY : FLIGHT_WISHES;
+	int64_t wish = flight->wishes < max ? find_wish(flight) : -1;
 	uint64_t end;
 
 	if (wish < 0)

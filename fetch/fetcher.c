@@ -47,10 +47,15 @@ static void fetcher_run(void *arg)
 	struct entry entry = {0};
 	struct err err = ERR_INIT;
 
-	if (fly(flight, &object, &entry, &err) < 0)
-		flight_failed(flight, &err);
-	else
+	switch (fly(flight, &object, &entry, &err)) {
+	case 0:
 		flight_done(flight, &object, &entry);
+		break;
+	case LEAD_RESTS:
+		break;
+	default:
+		flight_failed(flight, &err);
+	}
 	flight_land(flight);
 }
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "fetch/ahead.h"
+#include "fetch/fetcher.h"
 #include "fetch/info.h"
 #include "fetch/waits.h"
 
@@ -105,20 +106,20 @@ static bool has_ended(const struct flight *flight)
 	return flight->state == FLIGHT_DONE || flight->state == FLIGHT_FAILED;
 }
 
-/* Chunks that are not here are asked for first, whoever leads. Caller holds mu. */
-static void ask_for_range(const struct flight *flight, const struct fetchfs_wait *wait)
+/* Caller holds mu. Somebody wishes something of a flight that nobody leads. */
+static bool end_rest(struct flight *flight)
 {
-	uint64_t first = wait->offset / CHUNK_SIZE;
-	uint64_t last = (wait->offset + (wait->length ? wait->length - 1 : 0)) / CHUNK_SIZE;
-
-	/* a read is at most a few chunks long; a longer wait is in no hurry for its end */
-	for (uint64_t i = first; flight->followed && i <= last && i < first + 16; i++)
-		ranges_want(flight->followed, i, NULL);
+	if (!flight->resting)
+		return false;
+	flight->resting = false;
+	flight->refs++;
+	return true;
 }
 
 int fetchfs_file_wait(struct fetchfs_file *file, struct fetchfs_wait *wait, struct err *err)
 {
 	struct flight *flight = file->flight;
+	bool to_be_led = false;
 	int r;
 
 	wait->file = file;
@@ -134,13 +135,15 @@ int fetchfs_file_wait(struct fetchfs_file *file, struct fetchfs_wait *wait, stru
 		r = 1;
 	} else {
 		waits_add(flight, wait);
-		if (wait->until == FETCHFS_UNTIL_RANGE)
-			ask_for_range(flight, wait);
+		waits_ask(flight);
+		to_be_led = end_rest(flight);
 		r = 0;
 	}
 	pthread_mutex_unlock(&flight->mu);
 
-	if (r == 0 && wait->until == FETCHFS_UNTIL_RANGE)
+	if (to_be_led)
+		fetcher_start(flight);
+	else if (r == 0 && wait->until == FETCHFS_UNTIL_RANGE)
 		ahead_look(flight);
 	return r;
 }

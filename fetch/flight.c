@@ -119,7 +119,7 @@ void flight_unref(struct flight *flight, bool abandon)
 
 	pthread_mutex_lock(&fetchfs->mu);
 	pthread_mutex_lock(&flight->mu);
-	if (--flight->interested == 0 && abandon) {
+	if (--flight->interested == 0 && (abandon || flight->lazy || flight->resting)) {
 		/* whoever asks for it from now on starts a flight of its own */
 		leave_table(flight);
 		flight->cancelled = true;
@@ -185,6 +185,7 @@ int flight_started(struct flight *flight, const struct ranges_version *version, 
 	r = take_read_fd(flight, read_fd, err);
 	if (r == 0) {
 		flight->state = FLIGHT_STARTED;
+		flight->resting = false;
 		flight->version = *version;
 		str_fit(flight->type, sizeof(flight->type), type);
 		flight->partial = partial;
@@ -214,6 +215,27 @@ int flight_restart(struct flight *flight, struct err *err)
 		return stale(err);
 	flight->state = FLIGHT_QUEUED;
 	return 0;
+}
+
+bool flight_wants_whole(const struct flight *flight)
+{
+	if (flight->target->has_expected)
+		return true;
+	for (const struct fetchfs_wait *wait = flight->waits; wait; wait = wait->next)
+		if (wait->until == FETCHFS_UNTIL_COMPLETE)
+			return true;
+	return false;
+}
+
+bool flight_rest(struct flight *flight)
+{
+	WITH_LOCK(&flight->mu);
+
+	if (flight->waits || flight->helpers > 0)
+		return false;
+	flight->partial = NULL;
+	flight->resting = true;
+	return true;
 }
 
 void flight_progress(struct flight *flight)

@@ -52,8 +52,9 @@ struct flight_claim {
 };
 
 /* The leader's own run, and the helpers': for readers far ahead, or for speed. */
-#define FLIGHT_WISHES 3
-#define FLIGHT_CLAIMS 32
+#define FLIGHT_WISHES      3
+#define FLIGHT_WISHES_LAZY 8 /* when there is no leader's run beside them */
+#define FLIGHT_CLAIMS      32
 
 struct flight {
 	UT_hash_handle hh;
@@ -86,6 +87,10 @@ struct flight {
 	unsigned int wishes;      /* of which fetch what a reader waits for */
 	int64_t helpers_after_ms; /* none before: the last one failed */
 	bool no_helpers;          /* ranges turned out not to work */
+	bool lazy;                /* led here, and only what readers wish is fetched */
+	bool resting;             /* nobody leads: the next wish starts a leader */
+	struct err helper_err;    /* how the last helper failed; its code is 0: none has */
+	uint64_t written;         /* bytes that were put into a partial here, in all */
 	struct route *route;      /* a reference: the leader's way, which helpers take, too */
 	struct streams streams;   /* wanted is 0 until the first bytes */
 	bool bounded;             /* the leader asks for runs, too, rather than for all the rest */
@@ -128,6 +133,15 @@ void flight_detach(struct flight *flight);
 
 /* The version that was started will not be completed. -ESTALE when a reader has bytes of it. */
 int flight_restart(struct flight *flight, struct err *err);
+
+/*
+ * Nobody has wished anything, and nobody leads from now on. false: somebody just did, lead on. On
+ * success the partial is the caller's to give up.
+ */
+bool flight_rest(struct flight *flight);
+
+/* Caller holds mu. Whether somebody who waits here needs the whole file. */
+bool flight_wants_whole(const struct flight *flight);
 
 /* More bytes may be there: wake those who waited for them. */
 void flight_progress(struct flight *flight);

@@ -1,9 +1,11 @@
 #include "fetch/follow.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/lock.h"
 #include "fetch/lookup.h"
+#include "fetch/waits.h"
 
 #include <errno.h>
 
@@ -43,8 +45,21 @@ struct following {
 	struct flight *flight;
 	struct follower follower;
 	bool started; /* the flight knows the version */
-	bool joined;  /* the leader was seen at work: its outcome is ours */
+	int64_t asked_ms;
+	bool joined; /* the leader was seen at work: its outcome is ours */
 };
+
+/* Who came before the map was known could not ask; and a new leader knows nothing of old wishes. */
+static void ask(struct following *f)
+{
+	int64_t now = clock_monotonic_ms();
+	WITH_LOCK(&f->flight->mu);
+
+	if (now - f->asked_ms < LOOK_MS)
+		return;
+	f->asked_ms = now;
+	waits_ask(f->flight);
+}
 
 /* One look at the map. 2: nothing has ended. */
 static int look(
@@ -71,6 +86,7 @@ static int look(
 			return r;
 		f->started = true;
 		flight_progress(f->flight);
+		ask(f);
 		break;
 	case RANGES_STARTING:
 		break;

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "fetch/ahead.h"
 #include "fetch/gaps.h"
+#include "fetch/lazy.h"
 #include "fetch/lead_private.h"
 #include "fetch/lookup.h"
 #include "fetch/segment.h"
@@ -74,7 +75,8 @@ int lead_create_partial(struct lead *lead, struct err *err)
 static int begin_version(struct lead *lead, const struct remote *remote, struct err *err)
 {
 	struct ranges_version version = version_of(lead, remote);
-	int r = partial_start(lead->partial, &version, err);
+	int r = lead->lazy ? partial_start_sparse(lead->partial, &version, err)
+			   : partial_start(lead->partial, &version, err);
 
 	if (r < 0)
 		return r;
@@ -210,12 +212,59 @@ static int fetch_gap(struct lead *lead, const struct gap *gap, struct err *err)
 	return r;
 }
 
+/* The version, without a byte of it, if that is all that is wanted. */
+static int begin_lazily(struct lead *lead, struct err *err)
+{
+	struct flight *flight = lead->flight;
+	struct remote remote;
+	int r = lazy_learn(lead, &remote, err);
+
+	if (r <= 0)
+		return r;
+	lead->remote = remote;
+	if (!lead->started && lead_has_old(lead) &&
+		str_equal(lead->old.etag, remote.validators.etag)) {
+		lead->unchanged = true;
+		return 0;
+	}
+	if (!lead->started && small_suits(remote.size))
+		return 0;
+	lead->lazy = true;
+	lead->confirmed = true;
+	r = lead->partial ? 0 : lead_create_partial(lead, err);
+	if (r < 0)
+		return r;
+	r = lead->started ? tell_readers(lead, err) : begin_version(lead, &remote, err);
+	if (r == 0) {
+		WITH_LOCK(&flight->mu);
+		flight->lazy = true;
+	}
+	return r;
+}
+
+/* What readers wish, as long as nobody needs the whole. 0: now all that is missing. */
+static int fetch_wishes(struct lead *lead, struct err *err)
+{
+	int r = 0;
+
+	if (!lead->no_ranges && lazy_suits(lead->flight))
+		r = begin_lazily(lead, err);
+	if (r == 0 && lead->lazy && !lead->unchanged)
+		r = lazy_serve(lead, err);
+	if (r == 0 && lead->started)
+		r = partial_make_room(lead->partial, 0, UINT64_MAX, err);
+	return r;
+}
+
 /* All that is missing, once. */
 static int fetch_missing(struct lead *lead, struct err *err)
 {
+	int r = fetch_wishes(lead, err);
+
+	if (r != 0 || lead->unchanged)
+		return r;
 	for (;;) {
 		struct gap gap = {0};
-		int r;
 
 		if (lead->started && !gaps_next(lead->flight, lead->partial, &gap))
 			return 0;
@@ -233,6 +282,16 @@ static bool is_whole(const struct lead *lead)
 	       partial_next_gap(lead->partial, 0) < 0;
 }
 
+/* Whether another chunk has come since this was asked: then the origin is not without hope. */
+static bool has_progressed(struct lead *lead)
+{
+	uint64_t before = lead->written;
+	WITH_LOCK(&lead->flight->mu);
+
+	lead->written = lead->flight->written;
+	return lead->written - before >= CHUNK_SIZE;
+}
+
 static int fetch_all(struct lead *lead, struct err *err)
 {
 	for (unsigned int tries = 0;; tries++) {
@@ -241,8 +300,10 @@ static int fetch_all(struct lead *lead, struct err *err)
 		/* interrupted with the last byte: only publishing is left, which is brief */
 		if (r == -ECANCELED && is_whole(lead))
 			return 0;
-		if (r == 0 || r == -ECANCELED)
+		if (r >= 0 || r == -ECANCELED)
 			return r;
+		if (lead_can_continue(lead) && has_progressed(lead))
+			tries = 0;
 		r = lead_prepare_retry(lead, tries, err);
 		if (r < 0)
 			return r;
@@ -256,7 +317,7 @@ static int fetch_and_publish(
 	for (;;) {
 		int r = fetch_all(lead, err);
 
-		if (r < 0)
+		if (r != 0)
 			return r;
 		if (lead->unchanged)
 			return lead_keep_old(lead, ret_object, ret_entry, err);
@@ -273,7 +334,9 @@ static int open_partial(struct lead *lead, struct err *err)
 {
 	const struct store *store = &lead->flight->fetchfs->store;
 	struct partial_label label = target_label(lead->flight->target);
-	int r = partial_resume(store, &label, &lead->partial, NULL);
+	int r = lazy_suits(lead->flight)
+			? partial_resume_sparse(store, &label, &lead->partial, NULL)
+			: partial_resume(store, &label, &lead->partial, NULL);
 
 	if (r == 0) {
 		lead->started = true;
@@ -315,6 +378,8 @@ int lead_flight(
 		r = lead_stand_in(&lead, ret_object, ret_entry, err);
 	if (r < 0)
 		give_up(&lead, err);
+	else if (r == LEAD_RESTS)
+		partial_fail(&lead.partial, NULL, true);
 	expect_small(&lead, false);
 	small_release(&lead.small);
 	ahead_route(flight, NULL);

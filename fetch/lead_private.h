@@ -16,6 +16,7 @@ struct lead {
 	struct small small;      /* where it arrives until then */
 	bool expects_small;      /* the store keeps room for it */
 	struct route *begun_by;  /* a reference: where the version was begun; NULL: resumed */
+	bool lazy;               /* only what readers wish is fetched */
 	bool started;            /* the version of the partial is known, and readers were told */
 	bool confirmed;          /* the origin has answered for this version */
 	bool unchanged;          /* it said that the old version still holds */
@@ -24,6 +25,7 @@ struct lead {
 	struct entry old; /* a version that is here, but stale; old.uri NULL: none */
 	struct object old_object;
 	struct remote remote;
+	uint64_t written;  /* flight->written at the last failure */
 	uint64_t received; /* bytes of a file whose size was not told */
 };
 

@@ -111,21 +111,6 @@ static int is_closing(void *arg, struct err *err)
 	return err_set(err, ERR_CANCELLED, ECANCELED, "the cache is being closed");
 }
 
-static int ask_by(struct fetchfs *fetchfs, const struct target *target, const struct route *route,
-	struct remote *ret, struct err *err)
-{
-	struct backend_request ask = {
-		.uri = &route->uri,
-		.guard = &target->decision.guard,
-		.proxy = route->proxy,
-		.no_cache = route->no_cache,
-		.poll = is_closing,
-		.poll_arg = fetchfs,
-	};
-
-	return route->backend->stat(fetchfs->env, &ask, ret, err);
-}
-
 /* By one way after the other, each once: whoever asks again later tries again. */
 static int ask_around(
 	struct fetchfs *fetchfs, const struct target *target, struct remote *ret, struct err *err)
@@ -139,7 +124,7 @@ static int ask_around(
 	do {
 		r = routes_current(&routes, &route, &why);
 		if (r == 0)
-			r = ask_by(fetchfs, target, route, ret, &why);
+			r = route_stat(fetchfs, target, route, is_closing, fetchfs, ret, &why);
 	} while (r < 0 && r != -EOPNOTSUPP && routes_failed(&routes, &why));
 	if (r < 0 && err)
 		*err = why;

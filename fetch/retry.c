@@ -81,6 +81,7 @@ int lead_prepare_retry(struct lead *lead, unsigned int tries, struct err *err)
 
 	if (why.code == EOPNOTSUPP && lead->started && !lead->no_ranges) {
 		lead->no_ranges = true;
+		lead->lazy = false;
 		afresh = true;
 	} else if (!flight_is_late(lead->flight) && routes_failed(&lead->routes, &why)) {
 		afresh = false;

@@ -236,6 +236,21 @@ int routes_current(struct routes *routes, struct route **ret, struct err *err)
 	return 0;
 }
 
+int route_stat(struct fetchfs *fetchfs, const struct target *target, const struct route *route,
+	int (*poll)(void *arg, struct err *err), void *arg, struct remote *ret, struct err *err)
+{
+	struct backend_request request = {
+		.uri = &route->uri,
+		.guard = &target->decision.guard,
+		.proxy = route->proxy,
+		.no_cache = route->no_cache,
+		.poll = poll,
+		.poll_arg = arg,
+	};
+
+	return route->backend->stat(fetchfs->env, &request, ret, err);
+}
+
 /* ---- what went wrong, and whose fault it is ---- */
 
 static bool is_proxys_fault(const struct routes *routes, const struct err *err)

@@ -71,6 +71,10 @@ int routes_current(struct routes *routes, struct route **ret, struct err *err);
  */
 bool routes_failed(struct routes *routes, const struct err *err);
 
+/* Ask by @route what the artifact is, without its body; @poll as in struct backend_request. */
+int route_stat(struct fetchfs *fetchfs, const struct target *target, const struct route *route,
+	int (*poll)(void *arg, struct err *err), void *arg, struct remote *ret, struct err *err);
+
 /* The version that was begun is given up: whoever has another one is asked again. */
 void routes_afresh(struct routes *routes);
 

@@ -118,6 +118,8 @@ static void account(struct segment *segment, size_t len, int64_t since)
 	segment->busy_ms += now - since;
 	claim->moved_ms = now;
 	claim->begun = true;
+	flight->written += segment->put;
+	segment->put = 0;
 	streams_received(&flight->streams, len);
 }
 
@@ -171,6 +173,7 @@ static int write_piece(struct segment *segment, const char *buf, size_t len, str
 		r = partial_write(segment->writer, buf, len, err);
 		if (r < 0)
 			return r;
+		segment->put += len;
 	}
 	segment->position += len;
 	return 0;

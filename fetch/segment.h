@@ -20,6 +20,7 @@ struct segment {
 	struct partial_writer *writer; /* NULL while passing over others' chunks */
 	unsigned int slot;             /* of flight->claims; 0 is the leader's */
 	uint64_t position;             /* of the next byte, from the start of the file */
+	size_t put;                    /* bytes written that flight->written does not know */
 	bool reached;                  /* it stopped since others have what follows */
 	int64_t looked_ms;             /* when wishes and rates were looked at */
 	int64_t busy_since_ms;         /* since when busy_ms counts */

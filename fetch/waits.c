@@ -4,6 +4,8 @@
 
 #include <utlist.h>
 
+#define ASK_MAX 16 /* chunks */
+
 bool waits_satisfied(const struct flight *flight, const struct fetchfs_wait *wait)
 {
 	if (flight->state == FLIGHT_DONE)
@@ -61,6 +63,31 @@ struct fetchfs_wait *waits_take_all(struct flight *flight)
 		LL_PREPEND(all, wait);
 	}
 	return all;
+}
+
+/* Chunks that are not here are to come first, whoever leads. */
+static void ask_for_range(const struct flight *flight, const struct fetchfs_wait *wait)
+{
+	uint64_t first = wait->offset / CHUNK_SIZE;
+	uint64_t last = (wait->offset + (wait->length ? wait->length - 1 : 0)) / CHUNK_SIZE;
+
+	/* a read is at most a few chunks long; a longer wait is in no hurry for its end */
+	for (uint64_t i = first; i <= last && i < first + ASK_MAX; i++)
+		ranges_want(flight->followed, i, NULL);
+}
+
+void waits_ask(const struct flight *flight)
+{
+	if (!flight->followed)
+		return;
+	for (const struct fetchfs_wait *wait = flight->waits; wait; wait = wait->next)
+		if (wait->until == FETCHFS_UNTIL_RANGE)
+			ask_for_range(flight, wait);
+	if (flight_wants_whole(flight))
+		ranges_want_whole(flight->followed, NULL);
+	/* a leader that has nothing else to do sleeps on it */
+	if (flight->waits)
+		cachedir_bump(&flight->fetchfs->dir, &flight->target->key);
 }
 
 void waits_wake(struct fetchfs_wait *list, const struct flight *flight)

@@ -18,6 +18,9 @@ bool waits_satisfied(const struct flight *flight, const struct fetchfs_wait *wai
 void waits_add(struct flight *flight, struct fetchfs_wait *wait);
 void waits_remove(struct flight *flight, struct fetchfs_wait *wait);
 
+/* Under mu, while it is followed: ask the leader for what those who wait need. */
+void waits_ask(const struct flight *flight);
+
 /* Under no lock: call each. @flight is NULL, or one that has ended: its outcome is handed on. */
 void waits_wake(struct fetchfs_wait *list, const struct flight *flight);
 

@@ -1,0 +1,134 @@
+#include "fetch/lazy.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/str.h"
+#include "fetch/ahead.h"
+#include "fetch/lead.h"
+
+#include <errno.h>
+
+#define REST_MS 5000 /* without a wish */
+#define LOOK_MS 100
+
+bool lazy_suits(struct flight *flight)
+{
+	WITH_LOCK(&flight->mu);
+
+	return flight->fetchfs->config.lazy_ranges && !flight_wants_whole(flight);
+}
+
+static int is_wanted(void *arg, struct err *err)
+{
+	return flight_check(arg, err);
+}
+
+int lazy_learn(struct lead *lead, struct remote *ret, struct err *err)
+{
+	struct flight *flight = lead->flight;
+	struct route *route;
+	int r = routes_current(&lead->routes, &route, err);
+
+	if (r == 0) {
+		ahead_route(flight, route);
+		r = route_stat(flight->fetchfs, flight->target, route, is_wanted, flight, ret, err);
+	}
+	if (r == -EOPNOTSUPP)
+		return 0;
+	if (r == 0)
+		r = target_check_remote(flight->target, ret, err);
+	if (r < 0)
+		return r;
+	if (lead->started) {
+		const struct ranges_version *version = partial_version(lead->partial);
+
+		if (ret->size != version->size || !str_equal(ret->validators.etag, version->etag))
+			return err_set_retry(
+				err, ERR_REMOTE, ESTALE, 0, "the artifact changed at its origin");
+	}
+	return ret->ranges && ret->size > 0 && ret->validators.etag[0] &&
+	       !str_has_prefix(ret->validators.etag, "W/");
+}
+
+/* A helper's failure is the leader's, who knows other ways, or waits. */
+static int take_failure(struct flight *flight, struct err *err)
+{
+	WITH_LOCK(&flight->mu);
+
+	if (!flight->helper_err.code)
+		return 0;
+	*err = flight->helper_err;
+	flight->helper_err.code = 0;
+	flight->helpers_after_ms = 0;
+	flight->no_helpers = false;
+	return -err->code;
+}
+
+static bool whole_is_wanted(struct lead *lead)
+{
+	struct flight *flight = lead->flight;
+	WITH_LOCK(&flight->mu);
+
+	return flight_wants_whole(flight) || partial_whole_wanted(lead->partial);
+}
+
+static bool has_work(struct flight *flight)
+{
+	WITH_LOCK(&flight->mu);
+
+	return flight->waits || flight->helpers > 0;
+}
+
+static void set_lazy(struct flight *flight, bool lazy)
+{
+	WITH_LOCK(&flight->mu);
+
+	flight->lazy = lazy;
+}
+
+/* One look. 1: nothing is to be done but wait. */
+static int look(struct lead *lead, int64_t *quiet_since, struct err *err)
+{
+	struct flight *flight = lead->flight;
+	int r = flight_check(flight, err);
+
+	if (r == 0)
+		r = take_failure(flight, err);
+	if (r < 0)
+		return r;
+	if (partial_next_gap(lead->partial, partial_frontier(lead->partial)) < 0)
+		return 0;
+	if (whole_is_wanted(lead)) {
+		set_lazy(flight, false);
+		lead->lazy = false;
+		return 0;
+	}
+	ahead_look(flight);
+	if (has_work(flight))
+		*quiet_since = clock_monotonic_ms();
+	else if (clock_monotonic_ms() - *quiet_since >= REST_MS && flight_rest(flight))
+		return LEAD_RESTS;
+	return 1;
+}
+
+int lazy_serve(struct lead *lead, struct err *err)
+{
+	struct flight *flight = lead->flight;
+	const struct cachedir *dir = &flight->fetchfs->dir;
+	const struct entry_key *key = &flight->target->key;
+	int64_t quiet_since = clock_monotonic_ms();
+	struct route *route;
+	int r = routes_current(&lead->routes, &route, err);
+
+	if (r < 0)
+		return r;
+	ahead_route(flight, route);
+	for (;;) {
+		uint32_t seen = cachedir_word(dir, key);
+
+		r = look(lead, &quiet_since, err);
+		if (r != 1)
+			return r;
+		cachedir_wait(dir, key, seen, LOOK_MS);
+	}
+}
