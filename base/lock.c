@@ -61,6 +61,16 @@ struct lock lock_steal(struct lock *lock)
 	return (struct lock){.fd = fd_steal(&lock->fd)};
 }
 
+int lock_is_held(int dirfd, const char *name, uint64_t offset)
+{
+	struct flock request = one_byte(offset, F_WRLCK);
+	CLEANUP(fd_closep) int fd = openat(dirfd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0 || fcntl(fd, F_OFD_GETLK, &request) < 0)
+		return -errno;
+	return request.l_type != F_UNLCK;
+}
+
 int lock_mark_open(int fd)
 {
 	struct flock request = one_byte(0, F_RDLCK);

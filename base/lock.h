@@ -48,6 +48,9 @@ static inline bool lock_held(const struct lock *lock)
 	return lock->fd >= 0;
 }
 
+/* Whether somebody holds byte @offset of the file @name in @dirfd, in any mode. 1, 0 or -errno. */
+int lock_is_held(int dirfd, const char *name, uint64_t offset);
+
 /* Mark the open file @fd itself as being read: a shared lock on its first byte. 0 or -errno. */
 int lock_mark_open(int fd);
 

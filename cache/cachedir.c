@@ -343,6 +343,11 @@ int cachedir_lock_key(const struct cachedir *dir, const struct entry_key *key, s
 	return lock_try(dir->fd, "locks", LOCK_BASE + lock_byte(key->bytes), LOCK_EXCLUSIVE, ret);
 }
 
+int cachedir_is_led(const struct cachedir *dir, const struct entry_key *key)
+{
+	return lock_is_held(dir->fd, "locks", LOCK_BASE + lock_byte(key->bytes));
+}
+
 static uint64_t digest_byte(const struct digest *digest)
 {
 	return LOCK_BASE + LOCK_HALF + lock_byte(digest->bytes);

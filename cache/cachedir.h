@@ -52,6 +52,7 @@ void cachedir_close(struct cachedir *dir);
 
 /* The locks of a cache, in the order in which they may be taken: key, digest, writer. */
 int cachedir_lock_key(const struct cachedir *dir, const struct entry_key *key, struct lock *ret);
+int cachedir_is_led(const struct cachedir *dir, const struct entry_key *key); /* 1, 0, -errno */
 int cachedir_lock_digest(const struct cachedir *dir, const struct digest *digest,
 	enum lock_mode mode, struct lock *ret); /* shared: waits; exclusive: only tries, -EAGAIN */
 /* Shared, by a lock that is held already (of another digest): it then stands for both. Waits. */

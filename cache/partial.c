@@ -287,6 +287,19 @@ bool partial_has(struct partial *partial, uint64_t offset, uint64_t length)
 	return true;
 }
 
+uint64_t partial_arrived(struct partial *partial)
+{
+	WITH_LOCK(&partial->mu);
+	int64_t size = partial->header.version.size;
+	uint64_t bytes = partial->frontier;
+
+	for (uint64_t i = (bytes + CHUNK_SIZE - 1) / CHUNK_SIZE; i < partial->chunk_count; i++) {
+		if (partial->chunks[i] == CHUNK_PRESENT)
+			bytes += chunk_length(i, size);
+	}
+	return bytes;
+}
+
 int64_t partial_next_gap(struct partial *partial, uint64_t from)
 {
 	WITH_LOCK(&partial->mu);

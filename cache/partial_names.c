@@ -55,13 +55,13 @@ bool partial_parse(const char *name, struct entry_key *ret_key, uint32_t *ret_ge
 	return true;
 }
 
-static void close_list(DIR **list)
+void partial_close_list(DIR **list)
 {
 	if (*list)
 		closedir(*list);
 }
 
-static int open_list(const struct store *store, DIR **ret, struct err *err)
+int partial_open_list(const struct store *store, DIR **ret, struct err *err)
 {
 	CLEANUP(fd_closep)
 	int fd = openat(store->dir->partial_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -78,10 +78,10 @@ static int open_list(const struct store *store, DIR **ret, struct err *err)
 int partial_newest(
 	const struct store *store, const struct entry_key *key, uint32_t *ret, struct err *err)
 {
-	CLEANUP(close_list) DIR *list = NULL;
+	CLEANUP(partial_close_list) DIR *list = NULL;
 	const struct dirent *item;
 	uint32_t newest = 0;
-	int r = open_list(store, &list, err);
+	int r = partial_open_list(store, &list, err);
 
 	if (r < 0)
 		return r;
@@ -133,9 +133,9 @@ static int clear_one(const struct store *store, const char *name, struct err *er
 int partial_clear(
 	const struct store *store, const struct entry_key *key, uint32_t last, struct err *err)
 {
-	CLEANUP(close_list) DIR *list = NULL;
+	CLEANUP(partial_close_list) DIR *list = NULL;
 	const struct dirent *item;
-	int r = open_list(store, &list, err);
+	int r = partial_open_list(store, &list, err);
 
 	/* removing while reading skips nothing: POSIX promises it for names not yet returned */
 	while (r == 0 && (item = readdir(list))) {

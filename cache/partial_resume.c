@@ -146,20 +146,6 @@ static int load_data(struct partial *partial, bool sparse, struct err *err)
 	return ranges_advance(partial->ranges, partial->frontier, err);
 }
 
-/* Bytes that need not be fetched any more. Nobody else has the partial yet. */
-static uint64_t bytes_there(const struct partial *partial)
-{
-	uint64_t bytes = partial->frontier;
-
-	for (uint64_t i = (bytes + CHUNK_SIZE - 1) / CHUNK_SIZE; i < partial->chunk_count; i++) {
-		if (partial->chunks[i] == CHUNK_PRESENT)
-			bytes += CHUNK_SIZE;
-	}
-	return bytes < (uint64_t)partial->header.version.size
-		       ? bytes
-		       : (uint64_t)partial->header.version.size;
-}
-
 static int load(
 	struct partial *partial, const struct partial_label *label, bool sparse, struct err *err)
 {
@@ -187,7 +173,7 @@ static int load(
 	partial->header.err = ERR_INIT;
 	partial->header.digest = (struct digest){{0}};
 	memcpy(partial->header.boot, partial->store->dir->boot_id, sizeof(partial->header.boot));
-	partial_label(partial, label, bytes_there(partial));
+	partial_label(partial, label, partial_arrived(partial));
 	return partial_tell(partial, err);
 }
 

@@ -374,3 +374,28 @@ int ranges_chunks(const struct ranges *ranges, uint64_t first, uint64_t count,
 	}
 	return 0;
 }
+
+int ranges_arrived(const struct ranges *ranges, int64_t size, uint64_t *ret, struct err *err)
+{
+	uint64_t chunks = size > 0 ? ((uint64_t)size + CHUNK_SIZE - 1) / CHUNK_SIZE : 0;
+	struct ranges_chunk records[BATCH];
+	uint64_t bytes;
+	uint64_t first;
+	int r = ranges_frontier(ranges, &bytes, err);
+
+	if (r < 0)
+		return r;
+	first = (bytes + CHUNK_SIZE - 1) / CHUNK_SIZE;
+	while (first < chunks) {
+		uint64_t count = chunks - first < BATCH ? chunks - first : BATCH;
+
+		r = ranges_chunks(ranges, first, count, records, err);
+		if (r < 0)
+			return r;
+		for (uint64_t i = 0; i < count; i++)
+			bytes += records[i].present ? chunk_length(first + i, size) : 0;
+		first += count;
+	}
+	*ret = bytes;
+	return 0;
+}

@@ -20,6 +20,14 @@
 #define CHUNK_SIZE    UINT64_C(262144)
 #define RANGES_HEADER 2048
 
+/* Bytes of chunk @chunk in a file of @size bytes (-1: unknown, and then all of it). */
+static inline uint64_t chunk_length(uint64_t chunk, int64_t size)
+{
+	uint64_t left = size < 0 ? CHUNK_SIZE : (uint64_t)size - chunk * CHUNK_SIZE;
+
+	return left < CHUNK_SIZE ? left : CHUNK_SIZE;
+}
+
 enum ranges_state {
 	RANGES_STARTING,  /* nothing is known of it yet */
 	RANGES_ACTIVE,    /* the version is known, bytes arrive */
@@ -107,5 +115,9 @@ struct ranges_chunk {
 };
 int ranges_chunks(const struct ranges *ranges, uint64_t first, uint64_t count,
 	struct ranges_chunk *ret, struct err *err);
+
+/* Bytes that are there, of a file of @size bytes (-1: unknown): the frontier, and whole chunks
+ * beyond it. */
+int ranges_arrived(const struct ranges *ranges, int64_t size, uint64_t *ret, struct err *err);
 
 #endif

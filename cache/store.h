@@ -129,6 +129,9 @@ void partial_writer_free(struct partial_writer *writer);
 uint64_t partial_frontier(struct partial *partial);
 bool partial_has(struct partial *partial, uint64_t offset, uint64_t length);
 
+/* Bytes that are there, wherever: the frontier, and whole chunks beyond it. Thread-safe. */
+uint64_t partial_arrived(struct partial *partial);
+
 /* The start of the first chunk, from the one of @from on, that is not whole; -1 when all are (size
  * known). A chunk at which a writer is at work is not whole. */
 int64_t partial_next_gap(struct partial *partial, uint64_t from);

@@ -272,6 +272,36 @@ struct fetchfs_usage {
 };
 FETCHFS_API int fetchfs_usage(struct fetchfs *fetchfs, struct fetchfs_usage *ret, struct err *err);
 
+/* ---- transfers, of all processes that use the cache ---- */
+
+enum fetchfs_transfer_state {
+	FETCHFS_TRANSFER_WAITING,     /* for the origin's answer */
+	FETCHFS_TRANSFER_ACTIVE,      /* bytes arrive */
+	FETCHFS_TRANSFER_INTERRUPTED, /* nobody works on it; the next who asks resumes */
+};
+
+/* A stable word: "waiting", "active", "interrupted". */
+FETCHFS_API const char *fetchfs_transfer_state_name(enum fetchfs_transfer_state state);
+
+struct fetchfs_transfer {
+	char uri[768];                  /* as it may be shown; a longer one is cut, with "…" */
+	char key[FETCHFS_KEY_HEX_SIZE]; /* its name in the cache */
+	enum fetchfs_transfer_state state;
+	int64_t size;    /* bytes, -1: unknown */
+	uint64_t bytes;  /* that are there */
+	uint64_t rate;   /* bytes a second, on average since it began or was resumed */
+	int64_t seconds; /* since then; -1: nobody works on it */
+	int pid;         /* who works on it, in its own namespace: for people; 0: nobody */
+};
+
+/*
+ * Those that @uid may see (root: all), in no particular order. Waits for nobody: neither for the
+ * network nor for a lock. Small artifacts that arrive at once are not seen.
+ */
+typedef int fetchfs_visit_transfer(const struct fetchfs_transfer *transfer, void *arg);
+FETCHFS_API int fetchfs_transfers(struct fetchfs *fetchfs, uid_t uid, fetchfs_visit_transfer *visit,
+	void *arg, struct err *err);
+
 /* Let one artifact go. -ENOENT; -EBUSY with the reason when it is pinned, leased or open. */
 FETCHFS_API int fetchfs_evict(
 	struct fetchfs *fetchfs, const struct fetchfs_request *request, struct err *err);

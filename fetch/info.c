@@ -107,9 +107,9 @@ int info_of_flight(struct flight *flight, struct fetchfs_info *ret, struct err *
 		.version = version_number(version->etag, version->modified, version->size, NULL),
 	};
 	if (flight->partial)
-		info.cached_bytes = partial_frontier(flight->partial);
+		info.cached_bytes = partial_arrived(flight->partial);
 	else if (flight->followed)
-		ranges_frontier(flight->followed, &info.cached_bytes, NULL);
+		ranges_arrived(flight->followed, version->size, &info.cached_bytes, NULL);
 	str_fit(info.type, sizeof(info.type), flight->type);
 	r = fill_names(
 		&info, target->shown, version->etag, &target->key, target->decision.scope, err);
