@@ -33,6 +33,7 @@
  *	/weak/FILE                 a weak ETag
  *	/changing/FILE             another ETag each time
  *	/header/NAME/VALUE/FILE    one more header; VALUE is percent-encoded
+ *	/unless/NAME/FILE          418 to a request with that header
  *	/retryafter/WHEN/N/STATUS/FILE  that status for the first N requests of this path, with a
  *	                           Retry-After of WHEN: seconds, or dSECONDS for a date
  *	/first/N/BEHAVIOUR…        what follows behaves so for the first N GETs of this path only
@@ -298,6 +299,13 @@ static void be_header(struct answer *answer, const char *arg, const char *rest)
 	MHD_http_unescape(answer->extra[answer->extras++].value);
 }
 
+static void be_unless(struct answer *answer, const char *arg, const char *rest)
+{
+	(void)rest;
+	if (MHD_lookup_connection_value(answer->connection, MHD_HEADER_KIND, arg))
+		answer->status = 418;
+}
+
 /* Behaviours that only set a flag. */
 #define FLAG(name)                                                                                 \
 	static void be_##name(struct answer *answer, const char *arg, const char *rest)            \
@@ -338,6 +346,7 @@ static const struct behaviour {
 	{"weak", 0, be_weak},
 	{"changing", 0, be_changing},
 	{"header", 2, be_header},
+	{"unless", 1, be_unless},
 	{"retryafter", 3, be_retry_after},
 	{"first", 1, be_first},
 	{"once", 0, be_first},
