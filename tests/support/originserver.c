@@ -16,6 +16,7 @@
  *	/FILE                      200, 206, 304, 404, 412, 416, as a good server does
  *	/status/503/FILE           that status, with a short body
  *	/flaky/2/FILE              503 for the first two requests of this path
+ *	/corrupt/FILE              another first byte than the file has
  *	/short/N/FILE              the headers promise the file, the body ends after N bytes
  *	/stall/N/FILE              N bytes of the body, and then nothing
  *	/hang/FILE                 no answer at all
@@ -122,6 +123,7 @@ struct answer {
 	unsigned int status; /* 0: by the file */
 	uint64_t rate;
 	uint64_t stop_at; /* bytes of the body before it breaks off or stalls */
+	bool corrupt;
 	bool stall;
 	bool hang;
 	bool no_head;
@@ -314,6 +316,7 @@ static void be_unless(struct answer *answer, const char *arg, const char *rest)
 		(void)rest;                                                                        \
 		answer->name = true;                                                               \
 	}
+FLAG(corrupt)
 FLAG(no_head)
 FLAG(no_ranges)
 FLAG(wrong_range)
@@ -329,6 +332,7 @@ static const struct behaviour {
 } behaviours[] = {
 	{"status", 1, be_status},
 	{"flaky", 1, be_flaky},
+	{"corrupt", 0, be_corrupt},
 	{"short", 1, be_short},
 	{"stall", 1, be_stall},
 	{"hang", 0, be_hang},
@@ -440,6 +444,8 @@ static ssize_t give_body(void *arg, uint64_t pos, char *buf, size_t max)
 		return MHD_CONTENT_READER_END_WITH_ERROR;
 	for (ssize_t i = 0; answer->changed && i < n; i++)
 		buf[i] ^= 1;
+	if (answer->corrupt && answer->first + pos == 0)
+		buf[0] ^= 1;
 	answer->sent = pos + (uint64_t)n;
 	return n;
 }
