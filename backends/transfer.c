@@ -153,7 +153,8 @@ static void reap(struct transfers *transfers)
 			end_badly(transfers, transfer, code);
 			continue;
 		}
-		easy_finish(transfer, &err);
+		if (!transfer->answered)
+			easy_answer(transfer);
 		end(transfers, transfer, &err);
 	}
 }

@@ -55,7 +55,8 @@ int catalog_put_checksum(struct db *db, const struct digest *digest,
 
 int catalog_read_entry(struct db_query *query, struct entry *ret, struct err *err);
 
-/* SQL: the entries that somebody in the scope ?2 (NULL: in all) may see. */
-#define CATALOG_VISIBLE "(?2 IS NULL OR e.scope = '' OR e.scope = ?2)"
+/* SQL: the entries that somebody in the scopes ?2, between blanks (NULL: in all), may see. */
+#define CATALOG_VISIBLE                                                                            \
+	"(?2 IS NULL OR e.scope = '' OR instr(' ' || ?2 || ' ', ' ' || e.scope || ' ') > 0)"
 
 #endif

@@ -45,13 +45,18 @@ static void in_flight_release(struct in_flight *set)
 	set->count = 0;
 }
 
+static bool may_see(struct fetchfs *fetchfs, const struct target *target, uid_t uid)
+{
+	return policy_may_see(&fetchfs->config, target->decision.scope, uid, fetchfs->owner);
+}
+
 /* Whether the listing is to show it for @prefix and @uid, and the index does not. */
 static bool is_unlisted(
 	struct fetchfs *fetchfs, const struct target *target, const char *prefix, uid_t uid)
 {
 	struct entry entry;
 
-	if (!str_has_prefix(target->shown, prefix) || !policy_may_see(target->decision.scope, uid))
+	if (!str_has_prefix(target->shown, prefix) || !may_see(fetchfs, target, uid))
 		return false;
 	if (catalog_find(fetchfs->catalog, &target->key, &entry, NULL) < 0)
 		return true;
@@ -101,23 +106,25 @@ static int list_flights(
 	return r;
 }
 
-/* The scope whose entries @uid sees beside the public ones; NULL: all. */
-static const char *scope_of(uid_t uid, char buf[SCOPE_MAX])
+/* The scopes whose entries @uid sees beside the public ones; NULL: all. */
+static int scopes_of(struct fetchfs *fetchfs, uid_t uid, char **ret, struct err *err)
 {
+	*ret = NULL;
 	if (uid == 0)
-		return NULL;
-	policy_user_scope(uid, buf);
-	return buf;
+		return 0;
+	return policy_scopes(&fetchfs->config, uid, fetchfs->owner, ret, err);
 }
 
 int fetchfs_list(struct fetchfs *fetchfs, const char *prefix, uid_t uid, fetchfs_visit *visit,
 	void *arg, struct err *err)
 {
 	struct list_walk walk = {.visit = visit, .arg = arg, .err = err};
-	char scope[SCOPE_MAX];
-	int r = catalog_list(
-		fetchfs->catalog, prefix, scope_of(uid, scope), list_entry, &walk, err);
+	CLEANUP(str_freep) char *scopes = NULL;
+	int r = scopes_of(fetchfs, uid, &scopes, err);
 
+	if (r < 0)
+		return r;
+	r = catalog_list(fetchfs->catalog, prefix, scopes, list_entry, &walk, err);
 	return r ? r : list_flights(fetchfs, prefix, uid, &walk);
 }
 
@@ -169,7 +176,7 @@ static int collect_names(
 		CLEANUP(str_freep) char *name = NULL;
 		size_t len;
 
-		if (target->uri.query || !is_unlisted(fetchfs, target, folder, uid))
+		if (target->decision.secret_query || !is_unlisted(fetchfs, target, folder, uid))
 			continue;
 		len = strcspn(rest, "/");
 		name = strndup(rest, len);
@@ -189,14 +196,15 @@ int fetchfs_children(struct fetchfs *fetchfs, const char *folder, uid_t uid,
 	CLEANUP(in_flight_release) struct in_flight set = {.count = 0};
 	CLEANUP(name_walk_release)
 	struct name_walk walk = {.visit = visit, .arg = arg, .set = &set};
-	char scope[SCOPE_MAX];
-	int r;
+	CLEANUP(str_freep) char *scopes = NULL;
+	int r = scopes_of(fetchfs, uid, &scopes, err);
 
+	if (r < 0)
+		return r;
 	in_flight_take(fetchfs, &set);
 	if (collect_names(fetchfs, folder, uid, &walk) < 0)
 		return err_oom(err);
-	r = catalog_children(
-		fetchfs->catalog, folder, scope_of(uid, scope), children_entry, &walk, err);
+	r = catalog_children(fetchfs->catalog, folder, scopes, children_entry, &walk, err);
 	for (size_t i = 0; r == 0 && i < set.count; i++) {
 		if (walk.names[i])
 			r = visit(walk.names[i], walk.folders[i], arg);
@@ -214,9 +222,12 @@ static int any_name(const char *name, bool is_folder, void *arg)
 
 int fetchfs_is_folder(struct fetchfs *fetchfs, const char *folder, uid_t uid, struct err *err)
 {
-	char scope[SCOPE_MAX];
-	int r = catalog_has_children(fetchfs->catalog, folder, scope_of(uid, scope), err);
+	CLEANUP(str_freep) char *scopes = NULL;
+	int r = scopes_of(fetchfs, uid, &scopes, err);
 
+	if (r < 0)
+		return r;
+	r = catalog_has_children(fetchfs->catalog, folder, scopes, err);
 	return r ? r : fetchfs_children(fetchfs, folder, uid, any_name, NULL, err);
 }
 

@@ -1,11 +1,13 @@
 #include "fetch/config.h"
 
 #include "base/cleanup.h"
+#include "base/digest.h"
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/uri.h"
 #include "fetch/config_keys.h"
 #include "fetch/config_values.h"
+#include "fetch/members.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -214,6 +216,49 @@ static int read_usual_files(
 	return read_file(config, user, false, lenient, err);
 }
 
+static int compare_items(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Not of the credentials: a new token opens the same door. The order of users means nothing. */
+static int make_id(struct origin *origin, struct err *err)
+{
+	CLEANUP(digest_stream_freep) struct digest_stream *stream = NULL;
+	char hex[DIGEST_HEX_SIZE];
+	struct digest digest;
+	int r;
+
+	if (origin->users.count > 1)
+		qsort(origin->users.items, origin->users.count, sizeof(*origin->users.items),
+			compare_items);
+	r = digest_stream_new(&stream, err);
+	if (r == 0)
+		r = digest_stream_update(stream, origin->prefix, strlen(origin->prefix) + 1, err);
+	for (size_t i = 0; r == 0 && i < origin->users.count; i++) {
+		const char *user = origin->users.items[i];
+
+		r = digest_stream_update(stream, user, strlen(user) + 1, err);
+	}
+	if (r == 0)
+		r = digest_stream_finish(stream, &digest, err);
+	if (r < 0)
+		return r;
+	digest_hex(&digest, hex);
+	memcpy(origin->id, hex, sizeof(origin->id) - 1);
+	return 0;
+}
+
+/* All files are read. */
+static int finish(struct config *config, struct err *err)
+{
+	int r = members_new(&config->members, err);
+
+	for (size_t i = 0; r == 0 && i < config->origin_count; i++)
+		r = make_id(&config->origins[i], err);
+	return r;
+}
+
 int config_load(const char *file, const char *const *environment, bool lenient, struct config *ret,
 	struct err *err)
 {
@@ -245,6 +290,10 @@ int config_load(const char *file, const char *const *environment, bool lenient, 
 			*err = why;
 		return r;
 	}
+
+	r = finish(&config, err);
+	if (r < 0)
+		return r;
 
 	*ret = config;
 	config = (struct config){0};
@@ -286,6 +335,7 @@ void config_release(struct config *config)
 	for (size_t i = 0; i < config->origin_count; i++)
 		origin_release(&config->origins[i]);
 	free(config->origins);
+	members_free(config->members);
 	*config = (struct config){0};
 }
 
@@ -301,6 +351,12 @@ const struct origin *config_origin(const struct config *config, const char *text
 			best = origin;
 	}
 	return best;
+}
+
+bool config_has_credentials(const struct origin *origin)
+{
+	return origin->user_file || origin->bearer || origin->bearer_file || origin->netrc ||
+	       origin->client_cert || origin->headers.count > 0;
 }
 
 const char *config_env(const char *const *environment, const char *name)

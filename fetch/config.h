@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define CONFIG_ID_SIZE 33
+
 /* A list of strings, one per line or comma of the file. */
 struct config_list {
 	char **items;
@@ -36,6 +38,9 @@ struct origin {
 
 	bool public_query; /* a query is no secret here */
 	int64_t ttl_ms;    /* -1: that of [fetch] */
+
+	/* The start of the SHA-256 of prefix and users: whose artifacts the credentials make. */
+	char id[CONFIG_ID_SIZE];
 };
 
 struct config {
@@ -74,8 +79,9 @@ struct config {
 	bool private_allowed;          /* private = allow */
 	struct config_list file_roots; /* file: absolute paths, no "..", no '/' at the end */
 
-	struct origin *origins; /* by prefix */
+	struct origin *origins;
 	size_t origin_count;
+	struct members *members; /* what was found out about users; NULL: nothing is kept */
 
 	struct config_list warnings;
 };
@@ -92,6 +98,9 @@ void config_release(struct config *config);
 
 /* The section whose prefix covers the canonical URI @text, or NULL. */
 const struct origin *config_origin(const struct config *config, const char *text);
+
+/* Whether requests of this section open doors that others do not. */
+bool config_has_credentials(const struct origin *origin);
 
 /* The value of @name in @environment, or NULL. */
 const char *config_env(const char *const *environment, const char *name);

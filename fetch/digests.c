@@ -126,12 +126,15 @@ int fetchfs_digests_load(struct fetchfs *fetchfs, const struct fetchfs_request *
 	return 0;
 }
 
-/* Whether @uri, whose decoded path is @path, lies below the folder of the listing. */
-static bool is_below(const struct fetchfs_digests *digests, const struct uri *uri, const char *path)
+/* The path of @uri as seen from the folder of the listing; NULL: it does not lie below it. */
+static const char *relative_path(
+	const struct fetchfs_digests *digests, const struct uri *uri, const char *path)
 {
-	return str_equal(uri->scheme, digests->uri.scheme) &&
-	       str_equal(uri->host, digests->uri.host) && str_equal(uri->port, digests->uri.port) &&
-	       str_has_prefix(path, digests->path);
+	if (!str_equal(uri->scheme, digests->uri.scheme) ||
+		!str_equal(uri->host, digests->uri.host) ||
+		!str_equal(uri->port, digests->uri.port) || !str_has_prefix(path, digests->path))
+		return NULL;
+	return path + strlen(digests->path);
 }
 
 /* By the path from the listing on, which is exact, else by the last part of the name. */
@@ -139,18 +142,18 @@ static int look_up(const struct fetchfs_digests *digests, const struct uri *uri,
 	struct checksum *ret, struct err *err)
 {
 	CLEANUP(str_freep) char *path = NULL;
-	const char *slash;
+	const char *relative;
 	int r = uri_file_path(uri, &path, err);
 
 	if (r < 0)
 		return r;
-	if (is_below(digests, uri, path)) {
-		r = listing_find(digests->listing, path + strlen(digests->path), ret, err);
+	relative = relative_path(digests, uri, path);
+	if (relative) {
+		r = listing_find(digests->listing, relative, ret, err);
 		if (r != -ENOENT)
 			return r;
 	}
-	slash = strrchr(path, '/');
-	return listing_find(digests->listing, slash ? slash + 1 : path, ret, err);
+	return listing_find(digests->listing, strrchr(path, '/') + 1, ret, err);
 }
 
 int fetchfs_digests_find(

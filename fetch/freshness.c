@@ -1,11 +1,18 @@
 #include "fetch/freshness.h"
 
-int64_t freshness_until(const struct config *config, const struct remote *remote, int64_t now)
+static int64_t ttl_ms(const struct decision *decision)
+{
+	if (decision->origin && decision->origin->ttl_ms >= 0)
+		return decision->origin->ttl_ms;
+	return decision->config->ttl_ms;
+}
+
+int64_t freshness_until(const struct decision *decision, const struct remote *remote, int64_t now)
 {
 	int64_t age = remote->max_age;
 
 	if (age == TIME_UNKNOWN)
-		age = config->ttl_ms / 1000;
+		age = ttl_ms(decision) / 1000;
 	if (age < 0)
 		age = 0;
 	return age > INT64_MAX - now ? INT64_MAX : now + age;

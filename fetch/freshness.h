@@ -8,9 +8,11 @@
 #include "backends/backend.h"
 #include "cache/catalog.h"
 #include "fetch/config.h"
+#include "fetch/policy.h"
 
-/* Until when, in seconds since 1970: the origin's max_age from @now, else the configured ttl. */
-int64_t freshness_until(const struct config *config, const struct remote *remote, int64_t now);
+/* Until when, in seconds since 1970: the origin's max_age from @now, else the ttl that is
+ * configured for the URI decided on. */
+int64_t freshness_until(const struct decision *decision, const struct remote *remote, int64_t now);
 
 /* Until when "no such thing" is believed; @now when it is not to be remembered at all. */
 int64_t freshness_absent_until(const struct config *config, int64_t now);

@@ -5,7 +5,6 @@
 #include "fetch/address.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,9 +79,22 @@ static const char *longest(const struct config_list *prefixes, const char *text,
 	return best;
 }
 
-static bool is_allowed(const struct config *config, const struct uri *uri)
+/* The longest prefix that opens @uri: allowed, with a section of its own, or a mirror's. */
+static const char *opening(const struct decision *decision, const struct uri *uri)
 {
-	return longest(&config->allow, uri->text, uri_is_below);
+	const struct origin *own = config_origin(decision->config, uri->text);
+	const struct origin *asked = decision->origin; /* may lead to its mirrors */
+	const char *found[] = {
+		longest(&decision->config->allow, uri->text, uri_is_below),
+		own ? own->prefix : NULL,
+		asked ? longest(&asked->mirrors, uri->text, uri_is_below) : NULL,
+	};
+	const char *best = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(found); i++)
+		if (found[i] && (!best || strlen(found[i]) > strlen(best)))
+			best = found[i];
+	return best;
 }
 
 /* One text, whatever is behind the URI: a refusal must not tell what the network looks like. */
@@ -99,7 +111,7 @@ static int check_address(const struct decision *decision, const struct uri *uri,
 {
 	struct sockaddr_storage literal;
 
-	if (is_allowed(decision->config, uri)) {
+	if (opening(decision, uri)) {
 		/* a name in front of a metadata address does not name that address */
 		if (address_is_metadata(address) && !address_from_host(uri->host, &literal))
 			return forbidden(uri, err);
@@ -143,17 +155,34 @@ static int check_file(const struct decision *decision, const struct uri *uri, st
 		path);
 }
 
+/* Where the configuration has credentials, only whom they serve may go, with or without them. */
+static int check_users(const struct decision *decision, const struct uri *uri, struct err *err)
+{
+	const struct origin *origin = config_origin(decision->config, uri->text);
+
+	if (!origin || uri->user || uri->password || !config_has_credentials(origin) ||
+		policy_serves(decision->config, origin, decision->uid, decision->trusted))
+		return 0;
+	return err_set(err, ERR_POLICY, EACCES,
+		"forbidden by policy: 'users = …' in [origin \"%s\"] does not name uid %u",
+		origin->prefix, (unsigned int)decision->uid);
+}
+
 static int check_uri(const struct decision *decision, const struct uri *uri, struct err *err)
 {
 	const struct config *config = decision->config;
 	const char *deny = longest(&config->deny, uri->text, covers_loosely);
-	const char *allow = longest(&config->allow, uri->text, uri_is_below);
+	const char *allow = opening(decision, uri);
 	struct sockaddr_storage literal;
 	bool open = decision->trusted || allow;
+	int r;
 
 	if (deny && (!allow || strlen(allow) <= strlen(deny)))
 		return err_set(err, ERR_POLICY, EACCES,
 			"forbidden by policy: 'deny = %s' in [policy]", deny);
+	r = check_users(decision, uri, err);
+	if (r < 0)
+		return r;
 	if (str_equal(uri->scheme, "file"))
 		return check_file(decision, uri, err);
 
@@ -182,62 +211,27 @@ static int guard_address(const struct guard *guard, const struct uri *uri,
 	return check_address(decision_of(guard), uri, address, err);
 }
 
-/* Who knows user and password shares what they open: "user:" and an HMAC of both. */
-static int credential_scope(const struct uri *uri, const uint8_t secret[DIGEST_SIZE],
-	char ret[SCOPE_MAX], struct err *err)
-{
-	const char *user = uri->user ? uri->user : "";
-	const char *password = uri->password ? uri->password : "";
-	CLEANUP(str_freep) char *both = str_printf("%s%c%s", user, '\0', password);
-	size_t len = strlen(user) + 1 + strlen(password);
-	char hex[DIGEST_HEX_SIZE];
-	struct digest hmac;
-	int r;
-
-	if (!both)
-		return err_oom(err);
-	if ((r = digest_hmac(secret, DIGEST_SIZE, both, len, &hmac, err)) < 0)
-		return r;
-	digest_hex(&hmac, hex);
-	snprintf(ret, SCOPE_MAX, "user:%s", hex);
-	return 0;
-}
-
 int policy_decide(const struct config *config, const struct uri *uri, uid_t uid, uid_t owner,
 	bool through_mount, const uint8_t secret[DIGEST_SIZE], struct decision *ret,
 	struct err *err)
 {
+	const struct origin *origin = config_origin(config, uri->text);
 	struct decision decision = {
+		.secret_query = uri->query && !(origin && origin->public_query),
+		.own_credentials = uri->user || uri->password,
+		.origin = origin,
 		.guard = {.uri = guard_uri, .address = guard_address},
 		.config = config,
+		.uid = uid,
 		.trusted = uid == owner,
 		.through_mount = through_mount,
 	};
 	int r = check_uri(&decision, uri, err);
 
+	if (r == 0)
+		r = policy_scope(uri, secret, &decision, err);
 	if (r < 0)
 		return r;
-	if (uri->user || uri->password) {
-		if ((r = credential_scope(uri, secret, decision.scope, err)) < 0)
-			return r;
-	} else if (uri->query) {
-		policy_user_scope(uid, decision.scope);
-	}
 	*ret = decision;
 	return 0;
-}
-
-void policy_user_scope(uid_t uid, char ret[SCOPE_MAX])
-{
-	snprintf(ret, SCOPE_MAX, "uid:%u", (unsigned int)uid);
-}
-
-bool policy_may_see(const char *scope, uid_t uid)
-{
-	char own[SCOPE_MAX];
-
-	if (uid == 0 || !*scope)
-		return true;
-	policy_user_scope(uid, own);
-	return str_equal(scope, own);
 }

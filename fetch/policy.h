@@ -19,8 +19,12 @@
 
 struct decision {
 	char scope[SCOPE_MAX]; /* "" is public */
-	struct guard guard;    /* for the requests that follow; valid while the decision is */
+	bool secret_query;     /* the URI has a query, which is to be shown to nobody */
+	bool own_credentials;  /* the URI has a user: that, and nothing of the configuration */
+	const struct origin *origin; /* the section of the URI, or NULL */
+	struct guard guard;          /* for the requests that follow; valid while the decision is */
 	const struct config *config;
+	uid_t uid;
 	bool trusted; /* asked by the owner of the cache: private addresses are open */
 	bool through_mount;
 };
@@ -33,10 +37,34 @@ int policy_decide(const struct config *config, const struct uri *uri, uid_t uid,
 	bool through_mount, const uint8_t secret[DIGEST_SIZE], struct decision *ret,
 	struct err *err);
 
+/* Whether the credentials of a section serve @uid: whom it names, the owner and root. */
+bool policy_serves(
+	const struct config *config, const struct origin *origin, uid_t uid, bool is_owner);
+
+/*
+ * Scopes:
+ *
+ *	""               everybody's
+ *	"uid:N"          a user's own: of URIs with a query
+ *	"user:HMAC"      of who knows a user and password that the URI had
+ *	"origin:ID"      of whom the section with this id serves
+ *	"origin:ID:N"    likewise, of URIs with a query
+ */
+
+/* The scope that @decision, whose other fields are made, comes to. */
+int policy_scope(const struct uri *uri, const uint8_t secret[DIGEST_SIZE],
+	struct decision *decision, struct err *err);
+
 /* The scope in which @uid sees entries that are its own: "uid:N". */
 void policy_user_scope(uid_t uid, char ret[SCOPE_MAX]);
 
 /* Whether @uid may see what is in @scope. Root sees all. */
-bool policy_may_see(const char *scope, uid_t uid);
+bool policy_may_see(const struct config *config, const char *scope, uid_t uid, uid_t owner);
+
+/*
+ * The scopes beside the public one that @uid may look into without naming a URI: as text for the
+ * catalog, the caller's to free(). Never NULL on success.
+ */
+int policy_scopes(const struct config *config, uid_t uid, uid_t owner, char **ret, struct err *err);
 
 #endif

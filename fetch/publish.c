@@ -21,7 +21,7 @@ static int fill_entry(const struct lead *lead, struct entry *ret, struct err *er
 		.key = target->key,
 		.scope = strdup(target->decision.scope),
 		.uri = strdup(target->shown),
-		.has_query = target->uri.query != NULL,
+		.has_query = target->decision.secret_query,
 		.executable = target->executable,
 		.etag = etag[0] ? strdup(etag) : NULL,
 		.modified = lead_is_small(lead) ? lead->remote.validators.modified
@@ -29,7 +29,7 @@ static int fill_entry(const struct lead *lead, struct entry *ret, struct err *er
 		.fetched = now,
 		.verified = now,
 		/* nobody answered for what was complete already: asked at the next use */
-		.expires = lead->confirmed ? freshness_until(&lead->flight->fetchfs->config,
+		.expires = lead->confirmed ? freshness_until(&lead->flight->target->decision,
 						     &lead->remote, now)
 					   : now,
 	};
@@ -98,7 +98,7 @@ int lead_keep_old(
 
 	partial_fail(&lead->partial, NULL, false);
 	return hand_out_old(lead, now,
-		freshness_until(&lead->flight->fetchfs->config, &lead->remote, now), ret_object,
+		freshness_until(&lead->flight->target->decision, &lead->remote, now), ret_object,
 		ret_entry, err);
 }
 

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/lock.h"
+#include "base/str.h"
 #include "fetch/fetcher.h"
 #include "fetch/file.h"
 #include "fetch/freshness.h"
@@ -148,7 +149,7 @@ static int ask_origin(struct fetchfs *fetchfs, const struct fetchfs_request *req
 	if (r < 0)
 		return r;
 
-	expires = freshness_until(&fetchfs->config, &remote, now);
+	expires = freshness_until(&target->decision, &remote, now);
 	lookup_remember_known(fetchfs, target, &remote, now, expires);
 	return info_of_remote(target, &remote, now, expires, ret, err);
 }
@@ -235,14 +236,16 @@ int fetchfs_get_digest(struct fetchfs *fetchfs, const char *sha256, uid_t uid,
 {
 	struct object object = {.fd = -1};
 	struct entry entry = {0};
-	char scope[SCOPE_MAX];
+	CLEANUP(str_freep) char *scopes = NULL;
 	struct digest digest;
 	int r = digest_parse(sha256, &digest, err);
 
 	if (r < 0)
 		return r;
-	policy_user_scope(uid, scope);
-	r = catalog_find_digest(fetchfs->catalog, &digest, scope, &entry, err);
+	r = policy_scopes(&fetchfs->config, uid, fetchfs->owner, &scopes, err);
+	if (r < 0)
+		return r;
+	r = catalog_find_digest(fetchfs->catalog, &digest, scopes, &entry, err);
 	if (r < 0)
 		return r;
 	r = store_open(&fetchfs->store, &digest, entry.executable, &object, err);

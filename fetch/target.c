@@ -80,7 +80,7 @@ static int fill(struct fetchfs *fetchfs, const struct fetchfs_request *request, 
 	if (r < 0)
 		return r;
 
-	ret->shown = uri_display(&ret->uri);
+	ret->shown = ret->decision.secret_query ? uri_display(&ret->uri) : str_copy(ret->uri.text);
 	if (!ret->shown)
 		return err_oom(err);
 	return entry_key_make(ret->decision.scope, ret->uri.text, &ret->key, err);

@@ -9,6 +9,7 @@ _Static_assert(sizeof(((struct fetchfs_transfer *)NULL)->uri) >= RANGES_URI_MAX,
 	"all that a map holds of a URI fits");
 
 struct walk {
+	const struct fetchfs *fetchfs;
 	uid_t uid;
 	int64_t now_ms;
 	fetchfs_visit_transfer *visit;
@@ -57,7 +58,8 @@ static int show(const struct transfer *transfer, void *arg)
 		.seconds = -1,
 	};
 
-	if (!policy_may_see(transfer->label.scope, walk->uid))
+	if (!policy_may_see(
+		    &walk->fetchfs->config, transfer->label.scope, walk->uid, walk->fetchfs->owner))
 		return 0;
 	str_fit(shown.uri, sizeof(shown.uri), transfer->label.uri);
 	entry_key_hex(&transfer->key, shown.key);
@@ -69,7 +71,11 @@ static int show(const struct transfer *transfer, void *arg)
 int fetchfs_transfers(struct fetchfs *fetchfs, uid_t uid, fetchfs_visit_transfer *visit, void *arg,
 	struct err *err)
 {
-	struct walk walk = {.uid = uid, .now_ms = clock_wall_ms(), .visit = visit, .arg = arg};
+	struct walk walk = {.fetchfs = fetchfs,
+		.uid = uid,
+		.now_ms = clock_wall_ms(),
+		.visit = visit,
+		.arg = arg};
 
 	return transfers_visit(&fetchfs->store, show, &walk, err);
 }

@@ -224,6 +224,11 @@ Test(catalog, digest_is_found_only_in_a_scope_that_the_caller_may_use)
 	cr_assert_eq(catalog_find_digest(cache->store.catalog, &digest, "", &is, NULL), -ENOENT);
 	cr_assert_eq(
 		catalog_find_digest(cache->store.catalog, &digest, "uid:8", &is, NULL), -ENOENT);
+	cr_assert_eq(catalog_find_digest(cache->store.catalog, &digest, "uid:77 id:7", &is, NULL),
+		-ENOENT);
+	cr_assert_eq(
+		catalog_find_digest(cache->store.catalog, &digest, "uid:8 uid:7", &is, NULL), 0);
+	entry_release(&is);
 	cr_assert_eq(catalog_find_digest(cache->store.catalog, &digest, "uid:7", &is, NULL), 0);
 	cr_assert_eq(catalog_object_gone(cache->store.catalog, &digest, NULL), 0);
 	entry_release(&is);

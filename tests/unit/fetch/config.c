@@ -247,8 +247,9 @@ Test(config, an_origin_has_a_section)
 	cr_assert_str_eq(origin->headers.items[0], "X-Name: a, b ; c");
 	cr_assert_str_eq(origin->headers.items[1], "X-Other: d");
 	cr_assert_eq(origin->users.count, 4);
-	cr_assert_str_eq(origin->users.items[1], "@ci");
+	cr_assert_str_eq(origin->users.items[1], "@ci"); /* sorted */
 	cr_assert_str_eq(origin->users.items[3], "bob");
+	cr_assert_eq(strlen(origin->id), 32);
 	cr_assert(origin->public_query);
 	cr_assert_eq(origin->ttl_ms, 7200000);
 	cr_assert_eq(config.origins[1].ttl_ms, -1);

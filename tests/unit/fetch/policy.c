@@ -87,10 +87,10 @@ Test(policy, a_query_belongs_to_who_asks)
 
 	cr_assert_eq(decide(&config, "https://h/a?token=1", USER, true, &decision, NULL), 0);
 	cr_assert_str_eq(decision.scope, "uid:1000");
-	cr_assert(policy_may_see(decision.scope, USER));
-	cr_assert(policy_may_see(decision.scope, 0));
-	cr_assert_not(policy_may_see(decision.scope, 100));
-	cr_assert(policy_may_see("", 100));
+	cr_assert(policy_may_see(&config, decision.scope, USER, OWNER));
+	cr_assert(policy_may_see(&config, decision.scope, 0, OWNER));
+	cr_assert_not(policy_may_see(&config, decision.scope, 100, OWNER));
+	cr_assert(policy_may_see(&config, "", 100, OWNER));
 }
 
 Test(policy, credentials_have_a_scope_that_hides_them)
@@ -107,7 +107,7 @@ Test(policy, credentials_have_a_scope_that_hides_them)
 	cr_assert_str_eq(one.scope, same.scope);
 	cr_assert_str_neq(one.scope, other.scope);
 	cr_assert_str_neq(one.scope, shifted.scope);
-	cr_assert_not(policy_may_see(one.scope, USER));
+	cr_assert_not(policy_may_see(&config, one.scope, USER, OWNER));
 }
 
 Test(policy, users_have_the_open_schemes_only)
