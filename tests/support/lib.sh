@@ -434,3 +434,20 @@ origin_stat_is() {
 quiet_origin() {
 	wait_for 20 origin_stat_is running 0 || fail "the origin is still asked for something"
 }
+
+# The server of tests/support/rawserver.c, which breaks the protocol, serves $RAWROOT at $RAW and,
+# certified by $CA, at $RAWS. Its log is like the origin's.
+start_raw() {
+	RAWROOT=$WORK/raw
+	RAW_LOG=$LOGS/raw
+	[ -n "${CA-}" ] || make_ca
+	mkdir -p "$RAWROOT"
+	: >"$RAW_LOG"
+	"$FETCHFS_BUILD/tests/support/rawserver" --port-file "$WORK/raw.port" --root "$RAWROOT" \
+		--log "$RAW_LOG" --cert "$WORK/tls/server.pem" --key "$WORK/tls/server.key" \
+		>"$LOGS/raw-stderr" 2>&1 &
+	children+=($!)
+	wait_for 10 test -s "$WORK/raw.port" || fail "the raw server does not start"
+	RAW=http://127.0.0.1:$(<"$WORK/raw.port")
+	RAWS=https://localhost:$(<"$WORK/raw.port")
+}
