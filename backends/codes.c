@@ -115,6 +115,11 @@ void codes_translate(const struct transfer *transfer, int code, struct err *ret)
 {
 	char text[CURL_ERROR_SIZE];
 
+	if (code == CURLE_OUT_OF_MEMORY && transfer->asked && !transfer->answered) {
+		/* the way in which curl refuses a header that has no end */
+		err_set(ret, ERR_REMOTE, EBADMSG, "the headers are too long for curl");
+		return;
+	}
 	if (code == CURLE_OUT_OF_MEMORY) {
 		err_oom(ret);
 		return;

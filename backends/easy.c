@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define BUFFER_SIZE   (512L * 1024)
+#define INTERIM_MAX   100                 /* "103 early hints" and the like before one answer */
 #define QUEUE_WAIT_MS (24L * 3600 * 1000) /* for a connection of the pool */
 
 _Static_assert(TRANSFER_TEXT_MAX >= CURL_ERROR_SIZE, "room for what curl says");
@@ -117,28 +118,41 @@ static void heard(struct transfer *transfer, size_t len)
 	pace_add(&transfer->pace, *transfer->now, len);
 }
 
+/* The end of the headers: of an answer that counts, or of "100 continue" and the like. */
+static int end_headers(struct transfer *transfer, struct err *err)
+{
+	long status = 0;
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status < 200) {
+		headers_clear(&transfer->headers);
+		if (++transfer->interim > INTERIM_MAX)
+			return err_set(err, ERR_REMOTE, EBADMSG, "more than %d interim answers",
+				INTERIM_MAX);
+		return 0;
+	}
+	/* RFC 9112, 6.3: nobody knows where such a body ends */
+	if (headers_disagree(&transfer->headers, "Content-Length"))
+		return err_set(err, ERR_REMOTE, EBADMSG, "contradictory content-lengths");
+	easy_answer(transfer);
+	return 0;
+}
+
 static size_t on_header(char *line, size_t size, size_t count, void *arg)
 {
 	struct transfer *transfer = arg;
 	size_t whole = size * count;
 	size_t len = whole;
-	long status = 0;
+	int r;
 
 	heard(transfer, whole);
 	if (transfer->answered || !speaks_http(transfer)) /* trailers; ftp's conversation */
 		return whole;
 	while (len > 0 && isspace((unsigned char)line[len - 1]))
 		len--;
-	if (len > 0)
-		return headers_add(&transfer->headers, line, len, &transfer->refusal) < 0 ? 0
-											  : whole;
-
-	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (status >= 200)
-		easy_answer(transfer);
-	else
-		headers_clear(&transfer->headers); /* of "100 continue" and the like */
-	return whole;
+	r = len > 0 ? headers_add(&transfer->headers, line, len, &transfer->refusal)
+		    : end_headers(transfer, &transfer->refusal);
+	return r < 0 ? 0 : whole;
 }
 
 static size_t on_body(char *buf, size_t size, size_t count, void *arg)

@@ -33,17 +33,38 @@ void headers_clear(struct headers *headers)
 	headers->len = 0;
 }
 
+/* The value of the first header @name from *@at on, which is moved behind it; or NULL. */
+static const char *next_value(const struct headers *headers, const char *name, size_t *at)
+{
+	size_t len = strlen(name);
+
+	while (*at < headers->len) {
+		const char *line = headers->text + *at;
+
+		*at += strlen(line) + 1;
+		if (strncasecmp(line, name, len) == 0 && line[len] == ':')
+			return line + len + 1 + strspn(line + len + 1, " \t");
+	}
+	return NULL;
+}
+
+bool headers_disagree(const struct headers *headers, const char *name)
+{
+	size_t at = 0;
+	const char *first = next_value(headers, name, &at);
+
+	for (const char *value; (value = next_value(headers, name, &at));)
+		if (strcmp(value, first) != 0)
+			return true;
+	return false;
+}
+
 const char *headers_find(const struct headers *headers, const char *name)
 {
 	const char *last = NULL;
-	size_t len = strlen(name);
+	size_t at = 0;
 
-	for (size_t at = 0; at < headers->len;) {
-		const char *line = headers->text + at;
-
-		at += strlen(line) + 1;
-		if (strncasecmp(line, name, len) == 0 && line[len] == ':')
-			last = line + len + 1;
-	}
-	return last ? last + strspn(last, " \t") : NULL;
+	for (const char *value; (value = next_value(headers, name, &at));)
+		last = value;
+	return last;
 }

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define HEADERS_MAX ((size_t)64 * 1024) /* bytes, all lines together */
@@ -20,6 +21,9 @@ int headers_add(struct headers *headers, const char *line, size_t len, struct er
 
 /* Forget all lines: they were not those of the final answer. */
 void headers_clear(struct headers *headers);
+
+/* Whether there are several headers @name that do not say the same. */
+bool headers_disagree(const struct headers *headers, const char *name);
 
 /* The value of the last header @name without the blanks before it, or NULL. */
 const char *headers_find(const struct headers *headers, const char *name);

@@ -47,7 +47,8 @@ struct transfer {
 	int64_t asked;    /* when the request went out; 0: there is no connection yet */
 	struct pace pace; /* of what comes; started by the first byte of the answer */
 	uint64_t received;
-	bool opened; /* a connection of its own */
+	unsigned int interim; /* answers before the answer */
+	bool opened;          /* a connection of its own */
 	bool answered;
 	bool paused;
 	bool unread;        /* bytes were put since the last flush */

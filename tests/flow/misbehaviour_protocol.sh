@@ -1,0 +1,124 @@
+#!/bin/bash
+# An origin that breaks HTTP or TLS: right bytes or a precise error, after so many requests, and
+# nothing left behind that cannot be resumed.
+. "$(dirname "$0")/../support/lib.sh"
+need_program openssl curl jq
+
+start_raw
+random_file 700K "$RAWROOT/a.bin" a
+for name in b c d e; do cp "$RAWROOT/a.bin" "$RAWROOT/$name.bin"; done
+cat >"$CONFIG" <<-END
+	[fetch]
+	stall = 2s
+	connect = 5s
+	retries = 1
+	ca_file = $CA
+END
+
+# gets [BASE]PATH REQUESTS: cat prints the right bytes, after so many GETs
+gets() {
+	fetchfs cat "$1" >"$WORK/got" || fail "$1: status $?"
+	cmp "$RAWROOT/a.bin" "$WORK/got" || fail "$1: other bytes"
+	requests_made "$1" "$2"
+}
+
+requests_made() {
+	wait_for 10 raw_is_quiet || fail "$1: still asked for"
+	local path=${1#*://*/} count
+	count=$(grep -cF "GET /$path " "$RAW_LOG" || :)
+	[ "$count" -eq "$2" ] || fail "$1: $count requests instead of $2: $(<"$RAW_LOG")"
+	: >"$RAW_LOG"
+}
+
+raw_is_quiet() {
+	curl -sS --max-time 20 "$RAW/.stats" | jq -e '.running == 0' >/dev/null
+}
+
+# fails STATUS REGEX PATH REQUESTS: one line, and nothing in the cache
+fails() {
+	expect_failure "$1" "^fetchfs: fetch [^ ]+: $2" "${fetchfs[@]}" fetch "$3"
+	requests_made "$3" "$4"
+	no_debris
+}
+
+# keeps …: the same, of a download that can be resumed
+keeps() {
+	expect_failure "$1" "^fetchfs: fetch [^ ]+: $2" "${fetchfs[@]}" fetch "$3"
+	requests_made "$3" "$4"
+	fetchfs evict --all >/dev/null
+	rm -f "$CACHE"/partial/*
+}
+
+say "what is odd, and allowed"
+gets "$RAW/a.bin" 1
+gets "$RAW/chunked/a.bin" 1
+gets "$RAW/untilclose/a.bin" 1
+gets "$RAW/interim/5/a.bin" 1
+gets "$RAW/pad/60000/a.bin" 1
+gets "$RAW/many/1000/a.bin" 1
+gets "$RAW/line/Content-Encoding:%20gzip/a.bin" 1
+gets "$RAW/line/Content-Length:%20716800/a.bin" 1
+
+say "one byte a packet"
+random_file 3000 "$RAWROOT/small.bin" small
+fetchfs cat "$RAW/bytewise/100/small.bin" | cmp - "$RAWROOT/small.bin" || fail "bytewise"
+fetchfs cat "$RAW/bytewise/100/chunked/small.bin" | cmp - "$RAWROOT/small.bin" || fail "bytewise, chunked"
+fetchfs cat "$RAWS/bytewise/100/untilclose/small.bin" | cmp - "$RAWROOT/small.bin" || fail "bytewise, TLS"
+: >"$RAW_LOG"
+
+say "what is no HTTP is told at once, and not asked again"
+fails 1 'received HTTP/0.9' "$RAW/garbage/a.bin" 1
+fails 1 'received HTTP/0.9' "$RAW/http09/a.bin" 1
+fails 1 'unsupported HTTP version' "$RAW/status/HTTP%2F9.9%20200%20OK/a.bin" 1
+fails 1 'unexpected answer 700' "$RAW/status/HTTP%2F1.1%20700%20Odd/a.bin" 1
+fails 1 '206 without' "$RAW/status/HTTP%2F1.1%20206%20Part/a.bin" 1
+fails 1 'header without colon' "$RAW/line/no%20colon/a.bin" 1
+fails 1 'nul byte in header' "$RAW/line/X:%20a%00b/a.bin" 1
+fails 1 'nul byte in header' "$RAW/line/ETag:%20%22a%00b%22/a.bin" 1
+fails 1 'headers are longer than 65536 bytes' "$RAW/pad/70000/a.bin" 1
+fails 1 'the headers are too long' "$RAW/pad/1000000/a.bin" 1
+fails 1 'headers are longer than 65536 bytes' "$RAW/many/20000/a.bin" 1
+fails 1 'more than 100 interim answers' "$RAW/interim/5000/a.bin" 1
+fails 1 'invalid Content-Length' "$RAW/length/abc/a.bin" 1
+fails 1 'invalid Content-Length' "$RAW/length/-5/a.bin" 1
+fails 1 'contradictory content-lengths' "$RAW/line/Content-Length:%20716799/a.bin" 1
+
+say "headers that stop in the middle"
+fails 3 'stalled|no answer|first byte|not one byte' "$RAW/stopinhead/30/a.bin" 2
+
+say "the body is longer than promised: what was promised; with a digest, nothing"
+fetchfs cat "$RAW/lie/-1000/a.bin" | cmp - <(head -c 715800 "$RAWROOT/a.bin") || fail "lie/-1000"
+: >"$RAW_LOG"
+random_file 700K "$RAWROOT/other.bin" other # its content is not in the cache yet
+digest=sha256=$(sha256 "$RAWROOT/other.bin")
+expect_failure 1 'sha256.*expected' "${fetchfs[@]}" fetch "$RAW/lie/-999/other.bin#$digest"
+requests_made "$RAW/lie/-999/other.bin" 2
+no_debris
+
+say "a body that ends too soon is asked for again, and never taken for the whole"
+keeps 3 'body shorter than promised: 100000 of 716800 bytes' "$RAW/cut/100000/a.bin" 2
+keeps 3 '.*reset by peer|body shorter' "$RAW/reset/600000/a.bin" 2
+fails 3 'illegal or missing hexadecimal' "$RAW/badchunk/100000/a.bin" 2
+fails 3 'too long hexadecimal|illegal or missing hexadecimal' "$RAW/hugechunk/100000/a.bin" 2
+fails 3 'transfer closed with outstanding' "$RAW/nolast/a.bin" 2
+fails 3 'illegal or missing hexadecimal' "$RAW/line/Transfer-Encoding:%20chunked/a.bin" 2
+gets "$RAW/once/cut/300000/a.bin" 2
+gets "$RAW/once/reset/300000/a.bin" 2
+gets "$RAW/once/nolast/a.bin" 2
+gets "$RAW/once/badchunk/300000/a.bin" 2
+
+say "TLS that ends without its end: harmless where the length is told"
+gets "$RAWS/a.bin" 1
+gets "$RAWS/nonotify/a.bin" 1
+gets "$RAWS/nonotify/chunked/a.bin" 1
+gets "$RAWS/untilclose/a.bin" 1
+keeps 3 'body shorter than promised' "$RAWS/cut/100000/nonotify/a.bin" 2
+keeps 3 'body shorter than promised' "$RAWS/cuttls/100000/a.bin" 2
+gets "$RAWS/once/cuttls/300000/b.bin" 2
+gets "$RAWS/once/cut/300000/b.bin" 2
+gets "$RAWS/once/reset/300000/b.bin" 2
+
+say "nothing of it harms the cache"
+fetchfs fetch "$RAW/c.bin"
+fetchfs cat "$RAW/c.bin" | cmp - "$RAWROOT/a.bin" || fail "afterwards: other bytes"
+no_debris
