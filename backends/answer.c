@@ -271,5 +271,5 @@ bool answer_same_version(const struct validators *known, const struct validators
 		return str_equal(opaque(known->etag), opaque(now->etag));
 	if (known->modified != TIME_UNKNOWN && now->modified != TIME_UNKNOWN)
 		return known->modified == now->modified;
-	return true;
+	return !known->etag[0] && known->modified == TIME_UNKNOWN;
 }

@@ -25,7 +25,8 @@ void answer_remote(const struct transfer *transfer, struct remote *ret);
 int answer_range(const struct transfer *transfer, const struct backend_request *request,
 	int64_t *ret_size, int64_t *ret_length, struct err *err);
 
-/* Whether the two are, by all that is known of both, one version. */
+/* Whether the two are one version: by the ETag, else by the time. When @now has nothing that could
+ * be compared it is taken for another one, unless nothing is known. */
 bool answer_same_version(const struct validators *known, const struct validators *now);
 
 #endif

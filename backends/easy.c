@@ -1,5 +1,6 @@
 #include "backends/easy.h"
 
+#include "backends/tls.h"
 #include "base/cleanup.h"
 #include "base/str.h"
 
@@ -87,7 +88,8 @@ static int on_connected(void *arg, char *ip, char *local_ip, int port, int local
 	return CURL_PREREQFUNC_OK;
 }
 
-void easy_answer(struct transfer *transfer)
+/* The headers are in, or there are none: tell the calling thread what the origin answered. */
+static void tell_answer(struct transfer *transfer)
 {
 	curl_off_t length = -1;
 	curl_off_t filetime = -1;
@@ -134,7 +136,7 @@ static int end_headers(struct transfer *transfer, struct err *err)
 	/* RFC 9112, 6.3: nobody knows where such a body ends */
 	if (headers_disagree(&transfer->headers, "Content-Length"))
 		return err_set(err, ERR_REMOTE, EBADMSG, "contradictory content-lengths");
-	easy_answer(transfer);
+	tell_answer(transfer);
 	return 0;
 }
 
@@ -164,7 +166,7 @@ static size_t on_body(char *buf, size_t size, size_t count, void *arg)
 	if (transfer->request->no_body) /* curl writes the facts of a file of ftp here, too */
 		return len;
 	if (!transfer->answered)
-		easy_answer(transfer);
+		tell_answer(transfer);
 
 	r = relay_put(&transfer->relay, buf, len,
 		transfer->length < 0 ? -1 : transfer->length - (int64_t)transfer->received);
@@ -181,6 +183,48 @@ static size_t on_body(char *buf, size_t size, size_t count, void *arg)
 	transfer->received += len;
 	transfer->unread = true;
 	return len;
+}
+
+/* Also the last time, when the connection is still there: how TLS ended is asked only here. */
+static int on_progress(
+	void *arg, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up_now)
+{
+	struct transfer *transfer = arg;
+	const struct curl_tlssessioninfo *session = NULL;
+
+	(void)total;
+	(void)now;
+	(void)up_total;
+	(void)up_now;
+	curl_easy_getinfo(transfer->easy, CURLINFO_TLS_SSL_PTR, &session);
+	if (session && session->internals && session->backend == CURLSSLBACKEND_OPENSSL)
+		transfer->unannounced = !tls_is_ended(session->internals);
+	return 0;
+}
+
+/*
+ * Only the end of its connection ended the body (HTTP/1, neither length nor chunks), and TLS did
+ * not say that it ends: anybody on the way could have cut it.
+ */
+static bool is_cut(const struct transfer *transfer)
+{
+	long version = 0;
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
+	return transfer->unannounced && !transfer->request->no_body && transfer->length < 0 &&
+	       transfer->status >= 200 && transfer->status < 300 && transfer->status != 204 &&
+	       version <= CURL_HTTP_VERSION_1_1 &&
+	       !headers_find(&transfer->headers, "Transfer-Encoding");
+}
+
+int easy_finish(struct transfer *transfer, struct err *err)
+{
+	if (!transfer->answered)
+		tell_answer(transfer);
+	if (is_cut(transfer))
+		return err_set_retry(err, ERR_NETWORK, EIO, 0,
+			"body cut: the connection broke off, and TLS did not announce an end");
+	return 0;
 }
 
 /* ---- the request, as curl wants it ---- */
@@ -229,6 +273,11 @@ static void set_callbacks(CURL *easy, struct transfer *transfer)
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+	if (str_equal(transfer->request->uri->scheme, "https")) {
+		curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+		curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+		curl_easy_setopt(easy, CURLOPT_XFERINFODATA, transfer);
+	}
 }
 
 static void set_range(CURL *easy, const struct transfer_request *request)

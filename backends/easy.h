@@ -10,7 +10,7 @@
 /* Set transfer->easy up for its request. -ENOMEM. What it calls back needs transfer->now. */
 int easy_prepare(struct transfer *transfer);
 
-/* The headers are in, or there are none: tell the calling thread what the origin answered. */
-void easy_answer(struct transfer *transfer);
+/* Curl says that all went well: was it so? -EIO if the body may not be all of it. */
+int easy_finish(struct transfer *transfer, struct err *err);
 
 #endif

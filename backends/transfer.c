@@ -153,8 +153,7 @@ static void reap(struct transfers *transfers)
 			end_badly(transfers, transfer, code);
 			continue;
 		}
-		if (!transfer->answered)
-			easy_answer(transfer);
+		easy_finish(transfer, &err);
 		end(transfers, transfer, &err);
 	}
 }

@@ -50,6 +50,7 @@ struct transfer {
 	unsigned int interim; /* answers before the answer */
 	bool opened;          /* a connection of its own */
 	bool answered;
+	bool unannounced; /* TLS did not say that the connection ends */
 	bool paused;
 	bool unread;        /* bytes were put since the last flush */
 	struct err refusal; /* why we broke it off ourselves */

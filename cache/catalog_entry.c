@@ -157,6 +157,20 @@ static int end_reservation(struct db *db, const char *partial, struct err *err)
 	return db_run(query, err);
 }
 
+/* An entry, and if it is COMPLETE all that is known of its content. */
+static int put_all(struct catalog *catalog, const struct entry *entry,
+	const struct catalog_object *object, struct err *err)
+{
+	int r = put_entry(catalog->db, entry, err);
+
+	if (r < 0 || entry->state != ENTRY_COMPLETE)
+		return r;
+	r = put_object(catalog, entry, object, err);
+	if (r == 0 && object->verified)
+		r = catalog_put_checksum(catalog->db, &entry->digest, object->verified, err);
+	return r;
+}
+
 int catalog_publish(struct catalog *catalog, const struct entry *entry,
 	const struct catalog_object *object, const char *partial, struct err *err)
 {
@@ -164,11 +178,7 @@ int catalog_publish(struct catalog *catalog, const struct entry *entry,
 	int r = catalog_begin(catalog, &txn, err);
 
 	if (r == 0)
-		r = put_entry(catalog->db, entry, err);
-	if (r == 0 && entry->state == ENTRY_COMPLETE)
-		r = put_object(catalog, entry, object, err);
-	if (r == 0 && entry->state == ENTRY_COMPLETE && object->verified)
-		r = catalog_put_checksum(catalog->db, &entry->digest, object->verified, err);
+		r = put_all(catalog, entry, object, err);
 	if (r == 0 && partial)
 		r = end_reservation(catalog->db, partial, err);
 	return r < 0 ? r : catalog_commit_visible(&txn, err);
@@ -195,11 +205,8 @@ int catalog_publish_all(struct catalog *catalog, const struct catalog_item *item
 	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
 	int r = catalog_begin(catalog, &txn, err);
 
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		r = put_entry(catalog->db, items[i].entry, err);
-		if (r == 0)
-			r = put_object(catalog, items[i].entry, &items[i].object, err);
-	}
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = put_all(catalog, items[i].entry, &items[i].object, err);
 	if (r == 0)
 		r = shrink_reservation(catalog->db, partial, left, err);
 	return r < 0 ? r : catalog_commit_visible(&txn, err);

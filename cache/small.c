@@ -155,7 +155,7 @@ static int publish_file(const struct store *store, const void *bytes, size_t len
 
 /* Where files without a name cannot be had. */
 static int publish_partial(const struct store *store, const void *bytes, size_t len,
-	struct entry *entry, struct object *ret, struct err *err)
+	const struct checksum *expected, struct entry *entry, struct object *ret, struct err *err)
 {
 	struct ranges_version version = {.size = (int64_t)len, .modified = entry->modified};
 	struct partial_writer *writer = NULL;
@@ -171,7 +171,7 @@ static int publish_partial(const struct store *store, const void *bytes, size_t 
 		r = partial_write(writer, bytes, len, err);
 	partial_writer_free(writer);
 	if (r == 0)
-		return partial_commit(&partial, len, NULL, entry, ret, err);
+		return partial_commit(&partial, len, expected, entry, ret, err);
 	partial_fail(&partial, err, false);
 	return r;
 }
@@ -206,14 +206,15 @@ int store_publish_small(const struct store *store, const void *bytes, size_t len
 	entry->state = ENTRY_COMPLETE;
 	entry->size = (int64_t)len;
 	if (!store->group)
-		return publish_partial(store, bytes, len, entry, ret, err);
+		return publish_partial(store, bytes, len, expected, entry, ret, err);
 
 	job.row.hash = hash_of_hashes(bytes, len);
+	job.row.verified = expected;
 	store_path(&entry->digest, entry->executable, path);
 	r = publish_row(store, path, &job, ret, err);
 	if (r == -ENOENT)
 		r = publish_file(store, bytes, len, &job, ret, err);
 	if (r == -EOPNOTSUPP)
-		r = publish_partial(store, bytes, len, entry, ret, err);
+		r = publish_partial(store, bytes, len, expected, entry, ret, err);
 	return r;
 }

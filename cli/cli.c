@@ -1,6 +1,7 @@
 /* What all commands share: options, opening the cache, telling what failed. */
 #include "cli/cli.h"
 
+#include "base/checksum.h"
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "base/uri.h"
@@ -138,6 +139,29 @@ int cli_fail(const struct cli *cli, const char *subject, const struct err *err)
 	else
 		fprintf(stderr, "fetchfs: %s: %s\n", cli->command, err->msg);
 	return cli_status(err);
+}
+
+void cli_warn_weak(struct cli *cli, const char *digest, const char *subject)
+{
+	struct checksum checksum;
+
+	if (cli->quiet || cli->warned_weak || !digest ||
+		checksum_parse(digest, &checksum, NULL) < 0)
+		return;
+	if (!checksum_is_weak(&checksum))
+		return;
+	cli->warned_weak = true;
+	fprintf(stderr, "fetchfs: warning: %s does not protect against forgery: %s\n",
+		checksum_kind_name(checksum.kind), subject);
+}
+
+void cli_fragment(const char *uri, char *ret)
+{
+	CLEANUP(uri_release) struct uri parsed = {0};
+
+	*ret = '\0';
+	if (strchr(uri, '#') && uri_parse(uri, &parsed, NULL) == 0)
+		checksum_format(&parsed.expected, ret);
 }
 
 static int severity(int status)

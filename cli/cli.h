@@ -22,6 +22,7 @@ struct cli {
 	bool quiet;
 	bool verbose;
 	const char *command; /* its name, for messages */
+	bool warned_weak;    /* of digests that protect against nobody */
 };
 
 struct command {
@@ -62,6 +63,16 @@ int cli_open(const struct cli *cli, struct fetchfs **ret, struct err *err);
 
 /* Print "fetchfs: COMMAND [SUBJECT: ]TEXT" and return the exit status that belongs to @err. */
 int cli_fail(const struct cli *cli, const char *subject, const struct err *err);
+
+/*
+ * If @digest ("KIND:HEX", or NULL) is of a kind that can be forged, warn of that, once in a run and
+ * not when quiet. @subject says where it is used.
+ */
+void cli_warn_weak(struct cli *cli, const char *digest, const char *subject);
+
+/* What @uri is to hash to by its fragment, as "KIND:HEX", or "", into @ret of FETCHFS_DIGEST_SIZE.
+ */
+void cli_fragment(const char *uri, char *ret);
 
 /* The exit status that belongs to @err. */
 int cli_status(const struct err *err);

@@ -1,4 +1,5 @@
 /* fetchfs cat: the bytes to stdout, as they arrive. */
+#include "base/checksum.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
@@ -7,30 +8,41 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define CHUNK (1 << 20) /* bytes a read asks for */
 
-enum { OPTION_MOUNT = 1 };
+enum { OPTION_MOUNT = 1, OPTION_DIGEST };
 
 static const struct argp_option options[] = {
 	{"mount", OPTION_MOUNT, "DIR", 0, "read by way of this mount", 0},
+	{"digest", OPTION_DIGEST, "KIND:HEX", 0,
+		"what the bytes must hash to (sha256, sha512, sha1, md5)", 0},
 	{0},
 };
 
 struct cat {
 	const char *uri;
+	const char *digest;
 	const char *mount;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct cat *cat = state->input;
+	struct checksum digest;
+	struct err err = ERR_INIT;
 
 	switch (key) {
 	case OPTION_MOUNT:
 		cat->mount = arg;
+		return 0;
+	case OPTION_DIGEST:
+		if (checksum_parse(arg, &digest, &err) < 0)
+			argp_error(state, "--digest: %s", err.msg);
+		cat->digest = arg;
 		return 0;
 	default:
 		return cli_parse_only(key, arg, state, "URI", &cat->uri);
@@ -92,7 +104,8 @@ static int cat_mounted(const struct cat *cat, struct err *err)
 static int cat_cached(
 	struct cli *cli, const struct cat *cat, const char **ret_subject, struct err *err)
 {
-	const struct fetchfs_request request = {.uri = cat->uri, .uid = getuid()};
+	const struct fetchfs_request request = {
+		.uri = cat->uri, .uid = getuid(), .digest = cat->digest};
 	const char *subject = *ret_subject;
 	struct source source = {.fd = -1};
 	struct fetchfs *fetchfs;
@@ -121,6 +134,7 @@ int cmd_cat(struct cli *cli, int argc, char **argv)
 {
 	const struct argp argp = {.options = options, .parser = parse};
 	CLEANUP(str_freep) char *shown = NULL;
+	char fragment[FETCHFS_DIGEST_SIZE];
 	struct cat cat = {0};
 	struct err err = ERR_INIT;
 	const char *subject;
@@ -129,6 +143,12 @@ int cmd_cat(struct cli *cli, int argc, char **argv)
 	cli_parse(cli, &argp, argc, argv, &cat);
 	cat.mount = mounted_directory(cli, cat.mount);
 	shown = cli_shown(cat.uri);
+	if (cat.mount && cat.digest) {
+		fputs("fetchfs: cat: --digest needs a cache, no mount\n", stderr);
+		return EXIT_USAGE;
+	}
+	cli_fragment(cat.uri, fragment);
+	cli_warn_weak(cli, cat.digest ? cat.digest : fragment, shown);
 	subject = shown;
 	r = cat.mount ? cat_mounted(&cat, &err) : cat_cached(cli, &cat, &subject, &err);
 	if (r == -EPIPE) {

@@ -21,12 +21,21 @@
 #define JOBS_DEFAULT 32
 #define JOBS_MAX     1024
 
-enum { OPTION_DIGEST = 1, OPTION_REFRESH, OPTION_EXECUTABLE, OPTION_JSON, OPTION_MOUNT };
+enum {
+	OPTION_DIGEST = 1,
+	OPTION_DIGESTS,
+	OPTION_REFRESH,
+	OPTION_EXECUTABLE,
+	OPTION_JSON,
+	OPTION_MOUNT
+};
 
 static const struct argp_option options[] = {
 	{"input", 'i', "FILE", 0, "read URIs from FILE ('-': stdin), one a line", 0},
 	{"jobs", 'j', "N", 0, "at most N at a time (default 32)", 0},
-	{"digest", OPTION_DIGEST, "sha256:HEX", 0, "what the bytes must hash to; for one URI", 0},
+	{"digest", OPTION_DIGEST, "KIND:HEX", 0,
+		"what the bytes must hash to (sha256, sha512, sha1, md5); for one URI", 0},
+	{"digests", OPTION_DIGESTS, "URI", 0, "a file as of sha256sum, which lists all of them", 0},
 	{"refresh", OPTION_REFRESH, 0, 0, "ask the origin even if the cache is fresh", 0},
 	{"executable", OPTION_EXECUTABLE, 0, 0, "hand out as executable", 0},
 	{"mount", OPTION_MOUNT, "DIR", 0, "fill the cache behind this mount", 0},
@@ -38,6 +47,7 @@ struct fetch {
 	struct cli *cli;
 	const char *input;
 	const char *mount;
+	const char *digests; /* the URI of the listing, or NULL */
 	unsigned int jobs;
 	bool json;
 	struct fetchfs_request request; /* what is the same for all */
@@ -80,10 +90,13 @@ static void check_combination(struct fetch *fetch, struct argp_state *state)
 		argp_error(state, "--digest is for one URI");
 	if (fetch->request.digest && checksum_parse(fetch->request.digest, &digest, &err) < 0)
 		argp_error(state, "--digest: %s", err.msg);
+	if (fetch->request.digest && fetch->digests)
+		argp_error(state, "--digest and --digests at once");
 	fetch->mount = mounted_directory(fetch->cli, fetch->mount);
-	if (fetch->mount &&
-		(fetch->request.digest || fetch->request.refresh || fetch->request.executable))
-		argp_error(state, "--digest, --refresh and --executable need a cache, no mount");
+	if (fetch->mount && (fetch->request.digest || fetch->digests || fetch->request.refresh ||
+				    fetch->request.executable))
+		argp_error(state, "--digest, --digests, --refresh and --executable need a cache,"
+				  " no mount");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -99,6 +112,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_DIGEST:
 		fetch->request.digest = arg;
+		return 0;
+	case OPTION_DIGESTS:
+		fetch->digests = arg;
 		return 0;
 	case OPTION_REFRESH:
 		fetch->request.refresh = true;
@@ -209,6 +225,10 @@ static int start_some(struct fetch *fetch)
 			fetch->status = cli_worst(fetch->status, cli_fail(fetch->cli, NULL, &err));
 			continue;
 		}
+		if (*job->digest && !job->err.code) {
+			progress_clear(&fetch->progress);
+			cli_warn_weak(fetch->cli, job->digest, job->shown);
+		}
 		job->older = fetch->newest;
 		if (job->older)
 			job->older->newer = job;
@@ -272,19 +292,39 @@ static void stop(void *arg)
 	fetchfs_cancel_all(arg);
 }
 
+/* Before all others, which are held against it. */
+static int load_digests(
+	struct fetch *fetch, struct fetchfs *fetchfs, struct fetchfs_digests **ret, struct err *err)
+{
+	const struct fetchfs_request request = {
+		.uri = fetch->digests,
+		.uid = fetch->request.uid,
+		.refresh = fetch->request.refresh,
+	};
+
+	return fetch->digests ? fetchfs_digests_load(fetchfs, &request, ret, err) : 0;
+}
+
 static int run(struct fetch *fetch, struct fetchfs *fetchfs)
 {
+	struct fetchfs_digests *digests = NULL;
 	struct err err = ERR_INIT;
 	int r;
 
 	r = crew_init(&fetch->crew, fetchfs, fetch->mount, fetch->jobs, &err);
 	if (r == 0 && fetchfs)
 		r = interrupt_watch(&fetch->interrupt, stop, fetchfs, &err);
+	if (r == 0)
+		r = load_digests(fetch, fetchfs, &digests, &err);
+	if (r < 0 && interrupt_caught(&fetch->interrupt))
+		return EXIT_FAILED;
 	if (r < 0)
 		return cli_fail(fetch->cli, NULL, &err);
 	fetch->crew.curious = fetch->json;
+	fetch->crew.digests = digests;
 	progress_init(&fetch->progress, !fetch->cli->quiet, clock_monotonic_ms());
 	loop(fetch);
+	fetchfs_digests_free(digests);
 	if (fetch->cli->verbose)
 		fprintf(stderr, "fetchfs: the cache is %s%s\n", fetchfs ? "" : "that behind ",
 			fetchfs ? fetchfs_cache_path(fetchfs) : fetch->mount);

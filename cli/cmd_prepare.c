@@ -15,10 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OPTION_SPEC = 1, OPTION_METHOD, OPTION_USER, OPTION_JSON };
+enum { OPTION_SPEC = 1, OPTION_DIGESTS, OPTION_METHOD, OPTION_USER, OPTION_JSON };
 
 static const struct argp_option options[] = {
 	{"spec", OPTION_SPEC, "FILE", 0, "a JSON list of what to place ('-': stdin)", 0},
+	{"digests", OPTION_DIGESTS, "URI", 0, "a file as of sha256sum, which lists all digests", 0},
 	{"method", OPTION_METHOD, "METHOD", 0, "auto (default), hardlink or copy", 0},
 	{"user", OPTION_USER, "USER", 0, "for this user (root only)", 0},
 	{"json", OPTION_JSON, 0, 0, "print a JSON list of what is in place", 0},
@@ -27,6 +28,7 @@ static const struct argp_option options[] = {
 
 struct order {
 	const char *spec;
+	const char *digests;
 	const char *user;
 	const char *directory;
 	char **uris;
@@ -42,6 +44,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case OPTION_SPEC:
 		order->spec = arg;
+		return 0;
+	case OPTION_DIGESTS:
+		order->digests = arg;
 		return 0;
 	case OPTION_METHOD:
 		if (plan_method_parse(arg, &order->method, &err) < 0)
@@ -104,6 +109,8 @@ static int make_plan(const struct order *order, struct plan *plan, struct err *e
 {
 	int r = 0;
 
+	if (order->digests && !(plan->digests = str_copy(order->digests)))
+		return err_oom(err);
 	if (order->spec)
 		r = add_spec(plan, order->spec, err);
 	for (char **uri = order->uris; *uri && r == 0; uri++)
@@ -161,6 +168,18 @@ static int complain(const struct cli *cli, const struct plan *plan, const struct
 	return cli_worst(status, interrupted ? EXIT_FAILED : EXIT_DONE);
 }
 
+/* Of the plan, of the listing, or of a fragment. */
+static void warn_weak(struct cli *cli, const struct plan *plan, const struct prepared *results)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		char fragment[FETCHFS_DIGEST_SIZE];
+
+		cli_fragment(plan->items[i].uri, fragment);
+		cli_warn_weak(cli, *results[i].digest ? results[i].digest : fragment,
+			plan->items[i].shown);
+	}
+}
+
 static void stop(void *arg)
 {
 	fetchfs_cancel_all(arg);
@@ -183,6 +202,7 @@ static int run(struct cli *cli, const struct order *order, const struct plan *pl
 	r = interrupt_watch(&interrupt, stop, fetchfs, &err);
 	if (r == 0)
 		r = prepare_run(fetchfs, order->directory, plan, user, results, &err);
+	warn_weak(cli, plan, results);
 	if (r == 0 && order->json)
 		r = print_json(order->directory, plan, results, &err);
 	if (r == 0 && cli->verbose)

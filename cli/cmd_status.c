@@ -1,4 +1,4 @@
-/* fetchfs status: the cache as a whole, on one screen. */
+/* fetchfs status: the cache as a whole, and what is on its way into it. */
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "base/units.h"
@@ -6,8 +6,14 @@
 #include "cli/json.h"
 #include "cli/mounted.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* More transfers than that are counted only. */
+#define TRANSFERS_SHOWN 1024
 
 enum { OPTION_JSON = 1, OPTION_MOUNT };
 
@@ -20,6 +26,14 @@ static const struct argp_option options[] = {
 struct status {
 	const char *mount;
 	bool json;
+};
+
+/* What there is to print. */
+struct report {
+	const char *path;
+	struct fetchfs_usage usage;
+	struct fetchfs_transfer *transfers; /* the first TRANSFERS_SHOWN of them */
+	size_t count;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -41,41 +55,123 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static void print_json(const char *path, const struct fetchfs_usage *usage)
+static int collect_transfer(const struct fetchfs_transfer *transfer, void *arg)
 {
+	struct report *report = arg;
+
+	if (report->count < TRANSFERS_SHOWN)
+		report->transfers[report->count] = *transfer;
+	report->count++;
+	return 0;
+}
+
+static void report_release(struct report *report)
+{
+	free(report->transfers);
+}
+
+static int collect(struct fetchfs *fetchfs, struct report *ret, struct err *err)
+{
+	int r = fetchfs_usage(fetchfs, &ret->usage, err);
+
+	if (r < 0)
+		return r;
+	ret->path = fetchfs_cache_path(fetchfs);
+	ret->transfers = calloc(TRANSFERS_SHOWN, sizeof(*ret->transfers));
+	if (!ret->transfers)
+		return err_oom(err);
+	return fetchfs_transfers(fetchfs, getuid(), collect_transfer, ret, err);
+}
+
+static size_t shown(const struct report *report)
+{
+	return report->count < TRANSFERS_SHOWN ? report->count : TRANSFERS_SHOWN;
+}
+
+/* ---- for programs ---- */
+
+static void print_transfer_json(struct json *json, const struct fetchfs_transfer *transfer)
+{
+	json_open(json, NULL, '{');
+	json_text(json, "uri", transfer->uri);
+	json_text(json, "state", fetchfs_transfer_state_name(transfer->state));
+	json_known(json, "size", transfer->size);
+	json_number(json, "bytes", (int64_t)transfer->bytes);
+	json_number(json, "rate", (int64_t)transfer->rate);
+	json_known(json, "seconds", transfer->seconds);
+	json_known(json, "pid", transfer->pid > 0 ? transfer->pid : -1);
+	json_close(json, '}');
+}
+
+static void print_json(const struct report *report)
+{
+	const struct fetchfs_usage *usage = &report->usage;
 	struct json json = {.out = stdout};
 
 	json_open(&json, NULL, '{');
-	json_text(&json, "cache", path);
+	json_text(&json, "cache", report->path);
 	json_number(&json, "limit", (int64_t)usage->limit);
 	json_number(&json, "used", (int64_t)usage->used);
 	json_number(&json, "reserved", (int64_t)usage->reserved);
 	json_number(&json, "objects", (int64_t)usage->objects);
 	json_number(&json, "entries", (int64_t)usage->entries);
+	json_open(&json, "transfers", '[');
+	for (size_t i = 0; i < shown(report); i++)
+		print_transfer_json(&json, &report->transfers[i]);
+	json_close(&json, ']');
 	json_close(&json, '}');
 }
 
-static void print_screen(const char *path, const struct fetchfs_usage *usage)
+/* ---- for people ---- */
+
+static void print_transfer(const struct fetchfs_transfer *transfer)
+{
+	char size[UNITS_SIZE_TEXT] = "?", rate[UNITS_SIZE_TEXT], percent[8] = "-";
+	char how[UNITS_SIZE_TEXT + 2];
+
+	if (transfer->size >= 0)
+		units_format_size((uint64_t)transfer->size, size);
+	if (transfer->size > 0)
+		snprintf(percent, sizeof(percent), "%d%%",
+			(int)(100.0 * (double)transfer->bytes / (double)transfer->size));
+	if (transfer->state == FETCHFS_TRANSFER_ACTIVE) {
+		units_format_size(transfer->rate, rate);
+		snprintf(how, sizeof(how), "%s/s", rate);
+	} else {
+		str_fit(how, sizeof(how), fetchfs_transfer_state_name(transfer->state));
+	}
+	printf("%5s  %10s  %12s  %s\n", percent, size, how, transfer->uri);
+}
+
+static void print_screen(const struct report *report)
 {
 	char used[UNITS_SIZE_TEXT], limit[UNITS_SIZE_TEXT], reserved[UNITS_SIZE_TEXT];
+	const struct fetchfs_usage *usage = &report->usage;
 	double percent = usage->limit ? 100.0 * (double)usage->used / (double)usage->limit : 0.0;
 
 	units_format_size(usage->used, used);
 	units_format_size(usage->limit, limit);
 	units_format_size(usage->reserved, reserved);
-	printf("cache      %s\n", path);
+	printf("cache      %s\n", report->path);
 	printf("used       %s of %s (%.0f%%), %s reserved for downloads\n", used, limit, percent,
 		reserved);
 	printf("artifacts  %" PRIu64 " complete, in %" PRIu64 " objects\n", usage->entries,
 		usage->objects);
+	if (report->count == 0)
+		return;
+	printf("transfers  %zu\n", report->count);
+	for (size_t i = 0; i < shown(report); i++)
+		print_transfer(&report->transfers[i]);
+	if (report->count > shown(report))
+		printf("%zu more\n", report->count - shown(report));
 }
 
 int cmd_status(struct cli *cli, int argc, char **argv)
 {
 	const struct argp argp = {.options = options, .parser = parse};
+	CLEANUP(report_release) struct report report = {.count = 0};
 	CLEANUP(str_freep) char *cache = NULL;
 	struct status status = {0};
-	struct fetchfs_usage usage;
 	struct fetchfs *fetchfs;
 	struct err err = ERR_INIT;
 	int r;
@@ -86,11 +182,11 @@ int cmd_status(struct cli *cli, int argc, char **argv)
 		r = cli_open(cli, &fetchfs, &err);
 	if (r < 0)
 		return cli_fail(cli, NULL, &err);
-	r = fetchfs_usage(fetchfs, &usage, &err);
+	r = collect(fetchfs, &report, &err);
 	if (r == 0 && status.json)
-		print_json(fetchfs_cache_path(fetchfs), &usage);
+		print_json(&report);
 	else if (r == 0)
-		print_screen(fetchfs_cache_path(fetchfs), &usage);
+		print_screen(&report);
 	fetchfs_close(fetchfs);
 	return r < 0 ? cli_fail(cli, NULL, &err) : EXIT_DONE;
 }

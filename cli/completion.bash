@@ -39,7 +39,7 @@ _fetchfs() {
 	for ((i = 1; i < ${#words[@]} - 1; i++)); do
 		case ${words[i]} in
 		--cache | --config) global+=("${words[i]}" "${words[++i]}") ;;
-		--spec | --method | --user | --mount | --digest | --input | --jobs | --to | \
+		--spec | --method | --user | --mount | --digest | --digests | --input | --jobs | --to | \
 			--options | -i | -j | -o) ((i++)) ;;
 		-*) ;;
 		*) if [[ $command ]]; then ((++seen)); else command=${words[i]}; fi ;;
@@ -51,6 +51,7 @@ _fetchfs() {
 	--config | --spec | --input | -i) _fetchfs_files -f && return ;;
 	--method) _fetchfs_words 'auto hardlink copy' && return ;;
 	--user) _fetchfs_words "$(compgen -u)" && return ;;
+	--digests) _fetchfs_uris "$cur" && return ;;
 	--digest | --jobs | --to | -j | -o | --options) return ;;
 	esac
 
@@ -60,13 +61,14 @@ _fetchfs() {
 	mount:-*) _fetchfs_words "--foreground --options $common" ;;
 	unmount:-*) _fetchfs_words "--lazy $common" ;;
 	fetch:-*)
-		_fetchfs_words "--input --jobs --digest --refresh --executable --mount --json $common"
+		_fetchfs_words "--input --jobs --digest --digests --refresh --executable --mount --json $common"
 		;;
-	cat:-* | path:-*) _fetchfs_words "--mount $common" ;;
+	cat:-*) _fetchfs_words "--mount --digest $common" ;;
+	path:-*) _fetchfs_words "--mount $common" ;;
 	ls:-*) _fetchfs_words "--long --json --mount $common" ;;
 	stat:-* | status:-*) _fetchfs_words "--json --mount $common" ;;
 	evict:-*) _fetchfs_words "--all --to --json --mount $common" ;;
-	prepare:-*) _fetchfs_words "--spec --method --user --json $common" ;;
+	prepare:-*) _fetchfs_words "--spec --digests --method --user --json $common" ;;
 	release:-*) _fetchfs_words "$common" ;;
 	mount:* | unmount:* | release:*) _fetchfs_files -d ;;
 	prepare:*) if ((seen)); then _fetchfs_uris "$cur"; else _fetchfs_files -d; fi ;;

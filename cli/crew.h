@@ -17,9 +17,10 @@ struct fetch_job;
 struct crew {
 	struct fetchfs *fetchfs; /* NULL: by way of the mount */
 	const char *mount;
-	bool curious;        /* jobs find out whether they were cached */
-	struct queue *queue; /* of the mount's readers */
-	int event;           /* eventfd: something is finished */
+	bool curious;                          /* jobs find out whether they were cached */
+	const struct fetchfs_digests *digests; /* what the bytes must hash to, or NULL */
+	struct queue *queue;                   /* of the mount's readers */
+	int event;                             /* eventfd: something is finished */
 	pthread_mutex_t mu;
 	struct fetch_job *finished; /* guarded by mu */
 };

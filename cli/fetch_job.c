@@ -55,13 +55,30 @@ static int64_t when_fetched(const struct crew *crew, const struct fetchfs_reques
 	return when;
 }
 
-static void start_here(struct fetch_job *job, const struct fetchfs_request *request)
+/* What the request says, else the listing, else the URI itself. */
+static int find_digest(
+	struct fetch_job *job, const struct fetchfs_request *request, struct err *err)
+{
+	if (!request->digest && job->crew->digests)
+		return fetchfs_digests_find(job->crew->digests, job->uri, job->digest, err);
+	if (!request->digest)
+		cli_fragment(job->uri, job->digest);
+	else if (!str_fit(job->digest, sizeof(job->digest), request->digest))
+		return err_set(err, ERR_USAGE, EINVAL, "the digest is too long");
+	return 0;
+}
+
+static void start_here(struct fetch_job *job, struct fetchfs_request *request)
 {
 	struct err err = ERR_INIT;
 	int r;
 
 	job->fetched_before = job->crew->curious ? when_fetched(job->crew, request) : -1;
-	r = fetchfs_get(job->crew->fetchfs, request, &job->file, &err);
+	r = find_digest(job, request, &err);
+	if (*job->digest)
+		request->digest = job->digest;
+	if (r == 0)
+		r = fetchfs_get(job->crew->fetchfs, request, &job->file, &err);
 	if (r < 0) {
 		job->err = err;
 		crew_hand_in(job->crew, job);

@@ -19,6 +19,7 @@ struct fetch_job {
 	atomic_llong size;  /* bytes, -1: unknown */
 	atomic_llong bytes; /* that are here */
 	char sha256[FETCHFS_SHA256_SIZE];
+	char digest[FETCHFS_DIGEST_SIZE]; /* what the bytes must hash to, or "" */
 	struct err err;
 	struct fetchfs_file *file;
 	struct fetchfs_wait wait;

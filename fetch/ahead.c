@@ -9,10 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* The first request of a helper, and what it grows to while reads are sequential. */
-#define AHEAD_MIN (2 * CHUNK_SIZE)
-#define AHEAD_MAX (64 * CHUNK_SIZE)
-
 /* Reads that follow each other arrive from several threads: so far apart they may be for a moment.
  */
 #define AHEAD_GAP (16 * CHUNK_SIZE)
@@ -162,27 +158,50 @@ static int64_t find_wish(const struct flight *flight)
 	return wish >= 0 && is_missing(flight, (uint64_t)wish) ? wish : -1;
 }
 
+/* Caller holds mu. Where the missing bytes that begin at @offset end, at most @max later. */
+static uint64_t missing_until(const struct flight *flight, uint64_t offset, uint64_t max)
+{
+	uint64_t size = (uint64_t)flight->version.size;
+	uint64_t end = offset + CHUNK_SIZE;
+
+	while (end < offset + max && end < size && is_missing(flight, end))
+		end += CHUNK_SIZE;
+	return end < size ? end : size;
+}
+
 /* Caller holds mu. The run that a reader waits for; false: nobody waits for anything. */
 static bool run_for_wish(struct flight *flight, struct gap *ret)
 {
 	unsigned int max = flight->lazy ? FLIGHT_WISHES_LAZY : FLIGHT_WISHES;
 	int64_t wish = flight->wishes < max ? find_wish(flight) : -1;
+	uint64_t max_length;
 	uint64_t end;
 
 	if (wish < 0)
 		return false;
 	ret->offset = (uint64_t)wish;
-	flight->ahead_length =
-		ret->offset == flight->ahead_end ? flight->ahead_length * 2 : AHEAD_MIN;
-	if (flight->ahead_length > AHEAD_MAX)
-		flight->ahead_length = AHEAD_MAX;
-	end = ret->offset + CHUNK_SIZE;
-	while (end < ret->offset + flight->ahead_length && is_missing(flight, end))
-		end += CHUNK_SIZE;
+	max_length = readahead_miss(&flight->readahead, ret->offset);
+	end = missing_until(flight, ret->offset, max_length);
+	readahead_cut(&flight->readahead, ret->offset, end - ret->offset);
+	ret->length = end - ret->offset;
+	return true;
+}
+
+/* Caller holds mu. The run that a reader will come to soon, if he goes on like this. */
+static bool run_for_reader(struct flight *flight, struct gap *ret)
+{
+	struct flight_ahead ahead = flight->ahead;
+	uint64_t end = ahead.at + ahead.length;
+
+	flight->ahead.length = 0;
 	if (end > (uint64_t)flight->version.size)
 		end = (uint64_t)flight->version.size;
-	flight->ahead_end = end;
-	ret->length = end - ret->offset;
+	while (ahead.at < end && !is_missing(flight, ahead.at))
+		ahead.at += CHUNK_SIZE;
+	if (ahead.length == 0 || ahead.at >= end)
+		return false;
+	ret->offset = ahead.at;
+	ret->length = missing_until(flight, ahead.at, end - ahead.at) - ahead.at;
 	return true;
 }
 
@@ -234,7 +253,7 @@ static struct helper *take_run(struct flight *flight)
 
 	if (slot == FLIGHT_CLAIMS)
 		return NULL;
-	for_wish = run_for_wish(flight, &run);
+	for_wish = run_for_wish(flight, &run) || run_for_reader(flight, &run);
 	if (!for_wish && !run_for_speed(flight, &run))
 		return NULL;
 	helper = calloc(1, sizeof(*helper));
@@ -256,6 +275,18 @@ static struct helper *take_run(struct flight *flight)
 	flight->wishes += for_wish;
 	flight->refs++;
 	return helper;
+}
+
+bool ahead_note_read(struct flight *flight, uint64_t end)
+{
+	uint64_t at = 0;
+	uint64_t length;
+
+	if (!flight->partial || flight->ahead.length > 0)
+		return false;
+	length = readahead_hit(&flight->readahead, end, &at);
+	flight->ahead = (struct flight_ahead){.at = at, .length = length};
+	return length > 0;
 }
 
 void ahead_look(struct flight *flight)

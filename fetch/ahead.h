@@ -14,6 +14,10 @@
  */
 void ahead_look(struct flight *flight);
 
+/* Caller holds mu. Somebody read up to @end without waiting. true: ahead_look() has work by that.
+ */
+bool ahead_note_read(struct flight *flight, uint64_t end);
+
 /*
  * Find out whether more connections would be faster. @network_bound: the leader spends most of its
  * time waiting for bytes. Called under no lock, now and then, by the leader.

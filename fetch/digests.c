@@ -126,15 +126,12 @@ int fetchfs_digests_load(struct fetchfs *fetchfs, const struct fetchfs_request *
 	return 0;
 }
 
-/* The path of @uri as seen from the folder of the listing; NULL: it does not lie below it. */
-static const char *relative_path(
-	const struct fetchfs_digests *digests, const struct uri *uri, const char *path)
+/* Whether @uri, whose decoded path is @path, lies below the folder of the listing. */
+static bool is_below(const struct fetchfs_digests *digests, const struct uri *uri, const char *path)
 {
-	if (!str_equal(uri->scheme, digests->uri.scheme) ||
-		!str_equal(uri->host, digests->uri.host) ||
-		!str_equal(uri->port, digests->uri.port) || !str_has_prefix(path, digests->path))
-		return NULL;
-	return path + strlen(digests->path);
+	return str_equal(uri->scheme, digests->uri.scheme) &&
+	       str_equal(uri->host, digests->uri.host) && str_equal(uri->port, digests->uri.port) &&
+	       str_has_prefix(path, digests->path);
 }
 
 /* By the path from the listing on, which is exact, else by the last part of the name. */
@@ -142,18 +139,18 @@ static int look_up(const struct fetchfs_digests *digests, const struct uri *uri,
 	struct checksum *ret, struct err *err)
 {
 	CLEANUP(str_freep) char *path = NULL;
-	const char *relative;
+	const char *slash;
 	int r = uri_file_path(uri, &path, err);
 
 	if (r < 0)
 		return r;
-	relative = relative_path(digests, uri, path);
-	if (relative) {
-		r = listing_find(digests->listing, relative, ret, err);
+	if (is_below(digests, uri, path)) {
+		r = listing_find(digests->listing, path + strlen(digests->path), ret, err);
 		if (r != -ENOENT)
 			return r;
 	}
-	return listing_find(digests->listing, strrchr(path, '/') + 1, ret, err);
+	slash = strrchr(path, '/');
+	return listing_find(digests->listing, slash ? slash + 1 : path, ret, err);
 }
 
 int fetchfs_digests_find(

@@ -226,7 +226,8 @@ int fetchfs_file_wait_until(struct fetchfs_file *file, enum fetchfs_until until,
  * then on its version is the only one that this flight may ever show, so the descriptor stays
  * open until the flight is freed.
  */
-static int readable_fd(struct fetchfs_file *file, uint64_t offset, size_t length, struct err *err)
+static int readable_fd(
+	struct fetchfs_file *file, uint64_t offset, size_t length, bool *ret_ahead, struct err *err)
 {
 	struct flight *flight = file->flight;
 	int r;
@@ -242,17 +243,21 @@ static int readable_fd(struct fetchfs_file *file, uint64_t offset, size_t length
 	if (file_has_expected(file) || !flight_has(flight, offset, length))
 		return -EAGAIN;
 	flight->served = true;
+	*ret_ahead = ahead_note_read(flight, offset + length);
 	return flight->read_fd;
 }
 
 ssize_t fetchfs_file_read_now(
 	struct fetchfs_file *file, void *buf, size_t len, uint64_t offset, struct err *err)
 {
-	int fd = readable_fd(file, offset, len, err);
+	bool ahead = false;
+	int fd = readable_fd(file, offset, len, &ahead, err);
 	ssize_t n;
 
 	if (fd < 0)
 		return fd;
+	if (ahead)
+		ahead_look(file->flight);
 	n = fd_pread_full(fd, buf, len, offset);
 	if (n < 0)
 		return err_set(err, ERR_SYSTEM, (int)-n, "read from the cache: %m");

@@ -10,6 +10,7 @@
 #define FETCHFS_FETCH_FLIGHT_H
 
 #include "fetch/context.h"
+#include "fetch/readahead.h"
 #include "fetch/streams.h"
 #include "fetch/target.h"
 
@@ -49,6 +50,11 @@ struct flight_claim {
 	bool begun;       /* bytes have come */
 	bool dropped;     /* its helper shall end: it got stuck */
 	int64_t moved_ms; /* when the last bytes came, or it was made */
+};
+
+struct flight_ahead {
+	uint64_t at;
+	uint64_t length; /* 0: nothing */
 };
 
 /* The leader's own run, and the helpers': for readers far ahead, or for speed. */
@@ -95,9 +101,9 @@ struct flight {
 	struct streams streams;   /* wanted is 0 until the first bytes */
 	bool bounded;             /* the leader asks for runs, too, rather than for all the rest */
 	uint64_t passed;          /* bytes that came although they were here */
-	uint64_t near;      /* bytes: what lies so far ahead of the leader comes soon anyway */
-	uint64_t ahead_end; /* where the last helper's run ended, and how long it was */
-	uint64_t ahead_length;
+	uint64_t near; /* bytes: what lies so far ahead of the leader comes soon anyway */
+	struct readahead readahead;
+	struct flight_ahead ahead; /* to be fetched ahead of a reader */
 };
 
 /*

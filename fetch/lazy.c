@@ -4,7 +4,9 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "fetch/ahead.h"
+#include "fetch/freshness.h"
 #include "fetch/lead.h"
+#include "fetch/lookup.h"
 
 #include <errno.h>
 
@@ -23,29 +25,46 @@ static int is_wanted(void *arg, struct err *err)
 	return flight_check(arg, err);
 }
 
-int lazy_learn(struct lead *lead, struct remote *ret, struct err *err)
+static int ask(struct lead *lead, struct remote *ret, struct err *err)
 {
 	struct flight *flight = lead->flight;
 	struct route *route;
+	int64_t now = clock_wall();
 	int r = routes_current(&lead->routes, &route, err);
 
-	if (r == 0) {
-		ahead_route(flight, route);
-		r = route_stat(flight->fetchfs, flight->target, route, is_wanted, flight, ret, err);
-	}
-	if (r == -EOPNOTSUPP)
-		return 0;
-	if (r == 0)
-		r = target_check_remote(flight->target, ret, err);
 	if (r < 0)
 		return r;
-	if (lead->started) {
-		const struct ranges_version *version = partial_version(lead->partial);
+	ahead_route(flight, route);
+	r = route_stat(flight->fetchfs, flight->target, route, is_wanted, flight, ret, err);
+	if (r == 0)
+		r = target_check_remote(flight->target, ret, err);
+	if (r == 0)
+		lookup_learned(flight->fetchfs, flight->target, ret, now,
+			freshness_until(&flight->fetchfs->config, ret, now));
+	return r;
+}
 
-		if (ret->size != version->size || !str_equal(ret->validators.etag, version->etag))
-			return err_set_retry(
-				err, ERR_REMOTE, ESTALE, 0, "the artifact changed at its origin");
+int lazy_learn(struct lead *lead, struct remote *ret, struct err *err)
+{
+	const struct ranges_version *version =
+		lead->started ? partial_version(lead->partial) : NULL;
+	int r;
+
+	if (version &&
+		lookup_knows(lead->flight->fetchfs, lead->flight->target, version, clock_wall())) {
+		*ret = (struct remote){.size = version->size,
+			.validators = ahead_validators(version),
+			.ranges = true,
+			.max_age = TIME_UNKNOWN};
+		return 1;
 	}
+	r = ask(lead, ret, err);
+	if (r < 0)
+		return r == -EOPNOTSUPP ? 0 : r;
+	if (version &&
+		(ret->size != version->size || !str_equal(ret->validators.etag, version->etag)))
+		return err_set_retry(
+			err, ERR_REMOTE, ESTALE, 0, "the artifact changed at its origin");
 	return ret->ranges && ret->size > 0 && ret->validators.etag[0] &&
 	       !str_has_prefix(ret->validators.etag, "W/");
 }

@@ -220,11 +220,10 @@ void lookup_remember_absent(struct fetchfs *fetchfs, const struct target *target
 		catalog_remove(fetchfs->catalog, &target->key, NULL);
 }
 
-void lookup_remember_known(struct fetchfs *fetchfs, const struct target *target,
+void lookup_learned(struct fetchfs *fetchfs, const struct target *target,
 	const struct remote *remote, int64_t now, int64_t expires)
 {
 	CLEANUP(entry_releasep) struct entry present = {0};
-	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
 	struct entry entry = {
 		.state = ENTRY_KNOWN,
 		.size = remote->size,
@@ -233,13 +232,31 @@ void lookup_remember_known(struct fetchfs *fetchfs, const struct target *target,
 		.expires = expires,
 	};
 
-	/* under the key's lock, so that what a leader publishes now is not replaced by less */
-	if (cachedir_lock_key(&fetchfs->dir, &target->key, &lock) < 0)
-		return;
 	if (catalog_find(fetchfs->catalog, &target->key, &present, NULL) == 0 &&
 		present.state == ENTRY_COMPLETE)
 		return;
 	if (remote->validators.etag[0])
 		entry.etag = strdup(remote->validators.etag);
 	remember(fetchfs, target, &entry);
+}
+
+void lookup_remember_known(struct fetchfs *fetchfs, const struct target *target,
+	const struct remote *remote, int64_t now, int64_t expires)
+{
+	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
+
+	/* under the key's lock, so that what a leader publishes now is not replaced by less */
+	if (cachedir_lock_key(&fetchfs->dir, &target->key, &lock) == 0)
+		lookup_learned(fetchfs, target, remote, now, expires);
+}
+
+bool lookup_knows(struct fetchfs *fetchfs, const struct target *target,
+	const struct ranges_version *version, int64_t now)
+{
+	CLEANUP(entry_releasep) struct entry entry = {0};
+
+	return !target->refresh &&
+	       catalog_find(fetchfs->catalog, &target->key, &entry, NULL) == 0 &&
+	       entry.state == ENTRY_KNOWN && freshness_holds(&entry, now) &&
+	       entry.size == version->size && entry.etag && strcmp(entry.etag, version->etag) == 0;
 }

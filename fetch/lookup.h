@@ -26,10 +26,18 @@ int lookup_again(struct flight *flight, struct object *ret_object, struct entry 
 int lookup_complete(struct fetchfs *fetchfs, const struct target *target, struct object *ret_object,
 	struct entry *ret_entry, struct err *err);
 
-/* Remember for a while what an origin said without sending the file. Best effort. The caller of
- * lookup_remember_absent() holds the key's lock. */
+/*
+ * Remember for a while what an origin said without sending the file. Best effort. The caller of
+ * lookup_remember_absent() and lookup_learned() holds the key's lock.
+ */
 void lookup_remember_absent(struct fetchfs *fetchfs, const struct target *target);
+void lookup_learned(struct fetchfs *fetchfs, const struct target *target,
+	const struct remote *remote, int64_t now, int64_t expires);
 void lookup_remember_known(struct fetchfs *fetchfs, const struct target *target,
 	const struct remote *remote, int64_t now, int64_t expires);
+
+/* Whether an answer that is still fresh says that @version is the artifact's. */
+bool lookup_knows(struct fetchfs *fetchfs, const struct target *target,
+	const struct ranges_version *version, int64_t now);
 
 #endif

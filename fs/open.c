@@ -254,7 +254,7 @@ static void open_status(fuse_req_t req, struct fuse_file_info *fi)
 	struct fs *fs = ops_fs(req);
 	struct handle *handle = handle_new(fs);
 
-	if (!handle || !(handle->text = status_text(fs))) {
+	if (!handle || !(handle->text = status_text(fs, fuse_req_ctx(req)->uid))) {
 		handle_free(fs, handle);
 		fuse_reply_err(req, ENOMEM);
 		return;

@@ -99,7 +99,7 @@ void folder_free(struct folder *folder);
 void xattr_get_op(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
 void xattr_list_op(fuse_req_t req, fuse_ino_t ino, size_t size);
 
-/* The text of .fetchfs/status, the caller's to free(); NULL when out of memory. */
-char *status_text(struct fs *fs);
+/* The text of .fetchfs/status for @uid, the caller's to free(); NULL when out of memory. */
+char *status_text(struct fs *fs, uid_t uid);
 
 #endif

@@ -1,57 +1,83 @@
 /*
- * .fetchfs/status: one JSON object, made when it is opened.
+ * .fetchfs/status: one JSON object, made when it is opened, for who opens it.
  */
-#include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/str.h"
+#include "base/json.h"
 #include "fs/ops.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-/* @text as a JSON string, with its quotes (RFC 8259, 7). */
-static char *quote(const char *text)
+/* Transfers that are told one by one. */
+#define TRANSFERS_SHOWN 256
+
+struct writer {
+	struct json json;
+	unsigned int shown;
+};
+
+static int write_transfer(const struct fetchfs_transfer *transfer, void *arg)
 {
-	char *ret = malloc(6 * strlen(text) + 3);
-	char *to = ret;
+	struct writer *writer = arg;
+	struct json *json = &writer->json;
 
-	if (!ret)
-		return NULL;
-	*to++ = '"';
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c == '"' || c == '\\')
-			*to++ = '\\';
-		if (c < 0x20)
-			to += sprintf(to, "\\u%04x", (unsigned int)c);
-		else
-			*to++ = (char)c;
-	}
-	*to++ = '"';
-	*to = '\0';
-	return ret;
+	/* what nobody works on is for the operator, who has "fetchfs status" */
+	if (transfer->state == FETCHFS_TRANSFER_INTERRUPTED)
+		return 0;
+	if (writer->shown++ == TRANSFERS_SHOWN)
+		return 1;
+	json_open(json, NULL, '{');
+	json_text(json, "uri", transfer->uri);
+	json_text(json, "state", fetchfs_transfer_state_name(transfer->state));
+	json_known(json, "size", transfer->size);
+	json_number(json, "bytes", (int64_t)transfer->bytes);
+	json_number(json, "rate", (int64_t)transfer->rate);
+	json_number(json, "seconds", transfer->seconds);
+	json_number(json, "pid", transfer->pid);
+	json_close(json, '}');
+	return 0;
 }
 
-char *status_text(struct fs *fs)
+/* A status that says zero, or lacks some, is better than none when the cache does not answer. */
+static void write_status(struct fs *fs, uid_t uid, struct writer *writer)
 {
-	CLEANUP(str_freep) char *cache = quote(fetchfs_cache_path(fs->fetchfs));
+	struct json *json = &writer->json;
 	struct fetchfs_usage usage = {0};
 
-	/* A status that says zero is better than none when the index does not answer. */
 	(void)fetchfs_usage(fs->fetchfs, &usage, NULL);
-	if (!cache)
+	json_open(json, NULL, '{');
+	json_text(json, "version", FETCHFS_VERSION);
+	json_text(json, "cache", fetchfs_cache_path(fs->fetchfs));
+	json_number(json, "pid", getpid());
+	json_number(json, "uptime", clock_wall() - fs->started);
+	json_number(json, "limit", (int64_t)usage.limit);
+	json_number(json, "used", (int64_t)usage.used);
+	json_number(json, "reserved", (int64_t)usage.reserved);
+	json_number(json, "entries", (int64_t)usage.entries);
+	json_number(json, "objects", (int64_t)usage.objects);
+	json_number(json, "in_flight", (int64_t)usage.in_flight);
+	json_number(json, "hits", (int64_t)usage.hits);
+	json_number(json, "misses", (int64_t)usage.misses);
+	json_number(json, "fetched_bytes", (int64_t)usage.fetched_bytes);
+	json_open(json, "transfers", '[');
+	(void)fetchfs_transfers(fs->fetchfs, uid, write_transfer, writer, NULL);
+	json_close(json, ']');
+	json_close(json, '}');
+}
+
+char *status_text(struct fs *fs, uid_t uid)
+{
+	struct writer writer = {.shown = 0};
+	char *text = NULL;
+	size_t len;
+
+	writer.json.out = open_memstream(&text, &len);
+	if (!writer.json.out)
 		return NULL;
-	return str_printf("{\"version\": \"%s\", \"cache\": %s, \"pid\": %d, \"uptime\": %" PRId64
-			  ",\n \"limit\": %" PRIu64 ", \"used\": %" PRIu64
-			  ", \"reserved\": %" PRIu64 ",\n \"entries\": %" PRIu64
-			  ", \"objects\": %" PRIu64 ", \"in_flight\": %" PRIu64
-			  ",\n \"hits\": %" PRIu64 ", \"misses\": %" PRIu64
-			  ", \"fetched_bytes\": %" PRIu64 "}\n",
-		FETCHFS_VERSION, cache, (int)getpid(), clock_wall() - fs->started, usage.limit,
-		usage.used, usage.reserved, usage.entries, usage.objects, usage.in_flight,
-		usage.hits, usage.misses, usage.fetched_bytes);
+	write_status(fs, uid, &writer);
+	if (fclose(writer.json.out) == 0)
+		return text;
+	free(text);
+	return NULL;
 }

@@ -47,6 +47,7 @@ void plan_release(struct plan *plan)
 		item_release(&plan->items[i]);
 	free(plan->items);
 	free(plan->user);
+	free(plan->digests);
 	*plan = (struct plan){0};
 }
 
@@ -163,11 +164,10 @@ int plan_add_spec(struct plan *plan, const char *text, size_t len, struct err *e
 	r = spec_parse(text, len, &spec, err);
 	if (r < 0)
 		return r;
-	if (!plan->user) {
-		r = spec_user(spec, &plan->user, err);
-		if (r < 0)
-			return r;
-	}
+	if (!plan->user && (r = spec_string(spec, "user", &plan->user, err)) < 0)
+		return r;
+	if (!plan->digests && (r = spec_string(spec, "digests", &plan->digests, err)) < 0)
+		return r;
 	for (size_t i = 0; i < spec_count(spec); i++) {
 		struct plan_item item;
 

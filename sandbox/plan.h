@@ -1,13 +1,14 @@
 /*
  * What is to be in a sandbox: a list of URIs, each with a name, from arguments or a JSON spec.
  *
- * The spec is a list of items, or {"uris": [items], "user": NAME}; an item is an object with the
- * field names of the Mesos fetcher and three of our own:
+ * The spec is a list of items, or {"uris": [items], "user": NAME, "digests": URI}, where digests is
+ * a listing (fetchfs_digests_load()) for the items that have no digest of their own; an item is an
+ *object with the field names of the Mesos fetcher and three of our own:
  *
  *	value        the URI (required)
  *	output_file  name in the directory, may have folders; default: the last segment of the URI
  *	executable   true: mode 0755 instead of 0644
- *	digest       "sha256:HEX", what the bytes must hash to
+ *	digest       "sha256:HEX" (or sha512, sha1, md5), what the bytes must hash to
  *	mode         "0640", of a copy; no setuid, setgid or sticky bit
  *	method       "auto", "hardlink" or "copy"
  *	cache        accepted; everything goes through the cache
@@ -45,7 +46,8 @@ struct plan_item {
 struct plan {
 	struct plan_item *items;
 	size_t count;
-	char *user; /* or NULL: nobody is named */
+	char *user;    /* or NULL: nobody is named */
+	char *digests; /* the URI of a listing, or NULL */
 };
 
 /* Add the items of a JSON text. -EINVAL names the item and the field. */

@@ -23,9 +23,10 @@ struct prepare {
 	struct folder folder;
 	struct prepared *results;
 	struct fetchfs_file **files;
-	struct leases before; /* of earlier calls */
-	struct leases ours;   /* of this one; without their ids */
-	bool hardlink;        /* "auto" may hardlink, as far as configuration and user go */
+	struct fetchfs_digests *digests; /* of the plan's listing, or NULL */
+	struct leases before;            /* of earlier calls */
+	struct leases ours;              /* of this one; without their ids */
+	bool hardlink; /* "auto" may hardlink, as far as configuration and user go */
 	bool failed;
 };
 
@@ -117,20 +118,46 @@ static void check_names(struct prepare *prepare)
 
 /* ---- fetch ---- */
 
+/* The item's own digest, else the listing's, goes into its result. */
+static int find_digest(struct prepare *prepare, size_t i, struct err *err)
+{
+	const struct plan_item *item = &prepare->plan->items[i];
+	struct prepared *result = &prepare->results[i];
+
+	if (!item->digest && prepare->digests)
+		return fetchfs_digests_find(prepare->digests, item->uri, result->digest, err);
+	if (item->digest && !str_fit(result->digest, sizeof(result->digest), item->digest))
+		return err_set(err, ERR_USAGE, EINVAL, "the digest is too long");
+	return 0;
+}
+
 static void start(struct prepare *prepare, size_t i)
 {
 	const struct plan_item *item = &prepare->plan->items[i];
-	const struct fetchfs_request request = {
+	struct fetchfs_request request = {
 		.uri = item->uri,
 		.uid = prepare->user->uid,
-		.digest = item->digest,
 		.executable = item->executable && may_hardlink(prepare, item),
 	};
-
 	struct err err = ERR_INIT;
+	int r = find_digest(prepare, i, &err);
 
-	if (fetchfs_get(prepare->fetchfs, &request, &prepare->files[i], &err) < 0)
+	if (*prepare->results[i].digest)
+		request.digest = prepare->results[i].digest;
+	if (r == 0)
+		r = fetchfs_get(prepare->fetchfs, &request, &prepare->files[i], &err);
+	if (r < 0)
 		fail(prepare, i, &err);
+}
+
+static int load_digests(struct prepare *prepare, struct err *err)
+{
+	const struct fetchfs_request request = {
+		.uri = prepare->plan->digests, .uid = prepare->user->uid};
+
+	if (!request.uri)
+		return 0;
+	return fetchfs_digests_load(prepare->fetchfs, &request, &prepare->digests, err);
 }
 
 static void finish(struct prepare *prepare, size_t i)
@@ -334,6 +361,8 @@ static int run(struct prepare *prepare, struct err *err)
 	if (r < 0)
 		return r;
 	check_names(prepare);
+	if (!prepare->failed && (r = load_digests(prepare, err)) < 0)
+		return r;
 	if (!prepare->failed)
 		fetch_all(prepare);
 	if (!prepare->failed)
@@ -369,6 +398,7 @@ int prepare_run(struct fetchfs *fetchfs, const char *directory, const struct pla
 	for (size_t i = 0; i < plan->count; i++)
 		fetchfs_file_free(prepare.files[i]);
 	free(prepare.files);
+	fetchfs_digests_free(prepare.digests);
 	leases_release(&prepare.before);
 	leases_release(&prepare.ours);
 	return r;

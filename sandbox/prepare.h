@@ -23,6 +23,8 @@ struct prepared {
 	bool was_there;
 	uint64_t size;
 	char sha256[FETCHFS_SHA256_SIZE];
+	char digest[FETCHFS_DIGEST_SIZE]; /* what the bytes had to hash to by plan or listing, or ""
+					   */
 };
 
 /*

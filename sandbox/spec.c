@@ -117,11 +117,11 @@ static int get_method(const json_t *object, struct plan_item *item, struct err *
 	return 0;
 }
 
-int spec_user(const struct spec *spec, char **ret, struct err *err)
+int spec_string(const struct spec *spec, const char *field, char **ret, struct err *err)
 {
 	if (!json_is_object(spec->root))
 		return 0;
-	return get_string(spec->root, "user", ret, err);
+	return get_string(spec->root, field, ret, err);
 }
 
 static int read_fields(const json_t *object, struct plan_item *item, struct err *err)

@@ -17,8 +17,8 @@ void spec_freep(struct spec **spec); /* for CLEANUP() */
 
 size_t spec_count(const struct spec *spec);
 
-/* The user it names, or NULL; the caller's to free(). */
-int spec_user(const struct spec *spec, char **ret, struct err *err);
+/* What it says as a whole in @field ("user"), or NULL; the caller's to free(). */
+int spec_string(const struct spec *spec, const char *field, char **ret, struct err *err);
 
 /* Item @i. Its strings are the caller's; shown is NULL, and name when there is no output_file. */
 int spec_item(const struct spec *spec, size_t i, struct plan_item *ret, struct err *err);

@@ -22,6 +22,12 @@ usage 'URI is missing' fetch
 usage 'URI is missing' cat
 usage 'one URI' fetch --digest sha256:00 file:///a file:///b
 usage 'digest' fetch --digest sha256:00 file:///a
+usage '128 hexadecimal digits' fetch --digest sha512:00 file:///a
+usage 'none of sha256' fetch --digest crc32:00 file:///a
+usage '32 hexadecimal digits' cat --digest md5:00 file:///a
+usage 'at once' fetch --digest "md5:$(printf '%032d' 0)" --digests file:///b file:///a
+usage 'no mount' fetch --mount "$WORK" --digests file:///b file:///a
+usage 'no mount' cat --mount "$WORK" --digest "md5:$(printf '%032d' 0)" file:///a
 usage 'from 1 to' fetch -j 0 file:///a
 usage 'from 1 to' fetch -j 1x file:///a
 usage '--all' evict

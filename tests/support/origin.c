@@ -104,16 +104,22 @@ unsigned char origin_byte(size_t at)
 	return (unsigned char)(at * 31 + at / 251 + 7);
 }
 
-void origin_add(struct origin *origin, const char *name, size_t size)
+void origin_add_bytes(struct origin *origin, const char *name, const void *bytes, size_t len)
 {
 	CLEANUP(str_freep) char *path = file_of(origin, name);
-	CLEANUP(str_freep) char *buf = malloc(size + 1);
 	CLEANUP(fd_closep) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	if (fd < 0 || fd_write_all(fd, bytes, len) < 0)
+		die(path);
+}
+
+void origin_add(struct origin *origin, const char *name, size_t size)
+{
+	CLEANUP(str_freep) char *buf = malloc(size + 1);
 
 	for (size_t i = 0; i < size; i++)
 		buf[i] = (char)origin_byte(i);
-	if (fd < 0 || fd_write_all(fd, buf, size) < 0)
-		die(path);
+	origin_add_bytes(origin, name, buf, size);
 }
 
 void origin_add_sparse(struct origin *origin, const char *name, off_t size)

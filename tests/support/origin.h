@@ -16,6 +16,9 @@ struct origin {
 void origin_start(struct origin *origin, const char *const *options);
 void origin_stop(struct origin *origin); /* for CLEANUP(), too */
 
+/* A file of these bytes. */
+void origin_add_bytes(struct origin *origin, const char *name, const void *bytes, size_t len);
+
 /* A file of @size bytes that origin_byte() tells, or, sparse, of zeros. */
 void origin_add(struct origin *origin, const char *name, size_t size);
 void origin_add_sparse(struct origin *origin, const char *name, off_t size);

@@ -16,6 +16,7 @@
  *	/FILE                      200, 206, 304, 404, 412, 416, as a good server does
  *	/status/503/FILE           that status, with a short body
  *	/flaky/2/FILE              503 for the first two requests of this path
+ *	/corrupt/FILE              another first byte than the file has
  *	/short/N/FILE              the headers promise the file, the body ends after N bytes
  *	/stall/N/FILE              N bytes of the body, and then nothing
  *	/hang/FILE                 no answer at all
@@ -33,6 +34,7 @@
  *	/weak/FILE                 a weak ETag
  *	/changing/FILE             another ETag each time
  *	/header/NAME/VALUE/FILE    one more header; VALUE is percent-encoded
+ *	/unless/NAME/FILE          418 to a request with that header
  *	/retryafter/WHEN/N/STATUS/FILE  that status for the first N requests of this path, with a
  *	                           Retry-After of WHEN: seconds, or dSECONDS for a date
  *	/first/N/BEHAVIOUR…        what follows behaves so for the first N GETs of this path only
@@ -121,6 +123,7 @@ struct answer {
 	unsigned int status; /* 0: by the file */
 	uint64_t rate;
 	uint64_t stop_at; /* bytes of the body before it breaks off or stalls */
+	bool corrupt;
 	bool stall;
 	bool hang;
 	bool no_head;
@@ -298,6 +301,13 @@ static void be_header(struct answer *answer, const char *arg, const char *rest)
 	MHD_http_unescape(answer->extra[answer->extras++].value);
 }
 
+static void be_unless(struct answer *answer, const char *arg, const char *rest)
+{
+	(void)rest;
+	if (MHD_lookup_connection_value(answer->connection, MHD_HEADER_KIND, arg))
+		answer->status = 418;
+}
+
 /* Behaviours that only set a flag. */
 #define FLAG(name)                                                                                 \
 	static void be_##name(struct answer *answer, const char *arg, const char *rest)            \
@@ -306,6 +316,7 @@ static void be_header(struct answer *answer, const char *arg, const char *rest)
 		(void)rest;                                                                        \
 		answer->name = true;                                                               \
 	}
+FLAG(corrupt)
 FLAG(no_head)
 FLAG(no_ranges)
 FLAG(wrong_range)
@@ -321,6 +332,7 @@ static const struct behaviour {
 } behaviours[] = {
 	{"status", 1, be_status},
 	{"flaky", 1, be_flaky},
+	{"corrupt", 0, be_corrupt},
 	{"short", 1, be_short},
 	{"stall", 1, be_stall},
 	{"hang", 0, be_hang},
@@ -338,6 +350,7 @@ static const struct behaviour {
 	{"weak", 0, be_weak},
 	{"changing", 0, be_changing},
 	{"header", 2, be_header},
+	{"unless", 1, be_unless},
 	{"retryafter", 3, be_retry_after},
 	{"first", 1, be_first},
 	{"once", 0, be_first},
@@ -431,6 +444,8 @@ static ssize_t give_body(void *arg, uint64_t pos, char *buf, size_t max)
 		return MHD_CONTENT_READER_END_WITH_ERROR;
 	for (ssize_t i = 0; answer->changed && i < n; i++)
 		buf[i] ^= 1;
+	if (answer->corrupt && answer->first + pos == 0)
+		buf[0] ^= 1;
 	answer->sent = pos + (uint64_t)n;
 	return n;
 }

@@ -91,6 +91,45 @@ Test(ranges, other_version_is_stale_though_the_server_checks_nothing)
 	cr_assert_str_eq(err.msg, "the file has changed");
 }
 
+Test(ranges, version_is_compared_though_the_server_takes_no_condition)
+{
+	WITH_FIXTURE(f);
+	WITH_COLLECT(other);
+	WITH_COLLECT(none);
+	struct validators known = {.etag = "\"old\"", .modified = TIME_UNKNOWN};
+	struct backend_request request = {.offset = 1000, .known = &known};
+	struct err err = ERR_INIT;
+
+	origin_add(&f.origin, "a", SIZE);
+	cr_assert_eq(
+		fixture_fetch(&f, "/novalidators/header/ETag/%22new%22/a", request, &other, &err),
+		-ESTALE);
+	cr_assert_eq(other.begun, 0);
+	cr_assert_eq(fixture_fetch(&f, "/novalidators/a", request, &none, &err), -ESTALE);
+	cr_assert_eq(none.begun, 0);
+	cr_assert_eq(origin_requests(&f.origin, " 206 "), 2);
+}
+
+Test(ranges, weak_version_is_asked_for_by_its_time)
+{
+	WITH_FIXTURE(f);
+	WITH_COLLECT(same);
+	WITH_COLLECT(older);
+	struct validators known;
+	struct remote remote;
+	struct backend_request request = {.offset = 1000, .known = &known};
+	struct err err = ERR_INIT;
+
+	origin_add(&f.origin, "a", SIZE);
+	cr_assert_eq(fixture_stat(&f, "/weak/a", &remote, &err), 0);
+	known = remote.validators;
+	cr_assert_eq(fixture_fetch(&f, "/weak/a", request, &same, &err), 0, "%s", err.msg);
+	cr_assert(fixture_right(&same, 1000, SIZE - 1000));
+	known.modified -= 10;
+	cr_assert_eq(fixture_fetch(&f, "/weak/a", request, &older, &err), -ESTALE);
+	cr_assert_str_eq(err.msg, "the file has changed: 412 precondition failed");
+}
+
 Test(ranges, behind_the_end_is_refused)
 {
 	WITH_FIXTURE(f);

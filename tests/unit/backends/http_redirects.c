@@ -55,6 +55,61 @@ Test(redirects, to_the_name_with_a_slash_are_a_folder)
 	cr_assert_eq(fixture_stat(&f, "/folder/a", &remote, &err), -EISDIR, "%s", err.msg);
 }
 
+Test(redirects, from_https_to_http_are_refused)
+{
+	WITH_TLS_FIXTURE(f);
+	WITH_FIXTURE(plain);
+	WITH_COLLECT(down);
+	WITH_COLLECT(level);
+	CLEANUP(str_freep)
+	char *path =
+		str_printf("/goto/http:%%2F%%2F%s%%2Fa", plain.origin.base + strlen("http://"));
+	struct err err = ERR_INIT;
+
+	origin_add(&plain.origin, "a", 5000);
+	origin_add(&f.origin, "a", 5000);
+	cr_assert_eq(fixture_fetch(&f, path, whole, &down, &err), -EACCES);
+	cr_assert_eq(err.kind, ERR_POLICY);
+	cr_assert_not(err.retry);
+	cr_assert_str_eq(err.msg, "redirect from https to http is never followed");
+	cr_assert_eq(down.begun, 0);
+	cr_assert_eq(fixture_fetch(&f, "/redirect/2/a", whole, &level, &err), 0, "%s", err.msg);
+	cr_assert(fixture_right(&level, 0, 5000));
+	cr_assert_eq(origin_requests(&plain.origin, " "), 0);
+}
+
+Test(redirects, from_http_to_https_are_followed)
+{
+	WITH_TLS_FIXTURE(f);
+	WITH_FIXTURE(plain);
+	WITH_COLLECT(got);
+	CLEANUP(str_freep)
+	char *path = str_printf("%s/goto/https:%%2F%%2F%s%%2Fa", plain.origin.base,
+		f.origin.base + strlen("https://"));
+	struct err err = ERR_INIT;
+
+	origin_add(&f.origin, "a", 5000);
+	cr_assert_eq(fixture_fetch(&f, path, whole, &got, &err), 0, "%s", err.msg);
+	cr_assert(fixture_right(&got, 0, 5000));
+}
+
+Test(redirects, bring_no_cookies)
+{
+	WITH_FIXTURE(f);
+	WITH_COLLECT(first);
+	WITH_COLLECT(second);
+	struct err err = ERR_INIT;
+
+	/* the origin answers 418 to a request with a cookie */
+	origin_add(&f.origin, "a", 5000);
+	cr_assert_eq(
+		fixture_fetch(&f, "/header/Set-Cookie/k=v;%20Path=%2F/redirect/1/unless/Cookie/a",
+			whole, &first, &err),
+		0, "%s", err.msg);
+	cr_assert(fixture_right(&first, 0, 5000));
+	cr_assert_eq(fixture_fetch(&f, "/unless/Cookie/a", whole, &second, &err), 0, "%s", err.msg);
+}
+
 /* ---- the guard ---- */
 
 struct test_guard {

@@ -163,6 +163,34 @@ Test(small, a_wrong_digest_is_refused_with_both_values)
 	cr_assert_eq(put_bytes(cache, "http://h/a", 5000, 1, false, &expected, &object, &err), 0);
 }
 
+Test(small, what_it_was_held_against_is_remembered)
+{
+	CLEANUP(small_removep) struct cache *cache = small_make(64 * MIB);
+	struct checksum expected = checksum_of_bytes(CHECKSUM_SHA512, 5000, 1);
+	struct checksum wrong = checksum_of_bytes(CHECKSUM_SHA512, 5000, 2);
+	struct digest digest = digest_of_bytes(5000, 1);
+	struct checksum is;
+	struct err err = ERR_INIT;
+
+	for (int shared = 1; shared >= 0; shared--) {
+		struct object object = {.fd = -1};
+
+		if (!shared)
+			store_unshare(&cache->store);
+		cr_assert_eq(put_bytes(cache, "http://h/a", 5000, 1, false, &wrong, &object, &err),
+			-EBADMSG);
+		cr_assert_eq(
+			put_bytes(cache, "http://h/a", 5000, 1, false, &expected, &object, &err), 0,
+			"%s", err.msg);
+		cr_assert_eq(
+			catalog_checksum(cache->store.catalog, &digest, CHECKSUM_SHA512, &is, &err),
+			0, "%s", err.msg);
+		cr_assert(checksum_equal(&is, &expected));
+		object_release(&object);
+		cr_assert_eq(evict_object(&cache->store, &digest, &err), 0, "%s", err.msg);
+	}
+}
+
 Test(small, the_same_content_under_two_names_is_stored_once)
 {
 	CLEANUP(small_removep) struct cache *cache = small_make(64 * MIB);
