@@ -220,11 +220,33 @@ static int any_name(const char *name, bool is_folder, void *arg)
 	return 1;
 }
 
+/* Whether the configuration allows something below @folder by name: then it is a way to there. */
+static bool leads_to_allowed(const struct fetchfs *fetchfs, const char *folder)
+{
+	const struct config *config = &fetchfs->config;
+	CLEANUP(uri_release) struct uri uri = {0};
+	CLEANUP(str_freep) char *path = NULL;
+
+	for (size_t i = 0; i < config->allow.count; i++)
+		if (str_has_prefix(config->allow.items[i], folder))
+			return true;
+	if (!str_has_prefix(folder, "file:") || uri_parse(folder, &uri, NULL) < 0 ||
+		uri_file_path(&uri, &path, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < config->file_roots.count; i++)
+		if (str_has_prefix(config->file_roots.items[i], path))
+			return true;
+	return false;
+}
+
 int fetchfs_is_folder(struct fetchfs *fetchfs, const char *folder, uid_t uid, struct err *err)
 {
 	CLEANUP(str_freep) char *scopes = NULL;
-	int r = scopes_of(fetchfs, uid, &scopes, err);
+	int r;
 
+	if (leads_to_allowed(fetchfs, folder))
+		return 1;
+	r = scopes_of(fetchfs, uid, &scopes, err);
 	if (r < 0)
 		return r;
 	r = catalog_has_children(fetchfs->catalog, folder, scopes, err);

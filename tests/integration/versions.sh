@@ -8,7 +8,7 @@ need_fuse
 start_nginx
 start_origin
 start_vsftpd
-mkdir "$WORK/files"
+mkdir -p "$WORK/local.d/files"
 cat >"$CONFIG" <<-END
 	[cache]
 	hardlink = yes
@@ -16,7 +16,7 @@ cat >"$CONFIG" <<-END
 	ttl = 0s
 	[policy]
 	private = allow
-	file = $WORK/files
+	file = $WORK/local.d/files
 END
 start_mount
 
@@ -135,14 +135,14 @@ changes "$FTP/a.bin" "$FTPROOT/a.bin" later
 ! grep "FAIL DOWNLOAD" "$VSFTPD_LOG" || fail "one was broken off"
 
 say "file: another size; in place and of the same size; another file of the same size and time"
-version old "$WORK/files/a.bin"
-changes "file://$WORK/files/a.bin" "$WORK/files/a.bin" later
+version old "$WORK/local.d/files/a.bin"
+changes "file://$WORK/local.d/files/a.bin" "$WORK/local.d/files/a.bin" later
 random_file 700K "$WORK/new" "as long"
-version old "$WORK/files/a.bin"
-changes "file://$WORK/files/a.bin" "$WORK/files/a.bin" in_place
-version old "$WORK/files/a.bin"
-touch -r "$WORK/old" "$WORK/files/a.bin"
-changes "file://$WORK/files/a.bin" "$WORK/files/a.bin" same_time
+version old "$WORK/local.d/files/a.bin"
+changes "file://$WORK/local.d/files/a.bin" "$WORK/local.d/files/a.bin" in_place
+version old "$WORK/local.d/files/a.bin"
+touch -r "$WORK/old" "$WORK/local.d/files/a.bin"
+changes "file://$WORK/local.d/files/a.bin" "$WORK/local.d/files/a.bin" same_time
 
 say "ftp, of the same size"
 rm "$FTPROOT/a.bin"

@@ -129,3 +129,14 @@ expect_errno ENOENT "$MNT/http/$host/unknown"
 [ "$(wc -l <"$ORIGIN_LOG")" -eq "$before" ] || fail "it asked"
 stop_mount
 no_debris
+
+say "a folder on the way to what is allowed is one, though it is called like a file"
+mkdir -p "$WORK/local.d/files" "$WORK/other.d"
+cp "$ORIGINROOT/a.bin" "$WORK/local.d/files/a.bin"
+cp "$ORIGINROOT/a.bin" "$WORK/other.d/a.bin"
+printf '[policy]\nfile = %s\n' "$WORK/local.d/files" >"$CONFIG"
+start_mount
+cmp "$ORIGINROOT/a.bin" "$MNT/file$WORK/local.d/files/a.bin" || fail "bytes differ"
+expect_errno EACCES "$MNT/file$WORK/other.d"
+expect_errno EACCES "$MNT/file$WORK/local.d/a.bin"
+stop_mount
