@@ -40,7 +40,7 @@ static int ask(struct lead *lead, struct remote *ret, struct err *err)
 		r = target_check_remote(flight->target, ret, err);
 	if (r == 0)
 		lookup_learned(flight->fetchfs, flight->target, ret, now,
-			freshness_until(&flight->fetchfs->config, ret, now));
+			freshness_until(&flight->target->decision, ret, now));
 	return r;
 }
 
