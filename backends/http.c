@@ -155,6 +155,17 @@ static int judge_whole(struct exchange *exchange, struct err *err)
 	return 0;
 }
 
+/* What a proxy itself answers when it cannot reach the origin: nobody knows whether another can. */
+static bool is_proxys(const struct exchange *exchange, const struct transfer *transfer)
+{
+	long status = transfer_status(transfer);
+
+	if (!exchange->request->proxy || !str_equal(exchange->at->scheme, "http"))
+		return false;
+	return status == 502 || status == 504 ||
+	       (status == 503 && transfer_header(transfer, "X-Squid-Error"));
+}
+
 static int judge_error(struct exchange *exchange, struct transfer *transfer, struct err *err)
 {
 	long status = transfer_status(transfer);
@@ -163,6 +174,8 @@ static int judge_error(struct exchange *exchange, struct transfer *transfer, str
 	if (status == 407 && exchange->request->proxy)
 		return err_set_retry(
 			err, ERR_PROXY, EACCES, 0, "407 proxy authentication required");
+	if (err && is_proxys(exchange, transfer))
+		err->kind = ERR_PROXY;
 	if (status == 416 && exchange->request->known)
 		return err_set(err, ERR_REMOTE, ESTALE,
 			"the file is shorter than it was: 416 range not satisfiable");

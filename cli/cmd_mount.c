@@ -175,6 +175,7 @@ static int serve(struct mounting *mounting, struct err *err)
 		.cache = mounting->cache,
 		.config = mounting->cli->config,
 		.config_lenient = true, /* what an older program does not know must not stop it */
+		.daemon = true,
 		.environment = (const char *const *)environ,
 	};
 	const struct mount_options mount_options = {

@@ -1,0 +1,120 @@
+#!/bin/bash
+# Mirrors: tried in their order, given up in the middle of a file, left out for a while.
+. "$(dirname "$0")/../support/lib.sh"
+
+need_program nginx openssl curl
+SIZE=$((24 << 20))
+random_file $SIZE "$WWW/big.bin"
+random_file 100k "$WWW/only-origin.bin"
+
+# one_nginx NAME ROOT RATE: an nginx of its own; its URL is in the variable NAME, its pid in NAME_PID
+one_nginx() {
+	local name=$1 port dir=$WORK/nginx-$1
+	port=$(free_port)
+	mkdir "$dir"
+	cat >"$dir/conf" <<-END
+		daemon off; pid $dir/pid; error_log $LOGS/$name-error; master_process off; user root;
+		events { worker_connections 256; }
+		http {
+			log_format one '\$request_method \$request_uri \$status \$body_bytes_sent \$http_range';
+			access_log $LOGS/$name one;
+			client_body_temp_path $dir; proxy_temp_path $dir; fastcgi_temp_path $dir;
+			uwsgi_temp_path $dir; scgi_temp_path $dir;
+			server { listen 127.0.0.1:$port; root $2; limit_rate $3; }
+		}
+	END
+	: >"$LOGS/$name"
+	nginx -e "$LOGS/$name-error" -c "$dir/conf" >"$LOGS/$name-out" 2>&1 &
+	declare -g "${name}_PID=$!" "$name=http://127.0.0.1:$port"
+	children+=($!)
+	wait_for 10 listening "$port" || fail "nginx $name does not start"
+}
+
+# asked NAME REGEX: requests that this nginx logged; a log is complete once its nginx has ended
+asked() {
+	grep -Ec "$2" "$LOGS/$1" || :
+}
+
+configure() {
+	{
+		printf '[fetch]\nconnect = 2s\nretries = 2\n'
+		printf '[origin "%s/"]\nmirrors = %s\n' "$ORIGIN" "$1"
+		printf '%s\n' "${@:2}"
+	} >"$CONFIG"
+}
+
+mkdir "$WORK/mirror" "$WORK/third"
+cp -p "$WWW/big.bin" "$WORK/mirror/"
+cp -p "$WWW/big.bin" "$WORK/third/"
+one_nginx ORIGIN "$WWW" 0
+one_nginx FIRST "$WORK/mirror" 4m
+one_nginx SECOND "$WORK/third" 0
+
+say "the first mirror that works brings the file; what it lacks comes from the origin"
+configure "$FIRST/, $SECOND/"
+fetchfs fetch "$ORIGIN/big.bin" "$ORIGIN/only-origin.bin"
+fetchfs cat "$ORIGIN/big.bin" | cmp - "$WWW/big.bin" || fail "big.bin differs"
+fetchfs cat "$ORIGIN/only-origin.bin" | cmp - "$WWW/only-origin.bin" || fail "only-origin.bin differs"
+[ "$(asked ORIGIN 'GET /big.bin')" -eq 0 ] || fail "the origin was asked for big.bin"
+[ "$(asked SECOND 'GET /big.bin')" -eq 0 ] || fail "the second mirror was asked for big.bin"
+
+if [ "$(id -u)" -eq 0 ] && [ -w /dev/fuse ]; then
+	say "a mirror that dies in the middle of a file: the reader does not notice"
+	rm -rf "$CACHE"
+	start_mount
+	file=$(at "$ORIGIN/big.bin")
+	(exec 8<"$file"; head -c $((4 << 20)) <&8; touch "$WORK/read"; cat <&8) >"$WORK/got" &
+	reader=$!
+	wait_for 60 test -e "$WORK/read" || fail "the first megabytes do not come"
+	kill -9 "$FIRST_PID"
+	wait $reader || fail "the reader saw an error"
+	cmp "$WORK/got" "$WWW/big.bin" || fail "the reader got other bytes"
+	grep -Eq 'GET /big.bin 206 [0-9]+ bytes=[1-9]' "$LOGS/SECOND" ||
+		fail "the second mirror was not asked for the rest"
+	[ "$(asked SECOND 'GET /big.bin 200')" -eq 0 ] || fail "the second mirror sent all of it"
+
+	say "the dead mirror is left out for a while"
+	start=${EPOCHREALTIME/[.,]/}
+	cp -p "$WWW/only-origin.bin" "$WORK/third/again.bin"
+	cp -p "$WWW/only-origin.bin" "$WWW/again.bin"
+	cmp "$(at "$ORIGIN/again.bin")" "$WWW/only-origin.bin" || fail "again.bin differs"
+	[ "$(asked SECOND 'GET /again.bin')" -eq 1 ] || fail "the second mirror was not used"
+	say "$(((${EPOCHREALTIME/[.,]/} - start) / 1000)) ms"
+	stop_mount
+else
+	kill -9 "$FIRST_PID"
+fi
+
+say "by measured speed the fast one wins"
+one_nginx SLOW "$WORK/mirror" 1m
+for i in 1 2 3 4; do
+	random_file 600k "$WORK/mirror/n$i.bin" "$i"
+	cp -p "$WORK/mirror/n$i.bin" "$WORK/third/"
+	cp -p "$WORK/mirror/n$i.bin" "$WWW/"
+done
+configure "$SLOW/, $SECOND/" "mirror_order = fastest"
+rm -rf "$CACHE"
+fetchfs fetch -j 1 "$ORIGIN/n1.bin" "$ORIGIN/n2.bin" "$ORIGIN/n3.bin" "$ORIGIN/n4.bin"
+[ "$(asked SLOW 'GET /n')" -eq 1 ] || fail "the slow mirror was used $(asked SLOW 'GET /n') times"
+[ "$(asked SECOND 'GET /n')" -eq 3 ] || fail "the fast mirror was used too rarely"
+
+say "a mirror with another version is not mixed in, and does no harm"
+rm -rf "$CACHE"
+random_file 1M "$WWW/v.bin" one
+random_file 1M "$WORK/third/v.bin" one
+touch -d @1000000 "$WWW/v.bin"
+configure "$SECOND/"
+fetchfs fetch "$ORIGIN/v.bin"
+fetchfs cat "$ORIGIN/v.bin" | cmp - "$WWW/v.bin" || fail "v.bin differs"
+
+say "with a digest, a mirror with wrong bytes is left aside"
+random_file 1M "$WORK/third/d.bin" wrong
+random_file 1M "$WWW/d.bin" right
+fetchfs fetch --digest "sha256:$(sha256 "$WWW/d.bin")" "$ORIGIN/d.bin"
+fetchfs cat "$ORIGIN/d.bin" | cmp - "$WWW/d.bin" || fail "d.bin differs"
+
+say "nobody left: the origin's failure is told"
+kill "$ORIGIN_PID" "$SECOND_PID" "$SLOW_PID"
+wait_for 10 gone "$ORIGIN_PID"
+wait_for 10 gone "$SECOND_PID"
+expect_failure '[13]' "connect" "${fetchfs[@]}" fetch "$ORIGIN/none.bin"
