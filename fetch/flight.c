@@ -330,6 +330,11 @@ int flight_pause(struct flight *flight, unsigned int ms, struct err *err)
 	struct timespec until;
 	WITH_LOCK(&flight->mu);
 
+	if (flight->late_ms > 0) {
+		int64_t left = flight->late_ms - clock_monotonic_ms();
+
+		ms = left < (int64_t)ms ? (unsigned int)(left > 0 ? left : 0) : ms;
+	}
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += ms / 1000;
 	until.tv_nsec += (long)(ms % 1000) * 1000000;
