@@ -9,6 +9,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -293,16 +294,42 @@ static void set_range(CURL *easy, const struct transfer_request *request)
 	}
 }
 
+/* What goes with this request; NULL: nothing of it is for this place. */
+static const struct access *access_of(const struct transfer_request *request)
+{
+	const struct access *access = request->access;
+
+	return access && uri_is_below(access->prefix, request->uri->text) ? access : NULL;
+}
+
+static void set_access(CURL *easy, const struct transfer_request *request)
+{
+	const struct access *access = access_of(request);
+	const struct uri *uri = request->uri;
+	bool has_own = uri->user || uri->password;
+	const char *user = has_own || !access ? uri->user : access->user;
+	const char *password = has_own || !access ? uri->password : access->password;
+
+	if (user)
+		curl_easy_setopt(easy, CURLOPT_USERNAME, user);
+	if (password)
+		curl_easy_setopt(easy, CURLOPT_PASSWORD, password);
+	if (access && access->netrc && !user && !password) {
+		curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
+		curl_easy_setopt(easy, CURLOPT_NETRC_FILE, access->netrc);
+	}
+	if (access && access->client_cert) {
+		curl_easy_setopt(easy, CURLOPT_SSLCERT, access->client_cert);
+		curl_easy_setopt(easy, CURLOPT_KEYPASSWD, ""); /* ask nobody at a terminal */
+	}
+}
+
 static void set_request(CURL *easy, const struct transfer *transfer)
 {
 	const struct transfer_request *request = transfer->request;
 
 	curl_easy_setopt(easy, CURLOPT_URL, request->uri->text);
 	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-	if (request->uri->user)
-		curl_easy_setopt(easy, CURLOPT_USERNAME, request->uri->user);
-	if (request->uri->password)
-		curl_easy_setopt(easy, CURLOPT_PASSWORD, request->uri->password);
 	if (request->no_body)
 		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
 	curl_easy_setopt(easy, CURLOPT_FILETIME, 1L);
@@ -319,18 +346,47 @@ static void set_request(CURL *easy, const struct transfer *transfer)
 		curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
 }
 
+static int add_header(struct transfer *transfer, const char *header)
+{
+	struct curl_slist *longer = curl_slist_append(transfer->header_list, header);
+
+	if (!longer)
+		return -ENOMEM;
+	transfer->header_list = longer;
+	return 0;
+}
+
+static int add_headers(struct transfer *transfer, const char *const *header)
+{
+	int r = 0;
+
+	for (; r == 0 && header && *header; header++)
+		r = add_header(transfer, *header);
+	return r;
+}
+
+static int add_bearer(struct transfer *transfer, const char *token)
+{
+	char *header = str_printf("Authorization: Bearer %s", token);
+	int r = header ? add_header(transfer, header) : -ENOMEM;
+
+	if (header)
+		explicit_bzero(header, strlen(header));
+	free(header);
+	return r;
+}
+
 static int make_header_list(struct transfer *transfer)
 {
-	const char *const *header = transfer->request->headers;
+	const struct access *access = access_of(transfer->request);
+	const struct uri *uri = transfer->request->uri;
+	int r = add_headers(transfer, transfer->request->headers);
 
-	for (; header && *header; header++) {
-		struct curl_slist *longer = curl_slist_append(transfer->header_list, *header);
-
-		if (!longer)
-			return -ENOMEM;
-		transfer->header_list = longer;
-	}
-	return 0;
+	if (r == 0 && access)
+		r = add_headers(transfer, access->headers);
+	if (r == 0 && access && access->bearer && !uri->user && !uri->password)
+		r = add_bearer(transfer, access->bearer);
+	return r;
 }
 
 int easy_prepare(struct transfer *transfer)
@@ -342,6 +398,7 @@ int easy_prepare(struct transfer *transfer)
 	set_limits(transfer->easy, transfer->request);
 	set_proxy(transfer->easy, transfer->request);
 	set_callbacks(transfer->easy, transfer);
+	set_access(transfer->easy, transfer->request);
 	set_request(transfer->easy, transfer);
 	return 0;
 }

@@ -127,6 +127,7 @@ static int run(const struct backend_env *env, struct exchange *exchange, struct 
 		.env = env,
 		.guard = guard,
 		.proxy = request->proxy,
+		.access = request->access,
 		.on_answer = on_answer,
 		.on_body = on_body,
 		.on_poll = on_poll,

@@ -364,6 +364,7 @@ static int hop(struct exchange *exchange, struct err *err)
 		.env = exchange->env,
 		.guard = guard,
 		.proxy = exchange->request->proxy,
+		.access = exchange->request->access,
 		.on_answer = on_answer,
 		.on_body = on_body,
 		.on_poll = on_poll,

@@ -31,7 +31,8 @@ struct transfer_request {
 	uint64_t length;
 	const struct backend_env *env; /* limits and CA */
 	const struct guard *guard;
-	const char *proxy; /* see struct backend_request */
+	const char *proxy;           /* see struct backend_request */
+	const struct access *access; /* or NULL; sent only if the URI is below its prefix */
 
 	/* All on the calling thread; @arg is handed through. poll as in struct sink. */
 	int (*on_answer)(

@@ -230,6 +230,9 @@ static bool leads_to_allowed(const struct fetchfs *fetchfs, const char *folder)
 	for (size_t i = 0; i < config->allow.count; i++)
 		if (str_has_prefix(config->allow.items[i], folder))
 			return true;
+	for (size_t i = 0; i < config->origin_count; i++)
+		if (str_has_prefix(config->origins[i].prefix, folder))
+			return true;
 	if (!str_has_prefix(folder, "file:") || uri_parse(folder, &uri, NULL) < 0 ||
 		uri_file_path(&uri, &path, NULL) < 0)
 		return false;

@@ -161,13 +161,17 @@ int config_set_path(const struct setting *setting, const char *value, struct err
 	return config_replace(setting->field, value, err);
 }
 
-/* What may follow "Bearer " in a header (RFC 6750, 2.1). */
+bool config_is_token(const char *text)
+{
+	size_t len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				  "0123456789-._~+/=");
+
+	return len > 0 && !text[len];
+}
+
 int config_set_bearer(const struct setting *setting, const char *value, struct err *err)
 {
-	size_t len = strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				   "0123456789-._~+/=");
-
-	if (len == 0 || value[len])
+	if (!config_is_token(value))
 		return bad_value(setting, value, "a token", err);
 	return config_replace(setting->field, value, err);
 }

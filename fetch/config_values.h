@@ -64,6 +64,9 @@ int config_list_add(struct config_list *list, char *item, struct err *err);
 /* Put a copy of @value into *field, which has a string from malloc() or NULL. */
 int config_replace(char **field, const char *value, struct err *err);
 
+/* Whether it may follow "Bearer " in a header (RFC 6750, 2.1). */
+bool config_is_token(const char *text);
+
 /* free() of what may be a secret: nothing of it stays in memory. NULL is ignored. */
 void config_free_secret(char *text);
 void config_free_secretp(char **text); /* for CLEANUP() */

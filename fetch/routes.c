@@ -1,7 +1,9 @@
 #include "fetch/routes.h"
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "fetch/credentials.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -239,6 +241,7 @@ int routes_current(struct routes *routes, struct route **ret, struct err *err)
 int route_stat(struct fetchfs *fetchfs, const struct target *target, const struct route *route,
 	int (*poll)(void *arg, struct err *err), void *arg, struct remote *ret, struct err *err)
 {
+	CLEANUP(credentials_release) struct credentials credentials = CREDENTIALS_INIT;
 	struct backend_request request = {
 		.uri = &route->uri,
 		.guard = &target->decision.guard,
@@ -247,7 +250,12 @@ int route_stat(struct fetchfs *fetchfs, const struct target *target, const struc
 		.poll = poll,
 		.poll_arg = arg,
 	};
+	int r = credentials_load(
+		&fetchfs->config, &target->decision, &route->uri, &credentials, err);
 
+	if (r < 0)
+		return r;
+	request.access = credentials_access(&credentials);
 	return route->backend->stat(fetchfs->env, &request, ret, err);
 }
 

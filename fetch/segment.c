@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "fetch/ahead.h"
+#include "fetch/credentials.h"
 #include "fetch/gaps.h"
 
 #include <errno.h>
@@ -310,6 +311,7 @@ int segment_fetch(
 	const struct target *target = segment->flight->target;
 	struct fetchfs *fetchfs = segment->flight->fetchfs;
 	struct route *route = segment->route;
+	CLEANUP(credentials_release) struct credentials credentials = CREDENTIALS_INIT;
 	struct backend_request request = {
 		.uri = &route->uri,
 		.offset = segment->position,
@@ -321,11 +323,14 @@ int segment_fetch(
 	};
 	uint64_t begin = segment->position;
 	int64_t since = clock_monotonic_ms();
-	int r;
+	int r = credentials_load(
+		&fetchfs->config, &target->decision, &route->uri, &credentials, err);
 
+	request.access = credentials_access(&credentials);
 	claim_start(segment);
 	health_enter(fetchfs->health, route->host);
-	r = route->backend->fetch(fetchfs->env, &request, &segment->sink, err);
+	if (r == 0)
+		r = route->backend->fetch(fetchfs->env, &request, &segment->sink, err);
 	health_leave(fetchfs->health, route->host);
 	note_speed(segment, begin, since);
 	partial_writer_free(segment->writer);

@@ -1,0 +1,192 @@
+#include "fetch/credentials.h"
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "fetch/config_values.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_MAX (64 * 1024)
+
+/* A key of the section that names a file. */
+struct source {
+	const struct origin *origin;
+	const char *key;
+	const char *file;
+};
+
+static int refuse(const struct source *source, const char *why, struct err *err)
+{
+	return err_set(err, ERR_POLICY, EACCES, "%s of [origin \"%s\"]: %s: %s", source->key,
+		source->origin->prefix, source->file, why);
+}
+
+/* The one line that the file holds. Blanks around it, and blank lines after it, do not count. */
+static int read_line(const struct source *source, char **ret, struct err *err)
+{
+	char *text = NULL;
+	size_t len = 0;
+	size_t blank;
+	int r = fd_read_file(AT_FDCWD, source->file, FILE_MAX, &text, &len);
+
+	if (r == -ENOMEM)
+		return err_oom(err);
+	if (r < 0)
+		return refuse(source, strerrordesc_np(-r), err);
+	if (strlen(text) != len) {
+		explicit_bzero(text, len);
+		free(text);
+		return refuse(source, "it is not a text", err);
+	}
+	blank = strspn(text, " \t\r\n");
+	memmove(text, text + blank, len - blank + 1);
+	len -= blank;
+	while (len > 0 && strchr(" \t\r\n", text[len - 1]))
+		text[--len] = '\0';
+	if (len > 0 && !strpbrk(text, "\r\n")) {
+		*ret = text;
+		return 0;
+	}
+	config_free_secret(text);
+	return refuse(source, len > 0 ? "it has more than one line" : "it is empty", err);
+}
+
+static int load_user(const struct origin *origin, struct credentials *credentials, struct err *err)
+{
+	const struct source source = {origin, "user_file", origin->user_file};
+	char *colon;
+	int r;
+
+	if (!source.file)
+		return 0;
+	r = read_line(&source, &credentials->user_line, err);
+	if (r < 0)
+		return r;
+	colon = strchr(credentials->user_line, ':');
+	if (!colon || colon == credentials->user_line)
+		return refuse(&source, "it does not hold 'user:password'", err);
+	*colon = '\0';
+	credentials->access.user = credentials->user_line;
+	credentials->access.password = colon + 1;
+	return 0;
+}
+
+static int load_bearer(
+	const struct origin *origin, struct credentials *credentials, struct err *err)
+{
+	const struct source source = {origin, "bearer_file", origin->bearer_file};
+	int r;
+
+	credentials->access.bearer = origin->bearer;
+	if (!source.file)
+		return 0;
+	r = read_line(&source, &credentials->bearer_line, err);
+	if (r < 0)
+		return r;
+	if (!config_is_token(credentials->bearer_line))
+		return refuse(&source, "it does not hold a token", err);
+	credentials->access.bearer = credentials->bearer_line;
+	return 0;
+}
+
+/* A file that others read: they would say less clearly what is wrong with it. */
+static int check_file(const struct origin *origin, const char *key, const char *file,
+	const char **ret, struct err *err)
+{
+	const struct source source = {origin, key, file};
+	struct stat st;
+	int fd;
+	int r = 0;
+
+	if (!file)
+		return 0;
+	fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		r = refuse(&source, strerrordesc_np(errno), err);
+	else if (st.st_size == 0)
+		r = refuse(&source, "it is empty", err);
+	fd_close(&fd);
+	if (r == 0)
+		*ret = file;
+	return r;
+}
+
+static int take_headers(
+	const struct origin *origin, struct credentials *credentials, struct err *err)
+{
+	size_t count = origin->headers.count;
+
+	if (count == 0)
+		return 0;
+	credentials->headers = calloc(count + 1, sizeof(*credentials->headers));
+	if (!credentials->headers)
+		return err_oom(err);
+	for (size_t i = 0; i < count; i++)
+		credentials->headers[i] = origin->headers.items[i];
+	credentials->access.headers = credentials->headers;
+	return 0;
+}
+
+static int load(const struct origin *origin, struct credentials *ret, struct err *err)
+{
+	struct access *access = &ret->access;
+	int r = load_user(origin, ret, err);
+
+	if (r == 0)
+		r = load_bearer(origin, ret, err);
+	if (r == 0)
+		r = check_file(origin, "netrc", origin->netrc, &access->netrc, err);
+	if (r == 0)
+		r = check_file(
+			origin, "client_cert", origin->client_cert, &access->client_cert, err);
+	if (r == 0)
+		r = take_headers(origin, ret, err);
+	access->prefix = origin->prefix;
+	return r;
+}
+
+int credentials_load(const struct config *config, const struct decision *decision,
+	const struct uri *uri, struct credentials *ret, struct err *err)
+{
+	const struct origin *origin = config_origin(config, uri->text);
+	struct credentials credentials = CREDENTIALS_INIT;
+	int r;
+
+	*ret = CREDENTIALS_INIT;
+	if (decision->own_credentials || !origin || !config_has_credentials(origin))
+		return 0;
+	if (!policy_serves(config, origin, decision->uid, decision->trusted))
+		return err_set(err, ERR_POLICY, EACCES,
+			"forbidden by policy: 'users = …' in [origin \"%s\"] does not name uid %u",
+			origin->prefix, (unsigned int)decision->uid);
+	r = load(origin, &credentials, err);
+	if (r < 0) {
+		credentials_release(&credentials);
+		return r;
+	}
+	*ret = credentials;
+	return 0;
+}
+
+void credentials_release(struct credentials *credentials)
+{
+	if (!credentials)
+		return;
+	if (credentials->user_line && credentials->access.password) /* behind a NUL */
+		explicit_bzero((char *)(uintptr_t)credentials->access.password,
+			strlen(credentials->access.password));
+	config_free_secret(credentials->user_line);
+	config_free_secret(credentials->bearer_line);
+	free(credentials->headers);
+	*credentials = CREDENTIALS_INIT;
+}
+
+const struct access *credentials_access(const struct credentials *credentials)
+{
+	return credentials->access.prefix ? &credentials->access : NULL;
+}
