@@ -149,7 +149,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
 	int r;
 
 	heard(transfer, whole);
-	if (transfer->answered || !speaks_http(transfer)) /* trailers; ftp's conversation */
+	if (transfer->dropped || transfer->answered ||
+		!speaks_http(transfer)) /* trailers; ftp's conversation */
 		return whole;
 	while (len > 0 && isspace((unsigned char)line[len - 1]))
 		len--;
@@ -164,7 +165,8 @@ static size_t on_body(char *buf, size_t size, size_t count, void *arg)
 	size_t len = size * count;
 	int r;
 
-	if (transfer->request->no_body) /* curl writes the facts of a file of ftp here, too */
+	if (transfer->dropped ||
+		transfer->request->no_body) /* curl writes the facts of a file of ftp here, too */
 		return len;
 	if (!transfer->answered)
 		tell_answer(transfer);

@@ -35,6 +35,28 @@ struct transfers {
 
 /* ---- the curl thread ---- */
 
+/*
+ * Keep the handle for another request if this one went through to its end. With HTTP/2, libcurl
+ * (7.88) keeps what came for a paused one in spite of all that is done to end it: it is let go
+ * before, and to be sure no other request gets the handle.
+ */
+static void put_away(struct transfers *transfers, struct transfer *transfer, bool complete)
+{
+	CURL *easy = transfer->easy;
+
+	transfer->dropped = true;
+	if (transfer->paused)
+		curl_easy_pause(easy, CURLPAUSE_CONT);
+	curl_multi_remove_handle(transfers->multi, easy);
+	transfer->easy = NULL;
+	if (!complete || transfers->pooled == POOL_MAX) {
+		curl_easy_cleanup(easy);
+		return;
+	}
+	curl_easy_reset(easy);
+	transfers->pool[transfers->pooled++] = easy;
+}
+
 static void end(struct transfers *transfers, struct transfer *transfer, const struct err *err)
 {
 	if (transfer->prev)
@@ -44,15 +66,8 @@ static void end(struct transfers *transfers, struct transfer *transfer, const st
 	if (transfer->next)
 		transfer->next->prev = transfer->prev;
 
-	if (transfer->easy) {
-		curl_multi_remove_handle(transfers->multi, transfer->easy);
-		curl_easy_reset(transfer->easy);
-		if (transfers->pooled < POOL_MAX)
-			transfers->pool[transfers->pooled++] = transfer->easy;
-		else
-			curl_easy_cleanup(transfer->easy);
-		transfer->easy = NULL;
-	}
+	if (transfer->easy)
+		put_away(transfers, transfer, !err->code);
 	curl_slist_free_all(transfer->header_list);
 	relay_end(&transfer->relay, err);
 }

@@ -7,15 +7,13 @@
 #ifndef FETCHFS_TESTS_SQUID_H
 #define FETCHFS_TESTS_SQUID_H
 
-#include <stddef.h>
-#include <sys/types.h>
+#include "tests/support/leash.h"
 
 struct squid {
 	char *dir;
 	unsigned int port; /* of 127.0.0.1 */
 	char *uri;         /* "http://127.0.0.1:PORT" */
-	pid_t pid;         /* of the shell that ends it */
-	int leash;         /* it ends when this is closed */
+	struct leash leash;
 };
 
 void squid_start(struct squid *squid); /* aborts the test when that fails */
