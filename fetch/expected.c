@@ -1,18 +1,53 @@
 #include "fetch/expected.h"
 
 #include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/str.h"
 
 #include <errno.h>
+#include <stdlib.h>
+
+/* How many bytes are hashed between two looks at whether the cache is being closed. */
+#define STEP (1 << 20)
+
+static int hash_file(const struct fetchfs *fetchfs, const struct object *object,
+	struct checksum_stream *stream, struct err *err)
+{
+	CLEANUP(str_freep) char *buf = malloc(STEP);
+
+	if (!buf)
+		return err_oom(err);
+	for (uint64_t offset = 0; offset < object->size;) {
+		ssize_t n = fd_pread_full(object->fd, buf, STEP, offset);
+		int r;
+
+		if (n <= 0)
+			return err_set(
+				err, ERR_SYSTEM, n < 0 ? (int)-n : EIO, "read from the cache: %m");
+		if (atomic_load(&fetchfs->closing))
+			return err_set(err, ERR_CANCELLED, ECANCELED, "the cache is being closed");
+		r = checksum_stream_update(stream, buf, (size_t)n, err);
+		if (r < 0)
+			return r;
+		offset += (uint64_t)n;
+	}
+	return 0;
+}
 
 /* What the object of @entry hashes to, from now on in the index, too. */
 static int hash_object(struct fetchfs *fetchfs, const struct entry *entry, enum checksum_kind kind,
 	struct checksum *ret, struct err *err)
 {
+	CLEANUP(checksum_stream_freep) struct checksum_stream *stream = NULL;
 	CLEANUP(object_release) struct object object = {.fd = -1};
 	int r = store_open(&fetchfs->store, &entry->digest, entry->executable, &object, err);
 
 	if (r == 0)
-		r = checksum_file(kind, object.fd, object.size, ret, err);
+		r = checksum_stream_new(kind, &stream, err);
+	if (r == 0)
+		r = hash_file(fetchfs, &object, stream, err);
+	if (r == 0)
+		r = checksum_stream_finish(stream, ret, err);
 	if (r == 0) /* not remembered: found out again another time */
 		catalog_checksum_add(fetchfs->catalog, &entry->digest, ret, NULL);
 	return r;

@@ -113,6 +113,10 @@ printf '%s\n' "${both[@]}" >"$WORK/list"
 listing SHA256SUMS -i "$WORK/list"
 listing SHA256SUMS "$ORIGIN/weak/a.bin"
 
+say "of two files with one name, the one in the listing's own folder tree is meant"
+(cd "$ORIGINROOT" && sha256sum b.bin sub/b.bin) >"$ORIGINROOT/two"
+listing two "$ORIGIN/b.bin" "$ORIGIN/sub/b.bin"
+
 say "a listing of weak digests is warned of, once"
 (cd "$ORIGINROOT" && md5sum a.bin b.bin) >"$ORIGINROOT/MD5SUMS"
 fresh
