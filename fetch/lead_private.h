@@ -22,7 +22,8 @@ struct lead {
 	bool unchanged;          /* it said that the old version still holds */
 	bool no_ranges;          /* it does not serve them, whatever it says */
 	bool retried_digest;
-	struct entry old; /* a version that is here, but stale; old.uri NULL: none */
+	unsigned int changes; /* how often the artifact was another one suddenly */
+	struct entry old;     /* a version that is here, but stale; old.uri NULL: none */
 	struct object old_object;
 	struct remote remote;
 	uint64_t written;  /* flight->written at the last failure */

@@ -9,6 +9,7 @@
 
 #define BACKOFF_FIRST_MS 250
 #define BACKOFF_MAX_MS   30000
+#define CHANGES_MAX      3  /* of an artifact under one download */
 #define RETRY_AFTER_MAX  60 /* seconds: who asks for more is told to come back by himself */
 
 bool lead_can_continue(const struct lead *lead)
@@ -62,13 +63,16 @@ static unsigned int backoff_ms(unsigned int tries, const struct err *err)
 }
 
 /* Whether there is any use in another round. */
-static bool may_retry(const struct lead *lead, unsigned int tries, const struct err *err)
+static bool may_retry(struct lead *lead, unsigned int tries, const struct err *err)
 {
 	const struct config *config = &lead->flight->fetchfs->config;
 	/* who has something to hand out does not keep readers waiting for long */
 	unsigned int limit =
 		config->retries > 0 && lead_may_stand_in(lead, err) ? 1 : config->retries;
 
+	/* another version is no failure: it is begun, however often may be retried */
+	if (err->code == ESTALE && lead->started)
+		return lead->changes++ < CHANGES_MAX && !flight_is_late(lead->flight);
 	return err->retry && err->retry_after <= RETRY_AFTER_MAX && tries < limit &&
 	       !flight_is_late(lead->flight);
 }

@@ -176,12 +176,21 @@ static bool is_get(const struct answer *answer)
 	return strcmp(answer->method, "GET") == 0;
 }
 
+/* How often this path came before; each behaviour of it counts for itself. */
+static unsigned int seen_before(struct answer *answer, bool count)
+{
+	char key[PATH_SIZE + 32];
+
+	snprintf(key, sizeof(key), "%zu %s", strlen(answer->chain), answer->path);
+	return tally_seen(&answer->server->tally, key, count);
+}
+
 static void be_flaky(struct answer *answer, const char *arg, const char *rest)
 {
 	unsigned int times = (unsigned int)strtoul(arg, NULL, 10);
 
 	(void)rest;
-	if (tally_seen(&answer->server->tally, answer->chain, true) < times)
+	if (seen_before(answer, true) < times)
 		answer->status = 503;
 }
 
@@ -194,7 +203,7 @@ static void be_retry_after(struct answer *answer, const char *arg, const char *r
 	unsigned long times = *end == '/' ? strtoul(end + 1, &end, 10) : 0;
 
 	(void)rest;
-	if (*end != '/' || tally_seen(&answer->server->tally, answer->chain, true) >= times)
+	if (*end != '/' || seen_before(answer, true) >= times)
 		return;
 	answer->status = (unsigned int)strtoul(end + 1, NULL, 10);
 	if (arg[0] == 'd')
@@ -208,8 +217,7 @@ static void be_first(struct answer *answer, const char *arg, const char *rest)
 	unsigned long times = *arg ? strtoul(arg, NULL, 10) : 1;
 
 	(void)rest;
-	answer->skip =
-		!is_get(answer) || tally_seen(&answer->server->tally, answer->chain, true) >= times;
+	answer->skip = !is_get(answer) || seen_before(answer, true) >= times;
 }
 
 static void be_etag_after(struct answer *answer, const char *arg, const char *rest)
@@ -217,8 +225,7 @@ static void be_etag_after(struct answer *answer, const char *arg, const char *re
 	unsigned long times = strtoul(arg, NULL, 10);
 
 	(void)rest;
-	answer->changed =
-		tally_seen(&answer->server->tally, answer->chain, is_get(answer)) >= times;
+	answer->changed = seen_before(answer, is_get(answer)) >= times;
 }
 
 static void be_short(struct answer *answer, const char *arg, const char *rest)
@@ -852,6 +859,7 @@ static int serve(struct server *server, const char *port_file)
 	sigwait(&ends, &signal_number);
 	server->quit = true;
 	MHD_stop_daemon(daemon);
+	tally_release(&server->tally);
 	return 0;
 }
 

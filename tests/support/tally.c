@@ -16,6 +16,14 @@ struct tally_path {
 	char path[];
 };
 
+void tally_release(struct tally *tally)
+{
+	for (struct tally_path *path; (path = tally->paths);) {
+		tally->paths = path->next;
+		free(path);
+	}
+}
+
 unsigned int tally_begin(struct tally *tally, bool new_connection)
 {
 	unsigned int running;

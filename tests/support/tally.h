@@ -43,6 +43,8 @@ struct tally {
 		.mu = PTHREAD_MUTEX_INITIALIZER                                                    \
 	}
 
+void tally_release(struct tally *tally);
+
 /* A request begins, the first one of its connection or not; it ends. How many run now. */
 unsigned int tally_begin(struct tally *tally, bool new_connection);
 void tally_end(struct tally *tally);
