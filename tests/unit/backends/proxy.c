@@ -224,9 +224,9 @@ Test(proxy, that_refuses_is_told_from_an_origin)
 		{"https://127.0.0.1:1/a", EHOSTUNREACH, ERR_PROXY, true,
 			"the proxy refused to connect: 503"},
 		{"/locked", EACCES, ERR_PROXY, true, "407 proxy authentication required"},
-		/* answers, as an origin might give them */
+		{"http://127.0.0.1:1/a", EIO, ERR_PROXY, true, "503 service unavailable"},
+		/* an answer as an origin might give it */
 		{"http://127.0.0.1:2/a", EACCES, ERR_REMOTE, false, "403 forbidden"},
-		{"http://127.0.0.1:1/a", EIO, ERR_REMOTE, true, "503 service unavailable"},
 	};
 	WITH_FIXTURE(f);
 	WITH_SQUID(squid);
