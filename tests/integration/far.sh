@@ -52,7 +52,7 @@ tree() {
 	printf '%s/http/%s' "$MNT" "${1#http://}"
 }
 
-# far WAY FILE LIMIT COMMAND: "$file" in COMMAND is the artifact, by its name at or in the tree.
+# far WAY FILE LIMIT COMMAND: "$1" in COMMAND is the artifact, by its name at or in the tree.
 # It prints what it prints of the origin's own file. LIMIT is in MiB; the rest of the download,
 # which goes on in the meantime, comes on top of it.
 far() {
@@ -61,7 +61,7 @@ far() {
 	file=$("$1" "$ORIGIN/rate/$rate/$2")
 	start_mount
 	began=${EPOCHREALTIME/[.,]/}
-	bash -c "$4" - "$file" >"$WORK/out" || fail "$4: status $?"
+	timeout 60 bash -c "$4" - "$file" >"$WORK/out" || fail "$4: status $?"
 	kill -KILL "$MOUNT_PID"
 	took=$((${EPOCHREALTIME/[.,]/} - began))
 	{ wait "$MOUNT_PID" || :; } 2>/dev/null
@@ -70,8 +70,9 @@ far() {
 	umount -l "$MNT"
 	settle_origin
 	sent=$(origin_sent ".*")
-	most=$(($3 * (1 << 20) + took * rate / 1000000))
 	say "$4: $((took / 1000)) ms, $((sent / 1024)) KiB"
+	[ $took -lt 40000000 ] || fail "it waited for what it did not read"
+	most=$(($3 * (1 << 20) + took * rate / 1000000))
 	[ "$sent" -le $most ] || fail "$sent bytes were sent, at most $most should be"
 	: >"$ORIGIN_LOG"
 	rm -r "$CACHE"
