@@ -160,7 +160,7 @@ static bool is_proxys(const struct exchange *exchange, const struct transfer *tr
 {
 	long status = transfer_status(transfer);
 
-	if (!exchange->request->proxy || !str_equal(exchange->at->scheme, "http"))
+	if (!exchange->request->proxy || str_equal(exchange->at->scheme, "https"))
 		return false;
 	return status == 502 || status == 504 ||
 	       (status == 503 && transfer_header(transfer, "X-Squid-Error"));

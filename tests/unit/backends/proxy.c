@@ -225,6 +225,7 @@ Test(proxy, that_refuses_is_told_from_an_origin)
 			"the proxy refused to connect: 503"},
 		{"/locked", EACCES, ERR_PROXY, true, "407 proxy authentication required"},
 		{"http://127.0.0.1:1/a", EIO, ERR_PROXY, true, "503 service unavailable"},
+		{"ftp://127.0.0.1:1/a", EIO, ERR_PROXY, true, "503 service unavailable"},
 		/* an answer as an origin might give it */
 		{"http://127.0.0.1:2/a", EACCES, ERR_REMOTE, false, "403 forbidden"},
 	};
