@@ -123,9 +123,12 @@ static int look(struct lead *lead, int64_t *quiet_since, struct err *err)
 		return 0;
 	}
 	ahead_look(flight);
-	if (has_work(flight))
+	if (has_work(flight)) {
 		*quiet_since = clock_monotonic_ms();
-	else if (clock_monotonic_ms() - *quiet_since >= REST_MS && flight_rest(flight))
+		return 1;
+	}
+	flight_limit(flight); /* who is asked for nothing cannot be late */
+	if (clock_monotonic_ms() - *quiet_since >= REST_MS && flight_rest(flight))
 		return LEAD_RESTS;
 	return 1;
 }
