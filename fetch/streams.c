@@ -3,7 +3,7 @@
 #include "cache/ranges.h"
 
 #define WINDOW_MS    250
-#define WORTH_MS     1000  /* what is left must last so long at the present rate */
+#define WORTH_MS     2000  /* what is left must last so long at the present rate */
 #define PATIENCE_MS  3000  /* for the first bytes of new connections */
 #define QUIET_MS     10000 /* after a raise that did not pay */
 #define GAIN_PERCENT 125

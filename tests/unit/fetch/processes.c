@@ -88,7 +88,7 @@ static int status_of(pid_t pid)
 Test(processes, four_at_the_same_moment_download_once, .timeout = 60)
 {
 	struct fake_file file = {.len = 16 * MIB, .etag = "\"1\"", .block = 16384};
-	unsigned int fetches = 0;
+	uint64_t bytes = 0;
 	pid_t pids[4];
 
 	for (int i = 0; i < 4; i++)
@@ -96,8 +96,9 @@ Test(processes, four_at_the_same_moment_download_once, .timeout = 60)
 	for (int i = 0; i < 4; i++)
 		cr_assert_eq(status_of(pids[i]), 0);
 	for (int i = 0; i < 4; i++)
-		fetches += totals[i].fetches;
-	cr_assert_eq(fetches, 1);
+		bytes += totals[i].bytes;
+	/* a reader that is far ahead of a slow leader may cost the end of one answer */
+	cr_assert_leq(bytes, 17 * MIB, "%llu bytes", (unsigned long long)bytes);
 }
 
 Test(processes, a_killed_leader_is_succeeded_and_what_it_brought_is_kept, .timeout = 60)

@@ -71,18 +71,18 @@ Test(streams, a_machine_that_is_not_waiting_for_the_network_has_enough_with_one)
 	cr_assert_eq(streams.wanted, 1);
 }
 
-Test(streams, the_last_second_of_a_file_is_not_worth_a_connection)
+Test(streams, the_last_seconds_of_a_file_are_not_worth_a_connection)
 {
 	struct streams streams;
 	struct streams_view view = view_at(FIRST + 250);
 
 	streams_init(&streams, FIRST);
 	streams_received(&streams, 10 * MIB);
-	view.left = 39 * MIB;
+	view.left = 79 * MIB;
 	cr_assert(!streams_judge(&streams, &view));
 	streams_received(&streams, 10 * MIB);
 	view.now += 250;
-	view.left = 41 * MIB;
+	view.left = 81 * MIB;
 	cr_assert(streams_judge(&streams, &view));
 }
 
