@@ -1,43 +1,24 @@
 #include "base/json.h"
 
+#include "base/str.h"
+
 #include <inttypes.h>
 #include <string.h>
 
-/* The length of the well-formed UTF-8 sequence at @s (RFC 3629), 0 when there is none. */
-static size_t utf8_length(const unsigned char *s)
+static void write_string(FILE *out, const char *s)
 {
-	size_t len;
-
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] < 0xc2 || s[0] > 0xf4)
-		return 0;
-	len = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-	for (size_t i = 1; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	/* overlong forms, surrogates, beyond U+10FFFF */
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-		(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return len;
-}
-
-static void write_string(FILE *out, const char *text)
-{
-	const unsigned char *s = (const unsigned char *)text;
-
 	putc('"', out);
 	while (*s) {
-		size_t len = utf8_length(s);
+		unsigned char c = (unsigned char)*s;
+		size_t len = str_char(s);
 
 		if (len == 0) {
 			fputs("\\ufffd", out);
 			len = 1;
-		} else if (*s == '"' || *s == '\\') {
-			fprintf(out, "\\%c", *s);
-		} else if (*s < 0x20 || *s == 0x7f) {
-			fprintf(out, "\\u%04x", *s);
+		} else if (c == '"' || c == '\\') {
+			fprintf(out, "\\%c", c);
+		} else if (c < 0x20 || c == 0x7f) {
+			fprintf(out, "\\u%04x", c);
 		} else {
 			fwrite(s, 1, len, out);
 		}
@@ -90,6 +71,12 @@ void json_number(struct json *json, const char *key, int64_t value)
 	fprintf(json->out, "%" PRId64, value);
 }
 
+void json_thousandths(struct json *json, const char *key, int64_t value)
+{
+	begin(json, key);
+	fprintf(json->out, "%" PRId64 ".%03" PRId64, value / 1000, value % 1000);
+}
+
 void json_bool(struct json *json, const char *key, bool value)
 {
 	begin(json, key);
@@ -112,6 +99,7 @@ void json_error(struct json *json, const char *key, const struct err *err)
 	json_text(json, "errno", strerrorname_np(err->code));
 	json_text(json, "kind", err_kind_name(err->kind));
 	json_text(json, "message", err->msg);
+	json_bool(json, "retry", err->retry);
 	json_close(json, '}');
 }
 

@@ -29,10 +29,13 @@ void json_open(struct json *json, const char *key, char bracket);
 void json_close(struct json *json, char bracket);
 void json_text(struct json *json, const char *key, const char *value); /* NULL: null */
 void json_number(struct json *json, const char *key, int64_t value);
+/* @value / 1000, not negative: seconds, given in milliseconds. */
+void json_thousandths(struct json *json, const char *key, int64_t value);
 void json_bool(struct json *json, const char *key, bool value);
 void json_null(struct json *json, const char *key);
 
-/* {"errno": "ENOENT", "kind": "remote", "message": …}, or null when there is no error. */
+/* {"errno": "ENOENT", "kind": "remote", "message": …, "retry": false}, or null when there is no
+ * error. */
 void json_error(struct json *json, const char *key, const struct err *err);
 
 /* A number, or null when it is negative: a size or a time that is not known. */

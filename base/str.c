@@ -62,6 +62,26 @@ void str_cut(char *buf, size_t size, const char *s)
 	memcpy(buf + room, ellipsis, sizeof(ellipsis));
 }
 
+size_t str_char(const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t len;
+
+	if (s[0] < 0x80)
+		return 1;
+	if (s[0] < 0xc2 || s[0] > 0xf4)
+		return 0;
+	len = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+	for (size_t i = 1; i < len; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	/* overlong forms, surrogates, beyond U+10FFFF */
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+		(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return len;
+}
+
 bool str_equal(const char *a, const char *b)
 {
 	if (!a || !b)

@@ -1,15 +1,12 @@
 /* fetchfs fetch: fill the cache, many artifacts at a time, without a thread for each. */
 #include "base/checksum.h"
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/str.h"
 #include "base/units.h"
 #include "cli/cli.h"
-#include "cli/fetch_job.h"
+#include "cli/fetch_report.h"
 #include "cli/interrupt.h"
-#include "cli/json.h"
 #include "cli/mounted.h"
-#include "cli/progress.h"
 #include "cli/urilist.h"
 
 #include <errno.h>
@@ -39,7 +36,7 @@ static const struct argp_option options[] = {
 	{"refresh", OPTION_REFRESH, 0, 0, "ask the origin even if the cache is fresh", 0},
 	{"executable", OPTION_EXECUTABLE, 0, 0, "hand out as executable", 0},
 	{"mount", OPTION_MOUNT, "DIR", 0, "fill the cache behind this mount", 0},
-	{"json", OPTION_JSON, 0, 0, "print one JSON object for each URI as it ends", 0},
+	{"json", OPTION_JSON, 0, 0, "print one JSON object for each event", 0},
 	{0},
 };
 
@@ -56,12 +53,7 @@ struct fetch {
 	/* below: of the run */
 	struct urilist *list; /* NULL: none, or at its end */
 	struct crew crew;
-	struct fetch_job *newest; /* of those under way */
-	unsigned int active;
-	uint64_t begun;
-	uint64_t ended;
-	uint64_t ended_bytes;
-	struct progress progress;
+	struct fetch_report report;
 	struct interrupt interrupt;
 	int status;
 };
@@ -139,48 +131,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static void print_json(const struct fetch_job *job)
+/* Before something is printed that belongs to no job. */
+static int fail(struct fetch *fetch, const struct err *err)
 {
-	struct json json = {.out = stdout};
-
-	json_open(&json, NULL, '{');
-	json_text(&json, "uri", job->shown);
-	json_text(&json, "state", fetchfs_state_name(job->err.code ? FETCHFS_FAILED : job->state));
-	json_known(&json, "size", job->size);
-	json_text(&json, "sha256", *job->sha256 ? job->sha256 : NULL);
-	json_bool(&json, "cached", job->cached && !job->err.code);
-	json_error(&json, "error", &job->err);
-	json_close(&json, '}');
-	fflush(stdout);
-}
-
-static void forget(struct fetch *fetch, struct fetch_job *job)
-{
-	if (job->newer)
-		job->newer->older = job->older;
-	else
-		fetch->newest = job->older;
-	if (job->older)
-		job->older->newer = job->newer;
-	fetch->active--;
-	fetch_job_free(job);
-}
-
-/* Tell how one ended. After a Ctrl-C, what it cancelled is no news. */
-static void report(struct fetch *fetch, struct fetch_job *job)
-{
-	fetch_job_look(job);
-	fetch->ended++;
-	if (!job->err.code)
-		fetch->ended_bytes += (uint64_t)job->bytes;
-	if (job->err.code && !interrupt_caught(&fetch->interrupt)) {
-		progress_clear(&fetch->progress);
-		fetch->status =
-			cli_worst(fetch->status, cli_fail(fetch->cli, job->shown, &job->err));
-	}
-	if (fetch->json)
-		print_json(job);
-	forget(fetch, job);
+	fetch_report_clear(&fetch->report);
+	return cli_worst(fetch->status, cli_fail(fetch->cli, NULL, err));
 }
 
 /* The next URI of the command line, then of the list: 1, 0 (no more) or -EAGAIN. */
@@ -197,10 +152,8 @@ static int next_uri(struct fetch *fetch, char **ret)
 		r = urilist_next(fetch->list, ret, &err);
 		if (r == 1 || r == -EAGAIN)
 			return r;
-		if (r < 0) {
-			progress_clear(&fetch->progress);
-			fetch->status = cli_worst(fetch->status, cli_fail(fetch->cli, NULL, &err));
-		}
+		if (r < 0)
+			fetch->status = fail(fetch, &err);
 		if (r != -EINVAL)
 			fetch->list = NULL;
 	}
@@ -210,7 +163,7 @@ static int next_uri(struct fetch *fetch, char **ret)
 /* Start as many as there is room for. 1: the list may have more later; 0: not now, or never. */
 static int start_some(struct fetch *fetch)
 {
-	while (fetch->active < fetch->jobs && !interrupt_caught(&fetch->interrupt)) {
+	while (fetch->report.active < fetch->jobs && !interrupt_caught(&fetch->interrupt)) {
 		struct fetch_job *job;
 		char *uri;
 		int r = next_uri(fetch, &uri);
@@ -222,74 +175,55 @@ static int start_some(struct fetch *fetch)
 			struct err err = ERR_INIT;
 
 			err_oom(&err);
-			fetch->status = cli_worst(fetch->status, cli_fail(fetch->cli, NULL, &err));
+			fetch->status = fail(fetch, &err);
 			continue;
 		}
 		if (*job->digest && !job->err.code) {
-			progress_clear(&fetch->progress);
+			fetch_report_clear(&fetch->report);
 			cli_warn_weak(fetch->cli, job->digest, job->shown);
 		}
-		job->older = fetch->newest;
-		if (job->older)
-			job->older->newer = job;
-		fetch->newest = job;
-		fetch->active++;
-		fetch->begun++;
+		fetch_report_start(&fetch->report, job);
 	}
 	return 0;
 }
 
-static void draw(struct fetch *fetch)
+/* All that have ended. After a Ctrl-C, what it cancelled is no news. */
+static void reap(struct fetch *fetch)
 {
-	int64_t now = clock_monotonic_ms();
-	struct progress_state state = {
-		.done = fetch->ended,
-		.begun = fetch->begun,
-		.all_begun = !fetch->list && (!fetch->uris || !*fetch->uris),
-		.bytes = fetch->ended_bytes,
-		.total_bytes = fetch->ended_bytes,
-		.total_known = true,
-	};
+	struct fetch_job *job;
 
-	if (!progress_due(&fetch->progress, now))
-		return;
-	for (struct fetch_job *job = fetch->newest; job; job = job->older) {
-		fetch_job_look(job);
-		state.bytes += (uint64_t)job->bytes;
-		if (job->size < 0)
-			state.total_known = false;
-		else
-			state.total_bytes += (uint64_t)job->size;
-	}
-	progress_draw(&fetch->progress, &state, now);
+	while ((job = crew_reap(&fetch->crew)))
+		fetch->status = cli_worst(fetch->status,
+			fetch_report_end(&fetch->report, job, interrupt_caught(&fetch->interrupt)));
 }
 
 /* Until all have ended, and no more will come. */
 static void loop(struct fetch *fetch)
 {
 	for (;;) {
-		struct fetch_job *job;
 		bool starved = start_some(fetch) == 1;
 		struct pollfd fds[] = {
 			{.fd = fetch->crew.event, .events = POLLIN},
 			{.fd = starved ? fetch->list->fd : -1, .events = POLLIN},
 		};
 
-		if (fetch->active == 0 && !starved)
+		if (fetch->report.active == 0 && !starved)
 			break;
 		poll(fds, 2, PROGRESS_INTERVAL_MS);
-		while ((job = crew_reap(&fetch->crew)))
-			report(fetch, job);
-		draw(fetch);
-		if (interrupt_caught(&fetch->interrupt) && fetch->active == 0)
+		reap(fetch);
+		fetch_report_tick(&fetch->report, !fetch->list && (!fetch->uris || !*fetch->uris));
+		/* who reads from a mount cannot be stopped otherwise than by the end of all */
+		if (interrupt_caught(&fetch->interrupt) &&
+			(fetch->report.active == 0 || fetch->mount))
 			break;
 	}
-	progress_clear(&fetch->progress);
+	fetch_report_finish(&fetch->report);
 }
 
 static void stop(void *arg)
 {
-	fetchfs_cancel_all(arg);
+	if (arg)
+		fetchfs_cancel_all(arg);
 }
 
 /* Before all others, which are held against it. */
@@ -312,7 +246,7 @@ static int run(struct fetch *fetch, struct fetchfs *fetchfs)
 	int r;
 
 	r = crew_init(&fetch->crew, fetchfs, fetch->mount, fetch->jobs, &err);
-	if (r == 0 && fetchfs)
+	if (r == 0)
 		r = interrupt_watch(&fetch->interrupt, stop, fetchfs, &err);
 	if (r == 0)
 		r = load_digests(fetch, fetchfs, &digests, &err);
@@ -322,7 +256,7 @@ static int run(struct fetch *fetch, struct fetchfs *fetchfs)
 		return cli_fail(fetch->cli, NULL, &err);
 	fetch->crew.curious = fetch->json;
 	fetch->crew.digests = digests;
-	progress_init(&fetch->progress, !fetch->cli->quiet, clock_monotonic_ms());
+	fetch_report_init(&fetch->report, fetch->cli, fetch->json);
 	loop(fetch);
 	fetchfs_digests_free(digests);
 	if (fetch->cli->verbose)
@@ -331,12 +265,17 @@ static int run(struct fetch *fetch, struct fetchfs *fetchfs)
 	return fetch->status;
 }
 
-/* By way of a mount no cache is opened here, and a Ctrl-C leaves nothing to clean up. */
+/* By way of a mount no cache is opened here. A Ctrl-C leaves only the terminal to clean up. */
 static int run_mounted(struct fetch *fetch)
 {
-	int status = run(fetch, NULL);
+	int status;
 
-	crew_release(&fetch->crew);
+	interrupt_block(&fetch->interrupt);
+	status = run(fetch, NULL);
+	interrupt_unwatch(&fetch->interrupt);
+	if (!interrupt_caught(&fetch->interrupt))
+		crew_release(&fetch->crew);
+	interrupt_release(&fetch->interrupt);
 	return status;
 }
 

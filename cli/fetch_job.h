@@ -5,6 +5,7 @@
 #define FETCHFS_CLI_FETCH_JOB_H
 
 #include "cli/crew.h"
+#include "cli/rate.h"
 #include "fetch/fetchfs.h"
 
 #include <stdatomic.h>
@@ -20,6 +21,7 @@ struct fetch_job {
 	atomic_llong bytes; /* that are here */
 	char sha256[FETCHFS_SHA256_SIZE];
 	char digest[FETCHFS_DIGEST_SIZE]; /* what the bytes must hash to, or "" */
+	struct rate rate;                 /* of bytes, for who shows it */
 	struct err err;
 	struct fetchfs_file *file;
 	struct fetchfs_wait wait;

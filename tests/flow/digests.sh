@@ -140,7 +140,7 @@ expect_failure 1 "another sha256 than in the URI's fragment" \
 	"${fetchfs[@]}" fetch --digests "$ORIGIN/mixed" "$ORIGIN/a.bin#sha256=$(printf '%064d' 0)"
 [ "$(asked "/odd.*")" -eq 0 ] || fail "it was fetched nevertheless"
 fetchfs fetch --json --digests "$ORIGIN/mixed" "$ORIGIN/none" 2>/dev/null >"$WORK/json" && fail "none: 0"
-[ "$(jq -r .error.errno "$WORK/json")" = ENOENT ] || fail "$(<"$WORK/json")"
+[ "$(jq -r 'select(.event == "failed") | .error.errno' "$WORK/json")" = ENOENT ] || fail "$(<"$WORK/json")"
 
 say "what is no listing is an error, before anything is fetched"
 fresh

@@ -14,12 +14,12 @@ unset FETCHFS_CACHE
 say "fetch fills the mount's cache"
 "$FETCHFS" fetch --mount "$MNT" --json "$HTTP/one.bin" "$HTTP/none.bin" >"$WORK/json" \
 	2>"$WORK/stderr" && fail "status 0"
-jq -se 'map(select(.error == null and .size == 204800)) | length == 1' "$WORK/json" >/dev/null ||
+jq -se 'map(select(.event == "done" and .error == null and .size == 204800)) | length == 1' "$WORK/json" >/dev/null ||
 	fail "$(<"$WORK/json")"
 grep -Eq "^fetchfs: fetch $HTTP/none.bin: 404 not found$" "$WORK/stderr" || fail "$(<"$WORK/stderr")"
 cached() {
-	"$FETCHFS" fetch --mount "$MNT" --json "$HTTP/one.bin" | jq -e --arg sha "$1" \
-		'.cached and .state == "complete" and .sha256 == $sha' >/dev/null
+	"$FETCHFS" fetch --mount "$MNT" --json "$HTTP/one.bin" | jq -se --arg sha "$1" \
+		'.[] | select(.event == "done") | .cached and .state == "complete" and .sha256 == $sha' >/dev/null
 }
 wait_for 10 cached "$(sha256 "$WWW/one.bin")" || fail "not cached"
 
