@@ -102,6 +102,7 @@ static void tell_answer(struct transfer *transfer)
 	transfer->filetime = filetime >= 0 ? filetime : TIME_UNKNOWN;
 	transfer->answered = true;
 	relay_answer(&transfer->relay);
+	transfer->unread = true;
 }
 
 /* With an origin of http, or with an HTTP proxy that speaks ftp for us. */

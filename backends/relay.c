@@ -114,11 +114,16 @@ int relay_put(struct relay *relay, const void *buf, size_t len, int64_t expected
 	return 0;
 }
 
+static bool has_event(const struct relay *relay)
+{
+	return relay->first || relay->ended || (relay->answered && !relay->answer_taken);
+}
+
 void relay_flush(struct relay *relay)
 {
 	WITH_LOCK(&relay->mu);
 
-	if (relay->first)
+	if (has_event(relay))
 		pthread_cond_signal(&relay->changed);
 }
 
@@ -126,8 +131,8 @@ void relay_answer(struct relay *relay)
 {
 	WITH_LOCK(&relay->mu);
 
+	/* what follows is often here at the same moment: one waking for both */
 	relay->answered = true;
-	pthread_cond_signal(&relay->changed);
 }
 
 void relay_end(struct relay *relay, const struct err *end)
@@ -151,11 +156,6 @@ static struct timespec deadline_in(int timeout_ms)
 		at.tv_nsec -= 1000000000L;
 	}
 	return at;
-}
-
-static bool has_event(const struct relay *relay)
-{
-	return relay->first || relay->ended || (relay->answered && !relay->answer_taken);
 }
 
 enum relay_event relay_next(

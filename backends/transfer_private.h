@@ -53,7 +53,7 @@ struct transfer {
 	bool unannounced; /* TLS did not say that the connection ends */
 	bool paused;
 	bool dropped;       /* it is about to end: nobody wants what comes */
-	bool unread;        /* bytes were put since the last flush */
+	bool unread;        /* something was put since the last flush */
 	struct err refusal; /* why we broke it off ourselves */
 	char text[TRANSFER_TEXT_MAX];
 };

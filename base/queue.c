@@ -148,33 +148,46 @@ static void *run_jobs(void *arg)
 	return NULL;
 }
 
+/* A thread for one more pending job, unless one is idle. With queue->mu held. */
+static int start_thread(struct queue *queue, struct err *err)
+{
+	pthread_t thread;
+	int code;
+
+	assert(!queue->closing);
+	if (queue->pending < queue->idle || queue->threads >= queue->max)
+		return 0;
+	code = pthread_create(&thread, &queue->attr, run_jobs, queue);
+	if (code == 0)
+		queue->threads++;
+	else if (queue->threads == 0)
+		return err_set(err, ERR_SYSTEM, EAGAIN, "start a thread %s: %m", queue->name);
+	return 0;
+}
+
 int queue_push(struct queue *queue, void (*job)(void *arg), void *arg, struct err *err)
 {
 	struct job *new = malloc(sizeof(*new));
+	bool idle;
+	int r;
 
 	if (!new)
 		return err_oom(err);
 	*new = (struct job){.run = job, .arg = arg};
 
-	WITH_LOCK(&queue->mu);
-	assert(!queue->closing);
-
-	if (queue->pending >= queue->idle && queue->threads < queue->max) {
-		pthread_t thread;
-		int code = pthread_create(&thread, &queue->attr, run_jobs, queue);
-
-		if (code == 0) {
-			queue->threads++;
-		} else if (queue->threads == 0) {
-			free(new);
-			return err_set(
-				err, ERR_SYSTEM, EAGAIN, "start a thread %s: %m", queue->name);
-		}
+	pthread_mutex_lock(&queue->mu);
+	r = start_thread(queue, err);
+	if (r == 0) {
+		*queue->last = new;
+		queue->last = &new->next;
+		queue->pending++;
 	}
-
-	*queue->last = new;
-	queue->last = &new->next;
-	queue->pending++;
-	pthread_cond_signal(&queue->work);
-	return 0;
+	idle = queue->idle > 0;
+	pthread_mutex_unlock(&queue->mu);
+	if (r < 0)
+		free(new);
+	/* who is woken finds the lock free; who is busy looks before it sleeps */
+	if (r == 0 && idle)
+		pthread_cond_signal(&queue->work);
+	return r;
 }

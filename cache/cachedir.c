@@ -399,6 +399,11 @@ void cachedir_bump(const struct cachedir *dir, const struct entry_key *key)
 	syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
+void cachedir_move(const struct cachedir *dir, const struct entry_key *key)
+{
+	atomic_fetch_add(word_of(dir, key), 1);
+}
+
 void cachedir_wait(const struct cachedir *dir, const struct entry_key *key, uint32_t seen,
 	unsigned int timeout_ms)
 {

@@ -67,6 +67,7 @@ int cachedir_lock_writer(const struct cachedir *dir, struct lock *ret); /* waits
  */
 uint32_t cachedir_word(const struct cachedir *dir, const struct entry_key *key);
 void cachedir_bump(const struct cachedir *dir, const struct entry_key *key); /* and wake all */
+void cachedir_move(const struct cachedir *dir, const struct entry_key *key); /* wakes nobody */
 void cachedir_wait(const struct cachedir *dir, const struct entry_key *key, uint32_t seen,
 	unsigned int timeout_ms);
 

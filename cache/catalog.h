@@ -95,8 +95,8 @@ int catalog_pin(struct catalog *catalog, const struct entry_key *key, bool pinne
 
 /*
  * Entries whose URI begins with @prefix ("" for all) and that belong to the public scope or to
- * @scope (several: with blanks between; NULL: all scopes), ordered by URI, in pages: no transaction is held while @visit runs.
- * A non-zero answer of @visit ends the walk and is returned.
+ * @scope (several: with blanks between; NULL: all scopes), ordered by URI, in pages: no transaction
+ * is held while @visit runs. A non-zero answer of @visit ends the walk and is returned.
  */
 typedef int catalog_visit(const struct entry *entry, void *arg);
 int catalog_list(struct catalog *catalog, const char *prefix, const char *scope,

@@ -8,13 +8,24 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
+#include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Publications in one transaction. */
 #define BATCH 64
+
+/* A transaction waits so long for others who are on their way, until so many have come: each costs
+ * as much as several rows, and what is under way goes on meanwhile. */
+#define GATHER_US  1000
+#define GATHER_MIN 4 /* with fewer on their way nobody is kept waiting */
+#define GATHER_MAX 16
+
+/* Processes that may publish small objects at the same time. */
+#define NAMES 65536
 
 /* What is reserved beyond what is needed now, where the cache has so much to spare. */
 #define STEP     (UINT64_C(4) << 20)
@@ -30,14 +41,19 @@ struct group {
 	char name[PARTIAL_NAME_SIZE]; /* of the reservation */
 
 	pthread_mutex_t mu;
-	pthread_cond_t changed;
+	pthread_cond_t changed; /* for those who wait for room, or to be busy */
+	unsigned int waiters;   /* how many these are; guarded by mu */
 	struct lock key;        /* of the reservation, from its first use on; whose `busy` is */
 	bool busy;              /* guarded by mu */
 	uint64_t reserved;      /* bytes; guarded by mu */
 	uint64_t taken;         /* by publications under way; guarded by mu */
 	uint64_t wanting;       /* by those who wait for room; guarded by mu */
 	unsigned int expected;  /* publications; guarded by mu */
+	unsigned int waiting;   /* jobs; guarded by mu */
+	pthread_cond_t gathered;
 	struct group_job *jobs; /* oldest first; guarded by mu */
+	atomic_int_fast64_t
+		no_partials;    /* when partial/, which is empty, was changed; 0: unknown */
 	struct group_job **end; /* where the next one goes; guarded by mu */
 };
 
@@ -52,6 +68,7 @@ int group_new(const struct store *store, struct group **ret, struct err *err)
 	group->end = &group->jobs;
 	pthread_mutex_init(&group->mu, NULL);
 	pthread_cond_init(&group->changed, NULL);
+	pthread_cond_init(&group->gathered, NULL);
 	*ret = group;
 	return 0;
 }
@@ -64,39 +81,64 @@ void group_free(struct group *group)
 	if (group->reserved > 0)
 		catalog_unreserve(group->store->catalog, group->name, NULL);
 	lock_release(&group->key);
+	pthread_cond_destroy(&group->gathered);
 	pthread_cond_destroy(&group->changed);
 	pthread_mutex_destroy(&group->mu);
 	free(group);
 }
 
+bool group_no_partials(const struct group *group, int64_t changed)
+{
+	return atomic_load(&group->no_partials) == changed;
+}
+
+void group_found_no_partials(struct group *group, int64_t changed)
+{
+	atomic_store(&group->no_partials, changed);
+}
+
 /* Caller holds mu, as for all of these; it is given up while waiting. */
+static void wait_for_change(struct group *group)
+{
+	group->waiters++;
+	pthread_cond_wait(&group->changed, &group->mu);
+	group->waiters--;
+}
+
 static void become_busy(struct group *group)
 {
 	while (group->busy)
-		pthread_cond_wait(&group->changed, &group->mu);
+		wait_for_change(group);
 	group->busy = true;
 }
 
+/* Only those are woken who have something to do now: of the jobs, the first. */
 static void end_busy(struct group *group)
 {
 	group->busy = false;
-	pthread_cond_broadcast(&group->changed);
+	if (group->waiters > 0)
+		pthread_cond_broadcast(&group->changed);
+	if (group->jobs)
+		pthread_cond_signal(&group->jobs->woken);
 }
 
 /* ---- room ---- */
 
-/* A name for the reservation, locked, so that it lives as long as we do. */
+/*
+ * A name for the reservation, locked, so that it lives as long as we do. The first one that is
+ * free: what a process that was killed left under it becomes ours.
+ */
 static int lock_name(struct group *group, struct err *err)
 {
-	struct entry_key key;
-	int r;
+	int r = lock_held(&group->key) ? 0 : -EAGAIN;
 
-	if (lock_held(&group->key))
-		return 0;
-	if (getrandom(key.bytes, sizeof(key.bytes), 0) != sizeof(key.bytes))
-		return err_set(err, ERR_SYSTEM, EIO, "no random bytes for a reservation");
-	partial_name(&key, 1, group->name);
-	r = cachedir_lock_key(group->store->dir, &key, &group->key);
+	for (unsigned int i = 0; r == -EAGAIN && i < NAMES; i++) {
+		struct entry_key key = {{0}};
+
+		memcpy(key.bytes, &i, sizeof(i));
+		partial_name(&key, 1, group->name);
+		r = cachedir_lock_key(group->store->dir, &key, &group->key);
+	}
 	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "lock a reservation: %m") : 0;
 }
 
@@ -161,7 +203,7 @@ int group_take(struct group *group, uint64_t bytes, struct err *err)
 	group->wanting += bytes;
 	while (r == 0 && group->reserved - group->taken < bytes) {
 		if (group->busy)
-			pthread_cond_wait(&group->changed, &group->mu);
+			wait_for_change(group);
 		else
 			r = refill(group, bytes, err);
 	}
@@ -273,21 +315,49 @@ static void take_jobs(struct group *group, struct batch *batch)
 		group->jobs = job->next;
 		batch->jobs[batch->count++] = job;
 		batch->taken += job->taken;
+		group->waiting--;
 	}
 	if (!group->jobs)
 		group->end = &group->jobs;
 }
 
-/* Nobody else is busy. Caller holds mu, which is given up meanwhile. */
-static void run_batch(struct group *group)
+/* Caller holds mu. */
+static unsigned int gather_limit(const struct group *group)
 {
-	uint64_t reserved = group->reserved;
+	if (group->expected < GATHER_MIN)
+		return 0;
+	return group->expected < GATHER_MAX ? group->expected : GATHER_MAX;
+}
+
+static void gather(struct group *group)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += GATHER_US * 1000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	while (group->waiting < gather_limit(group)) {
+		if (pthread_cond_clockwait(&group->gathered, &group->mu, CLOCK_MONOTONIC, &until) ==
+			ETIMEDOUT)
+			break;
+	}
+}
+
+/* Nobody else is busy. Caller holds mu, which is given up meanwhile. */
+static void run_batch(struct group *group, const struct group_job *own)
+{
+	uint64_t reserved;
 	struct batch batch = {.count = 0};
 	struct err err = ERR_INIT;
 	int r;
 
 	group->busy = true;
+	gather(group);
 	take_jobs(group, &batch);
+	reserved = group->reserved;
 	/* nobody to come: what nobody has taken is given back. From here on it cannot be taken. */
 	if (group->wanting == 0 && batch.count >= group->expected)
 		group->reserved = group->taken;
@@ -306,6 +376,8 @@ static void run_batch(struct group *group)
 			job->err = err;
 		}
 		job->done = true;
+		if (job != own)
+			pthread_cond_signal(&job->woken);
 	}
 	end_busy(group);
 }
@@ -314,15 +386,20 @@ int group_publish(struct group *group, struct group_job *job, struct err *err)
 {
 	WITH_LOCK(&group->mu);
 
+	pthread_cond_init(&job->woken, NULL);
 	job->next = NULL;
 	*group->end = job;
 	group->end = &job->next;
+	group->waiting++;
+	if (group->busy && group->waiting == gather_limit(group))
+		pthread_cond_signal(&group->gathered);
 	while (!job->done) {
 		if (group->busy)
-			pthread_cond_wait(&group->changed, &group->mu);
+			pthread_cond_wait(&job->woken, &group->mu);
 		else
-			run_batch(group);
+			run_batch(group, job);
 	}
+	pthread_cond_destroy(&job->woken);
 	if (job->result < 0 && err)
 		*err = job->err;
 	return job->result;

@@ -2,8 +2,9 @@
  * What the threads of one process share when they publish small objects: room, and transactions.
  *
  * Room is one reservation for all of them, filled in steps: a row like that of a partial, whose key
- * is random and locked for as long as the process has the cache open. A killed process thus leaves
- * a row that evictors drop, as they drop any partial that nobody leads.
+ * is a small number, and locked for as long as the process has the cache open. A killed process
+ * thus leaves a row that the next one takes over, or that evictors drop, as they drop any partial
+ * that nobody leads.
  *
  * Transactions are shared by whoever comes while one is under way: all of them are the next one.
  */
@@ -11,6 +12,8 @@
 #define FETCHFS_CACHE_GROUP_H
 
 #include "cache/store.h"
+
+#include <pthread.h>
 
 struct group;
 
@@ -24,6 +27,11 @@ void group_expect(struct group *group, int change);
 int group_take(struct group *group, uint64_t bytes, struct err *err);
 void group_give_back(struct group *group, uint64_t bytes);
 
+/* Whether partial/ is as it was when it was listed and found empty: @changed is its time of change,
+ * in nanoseconds. And: so it was found. */
+bool group_no_partials(const struct group *group, int64_t changed);
+void group_found_no_partials(struct group *group, int64_t changed);
+
 /* One publication. */
 struct group_job {
 	const struct entry *entry;
@@ -36,6 +44,7 @@ struct group_job {
 	int result;
 	struct err err;
 	bool done;
+	pthread_cond_t woken;
 	struct group_job *next;
 };
 

@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "cache/group.h"
 #include "cache/store_private.h"
 
 #include <dirent.h>
@@ -11,7 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+/* Changes of a folder that are so far apart surely have different times. */
+#define SAME_TIME_NS 100000000
 
 void partial_name(const struct entry_key *key, uint32_t generation, char ret[PARTIAL_NAME_SIZE])
 {
@@ -75,14 +81,46 @@ int partial_open_list(const struct store *store, DIR **ret, struct err *err)
 	return 0;
 }
 
+static int64_t nanoseconds(struct timespec at)
+{
+	return (int64_t)at.tv_sec * 1000000000 + at.tv_nsec;
+}
+
+/* When partial/ was last changed; 0 when that cannot be said. */
+static int64_t when_changed(const struct store *store)
+{
+	struct stat st;
+
+	if (!store->group || fstat(store->dir->partial_fd, &st) < 0)
+		return 0;
+	return nanoseconds(st.st_mtim);
+}
+
+/* It had no partials, and was @changed before. What comes later changes it to another time, if
+ * that is not too short ago for the clock of the file system. */
+static void remember_none(const struct store *store, int64_t changed)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (changed > 0 && nanoseconds(now) - changed > SAME_TIME_NS)
+		group_found_no_partials(store->group, changed);
+}
+
 int partial_newest(
 	const struct store *store, const struct entry_key *key, uint32_t *ret, struct err *err)
 {
 	CLEANUP(partial_close_list) DIR *list = NULL;
+	int64_t changed = when_changed(store);
 	const struct dirent *item;
 	uint32_t newest = 0;
-	int r = partial_open_list(store, &list, err);
+	bool none = true;
+	int r;
 
+	*ret = 0;
+	if (changed > 0 && group_no_partials(store->group, changed))
+		return 0;
+	r = partial_open_list(store, &list, err);
 	if (r < 0)
 		return r;
 	while ((item = readdir(list))) {
@@ -91,9 +129,12 @@ int partial_newest(
 
 		if (!partial_parse(item->d_name, &other, &generation))
 			continue;
+		none = false;
 		if (memcmp(&other, key, sizeof(other)) == 0 && generation > newest)
 			newest = generation;
 	}
+	if (none)
+		remember_none(store, changed);
 	*ret = newest;
 	return 0;
 }

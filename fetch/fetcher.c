@@ -19,6 +19,8 @@ static int try_to_lead(
 	if (r < 0)
 		return err_set(err, ERR_SYSTEM, -r, "lock the cache: %m");
 	r = lead_flight(flight, ret_object, ret_entry, err);
+	/* whoever is next finds that what the index said before may have changed */
+	cachedir_move(&flight->fetchfs->dir, &flight->target->key);
 	lock_release(&lock);
 	/* who found no map to follow waits for this */
 	cachedir_bump(&flight->fetchfs->dir, &flight->target->key);

@@ -68,6 +68,8 @@ struct flight {
 	struct flight_key key; /* fixed */
 	struct target *target; /* fixed: of whoever asked first */
 	bool in_table;         /* guarded by fetchfs->mu */
+	bool unknown;          /* fixed: the index had no such entry … */
+	uint32_t word;         /* fixed: … when this was the word of its key */
 
 	pthread_mutex_t mu;
 	pthread_cond_t changed; /* claims, helpers, cancelled */

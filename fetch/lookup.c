@@ -67,12 +67,13 @@ static int open_entry(struct fetchfs *fetchfs, struct entry *entry, struct objec
 }
 
 int lookup_cached(struct fetchfs *fetchfs, const struct target *target, struct object *ret_object,
-	struct entry *ret_entry, struct err *err)
+	struct entry *ret_entry, bool *ret_unknown, struct err *err)
 {
 	CLEANUP(entry_releasep) struct entry entry = {0};
 	int64_t now = clock_wall();
 	int r = catalog_find(fetchfs->catalog, &target->key, &entry, err);
 
+	*ret_unknown = r == -ENOENT;
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	r = check_absent(target, &entry, now, err);
@@ -165,6 +166,15 @@ static int consider_old(struct flight *flight, struct entry *entry, struct objec
 	return 1;
 }
 
+/* Whether the first look still holds: whoever leads moves the word before the lock is free. */
+static bool is_still_unknown(const struct flight *flight)
+{
+	const struct target *target = flight->target;
+
+	return flight->unknown && !target->has_expected &&
+	       cachedir_word(&flight->fetchfs->dir, &target->key) == flight->word;
+}
+
 int lookup_again(struct flight *flight, struct object *ret_object, struct entry *ret_entry,
 	struct entry *ret_old, struct err *err)
 {
@@ -172,8 +182,11 @@ int lookup_again(struct flight *flight, struct object *ret_object, struct entry 
 	const struct target *target = flight->target;
 	CLEANUP(entry_releasep) struct entry entry = {0};
 	int64_t now = clock_wall();
-	int r = catalog_find(fetchfs->catalog, &target->key, &entry, err);
+	int r;
 
+	if (is_still_unknown(flight))
+		return 1;
+	r = catalog_find(fetchfs->catalog, &target->key, &entry, err);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	if (r == 0 && is_fresh(target, &entry, now) &&

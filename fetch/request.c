@@ -187,8 +187,9 @@ int fetchfs_stat(struct fetchfs *fetchfs, const struct fetchfs_request *request,
 	return ask_origin(fetchfs, request, target, ret, err);
 }
 
-static int join_flight(
-	struct fetchfs *fetchfs, struct target *target, struct fetchfs_file **ret, struct err *err)
+/* @unknown: the index had no entry of it when @word was the word of its key. */
+static int join_flight(struct fetchfs *fetchfs, struct target *target, bool unknown, uint32_t word,
+	struct fetchfs_file **ret, struct err *err)
 {
 	struct flight *flight;
 	bool is_new;
@@ -196,8 +197,11 @@ static int join_flight(
 
 	if (r < 0)
 		return r;
-	if (is_new)
+	if (is_new) {
+		flight->unknown = unknown;
+		flight->word = word;
 		fetcher_start(flight);
+	}
 	r = file_of_flight(target, flight, ret, err);
 	if (r < 0)
 		flight_unref(flight, true);
@@ -210,16 +214,19 @@ int fetchfs_get(struct fetchfs *fetchfs, const struct fetchfs_request *request,
 	CLEANUP(target_unrefp) struct target *target = NULL;
 	struct object object = {.fd = -1};
 	struct entry entry = {0};
+	bool unknown = false;
+	uint32_t word;
 	int r = target_new(fetchfs, request, &target, err);
 
 	if (r < 0)
 		return r;
-	r = lookup_cached(fetchfs, target, &object, &entry, err);
+	word = cachedir_word(&fetchfs->dir, &target->key);
+	r = lookup_cached(fetchfs, target, &object, &entry, &unknown, err);
 	if (r < 0)
 		return r;
 	if (r == 0) {
 		atomic_fetch_add(&fetchfs->misses, 1);
-		return join_flight(fetchfs, target, ret, err);
+		return join_flight(fetchfs, target, unknown, word, ret, err);
 	}
 
 	atomic_fetch_add(&fetchfs->hits, 1);

@@ -41,10 +41,17 @@ int small_add(struct small *small, const void *bytes, size_t len, struct err *er
 {
 	if (len > CHUNK_SIZE - small->len)
 		return 1;
-	if (!small->bytes)
-		small->bytes = malloc(CHUNK_SIZE);
-	if (!small->bytes)
-		return err_oom(err);
+	if (len == 0)
+		return 0;
+	if (len > small->room - small->len) {
+		size_t room = (small->len + len) * 2;
+		char *larger = realloc(small->bytes, room);
+
+		if (!larger)
+			return err_oom(err);
+		small->bytes = larger;
+		small->room = room;
+	}
 	memcpy(small->bytes + small->len, bytes, len);
 	small->len += len;
 	return 0;

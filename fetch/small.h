@@ -17,8 +17,9 @@
 #define SMALL_BODY_MS   100
 
 struct small {
-	char *bytes; /* room for as many as a small object may have; NULL: none yet */
+	char *bytes; /* NULL: none yet */
 	size_t len;
+	size_t room;
 	int64_t since_ms;
 	bool begun; /* the origin has answered */
 };
