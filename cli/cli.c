@@ -155,6 +155,12 @@ void cli_warn_weak(struct cli *cli, const char *digest, const char *subject)
 		checksum_kind_name(checksum.kind), subject);
 }
 
+void cli_warn_old(const struct cli *cli, const char *subject, const char *why)
+{
+	if (why && !cli->quiet)
+		fprintf(stderr, "fetchfs: warning: %s: an old copy stands in: %s\n", subject, why);
+}
+
 void cli_fragment(const char *uri, char *ret)
 {
 	CLEANUP(uri_release) struct uri parsed = {0};

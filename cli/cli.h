@@ -70,6 +70,10 @@ int cli_fail(const struct cli *cli, const char *subject, const struct err *err);
  */
 void cli_warn_weak(struct cli *cli, const char *digest, const char *subject);
 
+/* Say that @subject is an old copy, since its origin could not be asked: @why. Not when quiet, nor
+ * when @why is NULL. */
+void cli_warn_old(const struct cli *cli, const char *subject, const char *why);
+
 /* What @uri is to hash to by its fragment, as "KIND:HEX", or "", into @ret of FETCHFS_DIGEST_SIZE.
  */
 void cli_fragment(const char *uri, char *ret);

@@ -101,6 +101,16 @@ static int cat_mounted(const struct cat *cat, struct err *err)
 	return r < 0 ? r : copy_out(&source, err);
 }
 
+static void warn_old(const struct cli *cli, const char *subject, struct fetchfs_file *file)
+{
+	struct fetchfs_info info;
+
+	if (fetchfs_file_info(file, &info, NULL) < 0)
+		return;
+	cli_warn_old(cli, subject, info.stands_in);
+	fetchfs_info_release(&info);
+}
+
 static int cat_cached(
 	struct cli *cli, const struct cat *cat, const char **ret_subject, struct err *err)
 {
@@ -122,10 +132,12 @@ static int cat_cached(
 	/* all bytes are out, but only now are they known to be right, and kept */
 	if (r == 0)
 		r = fetchfs_file_wait_until(source.file, FETCHFS_UNTIL_COMPLETE, 0, 0, -1, err);
-	if (r < 0)
+	if (r < 0) {
 		fetchfs_file_abandon(source.file);
-	else
+	} else {
+		warn_old(cli, subject, source.file);
 		fetchfs_file_free(source.file);
+	}
 	fetchfs_close(fetchfs);
 	return r;
 }

@@ -37,6 +37,8 @@ void fetch_job_look(struct fetch_job *job)
 	atomic_store(&job->size, info.size);
 	atomic_store(&job->bytes, (long long)info.cached_bytes);
 	memcpy(job->sha256, info.sha256, sizeof(job->sha256));
+	free(job->stands_in);
+	job->stands_in = str_steal(&info.stands_in);
 	fetchfs_info_release(&info);
 }
 
@@ -185,5 +187,6 @@ void fetch_job_free(struct fetch_job *job)
 	fetchfs_file_free(job->file);
 	free(job->uri);
 	free(job->shown);
+	free(job->stands_in);
 	free(job);
 }

@@ -21,6 +21,7 @@ struct fetch_job {
 	atomic_llong bytes; /* that are here */
 	char sha256[FETCHFS_SHA256_SIZE];
 	char digest[FETCHFS_DIGEST_SIZE]; /* what the bytes must hash to, or "" */
+	char *stands_in;                  /* why an old copy had to do, or NULL */
 	struct rate rate;                 /* of bytes, for who shows it */
 	struct err err;
 	struct fetchfs_file *file;

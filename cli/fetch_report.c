@@ -92,6 +92,8 @@ static void tell_end(struct fetch_report *report, const struct fetch_job *job)
 	json_known(&json, "size", job->size);
 	json_text(&json, "sha256", *job->sha256 ? job->sha256 : NULL);
 	json_bool(&json, "cached", job->cached && !failed);
+	if (job->stands_in)
+		json_text(&json, "stands_in", job->stands_in);
 	json_error(&json, "error", &job->err);
 	json_close(&json, '}');
 }
@@ -185,6 +187,9 @@ static void say_done(struct fetch_report *report, const struct fetch_job *job)
 {
 	char size[UNITS_SIZE_TEXT];
 
+	if (job->stands_in)
+		fetch_report_clear(report);
+	cli_warn_old(report->cli, job->shown, job->stands_in);
 	if (!report->cli->verbose)
 		return;
 	units_format_size((uint64_t)job->bytes, size);

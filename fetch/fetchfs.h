@@ -107,6 +107,7 @@ struct fetchfs_info {
 	int64_t verified; /* when the origin last confirmed it */
 	int64_t expires;
 	int64_t last_used;
+	char *stands_in;  /* why the origin could not be asked, when an old copy is used; or NULL */
 	uint64_t version; /* changes when the bytes behind the name do */
 };
 

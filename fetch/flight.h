@@ -97,6 +97,7 @@ struct flight {
 	bool no_helpers;          /* ranges turned out not to work */
 	bool lazy;                /* led here, and only what readers wish is fetched */
 	bool resting;             /* nobody leads: the next wish starts a leader */
+	struct err stood_in;      /* why the entry is an old one; its code is 0: it is not */
 	struct err helper_err;    /* how the last helper failed; its code is 0: none has */
 	uint64_t written;         /* bytes that were put into a partial here, in all */
 	struct route *route;      /* a reference: the leader's way, which helpers take, too */

@@ -92,8 +92,13 @@ int info_of_flight(struct flight *flight, struct fetchfs_info *ret, struct err *
 	int r;
 	WITH_LOCK(&flight->mu);
 
-	if (flight->state == FLIGHT_DONE)
-		return info_of_entry(&flight->entry, ret, err);
+	if (flight->state == FLIGHT_DONE) {
+		r = info_of_entry(&flight->entry, ret, err);
+		/* without the words it is still the right file */
+		if (r == 0 && flight->stood_in.code)
+			ret->stands_in = str_copy(flight->stood_in.msg);
+		return r;
+	}
 
 	info = (struct fetchfs_info){
 		.state = states[flight->state],
@@ -150,8 +155,10 @@ void fetchfs_info_release(struct fetchfs_info *info)
 {
 	free(info->uri);
 	free(info->etag);
+	free(info->stands_in);
 	info->uri = NULL;
 	info->etag = NULL;
+	info->stands_in = NULL;
 }
 
 const char *fetchfs_state_name(enum fetchfs_state state)

@@ -1,4 +1,5 @@
 /* What becomes of a download: a new entry, or the old one again. */
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "fetch/ahead.h"
 #include "fetch/freshness.h"
@@ -118,9 +119,17 @@ bool lead_may_stand_in(const struct lead *lead, const struct err *err)
 	       age < fetchfs->config.stale_if_error_ms / 1000;
 }
 
+static void note_why(struct flight *flight, const struct err *why)
+{
+	WITH_LOCK(&flight->mu);
+
+	flight->stood_in = *why;
+}
+
 int lead_stand_in(
 	struct lead *lead, struct object *ret_object, struct entry *ret_entry, struct err *err)
 {
+	note_why(lead->flight, err);
 	ahead_stop(lead->flight);
 	partial_fail(&lead->partial, NULL, lead_can_continue(lead));
 	return hand_out_old(lead, lead->old.verified, clock_wall() + STAND_IN_SECONDS, ret_object,

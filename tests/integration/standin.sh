@@ -22,7 +22,10 @@ expect_failure 1 "404 not found" "${fetchfs[@]}" cat "$uri"
 say "an origin that is gone: the old copy"
 kill "$ORIGIN_PID"
 wait_for 10 gone "$ORIGIN_PID"
-fetchfs cat "$ORIGIN/kept.bin" | cmp - "$ORIGINROOT/kept.bin" || fail "kept.bin differs"
+fetchfs cat "$ORIGIN/kept.bin" 2>"$WORK/said" | cmp - "$ORIGINROOT/kept.bin" ||
+	fail "kept.bin differs"
+grep -q "warning: .*kept.bin: an old copy stands in: .*connect" "$WORK/said" ||
+	fail "not a word about it: $(<"$WORK/said")"
 
 say "but not for who wants to know, nor beyond its time"
 expect_failure 3 "connect" "${fetchfs[@]}" fetch --refresh "$ORIGIN/kept.bin"
@@ -46,7 +49,7 @@ cp "$ORIGINROOT/s.bin" "$WORK/old"
 random_file 2M "$ORIGINROOT/s.bin" two
 printf '%s\n' '[fetch]' 'ttl = 0' 'retries = 0' 'stall = 1s' 'total = 1s' >"$CONFIG"
 kill -STOP "$ORIGIN_PID"
-fetchfs cat "$uri" >"$WORK/got" || fail "no copy stood in"
+fetchfs -q cat "$uri" >"$WORK/got" || fail "no copy stood in"
 cmp "$WORK/got" "$WORK/old" || fail "other bytes"
 start=${EPOCHREALTIME/[.,]/}
 fetchfs cat "$uri" | cmp - "$WORK/old" || fail "other bytes"
