@@ -16,7 +16,7 @@
 
 #define TICK_MS  50 /* how exactly stalls are noticed */
 #define IDLE_MS  60000
-#define POOL_MAX 32 /* easy handles kept for the next request */
+#define POOL_MAX 64 /* easy handles kept for the next request */
 
 struct transfers {
 	CURLM *multi;

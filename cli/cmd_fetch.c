@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define JOBS_DEFAULT 32
+#define JOBS_DEFAULT 100
 #define JOBS_MAX     1024
 
 enum {

@@ -13,6 +13,9 @@
  */
 #define AHEAD_GAP (16 * CHUNK_SIZE)
 
+/* Connections for one file; more win little, and look like an attack. */
+#define STREAMS_MAX 8
+
 /* After a helper failed, none for so long. */
 #define FAILED_MS 2000
 
@@ -205,19 +208,26 @@ static bool run_for_reader(struct flight *flight, struct gap *ret)
 	return true;
 }
 
-/* Connections for speed that its host may still have; one stays free for what is small. */
-static unsigned int room_at_host(const struct flight *flight)
+/*
+ * Connections for speed that the file may still have: so many at most, and one at its host stays
+ * free for what is small.
+ */
+static unsigned int room_for_speed(const struct flight *flight)
 {
 	const struct fetchfs *fetchfs = flight->fetchfs;
 	unsigned int running = health_running(fetchfs->health, flight->route->host) + 1;
+	unsigned int at_host =
+		running < fetchfs->config.per_host ? fetchfs->config.per_host - running : 0;
+	unsigned int of_file =
+		flight->helpers + 1 < STREAMS_MAX ? STREAMS_MAX - flight->helpers - 1 : 0;
 
-	return running < fetchfs->config.per_host ? fetchfs->config.per_host - running : 0;
+	return at_host < of_file ? at_host : of_file;
 }
 
 /* Caller holds mu. */
 static bool run_for_speed(const struct flight *flight, struct gap *ret)
 {
-	return flight->helpers + 1 < flight->streams.wanted && room_at_host(flight) > 0 &&
+	return flight->helpers + 1 < flight->streams.wanted && room_for_speed(flight) > 0 &&
 	       gaps_for_speed(flight, ret);
 }
 
@@ -326,7 +336,7 @@ void ahead_measure(struct flight *flight, bool network_bound)
 						.network_bound = network_bound,
 						.all_delivering = all_delivering(flight),
 						.left = gaps_left(flight),
-						.max = 1 + flight->helpers + room_at_host(flight),
+						.max = 1 + flight->helpers + room_for_speed(flight),
 					});
 }
 

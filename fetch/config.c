@@ -265,8 +265,8 @@ int config_load(const char *file, const char *const *environment, bool lenient, 
 	CLEANUP(config_release)
 	struct config config = {
 		.min_free_percent = 5,
-		.connections = 32,
-		.per_host = 8,
+		.connections = 100,
+		.per_host = 50, /* with 30 ms to the host, small files need as many */
 		.connect_ms = 10 * 1000,
 		.first_byte_ms = 60 * 1000,
 		.stall_ms = 60 * 1000,

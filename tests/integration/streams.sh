@@ -32,7 +32,7 @@ random_file $SIZE "$WWW/big.bin"
 
 fetch_from throttled --rate 4000000
 [ "$(connections)" -ge 4 ] || fail "throttled: hardly any connections"
-[ "$(connections)" -le 9 ] || fail "throttled: too many connections"
+[ "$(connections)" -le 12 ] || fail "throttled: too many connections"
 
 say "never more than per_host allows"
 printf '[fetch]\nper_host = 3\n' >"$CONFIG"
