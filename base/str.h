@@ -30,8 +30,8 @@ bool str_fit(char *buf, size_t size, const char *s);
  */
 void str_cut(char *buf, size_t size, const char *s);
 
-/* The length of the well-formed UTF-8 sequence at @s (RFC 3629), 0 when there is none. */
-size_t str_char(const char *s);
+/* The length of the well-formed UTF-8 sequence at @text (RFC 3629), 0 when there is none. */
+size_t str_char(const char *text);
 
 bool str_equal(const char *a, const char *b); /* NULL equals only NULL */
 bool str_has_prefix(const char *s, const char *prefix);
