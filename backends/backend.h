@@ -105,6 +105,7 @@ struct backend_request {
 	 * it. ftp over an HTTP proxy: the proxy speaks ftp, and http is spoken with it.
 	 */
 	const char *proxy;
+	bool own_connection; /* not a stream beside others: it is there to be faster (https) */
 	bool no_cache; /* caches on the way shall ask the origin: what they had was bad (http) */
 
 	/* For stat(), as struct sink has it for fetch(): asked at least every 100 ms, ends it by a

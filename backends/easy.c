@@ -344,6 +344,10 @@ static void set_request(CURL *easy, const struct transfer *transfer)
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "fetchfs/" FETCHFS_VERSION);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->header_list);
 	curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+	if (request->own_connection) {
+		curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+		return;
+	}
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	if (str_equal(request->uri->scheme, "https")) /* a stream rather than a connection */
 		curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);

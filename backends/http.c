@@ -360,6 +360,7 @@ static int hop(struct exchange *exchange, struct err *err)
 	struct transfer_request request = {
 		.uri = exchange->at,
 		.headers = (const char *const *)headers,
+		.own_connection = exchange->request->own_connection,
 		.no_body = !exchange->sink,
 		.env = exchange->env,
 		.guard = guard,

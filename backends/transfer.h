@@ -26,6 +26,7 @@ struct transfer; /* one request in flight, seen from its callbacks */
 struct transfer_request {
 	const struct uri *uri;      /* with user and password, if it has them */
 	const char *const *headers; /* "Name: value", NULL-terminated, or NULL (HTTP) */
+	bool own_connection;        /* HTTP/1.1, which shares none */
 	bool no_body;               /* HEAD; for ftp: size and time only */
 	uint64_t offset;            /* ftp: REST. HTTP sends a Range header of its own making */
 	uint64_t length;

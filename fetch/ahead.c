@@ -95,6 +95,7 @@ static void helper_run(void *arg)
 	segment_init(&segment, helper->flight, helper->route, helper->partial, helper->slot,
 		helper->begin);
 	segment.on_begin = on_begin;
+	segment.own_connection = !helper->for_wish;
 	if (partial_make_room(helper->partial, helper->begin, helper->end - helper->begin, &err) ==
 		0)
 		segment_fetch(&segment, helper->end - helper->begin, &known, &err);

@@ -319,6 +319,7 @@ int segment_fetch(
 		.known = known,
 		.guard = &target->decision.guard,
 		.proxy = route->proxy,
+		.own_connection = segment->own_connection,
 		.no_cache = route->no_cache,
 	};
 	uint64_t begin = segment->position;
