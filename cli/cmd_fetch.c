@@ -178,7 +178,8 @@ static int start_some(struct fetch *fetch)
 			fetch->status = fail(fetch, &err);
 			continue;
 		}
-		if (*job->digest && !job->err.code) {
+		/* the rest of it may be another thread's by now */
+		if (*job->digest) {
 			fetch_report_clear(&fetch->report);
 			cli_warn_weak(fetch->cli, job->digest, job->shown);
 		}

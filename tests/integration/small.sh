@@ -74,6 +74,7 @@ cp "$WWW"/1[0-9][0-9].bin "$ORIGINROOT/some"
 for file in "$ORIGINROOT"/some/*; do
 	echo "$ORIGIN/some/${file##*/}"
 done >"$WORK/some"
+printf '[fetch]\nper_host = 8\n' >"$CONFIG"
 fetchfs fetch -i "$WORK/some"
 connections=$(origin_stat connections)
 [ "$connections" -le 9 ] || fail "$connections connections" # per_host is 8, and one asks here
