@@ -25,7 +25,7 @@ struct entry {
 	char *scope; /* "" is public; "uid:1000", "origin:…" */
 	char *uri;   /* as uri_display() has it: no secret */
 	enum entry_state state;
-	bool has_query;  /* the URI has a secret query: never listed in the natural tree */
+	bool has_query;  /* the URI has a query that keeps it out of the natural tree's listings */
 	bool executable; /* handed out 0555 */
 	bool pinned;
 	struct digest digest; /* when COMPLETE */

@@ -176,7 +176,7 @@ static int collect_names(
 		CLEANUP(str_freep) char *name = NULL;
 		size_t len;
 
-		if (target->decision.secret_query || !is_unlisted(fetchfs, target, folder, uid))
+		if (!target_is_listed(target) || !is_unlisted(fetchfs, target, folder, uid))
 			continue;
 		len = strcspn(rest, "/");
 		name = strndup(rest, len);

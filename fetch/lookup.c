@@ -124,7 +124,7 @@ static int adopt(
 	entry.key = target->key;
 	entry.scope = strdup(target->decision.scope);
 	entry.uri = strdup(target->shown);
-	entry.has_query = target->decision.secret_query;
+	entry.has_query = !target_is_listed(target);
 	/* this origin was not asked: stale for whoever does not name the digest */
 	entry.etag = NULL;
 	entry.verified = entry.expires = clock_wall();
@@ -209,7 +209,7 @@ static int remember(struct fetchfs *fetchfs, const struct target *target, struct
 	entry->key = target->key;
 	entry->scope = strdup(target->decision.scope);
 	entry->uri = strdup(target->shown);
-	entry->has_query = target->decision.secret_query;
+	entry->has_query = !target_is_listed(target);
 	r = entry->scope && entry->uri ? catalog_record(fetchfs->catalog, entry, 0, 0, NULL, NULL)
 				       : -ENOMEM;
 	entry_release(entry);

@@ -22,7 +22,7 @@ static int fill_entry(const struct lead *lead, struct entry *ret, struct err *er
 		.key = target->key,
 		.scope = strdup(target->decision.scope),
 		.uri = strdup(target->shown),
-		.has_query = target->decision.secret_query,
+		.has_query = !target_is_listed(target),
 		.executable = target->executable,
 		.etag = etag[0] ? strdup(etag) : NULL,
 		.modified = lead_is_small(lead) ? lead->remote.validators.modified

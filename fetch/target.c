@@ -136,3 +136,10 @@ struct target *target_steal(struct target **target)
 	*target = NULL;
 	return given;
 }
+
+bool target_is_listed(const struct target *target)
+{
+	const char *query = target->uri.query;
+
+	return !target->decision.secret_query && !(query && strchr(query, '/'));
+}

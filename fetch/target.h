@@ -41,4 +41,7 @@ struct partial_label target_label(const struct target *target);
  */
 int target_check_remote(const struct target *target, const struct remote *remote, struct err *err);
 
+/* Whether the natural tree shows it: not if its query is a secret, or would look like a folder. */
+bool target_is_listed(const struct target *target);
+
 #endif

@@ -255,7 +255,7 @@ make_ca() {
 
 # nginx serves $WWW at $HTTP and $HTTPS (certified by $CA). The same files are below /slow/ at
 # 10 MB/s and below /crawl/ at 1 MB/s; below /says/NAME/VALUE/ with one more header; /status/N
-# answers N.
+# answers N. $NGINX_MORE is put into the server's block; its TLS files are in $WORK/tls.
 start_nginx() {
 	need_program nginx openssl curl
 	local http https code user=
@@ -295,6 +295,7 @@ start_nginx() {
 				$(for code in 403 404 410 500 503; do
 					echo "location = /status/$code { return $code; }"
 				done)
+				${NGINX_MORE-}
 			}
 		}
 	END
