@@ -168,7 +168,6 @@ static int start_thread(struct queue *queue, struct err *err)
 int queue_push(struct queue *queue, void (*job)(void *arg), void *arg, struct err *err)
 {
 	struct job *new = malloc(sizeof(*new));
-	bool idle;
 	int r;
 
 	if (!new)
@@ -181,13 +180,12 @@ int queue_push(struct queue *queue, void (*job)(void *arg), void *arg, struct er
 		*queue->last = new;
 		queue->last = &new->next;
 		queue->pending++;
+		/* under the lock: once the job has run, the queue may be gone */
+		if (queue->idle > 0)
+			pthread_cond_signal(&queue->work);
 	}
-	idle = queue->idle > 0;
 	pthread_mutex_unlock(&queue->mu);
 	if (r < 0)
 		free(new);
-	/* who is woken finds the lock free; who is busy looks before it sleeps */
-	if (r == 0 && idle)
-		pthread_cond_signal(&queue->work);
 	return r;
 }
