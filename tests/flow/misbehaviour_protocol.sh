@@ -107,11 +107,13 @@ gets "$RAW/once/reset/300000/a.bin" 2
 gets "$RAW/once/nolast/a.bin" 2
 gets "$RAW/once/badchunk/300000/a.bin" 2
 
-say "TLS that ends without its end: harmless where the length is told"
+say "TLS that ends without its end: harmless only where the length is told"
 gets "$RAWS/a.bin" 1
 gets "$RAWS/nonotify/a.bin" 1
 gets "$RAWS/nonotify/chunked/a.bin" 1
 gets "$RAWS/untilclose/a.bin" 1
+fails 3 'body cut: the connection broke off, and TLS' "$RAWS/untilclose/nonotify/a.bin" 2
+fails 3 'body cut: the connection broke off, and TLS' "$RAWS/untilclose/cut/300000/nonotify/a.bin" 2
 keeps 3 'body shorter than promised' "$RAWS/cut/100000/nonotify/a.bin" 2
 keeps 3 'body shorter than promised' "$RAWS/cuttls/100000/a.bin" 2
 gets "$RAWS/once/cuttls/300000/b.bin" 2
