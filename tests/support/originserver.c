@@ -14,6 +14,7 @@
  * a chain of behaviours and then the name of a file below the root:
  *
  *	/FILE                      200, 206, 304, 404, 412, 416, as a good server does
+ *	/FOLDER/                   its index.html
  *	/status/503/FILE           that status, with a short body
  *	/flaky/2/FILE              503 for the first two requests of this path
  *	/corrupt/FILE              another first byte than the file has
@@ -550,6 +551,19 @@ static unsigned int take_range(struct answer *answer, uint64_t size)
 	return 206;
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+	size_t len = strlen(text);
+
+	return len >= strlen(end) && strcmp(text + len - strlen(end), end) == 0;
+}
+
+static const char *content_type(const char *path)
+{
+	return ends_with(path, "/") || ends_with(path, ".html") ? "text/html"
+								: "application/octet-stream";
+}
+
 static struct MHD_Response *file_response(
 	struct answer *answer, uint64_t size, const char *etag, const char *modified, bool part)
 {
@@ -571,8 +585,15 @@ static struct MHD_Response *file_response(
 			first + answer->length - 1, size);
 		add(response, "Content-Range", text);
 	}
-	add(response, "Content-Type", "application/octet-stream");
+	add(response, "Content-Type", content_type(answer->path));
 	return response;
+}
+
+/* The file below the root that @path names, with a slash before it. */
+static void find_name(const char *path, char ret[PATH_SIZE])
+{
+	snprintf(ret, PATH_SIZE, "%s%s", path, ends_with(path, "/") ? "index.html" : "");
+	MHD_http_unescape(ret);
 }
 
 static enum MHD_Result answer_file(struct answer *answer, const char *path)
@@ -583,9 +604,8 @@ static enum MHD_Result answer_file(struct answer *answer, const char *path)
 	struct stat st;
 	unsigned int status;
 
-	snprintf(name, sizeof(name), "%s", path);
-	MHD_http_unescape(name);
-	if (!name[1] || strstr(name, "/../"))
+	find_name(path, name);
+	if (!name[0] || strstr(name, "/../"))
 		return answer_text(answer, 404);
 	answer->fd = openat(answer->server->root, name + 1, O_RDONLY | O_CLOEXEC);
 	if (answer->fd < 0 || fstat(answer->fd, &st) < 0 || !S_ISREG(st.st_mode))
