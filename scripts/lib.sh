@@ -15,7 +15,7 @@ packages_sample=(nginx openssl)
 packages_test=(libcriterion-dev libmicrohttpd-dev nginx vsftpd squid openssl curl python3 attr jq
 	man-db procps unzip)
 packages_check=(clang-format clang-tidy cppcheck shellcheck binutils)
-packages_bench=(nginx curl rclone)
+packages_bench=(libcriterion-dev libmicrohttpd-dev nginx curl aria2 rclone zip unzip)
 
 note() {
 	echo "==> $*" >&2
