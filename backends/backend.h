@@ -58,6 +58,13 @@ struct sink {
 
 	/* At least every 100 ms while the fetch waits: a non-zero answer ends it. */
 	int (*poll)(struct sink *sink, struct err *err);
+
+	/*
+	 * Set before each write by a backend that knows: how many bytes have come that this machine
+	 * has not got to, and for how many milliseconds in all there have been many of them.
+	 */
+	uint64_t backlog;
+	int64_t behind_ms;
 };
 
 /* Whom a request may talk to, asked again for each redirect and each address connected to. */
@@ -141,6 +148,9 @@ struct backend {
 	/* What the origin says, without the body. -EOPNOTSUPP: only fetch() can tell. */
 	int (*stat)(const struct backend_env *env, const struct backend_request *request,
 		struct remote *ret, struct err *err);
+
+	/* A request for a part ends by itself, and its connection serves the next one. */
+	bool cheap_parts;
 
 	/* Bring the bytes. 0 only when every byte that was promised has been written to @sink. */
 	int (*fetch)(const struct backend_env *env, const struct backend_request *request,

@@ -2,6 +2,7 @@
 
 #include "backends/tls.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/str.h"
 
 #include <arpa/inet.h>
@@ -11,10 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define BUFFER_SIZE   (512L * 1024)
-#define INTERIM_MAX   100                 /* "103 early hints" and the like before one answer */
+#define INTERIM_MAX   100 /* "103 early hints" and the like before one answer */
+#define BACKLOG_MUCH  (64 * 1024)
 #define QUEUE_WAIT_MS (24L * 3600 * 1000) /* for a connection of the pool */
 
 _Static_assert(TRANSFER_TEXT_MAX >= CURL_ERROR_SIZE, "room for what curl says");
@@ -160,6 +163,22 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
 	return r < 0 ? 0 : whole;
 }
 
+/* A part of a body was taken from its socket: how much is left there? */
+static void note_backlog(struct transfer *transfer)
+{
+	int64_t now = clock_monotonic_ms();
+	curl_socket_t fd = CURL_SOCKET_BAD;
+	int waiting = 0;
+
+	if (curl_easy_getinfo(transfer->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK ||
+		fd == CURL_SOCKET_BAD || ioctl(fd, FIONREAD, &waiting) < 0)
+		return;
+	if (transfer->behind_since)
+		atomic_fetch_add(&transfer->behind_ms, now - transfer->behind_since);
+	transfer->behind_since = waiting >= BACKLOG_MUCH ? now : 0;
+	atomic_store(&transfer->backlog, (uint64_t)waiting);
+}
+
 static size_t on_body(char *buf, size_t size, size_t count, void *arg)
 {
 	struct transfer *transfer = arg;
@@ -184,6 +203,7 @@ static size_t on_body(char *buf, size_t size, size_t count, void *arg)
 		return 0;
 	}
 	heard(transfer, len);
+	note_backlog(transfer);
 	transfer->received += len;
 	transfer->unread = true;
 	return len;

@@ -28,10 +28,11 @@ struct exchange {
 	struct uri target;    /* of the last redirect */
 	char *location;       /* of the next one */
 
-	struct remote remote; /* once the last hop has answered */
-	bool streaming;       /* the body is what was asked for */
-	bool enough;          /* all of it is here, though the server sends more */
-	int64_t promised;     /* bytes, or -1 */
+	const struct transfer *transfer; /* of this hop, once it has answered */
+	struct remote remote;            /* once the last hop has answered */
+	bool streaming;                  /* the body is what was asked for */
+	bool enough;                     /* all of it is here, though the server sends more */
+	int64_t promised;                /* bytes, or -1 */
 	uint64_t received;
 	uint64_t drained;
 	struct err verdict; /* what the answer means, kept until its body is drained */
@@ -230,6 +231,7 @@ static int on_answer(struct transfer *transfer, void *arg, struct err *err)
 {
 	struct exchange *exchange = arg;
 
+	exchange->transfer = transfer;
 	if (answer_is_redirect(transfer)) {
 		keep_location(exchange, transfer, &exchange->verdict);
 		return 0;
@@ -261,6 +263,8 @@ static int on_body(const void *buf, size_t len, void *arg, struct err *err)
 		return err_set(err, ERR_REMOTE, EBADMSG, "body longer than promised: %" PRId64,
 			exchange->promised);
 	len = cut(exchange, len);
+	exchange->sink->backlog = transfer_backlog(exchange->transfer);
+	exchange->sink->behind_ms = transfer_behind_ms(exchange->transfer);
 	r = exchange->sink->write(exchange->sink, buf, len, err);
 	if (r < 0)
 		return r;
@@ -438,6 +442,7 @@ static const char *const schemes[] = {"http", "https", NULL};
 const struct backend http_backend = {
 	.name = "http",
 	.schemes = schemes,
+	.cheap_parts = true,
 	.stat = http_stat,
 	.fetch = http_fetch,
 };

@@ -65,6 +65,10 @@ int64_t transfer_filetime(const struct transfer *transfer);
 /* Whether an HTTP proxy is to speak ftp for us: the answers are then those of HTTP. */
 bool transfer_is_proxied_ftp(const struct uri *uri, const char *proxy);
 
+/* See struct sink. Valid in on_answer, and later on its thread. */
+uint64_t transfer_backlog(const struct transfer *transfer);
+int64_t transfer_behind_ms(const struct transfer *transfer);
+
 /* A date as headers write it (RFC 9110, 5.6.7), in seconds since 1970, or TIME_UNKNOWN. */
 int64_t transfer_date(const char *text);
 

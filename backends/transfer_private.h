@@ -10,6 +10,8 @@
 #include "backends/relay.h"
 #include "backends/transfer.h"
 
+#include <stdatomic.h>
+
 #define TRANSFER_TEXT_MAX 256
 
 struct curl_slist;
@@ -36,8 +38,13 @@ struct transfer {
 	int64_t length;
 	int64_t filetime;
 
+	/* written by the curl thread at any time */
+	atomic_uint_fast64_t backlog;
+	atomic_int_fast64_t behind_ms;
+
 	/* the curl thread's */
-	void *easy; /* CURL; NULL: not started, or ended */
+	int64_t behind_since; /* monotonic ms; 0: it keeps up */
+	void *easy;           /* CURL; NULL: not started, or ended */
 	struct curl_slist *header_list;
 	const int64_t *now;    /* the curl thread's clock, ms */
 	struct transfer *next; /* of owner->running */

@@ -105,6 +105,16 @@ int64_t transfer_filetime(const struct transfer *transfer)
 	return transfer->filetime;
 }
 
+uint64_t transfer_backlog(const struct transfer *transfer)
+{
+	return atomic_load(&transfer->backlog);
+}
+
+int64_t transfer_behind_ms(const struct transfer *transfer)
+{
+	return atomic_load(&transfer->behind_ms);
+}
+
 const char *transfer_header(const struct transfer *transfer, const char *name)
 {
 	return headers_find(&transfer->headers, name);

@@ -228,7 +228,8 @@ static unsigned int room_for_speed(const struct flight *flight)
 /* Caller holds mu. */
 static bool run_for_speed(const struct flight *flight, struct gap *ret)
 {
-	return flight->helpers + 1 < flight->streams.wanted && room_for_speed(flight) > 0 &&
+	return flight->route->backend->cheap_parts &&
+	       flight->helpers + 1 < flight->streams.wanted && room_for_speed(flight) > 0 &&
 	       gaps_for_speed(flight, ret);
 }
 
@@ -323,11 +324,12 @@ static bool all_delivering(const struct flight *flight)
 	return true;
 }
 
-void ahead_measure(struct flight *flight, bool network_bound)
+void ahead_measure(struct flight *flight, bool network_bound, uint64_t backlog)
 {
 	int64_t now = clock_monotonic_ms();
 	WITH_LOCK(&flight->mu);
 
+	flight->backlog = backlog;
 	if (flight->streams.wanted == 0)
 		streams_init(&flight->streams, now);
 	if (!may_help(flight, now))

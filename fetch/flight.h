@@ -102,6 +102,7 @@ struct flight {
 	uint64_t written;         /* bytes that were put into a partial here, in all */
 	struct route *route;      /* a reference: the leader's way, which helpers take, too */
 	struct streams streams;   /* wanted is 0 until the first bytes */
+	uint64_t backlog;         /* bytes of the leader's request that have come, but not to it */
 	bool bounded;             /* the leader asks for runs, too, rather than for all the rest */
 	uint64_t passed;          /* bytes that came although they were here */
 	uint64_t near; /* bytes: what lies so far ahead of the leader comes soon anyway */

@@ -120,7 +120,7 @@ bool gaps_for_speed(const struct flight *flight, struct gap *ret)
 
 	/* a leader on its way to the end of the file keeps a run for itself */
 	if (flight->claims[0].used && !flight->bounded)
-		from += run / CHUNK_SIZE * CHUNK_SIZE;
+		from += (run + flight->backlog) / CHUNK_SIZE * CHUNK_SIZE;
 	gap = unclaimed(flight, flight->partial, from / CHUNK_SIZE * CHUNK_SIZE, FLIGHT_CLAIMS);
 	if (gap < 0)
 		return false;

@@ -2,7 +2,6 @@
 
 #include "cache/ranges.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #define LENGTH_MIN (2 * CHUNK_SIZE)
@@ -35,9 +34,13 @@ static struct readahead_run *oldest(struct readahead *readahead)
 	return run;
 }
 
+/* Wishes that come together are one read, however many the kernel makes of it. */
 static void grow(struct readahead *readahead, struct readahead_run *run)
 {
 	run->used = ++readahead->clock;
+	if (!run->answered)
+		return;
+	run->answered = false;
 	run->length = run->length * 2 < LENGTH_MAX ? run->length * 2 : LENGTH_MAX;
 }
 
@@ -60,6 +63,8 @@ uint64_t readahead_hit(struct readahead *readahead, uint64_t end, uint64_t *ret_
 {
 	struct readahead_run *run = find(readahead, end);
 
+	if (run)
+		run->answered = true;
 	/* one request at a place is no sequence; and half of the last one is ahead of the reader */
 	if (!run || run->length <= LENGTH_MIN || end + run->length / 2 < run->end)
 		return 0;

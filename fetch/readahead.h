@@ -6,6 +6,7 @@
 #ifndef FETCHFS_FETCH_READAHEAD_H
 #define FETCHFS_FETCH_READAHEAD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define READAHEAD_READERS 8
@@ -14,6 +15,7 @@
 struct readahead_run {
 	uint64_t end;      /* up to where */
 	uint64_t length;   /* how much at once; 0: nothing yet */
+	bool answered;     /* the reader has got bytes of it since: what he asks for next is new */
 	unsigned int used; /* readahead.clock, then */
 };
 

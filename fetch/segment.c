@@ -129,14 +129,18 @@ static void look_around(struct segment *segment)
 {
 	int64_t now = clock_monotonic_ms();
 	int64_t elapsed = now - segment->busy_since_ms;
+	int64_t behind;
 
 	if (segment->slot != 0 || now - segment->looked_ms < LOOK_INTERVAL_MS)
 		return;
 	segment->looked_ms = now;
-	ahead_measure(segment->flight, segment->busy_ms * 2 < elapsed);
+	behind = segment->sink.behind_ms - segment->behind_ms;
+	ahead_measure(segment->flight, segment->busy_ms * 2 < elapsed && behind * 4 < elapsed,
+		segment->sink.backlog);
 	if (elapsed >= BUSY_WINDOW_MS) {
 		segment->busy_since_ms = now;
 		segment->busy_ms = 0;
+		segment->behind_ms = segment->sink.behind_ms;
 	}
 	ahead_look(segment->flight);
 }

@@ -25,6 +25,7 @@ struct segment {
 	bool reached;                  /* it stopped since others have what follows */
 	int64_t looked_ms;             /* when wishes and rates were looked at */
 	int64_t busy_since_ms;         /* since when busy_ms counts */
+	int64_t behind_ms;             /* sink.behind_ms, then */
 	int64_t busy_ms;               /* spent with putting bytes away, not waiting for them */
 	int64_t window_ms;             /* measuring the rate */
 	uint64_t window_bytes;

@@ -378,6 +378,7 @@ static const char *const schemes[] = {"fake", NULL};
 const struct backend fake_backend = {
 	.name = "fake",
 	.schemes = schemes,
+	.cheap_parts = true,
 	.stat = fake_stat,
 	.fetch = fake_fetch,
 };

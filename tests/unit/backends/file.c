@@ -189,7 +189,8 @@ Test(file, that_changes_while_it_is_read_is_an_error)
 	CLEANUP(tmpdir_removep) char *dir = tmpdir_make();
 	CLEANUP(str_freep) char *path = put(dir, "a", "hello");
 	CLEANUP(uri_release) struct uri uri = uri_of(path);
-	struct meddler meddler = {{meddle_begin, meddle_write, meddle_poll}, path};
+	struct meddler meddler = {
+		{.begin = meddle_begin, .write = meddle_write, .poll = meddle_poll}, path};
 	struct backend_request request = {.uri = &uri};
 	struct err err = ERR_INIT;
 

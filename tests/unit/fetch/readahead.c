@@ -7,6 +7,16 @@
 
 #define MIB (UINT64_C(1) << 20)
 
+/* Who waited for @at gets it, and reads a chunk. */
+static uint64_t wait_and_read(struct readahead *readahead, uint64_t at)
+{
+	uint64_t length = readahead_miss(readahead, at);
+	uint64_t ignored;
+
+	cr_assert_eq(readahead_hit(readahead, at + CHUNK_SIZE, &ignored), 0);
+	return length;
+}
+
 Test(readahead, jumps_stay_small)
 {
 	struct readahead readahead = {.clock = 0};
@@ -22,7 +32,7 @@ Test(readahead, going_on_doubles_up_to_a_limit)
 	uint64_t before = 0;
 
 	for (int i = 0; i < 12; i++) {
-		uint64_t length = readahead_miss(&readahead, at);
+		uint64_t length = wait_and_read(&readahead, at);
 
 		cr_assert(length == 2 * before || before == 0 || length == before);
 		before = length;
@@ -39,7 +49,7 @@ Test(readahead, readers_at_different_places_do_not_disturb_each_other)
 
 	for (int round = 0; round < 4; round++) {
 		for (int i = 0; i < 4; i++) {
-			length = readahead_miss(&readahead, at[i]);
+			length = wait_and_read(&readahead, at[i]);
 			at[i] += length;
 		}
 	}
@@ -67,9 +77,19 @@ Test(readahead, what_was_cut_off_is_asked_for_next)
 	uint64_t at = 0;
 	uint64_t end;
 
-	end = readahead_miss(&readahead, 0);
+	end = wait_and_read(&readahead, 0);
 	readahead_miss(&readahead, end);
 	readahead_cut(&readahead, end, CHUNK_SIZE);
 	cr_assert_gt(readahead_hit(&readahead, end + CHUNK_SIZE, &at), 0);
 	cr_assert_eq(at, end + CHUNK_SIZE);
+}
+
+Test(readahead, wishes_that_come_together_are_one_read)
+{
+	struct readahead readahead = {.clock = 0};
+	uint64_t end = 0;
+
+	for (int i = 0; i < 4; i++)
+		end += readahead_miss(&readahead, end);
+	cr_assert_eq(end, 8 * CHUNK_SIZE);
 }
