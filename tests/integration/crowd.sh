@@ -6,9 +6,7 @@ need_root
 need_fuse
 
 size=$((256 << 20))
-# Percent of the file that may be sent. What is on its way in a connection that is broken off is sent
-# in vain: at an origin that is faster than this machine, as much as its socket holds.
-limit=125
+limit=101 # percent of the file that may be sent
 
 # Eight readers of $1, as threads of one process: three read from the start and hash, three read
 # from a place of their own round to it, two here and there before they read all. $2 has the right

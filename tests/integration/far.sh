@@ -33,6 +33,18 @@ with open(root + "/a.tar", "wb") as f:
     f.write(b"\0" * 10240)
 END
 
+# Fifty pages here and there of a mapped file: the kernel asks for half a MiB before and after each.
+cat >"$WORK/pages.py" <<'END'
+import hashlib, mmap, os, random, sys
+fd = os.open(sys.argv[1], os.O_RDONLY)
+pages = mmap.mmap(fd, os.fstat(fd).st_size, prot=mmap.PROT_READ)
+chance, sha = random.Random(2), hashlib.sha256()
+for _ in range(50):
+    at = chance.randrange(1024) << 20
+    sha.update(pages[at:at + 4096])
+print(sha.hexdigest())
+END
+
 # Sixteen readers at sixteen places, all at once.
 cat >"$WORK/sixteen.py" <<'END'
 import hashlib, os, sys, threading
@@ -87,5 +99,6 @@ far() {
 	far at a.zip 2 'unzip -l "$1" | tail -n +2'
 	far tree a.zip 3 'unzip -p "$1" folder/500.txt'
 	far at a.tar 24 'tar -tf "$1"'
+	far at a.bin 80 "python3 $WORK/pages.py \"\$1\""
 	far at a.bin 16 "python3 $WORK/sixteen.py \"\$1\""
 }
