@@ -327,6 +327,8 @@ static bool all_delivering(const struct flight *flight)
 void ahead_measure(struct flight *flight, bool network_bound, uint64_t backlog)
 {
 	int64_t now = clock_monotonic_ms();
+	/* always looked at: what it says is about the time since the last look */
+	bool busy = machine_is_busy(&flight->fetchfs->machine, now);
 	WITH_LOCK(&flight->mu);
 
 	flight->backlog = backlog;
@@ -337,6 +339,7 @@ void ahead_measure(struct flight *flight, bool network_bound, uint64_t backlog)
 	streams_judge(&flight->streams, &(struct streams_view){
 						.now = now,
 						.network_bound = network_bound,
+						.machine_busy = busy,
 						.all_delivering = all_delivering(flight),
 						.left = gaps_left(flight),
 						.max = 1 + flight->helpers + room_for_speed(flight),

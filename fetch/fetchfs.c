@@ -159,6 +159,7 @@ int fetchfs_open(const struct fetchfs_options *options, struct fetchfs **ret, st
 	if (!fetchfs)
 		return err_oom(err);
 	pthread_mutex_init(&fetchfs->mu, NULL);
+	machine_init(&fetchfs->machine);
 	fetchfs->owner = geteuid();
 	fetchfs->dir.fd = fetchfs->dir.objects_fd = fetchfs->dir.partial_fd = -1;
 
@@ -192,6 +193,7 @@ void fetchfs_close(struct fetchfs *fetchfs)
 		free(*item);
 	free(fetchfs->proxy_environment);
 	config_release(&fetchfs->config);
+	machine_release(&fetchfs->machine);
 	pthread_mutex_destroy(&fetchfs->mu);
 	free(fetchfs);
 }

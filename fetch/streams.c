@@ -3,9 +3,10 @@
 #include "cache/ranges.h"
 
 #define WINDOW_MS    250
-#define WORTH_MS     2000  /* what is left must last so long at the present rate */
-#define PATIENCE_MS  3000  /* for the first bytes of new connections */
-#define QUIET_MS     10000 /* after a raise that did not pay */
+#define WORTH_MS     2000                 /* what is left must last so long at the present rate */
+#define PATIENCE_MS  3000                 /* for the first bytes of new connections */
+#define SLOW_RATE    (UINT64_C(16) << 20) /* bytes per second that no machine is too slow for */
+#define QUIET_MS     10000                /* after a raise that did not pay */
 #define GAIN_PERCENT 125
 
 /* One request brings what its connection brings in so long, within bounds. */
@@ -46,6 +47,9 @@ static void judge_raise(struct streams *streams, const struct streams_view *view
 
 static bool raise_pays(const struct streams *streams, const struct streams_view *view)
 {
+	/* a connection that a busy machine is too slow for would only be given more company */
+	if (view->machine_busy && !streams->was_slow)
+		return false;
 	return view->network_bound && streams->wanted < view->max &&
 	       view->now >= streams->quiet_until_ms && view->left > streams->rate * WORTH_MS / 1000;
 }
@@ -57,7 +61,9 @@ bool streams_judge(struct streams *streams, const struct streams_view *view)
 
 	if (elapsed < WINDOW_MS || streams->bytes == 0)
 		return false;
+	streams->was_slow = streams->rate > 0 && streams->rate / streams->wanted < SLOW_RATE;
 	streams->rate = streams->bytes * 1000 / (uint64_t)elapsed;
+	streams->was_slow = streams->was_slow && streams->rate / streams->wanted < SLOW_RATE;
 	streams->bytes = 0;
 	streams->window_ms = view->now;
 

@@ -18,6 +18,7 @@ struct streams {
 	uint64_t rate;          /* of the last window, all connections together */
 	uint64_t bytes;         /* of this window */
 	int64_t window_ms;      /* when it began */
+	bool was_slow;          /* the last two windows were too slow for any machine */
 	int64_t raised_ms;      /* when the raise under judgement was made */
 	int64_t quiet_until_ms; /* no raise before */
 };
@@ -31,6 +32,7 @@ void streams_received(struct streams *streams, uint64_t bytes);
 struct streams_view {
 	int64_t now;         /* monotonic milliseconds */
 	bool network_bound;  /* most of the time was spent waiting for bytes, not with them */
+	bool machine_busy;   /* it has no processor to spare */
 	bool all_delivering; /* every connection has had its first byte */
 	uint64_t left;       /* bytes of the file that are still to come */
 	unsigned int max;    /* connections there may be */

@@ -129,3 +129,22 @@ Test(streams, runs_are_whole_chunks_and_get_smaller_towards_the_end)
 	streams.rate = 4000 * MIB;
 	cr_assert_eq(streams_run(&streams, 1024 * 1024 * MIB), 32 * MIB);
 }
+
+Test(streams, a_busy_machine_takes_more_connections_only_if_they_are_slow)
+{
+	struct streams streams;
+	struct streams_view view = view_at(FIRST + 250);
+
+	view.machine_busy = true;
+	streams_init(&streams, FIRST);
+	for (int i = 0; i < 4; i++) {
+		streams_received(&streams, 10 * MIB);
+		cr_assert(!streams_judge(&streams, &view));
+		view.now += 250;
+	}
+	streams_received(&streams, 3 * MIB);
+	cr_assert(!streams_judge(&streams, &view), "one slow moment is none");
+	view.now += 250;
+	streams_received(&streams, 3 * MIB);
+	cr_assert(streams_judge(&streams, &view));
+}
