@@ -113,7 +113,7 @@ static int schema_version(struct db *db, int64_t *ret, struct err *err)
 static int make_schema(struct catalog *catalog, struct err *err)
 {
 	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
-	int64_t version;
+	int64_t version = 0;
 	int r = catalog_begin(catalog, &txn, err);
 
 	if (r == 0) /* again: somebody may have made it in the meantime */

@@ -299,7 +299,7 @@ int ranges_want_whole(const struct ranges *ranges, struct err *err)
 
 int ranges_whole_wanted(const struct ranges *ranges, bool *ret, struct err *err)
 {
-	uint64_t number;
+	uint64_t number = 0;
 	int r = read_number(ranges, WHOLE_OFFSET, &number, err);
 
 	if (r == 0)
@@ -379,7 +379,7 @@ int ranges_arrived(const struct ranges *ranges, int64_t size, uint64_t *ret, str
 {
 	uint64_t chunks = size > 0 ? ((uint64_t)size + CHUNK_SIZE - 1) / CHUNK_SIZE : 0;
 	struct ranges_chunk records[BATCH];
-	uint64_t bytes;
+	uint64_t bytes = 0;
 	uint64_t first;
 	int r = ranges_frontier(ranges, &bytes, err);
 
