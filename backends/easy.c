@@ -104,6 +104,7 @@ static void tell_answer(struct transfer *transfer)
 	transfer->length = length >= 0 ? length : SIZE_UNKNOWN;
 	transfer->filetime = filetime >= 0 ? filetime : TIME_UNKNOWN;
 	transfer->answered = true;
+	transfer->answered_ms = *transfer->now;
 	relay_answer(&transfer->relay);
 	transfer->unread = true;
 }

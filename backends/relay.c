@@ -11,14 +11,9 @@
 
 void relay_init(struct relay *relay)
 {
-	pthread_condattr_t attr;
-
 	*relay = (struct relay){.buffers = 0};
 	pthread_mutex_init(&relay->mu, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&relay->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	waker_init(&relay->consumer);
 }
 
 static void free_list(struct relay_buffer *buffer)
@@ -35,7 +30,7 @@ void relay_release(struct relay *relay)
 {
 	free_list(relay->first);
 	free_list(relay->spare);
-	pthread_cond_destroy(&relay->changed);
+	waker_release(&relay->consumer);
 	pthread_mutex_destroy(&relay->mu);
 }
 
@@ -79,9 +74,9 @@ static int take_empty(
 	return 0;
 }
 
-int relay_put(struct relay *relay, const void *buf, size_t len, int64_t expected)
+/* With relay->mu held. *ret_full: a buffer became full, which need not wait for the flush. */
+static int put(struct relay *relay, const void *buf, size_t len, int64_t expected, bool *ret_full)
 {
-	WITH_LOCK(&relay->mu);
 	struct relay_buffer *last = relay->last;
 	size_t room = last ? last->size - last->len : 0;
 	size_t here = len < room ? len : room;
@@ -108,10 +103,30 @@ int relay_put(struct relay *relay, const void *buf, size_t len, int64_t expected
 		else
 			relay->first = more;
 		relay->last = more;
-		if (last) /* a full one need not wait for the flush */
-			pthread_cond_signal(&relay->changed);
+		*ret_full = last;
 	}
 	return 0;
+}
+
+/* Gives up relay->mu, and wakes the consumer if it sleeps and @wanted. */
+static void unlock_and_wake(struct relay *relay, bool wanted)
+{
+	bool sleeps = wanted && waker_take(&relay->consumer);
+
+	pthread_mutex_unlock(&relay->mu);
+	if (sleeps)
+		waker_wake(&relay->consumer);
+}
+
+int relay_put(struct relay *relay, const void *buf, size_t len, int64_t expected)
+{
+	bool full = false;
+	int r;
+
+	pthread_mutex_lock(&relay->mu);
+	r = put(relay, buf, len, expected, &full);
+	unlock_and_wake(relay, full);
+	return r;
 }
 
 static bool has_event(const struct relay *relay)
@@ -121,10 +136,8 @@ static bool has_event(const struct relay *relay)
 
 void relay_flush(struct relay *relay)
 {
-	WITH_LOCK(&relay->mu);
-
-	if (has_event(relay))
-		pthread_cond_signal(&relay->changed);
+	pthread_mutex_lock(&relay->mu);
+	unlock_and_wake(relay, has_event(relay));
 }
 
 void relay_answer(struct relay *relay)
@@ -137,11 +150,10 @@ void relay_answer(struct relay *relay)
 
 void relay_end(struct relay *relay, const struct err *end)
 {
-	WITH_LOCK(&relay->mu);
-
+	pthread_mutex_lock(&relay->mu);
 	relay->ended = true;
 	relay->end = *end;
-	pthread_cond_signal(&relay->changed);
+	unlock_and_wake(relay, true);
 }
 
 static struct timespec deadline_in(int timeout_ms)
@@ -167,8 +179,8 @@ enum relay_event relay_next(
 		struct timespec deadline = deadline_in(timeout_ms);
 		int r = 0;
 
-		while (!has_event(relay) && r != ETIMEDOUT)
-			r = pthread_cond_timedwait(&relay->changed, &relay->mu, &deadline);
+		while (!has_event(relay) && r == 0)
+			r = waker_wait(&relay->consumer, &relay->mu, &deadline);
 		if (!has_event(relay))
 			return RELAY_TIMEOUT;
 	}

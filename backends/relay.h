@@ -10,6 +10,7 @@
 #define FETCHFS_BACKENDS_RELAY_H
 
 #include "base/err.h"
+#include "base/waker.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -35,7 +36,7 @@ enum relay_event {
 
 struct relay {
 	pthread_mutex_t mu; /* guards what follows */
-	pthread_cond_t changed;
+	struct waker consumer;
 	struct relay_buffer *first; /* with bytes, oldest first; the last one may still grow */
 	struct relay_buffer *last;
 	struct relay_buffer *spare; /* empty */

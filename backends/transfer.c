@@ -14,9 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TICK_MS  50 /* how exactly stalls are noticed */
-#define IDLE_MS  60000
-#define POOL_MAX 64 /* easy handles kept for the next request */
+#define TICK_MS   50 /* how exactly stalls are noticed */
+#define IDLE_MS   60000
+#define BRIEF_MS  20 /* what is small is told in one piece if all of it comes within this */
+#define BRIEF_MAX 65536
+#define POOL_MAX  64 /* easy handles kept for the next request */
 
 struct transfers {
 	CURLM *multi;
@@ -173,6 +175,13 @@ static void reap(struct transfers *transfers)
 	}
 }
 
+/* Whether the end of it is so near that whoever waits is better woken once, by that. */
+static bool is_brief(const struct transfers *transfers, const struct transfer *transfer)
+{
+	return transfer->length >= 0 && transfer->length <= BRIEF_MAX &&
+	       transfers->now - transfer->answered_ms < BRIEF_MS;
+}
+
 /* Wake those who got bytes; end those who are past a limit. */
 static void tick(struct transfers *transfers)
 {
@@ -182,9 +191,10 @@ static void tick(struct transfers *transfers)
 		struct err err = ERR_INIT;
 
 		next = transfer->next;
-		if (transfer->unread)
+		if (transfer->unread && !is_brief(transfers, transfer)) {
 			relay_flush(&transfer->relay);
-		transfer->unread = false;
+			transfer->unread = false;
+		}
 
 		if (limits_check(transfer, &err) < 0)
 			end(transfers, transfer, &err);
@@ -280,8 +290,10 @@ void transfers_free(struct transfers *transfers)
 void transfers_command(struct transfer *transfer, enum command command)
 {
 	struct transfers *transfers = transfer->owner;
+	bool first;
 
 	pthread_mutex_lock(&transfers->mu);
+	first = !transfers->first_command;
 	if (!transfer->commands) {
 		if (transfers->last_command)
 			transfers->last_command->next_command = transfer;
@@ -291,7 +303,9 @@ void transfers_command(struct transfer *transfer, enum command command)
 	}
 	transfer->commands |= command;
 	pthread_mutex_unlock(&transfers->mu);
-	curl_multi_wakeup(transfers->multi);
+	/* whoever gave an earlier one wakes it for all: it takes them until there are no more */
+	if (first)
+		curl_multi_wakeup(transfers->multi);
 }
 
 void transfers_forget(struct transfer *transfer)

@@ -49,9 +49,10 @@ struct transfer {
 	const int64_t *now;    /* the curl thread's clock, ms */
 	struct transfer *next; /* of owner->running */
 	struct transfer *prev;
-	int64_t queued;   /* when curl got it */
-	int64_t began;    /* when it got its turn; 0: it waits for a connection */
-	int64_t asked;    /* when the request went out; 0: there is no connection yet */
+	int64_t queued; /* when curl got it */
+	int64_t began;  /* when it got its turn; 0: it waits for a connection */
+	int64_t asked;  /* when the request went out; 0: there is no connection yet */
+	int64_t answered_ms;
 	struct pace pace; /* of what comes; started by the first byte of the answer */
 	uint64_t received;
 	unsigned int interim; /* answers before the answer */

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "base/waker.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -20,9 +21,17 @@ struct job {
 	struct job *next;
 };
 
+/* A thread without a job, on its own stack. */
+struct idler {
+	struct waker waker;
+	struct job *job; /* what it shall do; NULL: nothing yet, or end */
+	struct idler *next;
+};
+
 /*
- * Threads are detached and counted: queue_free() waits for the count. A pushed job either has an
- * idle thread to take it, or a new thread was started for it, or all max threads are busy.
+ * Threads are detached and counted: queue_free() waits for the count. A pushed job is given to an
+ * idle thread, or a new thread was started for it, or all max threads are busy: there are never
+ * both idle threads and jobs in the list.
  */
 struct queue {
 	char name[THREAD_NAME_MAX];
@@ -30,13 +39,11 @@ struct queue {
 	pthread_attr_t attr;
 
 	pthread_mutex_t mu;
-	pthread_cond_t work;  /* a job came, or closing */
 	pthread_cond_t ended; /* a thread ended */
 	/* all below: guarded by mu */
 	struct job *first;
-	struct job **last; /* where the next one is hooked in */
-	unsigned int pending;
-	unsigned int idle;
+	struct job **last;  /* where the next one is hooked in */
+	struct idler *idle; /* who came last goes first: its memory is still near */
 	unsigned int threads;
 	bool closing;
 };
@@ -59,7 +66,6 @@ static int init_attr(pthread_attr_t *attr)
 int queue_new(const char *name, unsigned int max_threads, struct queue **ret, struct err *err)
 {
 	struct queue *queue = calloc(1, sizeof(*queue));
-	pthread_condattr_t clock;
 
 	assert(max_threads > 0);
 	if (!queue)
@@ -76,57 +82,85 @@ int queue_new(const char *name, unsigned int max_threads, struct queue **ret, st
 	queue->max = max_threads;
 	queue->last = &queue->first;
 	pthread_mutex_init(&queue->mu, NULL);
-	pthread_condattr_init(&clock);
-	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-	pthread_cond_init(&queue->work, &clock);
 	pthread_cond_init(&queue->ended, NULL);
-	pthread_condattr_destroy(&clock);
 	*ret = queue;
 	return 0;
 }
 
 void queue_free(struct queue *queue)
 {
+	struct idler *next;
+
 	if (!queue)
 		return;
 
 	pthread_mutex_lock(&queue->mu);
 	queue->closing = true;
-	pthread_cond_broadcast(&queue->work);
+	for (struct idler *idler = queue->idle; idler; idler = next) {
+		next = idler->next;
+		if (waker_take(&idler->waker))
+			waker_wake(&idler->waker);
+	}
 	while (queue->threads > 0)
 		pthread_cond_wait(&queue->ended, &queue->mu);
 	pthread_mutex_unlock(&queue->mu);
 
 	pthread_cond_destroy(&queue->ended);
-	pthread_cond_destroy(&queue->work);
 	pthread_mutex_destroy(&queue->mu);
 	pthread_attr_destroy(&queue->attr);
 	free(queue);
 }
 
-/* Wait for a job and take it off; NULL when the thread should end. With queue->mu held. */
-static struct job *next_job(struct queue *queue)
+/* With queue->mu held. */
+static struct job *take_first(struct queue *queue)
 {
-	struct timespec deadline;
-	struct job *job;
+	struct job *job = queue->first;
 
-	clock_gettime(CLOCK_MONOTONIC, &deadline);
-	deadline.tv_sec += IDLE_SECONDS;
-
-	queue->idle++;
-	while (!queue->first && !queue->closing)
-		if (pthread_cond_timedwait(&queue->work, &queue->mu, &deadline) == ETIMEDOUT)
-			break;
-	queue->idle--;
-
-	job = queue->first;
 	if (!job)
 		return NULL;
 	queue->first = job->next;
 	if (!queue->first)
 		queue->last = &queue->first;
-	queue->pending--;
 	return job;
+}
+
+/* With queue->mu held. */
+static void stop_idling(struct queue *queue, const struct idler *idler)
+{
+	for (struct idler **at = &queue->idle; *at; at = &(*at)->next) {
+		if (*at == idler) {
+			*at = idler->next;
+			return;
+		}
+	}
+}
+
+/* Until a job is given; NULL when the thread should end. With queue->mu held. */
+static struct job *idle(struct queue *queue)
+{
+	struct idler idler = {.next = queue->idle};
+	struct timespec deadline;
+	int r = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
+	deadline.tv_sec += IDLE_SECONDS;
+
+	waker_init(&idler.waker);
+	queue->idle = &idler;
+	while (!idler.job && !queue->closing && r == 0)
+		r = waker_wait(&idler.waker, &queue->mu, &deadline);
+	if (!idler.job)
+		stop_idling(queue, &idler);
+	waker_release(&idler.waker);
+	return idler.job;
+}
+
+/* NULL when the thread should end. With queue->mu held. */
+static struct job *next_job(struct queue *queue)
+{
+	struct job *job = take_first(queue);
+
+	return job || queue->closing ? job : idle(queue);
 }
 
 static void *run_jobs(void *arg)
@@ -148,14 +182,13 @@ static void *run_jobs(void *arg)
 	return NULL;
 }
 
-/* A thread for one more pending job, unless one is idle. With queue->mu held. */
+/* With queue->mu held. */
 static int start_thread(struct queue *queue, struct err *err)
 {
 	pthread_t thread;
 	int code;
 
-	assert(!queue->closing);
-	if (queue->pending < queue->idle || queue->threads >= queue->max)
+	if (queue->threads >= queue->max)
 		return 0;
 	code = pthread_create(&thread, &queue->attr, run_jobs, queue);
 	if (code == 0)
@@ -165,9 +198,32 @@ static int start_thread(struct queue *queue, struct err *err)
 	return 0;
 }
 
+/* With queue->mu held. *ret_wake: the thread that has got it, and sleeps. */
+static int give(struct queue *queue, struct job *job, struct idler **ret_wake, struct err *err)
+{
+	struct idler *idler = queue->idle;
+	int r;
+
+	assert(!queue->closing);
+	if (idler) {
+		queue->idle = idler->next;
+		idler->job = job;
+		if (waker_take(&idler->waker))
+			*ret_wake = idler;
+		return 0;
+	}
+	r = start_thread(queue, err);
+	if (r < 0)
+		return r;
+	*queue->last = job;
+	queue->last = &job->next;
+	return 0;
+}
+
 int queue_push(struct queue *queue, void (*job)(void *arg), void *arg, struct err *err)
 {
 	struct job *new = malloc(sizeof(*new));
+	struct idler *wake = NULL;
 	int r;
 
 	if (!new)
@@ -175,16 +231,11 @@ int queue_push(struct queue *queue, void (*job)(void *arg), void *arg, struct er
 	*new = (struct job){.run = job, .arg = arg};
 
 	pthread_mutex_lock(&queue->mu);
-	r = start_thread(queue, err);
-	if (r == 0) {
-		*queue->last = new;
-		queue->last = &new->next;
-		queue->pending++;
-		/* under the lock: once the job has run, the queue may be gone */
-		if (queue->idle > 0)
-			pthread_cond_signal(&queue->work);
-	}
+	r = give(queue, new, &wake, err);
 	pthread_mutex_unlock(&queue->mu);
+	/* from here on the queue may be gone: once the job has run. Its thread waits for this. */
+	if (wake)
+		waker_wake(&wake->waker);
 	if (r < 0)
 		free(new);
 	return r;

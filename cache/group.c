@@ -112,14 +112,22 @@ static void become_busy(struct group *group)
 	group->busy = true;
 }
 
-/* Only those are woken who have something to do now: of the jobs, the first. */
-static void end_busy(struct group *group)
+/*
+ * Only those are woken who have something to do now: of the jobs, the first, by the caller (NULL:
+ * nobody) once it has given up mu.
+ */
+static struct waker *end_busy(struct group *group)
 {
 	group->busy = false;
 	if (group->waiters > 0)
 		pthread_cond_broadcast(&group->changed);
-	if (group->jobs)
-		pthread_cond_signal(&group->jobs->woken);
+	return group->jobs && waker_take(&group->jobs->waker) ? &group->jobs->waker : NULL;
+}
+
+static void wake(struct waker *waker)
+{
+	if (waker)
+		waker_wake(waker);
 }
 
 /* ---- room ---- */
@@ -191,7 +199,7 @@ static int refill(struct group *group, uint64_t bytes, struct err *err)
 	pthread_mutex_lock(&group->mu);
 	if (r == 0)
 		group->reserved = reserved;
-	end_busy(group);
+	wake(end_busy(group));
 	return r;
 }
 
@@ -235,7 +243,7 @@ void group_expect(struct group *group, int change)
 		catalog_unreserve(group->store->catalog, group->name, NULL);
 		pthread_mutex_lock(&group->mu);
 	}
-	end_busy(group);
+	wake(end_busy(group));
 }
 
 /* ---- transactions ---- */
@@ -346,8 +354,26 @@ static void gather(struct group *group)
 	}
 }
 
-/* Nobody else is busy. Caller holds mu, which is given up meanwhile. */
-static void run_batch(struct group *group, const struct group_job *own)
+/* Caller holds mu, which is given up: who gets his outcome shall not wait for it. */
+static void end_batch(struct group *group, const struct batch *batch)
+{
+	struct waker *sleepers[BATCH];
+	struct waker *next = end_busy(group);
+	size_t count = 0;
+
+	for (size_t i = 0; i < batch->count; i++) {
+		batch->jobs[i]->done = true;
+		if (waker_take(&batch->jobs[i]->waker))
+			sleepers[count++] = &batch->jobs[i]->waker;
+	}
+	pthread_mutex_unlock(&group->mu);
+	wake(next);
+	for (size_t i = 0; i < count; i++)
+		waker_wake(sleepers[i]);
+}
+
+/* Nobody else is busy. Caller holds mu, which is given up. */
+static void run_batch(struct group *group)
 {
 	uint64_t reserved;
 	struct batch batch = {.count = 0};
@@ -364,42 +390,43 @@ static void run_batch(struct group *group, const struct group_job *own)
 	batch.left = group->reserved - batch.taken;
 	pthread_mutex_unlock(&group->mu);
 	r = commit(group, &batch, &err);
+	for (size_t i = 0; r < 0 && i < batch.count; i++) {
+		batch.jobs[i]->result = r;
+		batch.jobs[i]->err = err;
+	}
 	pthread_mutex_lock(&group->mu);
 
 	group->reserved = r == 0 ? batch.left : reserved;
 	group->taken -= batch.taken;
-	for (size_t i = 0; i < batch.count; i++) {
-		struct group_job *job = batch.jobs[i];
+	end_batch(group, &batch);
+}
 
-		if (r < 0) {
-			job->result = r;
-			job->err = err;
+/* Caller holds mu, which is given up meanwhile. */
+static void wait_for_outcome(struct group *group, struct group_job *job)
+{
+	while (!job->done) {
+		if (group->busy) {
+			waker_wait(&job->waker, &group->mu, NULL);
+			continue;
 		}
-		job->done = true;
-		if (job != own)
-			pthread_cond_signal(&job->woken);
+		run_batch(group);
+		pthread_mutex_lock(&group->mu);
 	}
-	end_busy(group);
 }
 
 int group_publish(struct group *group, struct group_job *job, struct err *err)
 {
-	WITH_LOCK(&group->mu);
-
-	pthread_cond_init(&job->woken, NULL);
+	waker_init(&job->waker);
 	job->next = NULL;
+	pthread_mutex_lock(&group->mu);
 	*group->end = job;
 	group->end = &job->next;
 	group->waiting++;
 	if (group->busy && group->waiting == gather_limit(group))
 		pthread_cond_signal(&group->gathered);
-	while (!job->done) {
-		if (group->busy)
-			pthread_cond_wait(&job->woken, &group->mu);
-		else
-			run_batch(group, job);
-	}
-	pthread_cond_destroy(&job->woken);
+	wait_for_outcome(group, job);
+	pthread_mutex_unlock(&group->mu);
+	waker_release(&job->waker);
 	if (job->result < 0 && err)
 		*err = job->err;
 	return job->result;

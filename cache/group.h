@@ -11,9 +11,8 @@
 #ifndef FETCHFS_CACHE_GROUP_H
 #define FETCHFS_CACHE_GROUP_H
 
+#include "base/waker.h"
 #include "cache/store.h"
-
-#include <pthread.h>
 
 struct group;
 
@@ -44,7 +43,7 @@ struct group_job {
 	int result;
 	struct err err;
 	bool done;
-	pthread_cond_t woken;
+	struct waker waker;
 	struct group_job *next;
 };
 

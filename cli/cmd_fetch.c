@@ -29,7 +29,7 @@ enum {
 
 static const struct argp_option options[] = {
 	{"input", 'i', "FILE", 0, "read URIs from FILE ('-': stdin), one a line", 0},
-	{"jobs", 'j', "N", 0, "at most N at a time (default 32)", 0},
+	{"jobs", 'j', "N", 0, "at most N at a time (default 100)", 0},
 	{"digest", OPTION_DIGEST, "KIND:HEX", 0,
 		"what the bytes must hash to (sha256, sha512, sha1, md5); for one URI", 0},
 	{"digests", OPTION_DIGESTS, "URI", 0, "a file as of sha256sum, which lists all of them", 0},

@@ -58,7 +58,11 @@ struct fetch_job *crew_reap(struct crew *crew)
 void crew_hand_in(struct crew *crew, struct fetch_job *job)
 {
 	WITH_LOCK(&crew->mu);
+	bool first = !crew->finished;
+
 	job->next = crew->finished;
 	crew->finished = job;
-	(void)!eventfd_write(crew->event, 1);
+	/* who reaps one reaps all, and clears the event only then */
+	if (first)
+		(void)!eventfd_write(crew->event, 1);
 }
