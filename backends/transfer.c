@@ -16,6 +16,9 @@
 
 #define TICK_MS   50 /* how exactly stalls are noticed */
 #define IDLE_MS   60000
+#define REST_US   150
+#define REST_MIN  16 /* transfers */
+#define REST_PART 2
 #define BRIEF_MS  20 /* what is small is told in one piece if all of it comes within this */
 #define BRIEF_MAX 65536
 #define POOL_MAX  64 /* easy handles kept for the next request */
@@ -32,6 +35,8 @@ struct transfers {
 	struct transfer *running;
 	CURL *pool[POOL_MAX];
 	size_t pooled;
+	unsigned int count; /* running at the last tick */
+	unsigned int moved; /* who got bytes, or ended, in this round */
 	int64_t now;
 };
 
@@ -68,6 +73,7 @@ static void end(struct transfers *transfers, struct transfer *transfer, const st
 	if (transfer->next)
 		transfer->next->prev = transfer->prev;
 
+	transfers->moved++;
 	if (transfer->easy)
 		put_away(transfers, transfer, !err->code);
 	curl_slist_free_all(transfer->header_list);
@@ -187,10 +193,14 @@ static void tick(struct transfers *transfers)
 {
 	struct transfer *next;
 
+	transfers->count = 0;
 	for (struct transfer *transfer = transfers->running; transfer; transfer = next) {
 		struct err err = ERR_INIT;
 
 		next = transfer->next;
+		transfers->count++;
+		if (transfer->unread)
+			transfers->moved++;
 		if (transfer->unread && !is_brief(transfers, transfer)) {
 			relay_flush(&transfer->relay);
 			transfer->unread = false;
@@ -208,6 +218,18 @@ static bool is_stopped(struct transfers *transfers)
 	return transfers->stop;
 }
 
+/*
+ * Each look costs curl a system call for each transfer: with many of them, as long as there is
+ * little to read, a few answers are waited for.
+ */
+static void rest(struct transfers *transfers)
+{
+	static const struct timespec time = {.tv_nsec = REST_US * 1000};
+
+	if (transfers->count >= REST_MIN && transfers->moved < transfers->count / REST_PART)
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
+}
+
 static void *run(void *arg)
 {
 	struct transfers *transfers = arg;
@@ -219,9 +241,11 @@ static void *run(void *arg)
 		transfers->now = clock_monotonic_ms();
 		while (take_command(transfers, &transfer, &commands))
 			obey(transfers, transfer, commands);
+		transfers->moved = 0;
 		curl_multi_perform(transfers->multi, &running);
 		reap(transfers);
 		tick(transfers);
+		rest(transfers);
 		curl_multi_poll(
 			transfers->multi, NULL, 0, transfers->running ? TICK_MS : IDLE_MS, NULL);
 	}

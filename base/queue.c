@@ -136,41 +136,42 @@ static void stop_idling(struct queue *queue, const struct idler *idler)
 }
 
 /* Until a job is given; NULL when the thread should end. With queue->mu held. */
-static struct job *idle(struct queue *queue)
+static struct job *await_job(struct queue *queue, struct idler *idler)
 {
-	struct idler idler = {.next = queue->idle};
 	struct timespec deadline;
 	int r = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &deadline);
 	deadline.tv_sec += IDLE_SECONDS;
 
-	waker_init(&idler.waker);
-	queue->idle = &idler;
-	while (!idler.job && !queue->closing && r == 0)
-		r = waker_wait(&idler.waker, &queue->mu, &deadline);
-	if (!idler.job)
-		stop_idling(queue, &idler);
-	waker_release(&idler.waker);
-	return idler.job;
+	idler->job = NULL;
+	idler->next = queue->idle;
+	queue->idle = idler;
+	while (!idler->job && !queue->closing && r == 0)
+		r = waker_wait(&idler->waker, &queue->mu, &deadline);
+	if (!idler->job)
+		stop_idling(queue, idler);
+	return idler->job;
 }
 
 /* NULL when the thread should end. With queue->mu held. */
-static struct job *next_job(struct queue *queue)
+static struct job *next_job(struct queue *queue, struct idler *idler)
 {
 	struct job *job = take_first(queue);
 
-	return job || queue->closing ? job : idle(queue);
+	return job || queue->closing ? job : await_job(queue, idler);
 }
 
 static void *run_jobs(void *arg)
 {
 	struct queue *queue = arg;
+	struct idler idler;
 	struct job *job;
 
 	pthread_setname_np(pthread_self(), queue->name);
+	waker_init(&idler.waker);
 	pthread_mutex_lock(&queue->mu);
-	while ((job = next_job(queue))) {
+	while ((job = next_job(queue, &idler))) {
 		pthread_mutex_unlock(&queue->mu);
 		job->run(job->arg);
 		free(job);
@@ -179,6 +180,7 @@ static void *run_jobs(void *arg)
 	queue->threads--;
 	pthread_cond_signal(&queue->ended);
 	pthread_mutex_unlock(&queue->mu);
+	waker_release(&idler.waker);
 	return NULL;
 }
 
