@@ -22,7 +22,7 @@
  * as much as several rows, and what is under way goes on meanwhile. */
 #define GATHER_US  1000
 #define GATHER_MIN 4 /* with fewer on their way nobody is kept waiting */
-#define GATHER_MAX 16
+#define GATHER_MAX 32
 
 /* Processes that may publish small objects at the same time. */
 #define NAMES 65536
