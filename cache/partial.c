@@ -1,4 +1,4 @@
-/* A partial from its beginning to its failure, and what can be asked of it. */
+/* A partial from its beginning to its failure. */
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fd.h"
@@ -14,9 +14,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* How many records of the map to look at at once. */
-#define BATCH 512
 
 /* A file system's own notes on where a large file lies: one block for so many bytes of it. */
 #define BYTES_PER_EXTENT_BLOCK (UINT64_C(64) << 20)
@@ -53,6 +50,8 @@ int partial_allocate(struct partial *partial, uint64_t data, struct err *err)
 
 int partial_grow_chunks(struct partial *partial, uint64_t count, struct err *err)
 {
+	uint64_t more = count - partial->chunk_count;
+	uint32_t *filled;
 	uint8_t *chunks;
 
 	if (count <= partial->chunk_count)
@@ -60,8 +59,13 @@ int partial_grow_chunks(struct partial *partial, uint64_t count, struct err *err
 	chunks = realloc(partial->chunks, count);
 	if (!chunks)
 		return err_oom(err);
-	memset(chunks + partial->chunk_count, CHUNK_MISSING, count - partial->chunk_count);
 	partial->chunks = chunks;
+	filled = realloc(partial->filled, count * sizeof(*filled));
+	if (!filled)
+		return err_oom(err);
+	partial->filled = filled;
+	memset(chunks + partial->chunk_count, CHUNK_MISSING, more);
+	memset(filled + partial->chunk_count, 0, more * sizeof(*filled));
 	partial->chunk_count = count;
 	return 0;
 }
@@ -83,6 +87,7 @@ void partial_free(struct partial *partial)
 	digest_stream_free(partial->sha);
 	checksum_stream_free(partial->also);
 	free(partial->chunks);
+	free(partial->filled);
 	free(partial->roomed);
 	pthread_mutex_destroy(&partial->room_mu);
 	pthread_mutex_destroy(&partial->mu);
@@ -254,139 +259,4 @@ void partial_fail(struct partial **partial, const struct err *why, bool keep)
 			partial_clear(p->store, &key, generation, NULL);
 	}
 	partial_free(p);
-}
-
-/* ---- questions ---- */
-
-const struct ranges_version *partial_version(const struct partial *partial)
-{
-	return &partial->header.version;
-}
-
-uint64_t partial_frontier(struct partial *partial)
-{
-	WITH_LOCK(&partial->mu);
-
-	return partial->frontier;
-}
-
-bool partial_has(struct partial *partial, uint64_t offset, uint64_t length)
-{
-	WITH_LOCK(&partial->mu);
-
-	if (length == 0 || (offset <= partial->frontier && length <= partial->frontier - offset))
-		return true;
-	if (length > UINT64_MAX - offset)
-		return false;
-	for (uint64_t i = offset / CHUNK_SIZE; i <= (offset + length - 1) / CHUNK_SIZE; i++) {
-		if (i >= partial->chunk_count)
-			return false;
-		if (partial->chunks[i] != CHUNK_PRESENT)
-			return false;
-	}
-	return true;
-}
-
-uint64_t partial_arrived(struct partial *partial)
-{
-	WITH_LOCK(&partial->mu);
-	int64_t size = partial->header.version.size;
-	uint64_t bytes = partial->frontier;
-
-	for (uint64_t i = (bytes + CHUNK_SIZE - 1) / CHUNK_SIZE; i < partial->chunk_count; i++) {
-		if (partial->chunks[i] == CHUNK_PRESENT)
-			bytes += chunk_length(i, size);
-	}
-	return bytes;
-}
-
-int64_t partial_next_gap(struct partial *partial, uint64_t from)
-{
-	WITH_LOCK(&partial->mu);
-	uint64_t chunk = from / CHUNK_SIZE;
-
-	while (chunk < partial->chunk_count && partial->chunks[chunk] == CHUNK_PRESENT)
-		chunk++;
-	if (partial->header.version.size >= 0 && chunk >= partial->chunk_count)
-		return -1;
-	return (int64_t)(chunk * CHUNK_SIZE);
-}
-
-/* The first of @count records that is wanted and on which nobody works; @count: none. */
-static uint64_t first_wanted(
-	struct partial *partial, uint64_t first, const struct ranges_chunk *records, uint64_t count)
-{
-	WITH_LOCK(&partial->mu);
-
-	for (uint64_t i = 0; i < count; i++) {
-		if (records[i].wanted && partial->chunks[first + i] == CHUNK_MISSING)
-			return i;
-	}
-	return count;
-}
-
-static int64_t scan_wanted(struct partial *partial, uint64_t chunk_count)
-{
-	struct ranges_chunk records[BATCH];
-
-	for (uint64_t first = 0; first < chunk_count; first += BATCH) {
-		uint64_t count = chunk_count - first < BATCH ? chunk_count - first : BATCH;
-		uint64_t i;
-
-		if (ranges_chunks(partial->ranges, first, count, records, NULL) < 0)
-			return -1; /* a wish that cannot be read is not granted early */
-		i = first_wanted(partial, first, records, count);
-		if (i < count)
-			return (int64_t)((first + i) * CHUNK_SIZE);
-	}
-	return -1;
-}
-
-int64_t partial_next_wanted(struct partial *partial)
-{
-	uint64_t chunk_count;
-	uint64_t wants;
-	int64_t found;
-
-	if (ranges_wants(partial->ranges, &wants, NULL) < 0)
-		return -1;
-	{
-		WITH_LOCK(&partial->mu);
-
-		if (wants == partial->wants_seen && !partial->wants_left)
-			return -1;
-		/* now, so that what is wished during the scan makes for another one */
-		partial->wants_seen = wants;
-		partial->wants_left = false;
-		chunk_count = partial->chunk_count;
-	}
-	found = scan_wanted(partial, chunk_count);
-	if (found >= 0) {
-		WITH_LOCK(&partial->mu);
-
-		partial->wants_left = true;
-	}
-	return found;
-}
-
-bool partial_whole_wanted(const struct partial *partial)
-{
-	bool wanted = false;
-
-	/* a wish that cannot be read is not granted */
-	return ranges_whole_wanted(partial->ranges, &wanted, NULL) == 0 && wanted;
-}
-
-int partial_reader_fd(const struct partial *partial)
-{
-	char file[PARTIAL_FILE_SIZE];
-	CLEANUP(fd_closep) int fd = -1;
-	int r;
-
-	partial_data_file(partial->name, file);
-	fd = openat(partial->store->dir->partial_fd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return -errno;
-	r = lock_mark_open(fd); /* it will be the object's: open, so no victim */
-	return r < 0 ? r : fd_steal(&fd);
 }

@@ -58,14 +58,19 @@ static int open_data(struct partial *partial, struct err *err)
 	return 0;
 }
 
+/* Whether the boot is ours: then what was written before the map was told is in the page cache. */
+static bool is_of_this_boot(const struct partial *partial)
+{
+	return str_equal(partial->header.boot, partial->store->dir->boot_id);
+}
+
 /* Whether a chunk that the map calls present is to be believed. 1, 0 or -errno. */
 static int is_right(struct partial *partial, uint64_t chunk, uint64_t expected, struct err *err)
 {
 	uint64_t hash;
 	int r;
 
-	/* the boot is ours: what was written before the mark is in the page cache */
-	if (str_equal(partial->header.boot, partial->store->dir->boot_id))
+	if (is_of_this_boot(partial))
 		return 1;
 	r = partial_hash_chunk(
 		partial->fd, chunk, (uint64_t)partial->header.version.size, &hash, err);
@@ -77,6 +82,28 @@ static int is_right(struct partial *partial, uint64_t chunk, uint64_t expected, 
 	return r < 0 ? r : 0;
 }
 
+/* The beginning of a chunk has no hash: of another boot it is not believed, now or later. */
+static int take_filled(struct partial *partial, uint64_t chunk, uint32_t filled, struct err *err)
+{
+	if (filled == 0)
+		return 0;
+	if (!is_of_this_boot(partial))
+		return ranges_fill(partial->ranges, chunk, 0, err);
+	if (filled < chunk_length(chunk, partial->header.version.size))
+		partial->filled[chunk] = filled;
+	return 0;
+}
+
+static int take_chunk(
+	struct partial *partial, uint64_t chunk, const struct ranges_chunk *record, struct err *err)
+{
+	int r = record->present ? is_right(partial, chunk, record->hash, err) : 0;
+
+	if (r > 0)
+		partial->chunks[chunk] = CHUNK_PRESENT;
+	return r < 0 ? r : take_filled(partial, chunk, record->filled, err);
+}
+
 static int load_chunks(struct partial *partial, uint64_t count, struct err *err)
 {
 	struct ranges_chunk records[BATCH];
@@ -85,13 +112,8 @@ static int load_chunks(struct partial *partial, uint64_t count, struct err *err)
 		uint64_t batch = count - first < BATCH ? count - first : BATCH;
 		int r = ranges_chunks(partial->ranges, first, batch, records, err);
 
-		for (uint64_t i = 0; r >= 0 && i < batch; i++) {
-			if (!records[i].present)
-				continue;
-			r = is_right(partial, first + i, records[i].hash, err);
-			if (r > 0)
-				partial->chunks[first + i] = CHUNK_PRESENT;
-		}
+		for (uint64_t i = 0; r == 0 && i < batch; i++)
+			r = take_chunk(partial, first + i, &records[i], err);
 		if (r < 0)
 			return r;
 	}
@@ -105,11 +127,18 @@ static int load_chunks(struct partial *partial, uint64_t count, struct err *err)
 static void find_frontier(struct partial *partial)
 {
 	uint64_t told = partial->header.frontier;
+	uint64_t chunk;
+	uint64_t start;
 
 	partial_skip_present(partial);
-	if (str_equal(partial->header.boot, partial->store->dir->boot_id) &&
-		told > partial->frontier && told - partial->frontier < CHUNK_SIZE)
-		partial->frontier = told;
+	chunk = partial->frontier / CHUNK_SIZE;
+	start = chunk * CHUNK_SIZE;
+	if (!is_of_this_boot(partial) || chunk >= partial->chunk_count || told <= partial->frontier)
+		return;
+	if (told - start >= chunk_length(chunk, partial->header.version.size))
+		return;
+	partial->filled[chunk] = (uint32_t)(told - start);
+	partial->frontier = told;
 }
 
 /* Room for all of it: again, for the index may have lost it; before that nothing is written. */
@@ -136,11 +165,12 @@ static int load_data(struct partial *partial, bool sparse, struct err *err)
 		r = partial_grow_chunks(partial, chunks, err);
 	if (r == 0)
 		r = load_chunks(partial, chunks, err);
-	if (r == 0 && sparse)
-		r = partial_be_sparse(partial, err);
 	if (r < 0)
 		return r;
 	find_frontier(partial);
+	r = sparse ? partial_be_sparse(partial, err) : 0;
+	if (r < 0)
+		return r;
 	/* also when it went back: bytes of another boot that are not believed */
 	partial->told = partial->frontier;
 	return ranges_advance(partial->ranges, partial->frontier, err);

@@ -19,7 +19,7 @@ int partial_be_sparse(struct partial *partial, struct err *err)
 	if (!partial->roomed)
 		return err_oom(err);
 	for (uint64_t i = 0; i < partial->chunk_count; i++) {
-		partial->roomed[i] = partial->chunks[i] == CHUNK_PRESENT;
+		partial->roomed[i] = partial_chunk_reach(partial, i) > i * CHUNK_SIZE;
 		present += partial->roomed[i];
 	}
 	partial->reserved = present * CHUNK_SIZE;

@@ -19,13 +19,27 @@
 /* Without a size, room is reserved in steps that double up to this. */
 #define STEP_MAX (UINT64_C(64) << 20)
 
+/* How much of a chunk beyond the frontier may be written before the map is told: a killed leader
+ * loses so much for each of its writers. */
+#define TELL_STEP (UINT32_C(32) << 10)
+
 struct partial_writer {
 	struct partial *partial;
 	uint64_t offset;    /* of the next byte */
 	uint64_t kept;      /* bytes before it were there already and are not written again */
-	bool claimed;       /* the chunk of offset is ours to write */
+	uint32_t told;      /* how many bytes of the chunk the map knows of */
+	bool entered;       /* it is settled whose the chunk of offset is */
+	bool claimed;       /* it is ours to write */
 	XXH3_state_t *hash; /* of the chunk so far */
 };
+
+/* Whether what comes before @offset in its chunk is there. */
+static bool is_reached(struct partial *partial, uint64_t offset)
+{
+	WITH_LOCK(&partial->mu);
+
+	return offset <= partial_chunk_reach(partial, offset / CHUNK_SIZE);
+}
 
 int partial_writer_new(
 	struct partial *partial, uint64_t offset, struct partial_writer **ret, struct err *err)
@@ -33,7 +47,7 @@ int partial_writer_new(
 	int64_t size = partial->header.version.size;
 	struct partial_writer *writer;
 
-	if (offset % CHUNK_SIZE != 0 || offset > (size < 0 ? 0 : (uint64_t)size))
+	if (!is_reached(partial, offset) || offset > (size < 0 ? 0 : (uint64_t)size))
 		return err_set(err, ERR_USAGE, EINVAL, "a writer cannot begin at byte %llu",
 			(unsigned long long)offset);
 	writer = calloc(1, sizeof(*writer));
@@ -50,11 +64,33 @@ int partial_writer_new(
 	return 0;
 }
 
+/*
+ * Tell the map how far the writer has come in its chunk, if that is @step bytes more than it knows.
+ * Where the frontier is, the frontier tells.
+ */
+static int tell_filled(struct partial_writer *writer, uint32_t step, struct err *err)
+{
+	struct partial *partial = writer->partial;
+	uint64_t chunk = writer->offset / CHUNK_SIZE;
+	uint32_t filled;
+
+	{
+		WITH_LOCK(&partial->mu);
+
+		filled = partial->filled[chunk];
+		if (partial->frontier > chunk * CHUNK_SIZE || filled < writer->told + step)
+			return 0;
+	}
+	writer->told = filled;
+	return ranges_fill(partial->ranges, chunk, filled, err);
+}
+
 void partial_writer_free(struct partial_writer *writer)
 {
 	if (!writer)
 		return;
 	if (writer->claimed) {
+		tell_filled(writer, 1, NULL); /* untold, it is fetched again */
 		WITH_LOCK(&writer->partial->mu);
 
 		writer->partial->chunks[writer->offset / CHUNK_SIZE] = CHUNK_MISSING;
@@ -172,13 +208,16 @@ void partial_skip_present(struct partial *partial)
 		chunk++;
 		partial->frontier = chunk * CHUNK_SIZE;
 	}
+	if (chunk < partial->chunk_count && partial->filled[chunk] > 0)
+		partial->frontier = partial_chunk_reach(partial, chunk);
 	if (size >= 0 && partial->frontier > (uint64_t)size)
 		partial->frontier = (uint64_t)size;
 }
 
 /*
- * At the start of a chunk: it becomes ours unless it is there, or somebody else's; then its bytes
- * are passed over. Of a chunk that another writer left half-way, what readers may have seen stays.
+ * The first byte for a chunk: it becomes ours unless it is there, or somebody else's; then its
+ * bytes are passed over. Of one that another writer left half-way, what readers may have seen
+ * stays.
  */
 static int enter_chunk(struct partial_writer *writer, struct err *err)
 {
@@ -191,8 +230,10 @@ static int enter_chunk(struct partial_writer *writer, struct err *err)
 	r = partial_grow_chunks(partial, chunk + 1, err);
 	if (r < 0)
 		return r;
+	writer->entered = true;
 	writer->claimed = partial->chunks[chunk] == CHUNK_MISSING;
-	writer->kept = partial->frontier;
+	writer->kept = partial_chunk_reach(partial, chunk);
+	writer->told = partial->filled[chunk];
 	if (writer->claimed)
 		partial->chunks[chunk] = CHUNK_CLAIMED;
 	return 0;
@@ -242,14 +283,16 @@ static int advance(struct partial *partial, struct err *err)
 static void account(struct partial_writer *writer, uint64_t end, bool whole)
 {
 	struct partial *partial = writer->partial;
+	uint64_t chunk = writer->offset / CHUNK_SIZE;
+	uint32_t filled = (uint32_t)(end - chunk * CHUNK_SIZE);
 	WITH_LOCK(&partial->mu);
 
 	if (whole) {
-		partial->chunks[writer->offset / CHUNK_SIZE] = CHUNK_PRESENT;
+		partial->chunks[chunk] = CHUNK_PRESENT;
 		writer->claimed = false;
+	} else if (partial->filled[chunk] < filled) {
+		partial->filled[chunk] = filled;
 	}
-	if (partial->frontier >= writer->offset && partial->frontier < end)
-		partial->frontier = end;
 	partial_skip_present(partial);
 }
 
@@ -277,7 +320,9 @@ static int write_claimed(
 	if (r < 0)
 		return r;
 	account(writer, end, whole);
-	r = advance(partial, err);
+	r = whole ? 0 : tell_filled(writer, TELL_STEP, err);
+	if (r == 0)
+		r = advance(partial, err);
 	return r < 0 ? r : hash_from_memory(partial, buf, start, end - start, err);
 }
 
@@ -317,11 +362,12 @@ int partial_write(struct partial_writer *writer, const void *buf, size_t len, st
 		uint64_t room = CHUNK_SIZE - writer->offset % CHUNK_SIZE;
 		size_t piece = len < room ? len : room;
 
-		if (room == CHUNK_SIZE)
+		if (!writer->entered)
 			r = enter_chunk(writer, err);
 		if (r == 0 && writer->claimed)
 			r = write_claimed(writer, p, piece, err);
 		if (r == 0) {
+			writer->entered = piece < room;
 			writer->offset += piece;
 			p += piece;
 			len -= piece;

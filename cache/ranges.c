@@ -70,9 +70,11 @@ struct disk_chunk {
 	uint64_t hash;
 	uint8_t present; /* the leader's */
 	uint8_t wanted;  /* any reader's */
-	uint8_t zero[6];
+	uint8_t zero[2];
+	uint32_t filled; /* the leader's, written on its own */
 };
 static_assert(sizeof(struct disk_chunk) == 16, "a record never lies across two pages");
+static_assert(offsetof(struct disk_chunk, filled) == 12, "nothing is hidden in padding");
 
 struct ranges {
 	int fd;
@@ -330,6 +332,14 @@ int ranges_unmark(struct ranges *ranges, uint64_t chunk, struct err *err)
 	return put_chunk(ranges, chunk, 0, false, err);
 }
 
+int ranges_fill(struct ranges *ranges, uint64_t chunk, uint32_t filled, struct err *err)
+{
+	int r = fd_pwrite_all(ranges->fd, &filled, sizeof(filled),
+		chunk_offset(chunk) + offsetof(struct disk_chunk, filled));
+
+	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write map: %m") : 0;
+}
+
 int ranges_want(const struct ranges *ranges, uint64_t chunk, struct err *err)
 {
 	static const uint8_t one = 1;
@@ -368,11 +378,20 @@ int ranges_chunks(const struct ranges *ranges, uint64_t first, uint64_t count,
 			ret[done + i] = (struct ranges_chunk){
 				.present = records[i].present != 0,
 				.wanted = records[i].wanted != 0,
+				.filled = records[i].filled,
 				.hash = records[i].hash,
 			};
 		done += batch;
 	}
 	return 0;
+}
+
+/* How many bytes of a chunk of @length are there. */
+static uint64_t bytes_of(const struct ranges_chunk *record, uint64_t length)
+{
+	if (record->present)
+		return length;
+	return record->filled < length ? record->filled : 0;
 }
 
 int ranges_arrived(const struct ranges *ranges, int64_t size, uint64_t *ret, struct err *err)
@@ -393,7 +412,7 @@ int ranges_arrived(const struct ranges *ranges, int64_t size, uint64_t *ret, str
 		if (r < 0)
 			return r;
 		for (uint64_t i = 0; i < count; i++)
-			bytes += records[i].present ? chunk_length(first + i, size) : 0;
+			bytes += bytes_of(&records[i], chunk_length(first + i, size));
 		first += count;
 	}
 	*ret = bytes;

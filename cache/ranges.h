@@ -28,6 +28,12 @@ static inline uint64_t chunk_length(uint64_t chunk, int64_t size)
 	return left < CHUNK_SIZE ? left : CHUNK_SIZE;
 }
 
+/* The start of the chunk that comes after the one of byte @offset. */
+static inline uint64_t chunk_after(uint64_t offset)
+{
+	return (offset / CHUNK_SIZE + 1) * CHUNK_SIZE;
+}
+
 enum ranges_state {
 	RANGES_STARTING,  /* nothing is known of it yet */
 	RANGES_ACTIVE,    /* the version is known, bytes arrive */
@@ -97,6 +103,10 @@ int ranges_mark(struct ranges *ranges, uint64_t chunk, uint64_t hash, struct err
 /* The leader's: chunk @chunk is not there after all. */
 int ranges_unmark(struct ranges *ranges, uint64_t chunk, struct err *err);
 
+/* The leader's: the first @filled bytes of chunk @chunk, fewer than it has, are in the data file.
+ * For a chunk that the frontier has not reached. Cheap, but not for every write. */
+int ranges_fill(struct ranges *ranges, uint64_t chunk, uint32_t filled, struct err *err);
+
 /* Any reader's: ask for @chunk first. A wish beyond the allocated records is forgotten. */
 int ranges_want(const struct ranges *ranges, uint64_t chunk, struct err *err);
 
@@ -111,13 +121,14 @@ int ranges_whole_wanted(const struct ranges *ranges, bool *ret, struct err *err)
 struct ranges_chunk {
 	bool present;
 	bool wanted;
+	uint32_t filled; /* as it was found: to be checked, and nothing of another boot */
 	uint64_t hash;
 };
 int ranges_chunks(const struct ranges *ranges, uint64_t first, uint64_t count,
 	struct ranges_chunk *ret, struct err *err);
 
-/* Bytes that are there, of a file of @size bytes (-1: unknown): the frontier, and whole chunks
- * beyond it. */
+/* Bytes that are there, of a file of @size bytes (-1: unknown): the frontier, and what is known of
+ * the chunks beyond it. */
 int ranges_arrived(const struct ranges *ranges, int64_t size, uint64_t *ret, struct err *err);
 
 #endif

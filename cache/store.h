@@ -84,7 +84,8 @@ int partial_create(const struct store *store, const struct partial_label *label,
 /*
  * Take over the generation that a dead leader left, if it can be resumed (its version is strong,
  * of known size, and served by ranges): present chunks are checked against their hashes first and
- * count. What cannot be resumed is cleared away. -ENOENT when there is none.
+ * count; so do, within one boot, the beginnings of others. What cannot be resumed is cleared away.
+ * -ENOENT when there is none.
  */
 int partial_resume(const struct store *store, const struct partial_label *label,
 	struct partial **ret, struct err *err);
@@ -112,9 +113,10 @@ int partial_make_room(struct partial *partial, uint64_t offset, uint64_t length,
 const struct ranges_version *partial_version(const struct partial *partial);
 
 /*
- * A run of bytes going into a partial, from the start of a chunk onwards. Several writers may be
- * at work on one partial, each used by one thread. Bytes of chunks that are there, or at which
- * another writer is at work, are passed over. With an unknown size there is one writer, from 0.
+ * A run of bytes going into a partial, from the start of a chunk onwards, or from the first byte
+ * of one that is missing. Several writers may be at work on one partial, each used by one thread.
+ * Bytes of chunks that are there, or at which another writer is at work, are passed over. With an
+ * unknown size there is one writer, from 0.
  */
 struct partial_writer;
 int partial_writer_new(
@@ -129,11 +131,11 @@ void partial_writer_free(struct partial_writer *writer);
 uint64_t partial_frontier(struct partial *partial);
 bool partial_has(struct partial *partial, uint64_t offset, uint64_t length);
 
-/* Bytes that are there, wherever: the frontier, and whole chunks beyond it. Thread-safe. */
+/* Bytes that are there, wherever. Thread-safe. */
 uint64_t partial_arrived(struct partial *partial);
 
-/* The start of the first chunk, from the one of @from on, that is not whole; -1 when all are (size
- * known). A chunk at which a writer is at work is not whole. */
+/* The first missing byte of the first chunk, from the one of @from on, that is not whole; -1 when
+ * all are (size known). A chunk at which a writer is at work is not whole. */
 int64_t partial_next_gap(struct partial *partial, uint64_t from);
 /* Whether a reader in another process needs all of it. */
 bool partial_whole_wanted(const struct partial *partial);

@@ -54,7 +54,8 @@ enum chunk_state { CHUNK_MISSING, CHUNK_CLAIMED, CHUNK_PRESENT };
 /*
  * Invariants, under mu:
  *  - a chunk is written only by the writer that claimed it, and never once it is PRESENT;
- *  - all bytes before frontier are in the data file, and are not written again;
+ *  - all bytes before frontier are in the data file, and are not written again; nor are the first
+ *    filled[i] bytes of chunk i;
  *  - the first `hashed` bytes, which never exceed frontier, have gone into sha;
  *  - whoever set `hashing` is alone with sha, and does its work without mu.
  */
@@ -74,7 +75,8 @@ struct partial {
 
 	pthread_mutex_t mu;
 	uint8_t *chunks;      /* enum chunk_state; guarded by mu */
-	uint64_t chunk_count; /* of chunks; grows when the size is unknown; guarded by mu */
+	uint32_t *filled;     /* of each chunk, but not of a whole one; guarded by mu */
+	uint64_t chunk_count; /* of both; grows when the size is unknown; guarded by mu */
 	uint64_t frontier;    /* guarded by mu */
 	uint64_t hashed;      /* guarded by mu */
 	bool hashing;         /* guarded by mu */
@@ -96,7 +98,10 @@ int partial_allocate(struct partial *partial, uint64_t data, struct err *err);
 /* Store the header, and wake whoever waits for the key. */
 int partial_tell(struct partial *partial, struct err *err);
 
-/* The frontier moves over present chunks. Under mu. */
+/* The first byte of chunk @chunk that is not there; its end when it is whole. Under mu. */
+uint64_t partial_chunk_reach(const struct partial *partial, uint64_t chunk);
+
+/* The frontier moves over present chunks, and what is there of the next one. Under mu. */
 void partial_skip_present(struct partial *partial);
 
 /* Make a sparse one of @partial, whose size is known: what is there has room, nothing else. */

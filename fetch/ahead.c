@@ -162,13 +162,15 @@ static int64_t find_wish(const struct flight *flight)
 	return wish >= 0 && is_missing(flight, (uint64_t)wish) ? wish : -1;
 }
 
-/* Caller holds mu. Where the missing bytes that begin at @offset end, at most @max later. */
+/* Caller holds mu. Where the missing bytes that begin at @offset end, at most @max later: no
+ * further than to a chunk of which something is here. */
 static uint64_t missing_until(const struct flight *flight, uint64_t offset, uint64_t max)
 {
 	uint64_t size = (uint64_t)flight->version.size;
 	uint64_t end = offset + CHUNK_SIZE;
 
-	while (end < offset + max && end < size && is_missing(flight, end))
+	while (end < offset + max && end < size && is_missing(flight, end) &&
+		!partial_has(flight->partial, end, 1))
 		end += CHUNK_SIZE;
 	return end < size ? end : size;
 }
@@ -255,6 +257,17 @@ static unsigned int free_slot(const struct flight *flight)
 	return slot;
 }
 
+/* Caller holds mu. What is here of the first chunk of @run need not come again. */
+static void skip_begun(const struct flight *flight, struct gap *run)
+{
+	uint64_t first = (uint64_t)partial_next_gap(flight->partial, run->offset);
+
+	if (first <= run->offset || first >= run->offset + run->length)
+		return;
+	run->length -= first - run->offset;
+	run->offset = first;
+}
+
 /* Caller holds mu. Claims the run; NULL when there is nothing to do or nobody to do it. */
 static struct helper *take_run(struct flight *flight)
 {
@@ -268,6 +281,7 @@ static struct helper *take_run(struct flight *flight)
 	for_wish = run_for_wish(flight, &run) || run_for_reader(flight, &run);
 	if (!for_wish && !run_for_speed(flight, &run))
 		return NULL;
+	skip_begun(flight, &run);
 	helper = calloc(1, sizeof(*helper));
 	if (!helper)
 		return NULL;

@@ -44,7 +44,7 @@ _Static_assert(sizeof(struct flight_key) ==
  * to the end of the file claims only the chunk that it is at, so that helpers may get ahead of it.
  */
 struct flight_claim {
-	uint64_t begin; /* bytes; for the leader: where it is */
+	uint64_t begin; /* bytes; for the leader: the start of the chunk where it is */
 	uint64_t end;   /* exclusive, a chunk boundary or the end of the file */
 	bool used;
 	bool begun;       /* bytes have come */

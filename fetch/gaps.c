@@ -22,7 +22,8 @@ bool gaps_claimed(const struct flight *flight, uint64_t offset, unsigned int slo
 	return false;
 }
 
-/* The first chunk from @from on that is missing and not claimed by others than @slot, or -1. */
+/* The first missing byte of the first chunk from @from on that is not whole, and not claimed by
+ * others than @slot; or -1. */
 static int64_t unclaimed(
 	const struct flight *flight, struct partial *partial, uint64_t from, unsigned int slot)
 {
@@ -33,7 +34,8 @@ static int64_t unclaimed(
 	return gap;
 }
 
-/* Where the gap at @offset ends: at the next chunk that is here or claimed, or after @max bytes. */
+/* Where the gap at @offset ends: at the next chunk that has begun, is here or claimed, or after
+ * about @max bytes. */
 static uint64_t gap_end(const struct flight *flight, struct partial *partial, uint64_t offset,
 	uint64_t max, unsigned int slot)
 {
@@ -41,9 +43,8 @@ static uint64_t gap_end(const struct flight *flight, struct partial *partial, ui
 	uint64_t limit = max < size - offset ? offset + max : size;
 	uint64_t end = offset;
 
-	while (end < limit && !partial_has(partial, end, CHUNK_SIZE) &&
-		!gaps_claimed(flight, end, slot))
-		end = (end / CHUNK_SIZE + 1) * CHUNK_SIZE;
+	while (end < limit && !partial_has(partial, end, 1) && !gaps_claimed(flight, end, slot))
+		end = chunk_after(end);
 	return end < size ? end : size;
 }
 
@@ -104,8 +105,8 @@ bool gaps_next(struct flight *flight, struct partial *partial, struct gap *ret)
 		.length = end < size ? end - (uint64_t)gap : 0,
 	};
 	flight->claims[0] = (struct flight_claim){
-		.begin = ret->offset,
-		.end = flight->bounded ? end : ret->offset + CHUNK_SIZE,
+		.begin = ret->offset - ret->offset % CHUNK_SIZE,
+		.end = flight->bounded ? end : chunk_after(ret->offset),
 		.used = true,
 		.moved_ms = clock_monotonic_ms(),
 	};

@@ -8,7 +8,7 @@
 #include "fetch/flight.h"
 
 struct gap {
-	uint64_t offset; /* bytes, at the start of a chunk */
+	uint64_t offset; /* bytes: the first missing one of a chunk */
 	uint64_t length; /* 0: to the end of the file */
 };
 

@@ -207,7 +207,7 @@ static int fetch_gap(struct lead *lead, const struct gap *gap, struct err *err)
 	/* or the same would be asked for again and again */
 	if (r == 0 && lead->started && !part.segment.reached &&
 		partial_version(lead->partial)->size > 0 &&
-		!partial_has(lead->partial, gap->offset, CHUNK_SIZE))
+		!partial_has(lead->partial, gap->offset - gap->offset % CHUNK_SIZE, CHUNK_SIZE))
 		return err_set(err, ERR_REMOTE, EIO, "the origin sent less than was asked for");
 	return r;
 }

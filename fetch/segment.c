@@ -62,20 +62,21 @@ static enum entered leader_enters(struct segment *segment)
 		flight->bounded = true;
 		return ENTER_END;
 	}
-	claim->begin = segment->position;
-	if (claim->end < segment->position + CHUNK_SIZE)
-		claim->end = segment->position + CHUNK_SIZE;
+	claim->begin = segment->position - segment->position % CHUNK_SIZE;
+	if (claim->end < chunk_after(segment->position))
+		claim->end = chunk_after(segment->position);
 	return ENTER_OURS;
 }
 
 /*
- * The position is at the start of a chunk. -ECANCELED with reached set when what follows is not
- * ours, and too much to pass over.
+ * The next byte is the first one for its chunk. -ECANCELED with reached set when what follows is
+ * not ours, and too much to pass over.
  */
 static int enter_chunk(struct segment *segment, struct err *err)
 {
 	enum entered entered = segment->slot == 0 ? leader_enters(segment) : ENTER_OURS;
 
+	segment->entered = true;
 	if (entered == ENTER_END) {
 		segment->reached = true;
 		return err_set(err, ERR_CANCELLED, ECANCELED, "the rest is here");
@@ -169,7 +170,7 @@ static int write_piece(struct segment *segment, const char *buf, size_t len, str
 {
 	int r;
 
-	if (segment->position % CHUNK_SIZE == 0) {
+	if (segment->position % CHUNK_SIZE == 0 || !segment->entered) {
 		r = enter_chunk(segment, err);
 		if (r < 0)
 			return r;
@@ -292,8 +293,9 @@ static void claim_start(const struct segment *segment)
 		return;
 	WITH_LOCK(&flight->mu);
 	if (!claim->used)
-		*claim = (struct flight_claim){.begin = segment->position,
-			.end = segment->position + CHUNK_SIZE,
+		*claim = (struct flight_claim){
+			.begin = segment->position - segment->position % CHUNK_SIZE,
+			.end = chunk_after(segment->position),
 			.used = true};
 	if (flight->near == 0)
 		flight->near = NEAR_UNMEASURED;

@@ -132,12 +132,15 @@ Test(ranges, marks_and_wishes_do_not_disturb_each_other)
 	cr_assert_eq(ranges_mark(map.ranges, 2, 77, NULL), 0);
 	cr_assert_eq(ranges_mark(map.ranges, 1, 55, NULL), 0);
 	cr_assert_eq(ranges_unmark(map.ranges, 1, NULL), 0);
+	cr_assert_eq(ranges_fill(map.ranges, 3, 262143, NULL), 0);
+	cr_assert_eq(ranges_fill(map.ranges, 0, 5, NULL), 0);
 
 	cr_assert_eq(ranges_chunks(map.ranges, 0, 6, chunks, NULL), 0);
-	cr_assert(!chunks[0].present && !chunks[0].wanted);
+	cr_assert(!chunks[0].present && !chunks[0].wanted && chunks[0].filled == 5);
 	cr_assert(!chunks[1].present && chunks[1].hash == 0);
 	cr_assert(chunks[2].present && chunks[2].wanted && chunks[2].hash == 77);
-	cr_assert(!chunks[3].present && chunks[3].wanted);
+	cr_assert(!chunks[3].present && chunks[3].wanted && chunks[3].filled == 262143);
+	cr_assert(chunks[2].filled == 0 && chunks[3].hash == 0);
 	cr_assert(!chunks[5].present && !chunks[5].wanted);
 }
 

@@ -78,14 +78,14 @@ Test(resume, what_a_killed_leader_left_counts)
 	cr_assert_eq(partial_version(partial)->size, (int64_t)SIZE);
 	cr_assert_str_eq(partial_version(partial)->etag, "\"v1\"");
 	cr_assert_eq(partial_frontier(partial), 3 * CHUNK_SIZE + 1000);
-	cr_assert_eq(partial_next_gap(partial, 0), (int64_t)(3 * CHUNK_SIZE));
+	cr_assert_eq(partial_next_gap(partial, 0), (int64_t)(3 * CHUNK_SIZE + 1000));
 	cr_assert(partial_has(partial, 7 * CHUNK_SIZE, CHUNK_SIZE));
 	cr_assert_eq(ranges_open(AT_FDCWD, map, &ranges, &err), 0);
 	cr_assert_eq(ranges_load(ranges, &header, &err), 0, "%s", err.msg);
 	cr_assert_eq(header.label.base, 4 * CHUNK_SIZE + 1000);
 	cr_assert_eq(header.label.pid, (int)getpid());
 	ranges_free(ranges);
-	finish(cache, partial, 3 * CHUNK_SIZE);
+	finish(cache, partial, 3 * CHUNK_SIZE + 1000);
 }
 
 Test(resume, what_is_expected_is_computed_from_the_first_byte_on)
@@ -307,4 +307,191 @@ Test(resume, a_map_of_another_format_is_none)
 	cr_assert_eq(partial_create(&cache->store, LABEL(&key), &partial, &err), 0, "%s", err.msg);
 	cr_assert_eq(usage_of(cache).reserved, 0);
 	partial_fail(&partial, NULL, false);
+}
+
+/* A writer that wrote bytes [@from, @to), and is at work still. */
+static struct partial_writer *write_open(struct partial *partial, uint64_t from, uint64_t to)
+{
+	struct partial_writer *writer;
+	uint8_t buf[10000];
+
+	if (partial_writer_new(partial, from, &writer, NULL) < 0)
+		return NULL;
+	while (from < to) {
+		size_t len = to - from < sizeof(buf) ? to - from : sizeof(buf);
+
+		fill_bytes(buf, len, from, 1);
+		if (partial_write(writer, buf, len, NULL) < 0)
+			return NULL;
+		from += len;
+	}
+	return writer;
+}
+
+/* Lead a transfer of SIZE bytes by several connections, and die amidst all of them. */
+#define FIRST_ENDS  UINT64_C(150000)
+#define SECOND      (4 * CHUNK_SIZE)
+#define SECOND_ENDS (SECOND + 100000)
+#define THIRD       (6 * CHUNK_SIZE)
+#define THIRD_ENDS  (THIRD + CHUNK_SIZE + 200000)
+#define LAST        (10 * CHUNK_SIZE)
+#define LAST_ENDS   (LAST + 500)
+#define STEP        UINT64_C(32768)
+static void lead_by_many_and_die(const char *path)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct cache *cache = cache_join(path, 64 * MIB);
+		struct ranges_version version = version_of(SIZE);
+		struct lock lock = LOCK_INIT;
+		struct entry entry = entry_of(URI);
+		struct partial *partial;
+
+		if (cachedir_lock_key(&cache->dir, &entry.key, &lock) < 0 ||
+			partial_create(&cache->store, LABEL(&entry.key), &partial, NULL) < 0 ||
+			partial_start(partial, &version, NULL) < 0 ||
+			!write_open(partial, 0, FIRST_ENDS) ||
+			!write_open(partial, SECOND, SECOND_ENDS) ||
+			!write_open(partial, THIRD, THIRD_ENDS) ||
+			write_range(partial, LAST, LAST_ENDS, 1, NULL) < 0)
+			_exit(1);
+		raise(SIGKILL);
+	}
+	cr_assert_eq(wait_for(child), 128 + SIGKILL);
+}
+
+static void be_of_another_boot(const char *map)
+{
+	struct ranges_header header;
+	struct ranges *ranges;
+
+	cr_assert_eq(ranges_open(AT_FDCWD, map, &ranges, NULL), 0);
+	cr_assert_eq(ranges_load(ranges, &header, NULL), 0);
+	strcpy(header.boot, "another");
+	cr_assert_eq(ranges_store(ranges, &header, NULL), 0);
+	ranges_free(ranges);
+}
+
+/* What is missing from the chunk of @at on begins in (@ends - STEP, @ends]; fetch it up to @to. */
+static uint64_t go_on(struct partial *partial, uint64_t at, uint64_t ends, uint64_t to)
+{
+	struct partial_writer *writer;
+	struct err err = ERR_INIT;
+	int64_t gap = partial_next_gap(partial, at);
+
+	cr_assert(gap > (int64_t)(ends - STEP) && gap <= (int64_t)ends, "%lld", (long long)gap);
+	cr_assert(partial_has(partial, at, (uint64_t)gap - at));
+	cr_assert_not(partial_has(partial, at, (uint64_t)gap - at + 1));
+	cr_assert_eq(partial_writer_new(partial, (uint64_t)gap + 1, &writer, &err), -EINVAL);
+	cr_assert_eq(write_range(partial, (uint64_t)gap, to, 1, &err), 0, "%s", err.msg);
+	return (uint64_t)gap - at;
+}
+
+Test(resume, beginnings_of_chunks_count_for_each_writer_of_a_killed_leader)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	struct entry_key key = key_of(URI);
+	struct partial *partial;
+	struct err err = ERR_INIT;
+	uint64_t arrived;
+	uint64_t seen;
+
+	lead_by_many_and_die(cache->path);
+	cr_assert_eq(partial_resume(&cache->store, LABEL(&key), &partial, &err), 0, "%s", err.msg);
+	arrived = partial_arrived(partial);
+	cr_assert_eq(partial_frontier(partial), FIRST_ENDS, "the frontier is known to the byte");
+	/* from the end: what joins the beginning is not skipped */
+	seen = go_on(partial, LAST, LAST_ENDS, SIZE);
+	cr_assert_eq(seen, 500, "who ends tells all");
+	seen += CHUNK_SIZE + go_on(partial, THIRD + CHUNK_SIZE, THIRD_ENDS, LAST);
+	seen += go_on(partial, SECOND, SECOND_ENDS, THIRD);
+	cr_assert_eq(arrived, FIRST_ENDS + seen);
+	finish(cache, partial, FIRST_ENDS);
+}
+
+Test(resume, frontier_moves_into_the_beginning_of_a_chunk)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	struct entry_key key = key_of(URI);
+	struct partial *partial;
+	struct err err = ERR_INIT;
+	uint64_t frontier;
+
+	lead_by_many_and_die(cache->path);
+	cr_assert_eq(partial_resume(&cache->store, LABEL(&key), &partial, &err), 0, "%s", err.msg);
+	cr_assert_eq(write_range(partial, FIRST_ENDS, SECOND, 1, &err), 0, "%s", err.msg);
+	frontier = partial_frontier(partial);
+	cr_assert(frontier > SECOND_ENDS - STEP && frontier <= SECOND_ENDS);
+	/* and so another leader finds it */
+	partial_fail(&partial, NULL, true);
+	cr_assert_eq(partial_resume(&cache->store, LABEL(&key), &partial, &err), 0, "%s", err.msg);
+	cr_assert_eq(partial_frontier(partial), frontier);
+	finish(cache, partial, frontier);
+}
+
+Test(resume, beginnings_of_chunks_of_another_boot_are_not_believed_then_or_later)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(str_freep) char *map = map_path(cache);
+	struct entry_key key = key_of(URI);
+	struct partial *partial;
+	struct err err = ERR_INIT;
+
+	lead_by_many_and_die(cache->path);
+	be_of_another_boot(map);
+	for (int times = 0; times < 2; times++) {
+		cr_assert_eq(partial_resume(&cache->store, LABEL(&key), &partial, &err), 0, "%s",
+			err.msg);
+		cr_assert_eq(partial_frontier(partial), 0);
+		cr_assert_eq(partial_next_gap(partial, SECOND), (int64_t)SECOND);
+		cr_assert_eq(
+			partial_next_gap(partial, THIRD), (int64_t)(THIRD + CHUNK_SIZE), "whole");
+		cr_assert_eq(partial_next_gap(partial, LAST), (int64_t)LAST);
+		cr_assert_eq(partial_arrived(partial), CHUNK_SIZE);
+		if (times == 0)
+			partial_fail(&partial, NULL, true);
+	}
+	finish(cache, partial, 0);
+}
+
+Test(resume, more_than_a_chunk_has_is_not_believed)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(str_freep) char *map = map_path(cache);
+	struct entry_key key = key_of(URI);
+	struct partial *partial;
+	struct ranges *ranges;
+	struct err err = ERR_INIT;
+
+	lead_by_many_and_die(cache->path);
+	cr_assert_eq(ranges_open(AT_FDCWD, map, &ranges, &err), 0);
+	cr_assert_eq(ranges_fill(ranges, 1, UINT32_MAX, &err), 0);
+	cr_assert_eq(ranges_fill(ranges, 4, CHUNK_SIZE, &err), 0);
+	cr_assert_eq(ranges_fill(ranges, 7, CHUNK_SIZE + 1, &err), 0);
+	cr_assert_eq(ranges_fill(ranges, 10, 777, &err), 0);
+	ranges_free(ranges);
+	cr_assert_eq(partial_resume(&cache->store, LABEL(&key), &partial, &err), 0, "%s", err.msg);
+	for (uint64_t chunk = 1; chunk <= 10; chunk += 3)
+		cr_assert_eq(partial_next_gap(partial, chunk * CHUNK_SIZE),
+			(int64_t)(chunk * CHUNK_SIZE));
+	cr_assert_eq(partial_arrived(partial), FIRST_ENDS + CHUNK_SIZE);
+	finish(cache, partial, FIRST_ENDS);
+}
+
+Test(resume, parts_only_beginnings_of_chunks_have_their_room)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	struct entry_key key = key_of(URI);
+	struct partial *partial;
+	struct err err = ERR_INIT;
+
+	lead_by_many_and_die(cache->path);
+	cr_assert_eq(partial_resume_sparse(&cache->store, LABEL(&key), &partial, &err), 0, "%s",
+		err.msg);
+	/* of the first chunk, the fifth, two from the seventh on, and the last */
+	cr_assert_geq(usage_of(cache).reserved, 5 * CHUNK_SIZE);
+	cr_assert_leq(usage_of(cache).reserved, 5 * CHUNK_SIZE + 65536);
+	cr_assert_eq(partial_make_room(partial, 0, SIZE, &err), 0, "%s", err.msg);
+	finish(cache, partial, FIRST_ENDS);
 }
