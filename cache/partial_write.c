@@ -21,7 +21,7 @@
 
 /* How much of a chunk beyond the frontier may be written before the map is told: a killed leader
  * loses so much for each of its writers. */
-#define TELL_STEP (UINT32_C(32) << 10)
+#define TELL_STEP (UINT32_C(16) << 10)
 
 struct partial_writer {
 	struct partial *partial;

@@ -336,7 +336,7 @@ static struct partial_writer *write_open(struct partial *partial, uint64_t from,
 #define THIRD_ENDS  (THIRD + CHUNK_SIZE + 200000)
 #define LAST        (10 * CHUNK_SIZE)
 #define LAST_ENDS   (LAST + 500)
-#define STEP        UINT64_C(32768)
+#define STEP        UINT64_C(16384)
 static void lead_by_many_and_die(const char *path)
 {
 	pid_t child = fork();
