@@ -1,6 +1,6 @@
 #!/bin/bash
 # Who leads a download is killed at a random moment, 100 times over, be it a command or the mount:
-# another one takes over, the bytes are right, and a kill costs what had come of one chunk.
+# another one takes over, the bytes are right, and a kill costs less than a chunk.
 . "$(dirname "$0")/../support/lib.sh"
 need_root
 need_fuse
@@ -14,7 +14,7 @@ chunk=$((256 << 10))
 # so that its sockets are nearly empty.
 on_its_way=$((64 << 10))
 
-# One connection for a download: one chunk is under way.
+# One connection for a download. (leaders_streams.sh has several.)
 printf '[fetch]\nper_host = 1\n' >"$CONFIG"
 start_origin
 
