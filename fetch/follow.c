@@ -12,6 +12,9 @@
 /* A killed leader wakes nobody: look by ourselves so often. */
 #define LOOK_MS 100
 
+/* So often the leader is looked for, however much is going on. */
+#define GONE_MS 1000
+
 /* The same while it has no map: it may end at any moment. */
 #define MAPLESS_LOOK_MS 20
 
@@ -100,9 +103,11 @@ static int follow(
 {
 	const struct cachedir *dir = &f->flight->fetchfs->dir;
 	const struct entry_key *key = &f->flight->target->key;
+	int64_t checked_ms = clock_monotonic_ms();
 
 	for (;;) {
 		uint32_t seen = cachedir_word(dir, key);
+		int64_t now;
 		int r = look(f, ret_object, ret_entry, err);
 
 		if (r != 2)
@@ -111,7 +116,12 @@ static int follow(
 		if (r < 0)
 			return r;
 		cachedir_wait(dir, key, seen, LOOK_MS);
-		if (cachedir_word(dir, key) == seen && leader_is_gone(f->flight))
+		/* others move the word, too: who waits like us, and whose keys share it */
+		now = clock_monotonic_ms();
+		if (cachedir_word(dir, key) != seen && now - checked_ms < GONE_MS)
+			continue;
+		checked_ms = now;
+		if (leader_is_gone(f->flight))
 			return 1;
 	}
 }

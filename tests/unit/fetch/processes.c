@@ -2,15 +2,18 @@
  * they leave in shared memory. */
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "cache/cachedir.h"
 #include "fetch/fetchfs.h"
 #include "tests/support/fake_backend.h"
 #include "tests/support/tmpdir.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -123,4 +126,47 @@ Test(processes, a_killed_leader_is_succeeded_and_what_it_brought_is_kept, .timeo
 	cr_assert_eq(status_of(follower), 0);
 	cr_assert_eq(totals[1].fetches, 1);
 	cr_assert_leq(totals[1].bytes, STALL_AT + 262144);
+}
+
+/* Until it is killed: what others with the same word do. */
+static pid_t spawn_bumper(void)
+{
+	pid_t pid = fork();
+	struct cachedir cachedir;
+	struct entry_key key;
+
+	if (pid != 0)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (cachedir_open(dir, false, &cachedir, NULL) < 0 ||
+		entry_key_make("", "fake://h/big", &key, NULL) < 0)
+		_exit(1);
+	for (;;) {
+		cachedir_bump(&cachedir, &key);
+		poll(NULL, 0, 5);
+	}
+}
+
+Test(processes, a_killed_leader_is_missed_however_much_goes_on_beside_it, .timeout = 60)
+{
+	struct fake_file stalls = {
+		.len = 8 * MIB, .etag = "\"1\"", .stall = true, .stall_at = STALL_AT};
+	struct fake_file whole = {.len = 8 * MIB, .etag = "\"1\""};
+	char byte;
+	int ready[2];
+	pid_t leader;
+	pid_t follower;
+	pid_t bumper;
+
+	cr_assert_eq(pipe(ready), 0);
+	leader = spawn_reader(0, &stalls, ready[1]);
+	cr_assert_eq(read(ready[0], &byte, 1), 1);
+	bumper = spawn_bumper();
+	follower = spawn_reader(1, &whole, ready[1]);
+	cr_assert_eq(read(ready[0], &byte, 1), 1);
+	kill(leader, SIGKILL);
+	cr_assert_eq(status_of(leader), 1000 + SIGKILL);
+	cr_assert_eq(status_of(follower), 0);
+	kill(bumper, SIGKILL);
+	cr_assert_eq(status_of(bumper), 1000 + SIGKILL);
 }
