@@ -236,6 +236,14 @@ int partial_start_sparse(
 	return r < 0 ? r : begin(partial, version, err);
 }
 
+int partial_mix(struct partial *partial, struct err *err)
+{
+	if (partial->header.mixed)
+		return 0;
+	partial->header.mixed = true;
+	return partial_tell(partial, err);
+}
+
 void partial_fail(struct partial **partial, const struct err *why, bool keep)
 {
 	struct partial *p = *partial;
@@ -253,7 +261,7 @@ void partial_fail(struct partial **partial, const struct err *why, bool keep)
 		/* unheard, the readers see in 100 ms that nobody leads */
 		partial_tell(p, NULL);
 	}
-	if (!keep || !version->strong || !version->ranges || version->size < 0) {
+	if (!keep || p->header.mixed || !version->strong || !version->ranges || version->size < 0) {
 		/* what cannot be removed now is removed by the next generation */
 		if (partial_parse(p->name, &key, &generation))
 			partial_clear(p->store, &key, generation, NULL);

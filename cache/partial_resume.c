@@ -52,6 +52,8 @@ static int open_data(struct partial *partial, struct err *err)
 		return nothing(partial, "was not under way", err);
 	if (!version->strong || !version->ranges || version->size < 0)
 		return nothing(partial, "cannot be resumed", err);
+	if (partial->header.mixed)
+		return nothing(partial, "is not of one version for sure", err);
 	if (fstat(partial->fd, &st) < 0 || st.st_ino != partial->header.data_inode ||
 		st.st_size != version->size)
 		return nothing(partial, "data and map do not belong together", err);

@@ -31,6 +31,7 @@
 #define FLAG_RANGES 1U
 #define FLAG_STRONG 2U
 #define FLAG_RETRY  4U
+#define FLAG_MIXED  8U
 
 /* The first block, in the byte order of the machine: a map never leaves it. */
 struct disk_header {
@@ -113,7 +114,7 @@ static void fill(struct disk_header *disk, const struct ranges_header *header)
 		.modified = header->version.modified,
 		.flags = (header->version.ranges ? FLAG_RANGES : 0) |
 			 (header->version.strong ? FLAG_STRONG : 0) |
-			 (header->err.retry ? FLAG_RETRY : 0),
+			 (header->err.retry ? FLAG_RETRY : 0) | (header->mixed ? FLAG_MIXED : 0),
 		.err_code = (uint32_t)header->err.code,
 		.err_kind = header->err.kind,
 		.err_retry_after = header->err.retry_after,
@@ -231,6 +232,7 @@ int ranges_load(const struct ranges *ranges, struct ranges_header *ret, struct e
 		.version.modified = disk.modified,
 		.version.ranges = disk.flags & FLAG_RANGES,
 		.version.strong = disk.flags & FLAG_STRONG,
+		.mixed = disk.flags & FLAG_MIXED,
 		.frontier = frontier,
 		.data_inode = disk.data_inode,
 		.err.code = (int)disk.err_code,
@@ -258,6 +260,18 @@ int ranges_store(struct ranges *ranges, const struct ranges_header *header, stru
 	fill(&disk, header);
 	r = fd_pwrite_all(ranges->fd, &disk, sizeof(disk), 0);
 	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write map: %m") : 0;
+}
+
+int ranges_is_mixed(const struct ranges *ranges, bool *ret, struct err *err)
+{
+	uint32_t flags = 0;
+	ssize_t n = fd_pread_full(
+		ranges->fd, &flags, sizeof(flags), offsetof(struct disk_header, flags));
+
+	if (n != sizeof(flags))
+		return err_set(err, ERR_SYSTEM, n < 0 ? (int)-n : EIO, "read map: %m");
+	*ret = flags & FLAG_MIXED;
+	return 0;
 }
 
 /* ---- the numbers beside it ---- */

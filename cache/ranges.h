@@ -65,6 +65,8 @@ struct ranges_version {
 struct ranges_header {
 	enum ranges_state state;
 	struct ranges_version version;
+	bool mixed; /* of several versions, maybe: nothing is shown before a digest vouches for it
+		     */
 	uint64_t frontier;    /* all bytes before it are present, to the byte */
 	uint64_t data_inode;  /* of the .data file */
 	char boot[37];        /* during which the leader wrote: bytes of another boot are checked */
@@ -92,6 +94,12 @@ int ranges_load(const struct ranges *ranges, struct ranges_header *ret, struct e
 
 /* The leader's: replace the header. One pwrite of one checksummed block. */
 int ranges_store(struct ranges *ranges, const struct ranges_header *header, struct err *err);
+
+/*
+ * Whether the header says "mixed" now. It is said before the first byte that it is about is marked:
+ * who looks after the marks knows whether what they show may be read.
+ */
+int ranges_is_mixed(const struct ranges *ranges, bool *ret, struct err *err);
 
 /* The leader's: bytes [0, @frontier) are there. Cheap; for every write. */
 int ranges_advance(struct ranges *ranges, uint64_t frontier, struct err *err);

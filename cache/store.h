@@ -154,6 +154,12 @@ int partial_commit(struct partial **partial, uint64_t size, const struct checksu
 	struct entry *entry, struct object *ret, struct err *err);
 
 /*
+ * From now on there may be bytes of another version in it, which only a digest of the whole can
+ * tell: nobody who reads along is shown them, and nobody resumes it. Before the first such byte.
+ */
+int partial_mix(struct partial *partial, struct err *err);
+
+/*
  * End with the failure @why, told to the readers; NULL is no failure, and one of them takes over.
  * @keep leaves the bytes for partial_resume().
  */

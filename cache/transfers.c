@@ -16,7 +16,8 @@ static void free_ranges(struct ranges **ranges)
 static bool is_resumable(const struct ranges_header *header)
 {
 	return (header->state == RANGES_ACTIVE || header->state == RANGES_FAILED) &&
-	       header->version.strong && header->version.ranges && header->version.size >= 0;
+	       !header->mixed && header->version.strong && header->version.ranges &&
+	       header->version.size >= 0;
 }
 
 /* What goes on with a map. false: nothing, it is about to disappear. */

@@ -286,6 +286,14 @@ void flight_failed(struct flight *flight, const struct err *err)
 	flight_end(flight, FLIGHT_FAILED, NULL, NULL, err);
 }
 
+/* Whether what a follower's map shows may be shown: asked after what it shows. */
+static bool is_of_one_version(const struct ranges *ranges)
+{
+	bool mixed;
+
+	return ranges_is_mixed(ranges, &mixed, NULL) == 0 && !mixed;
+}
+
 /* Whether a follower's map has every chunk of the range; the frontier counts to the byte. */
 static bool followed_has(const struct ranges *ranges, uint64_t offset, uint64_t end)
 {
@@ -300,7 +308,7 @@ static bool followed_has(const struct ranges *ranges, uint64_t offset, uint64_t 
 		if (ranges_chunks(ranges, i, 1, &chunk, NULL) < 0 || !chunk.present)
 			return false;
 	}
-	return true;
+	return is_of_one_version(ranges);
 }
 
 bool flight_has(const struct flight *flight, uint64_t offset, uint64_t length)

@@ -82,6 +82,9 @@ static int look(
 	case RANGES_ABANDONED:
 		return 1;
 	case RANGES_ACTIVE:
+		/* its leader knows a digest, and shows nobody what that has not vouched for */
+		if (header.mixed)
+			break;
 		if (!f->started)
 			r = flight_started(f->flight, &header.version, "",
 				fd_steal(&f->follower.fd), NULL, f->follower.ranges, err);

@@ -151,8 +151,11 @@ static int on_begin(struct segment *segment, const struct remote *remote, struct
 		(!is_like_any(lead) && strcmp(remote->validators.etag, version->etag) != 0))
 		return err_set_retry(
 			err, ERR_REMOTE, ESTALE, 0, "the artifact changed at its origin");
-	if (lead->confirmed)
-		return 0;
+	/* who reads along expects no digest, nor may who comes next */
+	if (strcmp(remote->validators.etag, version->etag) != 0)
+		r = partial_mix(lead->partial, err);
+	if (r < 0 || lead->confirmed)
+		return r;
 	lead->confirmed = true;
 	return tell_readers(lead, err);
 }

@@ -1,0 +1,143 @@
+/* What becomes of a download when its way changes: bytes of one version, and no reader forgotten.
+ */
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "fetch/fetchfs.h"
+#include "tests/support/fake_backend.h"
+#include "tests/support/tmpdir.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MIB     (1024 * 1024)
+#define WAIT_MS 20000
+#define LEN     (4 * MIB)
+
+static char *dir;
+static char *config;
+
+static void setup(void)
+{
+	dir = tmpdir_make();
+	config = str_printf("%s/test.conf", dir);
+}
+
+static void teardown(void)
+{
+	fake_backend_reset();
+	tmpdir_remove(dir);
+	free(config);
+}
+
+TestSuite(ways, .init = setup, .fini = teardown, .timeout = 60);
+
+static struct fetchfs *open_cache(const char *text)
+{
+	CLEANUP(fd_closep)
+	int fd = open(config, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	CLEANUP(str_freep) char *cache = str_printf("%s/cache", dir);
+	struct fetchfs_options options = {
+		.cache = cache, .config = config, .backends = fake_backends};
+	struct fetchfs *fetchfs = NULL;
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(fd_write_all(fd, text, strlen(text)), 0);
+	cr_assert_eq(fetchfs_open(&options, &fetchfs, &err), 0, "%s", err.msg);
+	return fetchfs;
+}
+
+static struct fetchfs_file *get(struct fetchfs *fetchfs, const char *digest)
+{
+	struct fetchfs_request request = {.uri = "fake://h/f", .uid = geteuid(), .digest = digest};
+	struct fetchfs_file *file = NULL;
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(fetchfs_get(fetchfs, &request, &file, &err), 0, "%s", err.msg);
+	return file;
+}
+
+static char *bytes_of(char c)
+{
+	char *bytes = malloc(LEN);
+
+	memset(bytes, c, LEN);
+	return bytes;
+}
+
+/* A mirror that breaks off after a quarter, once, and an origin with other bytes that stalls after
+ * three, when both have the same URI. */
+static void put_two_versions(void)
+{
+	CLEANUP(str_freep) char *a = bytes_of('a');
+	CLEANUP(str_freep) char *b = bytes_of('b');
+
+	fake_backend_put("/mirror/f",
+		&(struct fake_file){
+			.content = a, .len = LEN, .etag = "\"a\"", .cut_at = MIB, .cut_times = 1});
+	fake_backend_put("/f", &(struct fake_file){.content = b,
+				       .len = LEN,
+				       .etag = "\"b\"",
+				       .stall = true,
+				       .stall_at = 3 * MIB});
+}
+
+#define MIRRORED   "[origin \"fake://h/\"]\nmirrors = fake://m/mirror/\n"
+#define ANY_DIGEST "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+
+Test(ways, what_was_put_together_for_a_digest_is_not_resumed_without_one)
+{
+	struct fetchfs *fetchfs = open_cache(MIRRORED);
+	CLEANUP(str_freep) char *is = malloc(LEN);
+	struct fetchfs_file *file;
+	struct err err = ERR_INIT;
+
+	put_two_versions();
+	file = get(fetchfs, ANY_DIGEST);
+	fake_backend_wait_stalled("/f", 1);
+	fetchfs_file_free(file);
+	fetchfs_close(fetchfs);
+
+	fetchfs = open_cache(MIRRORED);
+	fake_backend_release("/f");
+	file = get(fetchfs, NULL);
+	cr_assert_eq(fetchfs_file_read(file, is, LEN, 0, &err), LEN, "%s", err.msg);
+	for (size_t i = 1; i < LEN; i++)
+		cr_assert_eq(is[i], is[0], "another version at %zu", i);
+	fetchfs_file_free(file);
+	fetchfs_close(fetchfs);
+}
+
+Test(ways, what_is_put_together_for_a_digest_is_shown_to_nobody_else)
+{
+	struct fetchfs *fetchfs = open_cache(MIRRORED);
+	struct fetchfs_file *leader;
+	struct fetchfs_file *other;
+	struct err err = ERR_INIT;
+	char first = 0;
+	char middle = 0;
+
+	put_two_versions();
+	leader = get(fetchfs, ANY_DIGEST);
+	fake_backend_wait_stalled("/f", 1);
+	other = get(fetchfs, NULL);
+	/* what follows is either not here, or of the version of what is */
+	fetchfs_file_wait_until(other, FETCHFS_UNTIL_RANGE, 2 * MIB, 1, 1000, &err);
+	if (fetchfs_file_read_now(other, &first, 1, 0, &err) == 1 &&
+		fetchfs_file_read_now(other, &middle, 1, 2 * MIB, &err) == 1)
+		cr_assert_eq(first, middle);
+	fake_backend_release("/f");
+	err = ERR_INIT;
+	if (fetchfs_file_read(other, &first, 1, 0, &err) == 1 &&
+		fetchfs_file_read(other, &middle, 1, 2 * MIB, &err) == 1)
+		cr_assert_eq(first, middle);
+	else
+		cr_assert_eq(err.code, ESTALE, "%s", err.msg);
+	fetchfs_file_free(other);
+	fetchfs_file_free(leader);
+	fetchfs_close(fetchfs);
+}
