@@ -98,6 +98,14 @@ static bool has_work(struct flight *flight)
 	return flight->waits || flight->helpers > 0;
 }
 
+/* What a leader that fetched all was at is nobody's any more: no reader may count on it. */
+static void forget_run(struct flight *flight)
+{
+	WITH_LOCK(&flight->mu);
+
+	flight->claims[0].used = false;
+}
+
 static void set_lazy(struct flight *flight, bool lazy)
 {
 	WITH_LOCK(&flight->mu);
@@ -145,6 +153,7 @@ int lazy_serve(struct lead *lead, struct err *err)
 	if (r < 0)
 		return r;
 	ahead_route(flight, route);
+	forget_run(flight);
 	for (;;) {
 		uint32_t seen = cachedir_word(dir, key);
 

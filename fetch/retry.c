@@ -77,13 +77,27 @@ static bool may_retry(struct lead *lead, unsigned int tries, const struct err *e
 	       !flight_is_late(lead->flight);
 }
 
+/* Whether the place is without ranges, whatever it or another one said. */
+static bool lacks_ranges(const struct lead *lead, const struct err *err)
+{
+	return err->code == EOPNOTSUPP && lead->started && !lead->no_ranges;
+}
+
+/* Who took over for the place of the beginning may lack what others have. */
+static bool is_elsewhere(const struct lead *lead)
+{
+	return !lead->begun_by || !route_same_place(lead->begun_by, lead->flight->route);
+}
+
 int lead_prepare_retry(struct lead *lead, unsigned int tries, struct err *err)
 {
 	struct err why = *err;
 	bool afresh = why.code == ESTALE;
 	int r;
 
-	if (why.code == EOPNOTSUPP && lead->started && !lead->no_ranges) {
+	if (lacks_ranges(lead, &why) && is_elsewhere(lead) && routes_failed(&lead->routes, &why)) {
+		afresh = false;
+	} else if (lacks_ranges(lead, &why)) {
 		lead->no_ranges = true;
 		lead->lazy = false;
 		afresh = true;

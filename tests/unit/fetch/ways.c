@@ -141,3 +141,52 @@ Test(ways, what_is_put_together_for_a_digest_is_shown_to_nobody_else)
 	fetchfs_file_free(leader);
 	fetchfs_close(fetchfs);
 }
+
+Test(ways, a_mirror_without_ranges_does_not_end_what_another_place_can_go_on_with)
+{
+	struct fetchfs *fetchfs =
+		open_cache("[origin \"fake://h/\"]\nmirrors = fake://m1/one/, fake://m2/two/\n");
+	CLEANUP(str_freep) char *is = malloc(LEN);
+	struct fetchfs_file *file;
+	struct err err = ERR_INIT;
+
+	fake_backend_put("/one/f", &(struct fake_file){.len = LEN,
+					   .etag = "\"1\"",
+					   .stall = true,
+					   .stall_at = MIB,
+					   .cut_at = MIB});
+	fake_backend_put(
+		"/two/f", &(struct fake_file){.len = LEN, .etag = "\"1\"", .no_ranges = true});
+	fake_backend_put("/f", &(struct fake_file){.len = LEN, .etag = "\"1\""});
+	file = get(fetchfs, NULL);
+	cr_assert_eq(fetchfs_file_read(file, is, MIB, 0, &err), MIB, "%s", err.msg);
+	fake_backend_release("/one/f");
+	cr_assert_eq(fetchfs_file_read(file, is, LEN, 0, &err), LEN, "%s", err.msg);
+	for (size_t i = 0; i < LEN; i++)
+		cr_assert_eq((unsigned char)is[i], fake_backend_byte(i));
+	fetchfs_file_free(file);
+	fetchfs_close(fetchfs);
+}
+
+/* The origin tells nothing without a body at first, so that all is fetched; later it does. */
+Test(ways, who_reads_where_a_leader_was_who_is_lazy_now_is_served)
+{
+	struct fetchfs *fetchfs = open_cache("[fetch]\nlazy = ranges\n");
+	struct fetchfs_file *file;
+	struct err err = ERR_INIT;
+
+	fake_backend_put("/f", &(struct fake_file){.len = LEN,
+				       .etag = "\"1\"",
+				       .no_stat = true,
+				       .stall = true,
+				       .stall_at = MIB,
+				       .cut_at = MIB});
+	file = get(fetchfs, NULL);
+	fake_backend_wait_stalled("/f", 1);
+	fake_backend_put("/f", &(struct fake_file){.len = LEN, .etag = "\"1\""});
+	fake_backend_release("/f");
+	cr_assert_eq(fetchfs_file_wait_until(file, FETCHFS_UNTIL_RANGE, MIB, 4096, WAIT_MS, &err),
+		0, "%s", err.msg);
+	fetchfs_file_free(file);
+	fetchfs_close(fetchfs);
+}
