@@ -71,11 +71,16 @@ static struct flight *find_and_ref(struct fetchfs *fetchfs, const struct flight_
 	struct flight *flight;
 
 	HASH_FIND(hh, fetchfs->flights, key, sizeof(*key), flight);
-	if (flight) {
-		WITH_LOCK(&flight->mu);
-		flight->refs++;
-		flight->interested++;
+	if (!flight)
+		return NULL;
+	WITH_LOCK(&flight->mu);
+	/* what it shows may be old by now: those who have it open keep it for themselves */
+	if (flight->resting) {
+		leave_table(flight);
+		return NULL;
 	}
+	flight->refs++;
+	flight->interested++;
 	return flight;
 }
 

@@ -104,13 +104,14 @@ static void forget_run(struct flight *flight)
 	WITH_LOCK(&flight->mu);
 
 	flight->claims[0].used = false;
+	flight->helper_err.code = 0;
 }
 
-static void set_lazy(struct flight *flight, bool lazy)
+void lazy_give_up(struct flight *flight)
 {
 	WITH_LOCK(&flight->mu);
 
-	flight->lazy = lazy;
+	flight->lazy = false;
 }
 
 /* One look. 1: nothing is to be done but wait. */
@@ -126,7 +127,7 @@ static int look(struct lead *lead, int64_t *quiet_since, struct err *err)
 	if (partial_next_gap(lead->partial, partial_frontier(lead->partial)) < 0)
 		return 0;
 	if (whole_is_wanted(lead)) {
-		set_lazy(flight, false);
+		lazy_give_up(flight);
 		lead->lazy = false;
 		return 0;
 	}

@@ -27,4 +27,7 @@ int lazy_learn(struct lead *lead, struct remote *ret, struct err *err);
  */
 int lazy_serve(struct lead *lead, struct err *err);
 
+/* It cannot be fetched so after all: from now on it is a download as any other. */
+void lazy_give_up(struct flight *flight);
+
 #endif

@@ -297,7 +297,9 @@ static bool has_progressed(struct lead *lead)
 
 static int fetch_all(struct lead *lead, struct err *err)
 {
-	for (unsigned int tries = 0;; tries++) {
+	unsigned int tries = 0;
+
+	for (;;) {
 		int r = fetch_missing(lead, err);
 
 		/* interrupted with the last byte: only publishing is left, which is brief */
@@ -307,7 +309,7 @@ static int fetch_all(struct lead *lead, struct err *err)
 			return r;
 		if (lead_can_continue(lead) && has_progressed(lead))
 			tries = 0;
-		r = lead_prepare_retry(lead, tries, err);
+		r = lead_prepare_retry(lead, &tries, err);
 		if (r < 0)
 			return r;
 	}

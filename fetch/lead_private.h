@@ -44,10 +44,10 @@ bool lead_is_small(const struct lead *lead);
 int lead_create_partial(struct lead *lead, struct err *err);
 
 /*
- * After a failed try, the @tries-th from 0: make another one possible, waiting as needed. @err is
- * the failure, and the result's, if it must be the end. 0: try again.
+ * After a failure, when there have been *tries pauses: make another try possible, waiting as
+ * needed. @err is the failure, and the result's, if it must be the end. 0: try again.
  */
-int lead_prepare_retry(struct lead *lead, unsigned int tries, struct err *err);
+int lead_prepare_retry(struct lead *lead, unsigned int *tries, struct err *err);
 
 /* The bytes turned out to be wrong: begin again, elsewhere or once more. 0, or @err's own. */
 int lead_retry_corrupt(struct lead *lead, struct err *err);

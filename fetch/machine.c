@@ -2,10 +2,11 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/str.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define LOOK_MS      200
@@ -29,18 +30,18 @@ static bool read_ticks(uint64_t *ret_idle, uint64_t *ret_total)
 	uint64_t t[8] = {0};
 	char line[256];
 	ssize_t n = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
+	char *at = line + strlen("cpu ");
 
-	if (n <= 0)
+	if (n <= at - line)
 		return false;
 	line[n] = '\0';
-	if (sscanf(line,
-		    "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
-		    " %" SCNu64 " %" SCNu64,
-		    &t[0], &t[1], &t[2], &t[3], &t[4], &t[5], &t[6], &t[7]) != 8)
-		return false;
+	*ret_total = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		t[i] = strtoull(at, &at, 10);
+		*ret_total += t[i];
+	}
 	*ret_idle = t[3] + t[4];
-	*ret_total = t[0] + t[1] + t[2] + t[3] + t[4] + t[5] + t[6] + t[7];
-	return true;
+	return *ret_total > 0;
 }
 
 bool machine_is_busy(struct machine *machine, int64_t now)

@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "fetch/ahead.h"
+#include "fetch/lazy.h"
 #include "fetch/lead_private.h"
 
 #include <errno.h>
@@ -89,7 +90,7 @@ static bool is_elsewhere(const struct lead *lead)
 	return !lead->begun_by || !route_same_place(lead->begun_by, lead->flight->route);
 }
 
-int lead_prepare_retry(struct lead *lead, unsigned int tries, struct err *err)
+int lead_prepare_retry(struct lead *lead, unsigned int *tries, struct err *err)
 {
 	struct err why = *err;
 	bool afresh = why.code == ESTALE;
@@ -100,17 +101,18 @@ int lead_prepare_retry(struct lead *lead, unsigned int tries, struct err *err)
 	} else if (lacks_ranges(lead, &why)) {
 		lead->no_ranges = true;
 		lead->lazy = false;
+		lazy_give_up(lead->flight);
 		afresh = true;
 	} else if (!flight_is_late(lead->flight) && routes_failed(&lead->routes, &why)) {
 		afresh = false;
-	} else if (!may_retry(lead, tries, &why)) {
+	} else if (!may_retry(lead, *tries, &why)) {
 		return -why.code;
 	} else if (!afresh) {
 		/* others shall see that somebody tries, and hear how it ends */
 		r = lead->partial ? 0 : lead_create_partial(lead, err);
 		if (r < 0)
 			return r;
-		r = flight_pause(lead->flight, backoff_ms(tries, &why), err);
+		r = flight_pause(lead->flight, backoff_ms((*tries)++, &why), err);
 		if (r < 0)
 			return r;
 	}
