@@ -90,7 +90,10 @@ int catalog_confirm(struct catalog *catalog, const struct entry_key *key, int64_
 int catalog_touch(
 	struct catalog *catalog, const struct digest *digest, int64_t now, struct err *err);
 
+/* -ENOENT when there is no such entry. */
 int catalog_remove(struct catalog *catalog, const struct entry_key *key, struct err *err);
+/* The same unless it is COMPLETE; nothing happens when there is none. */
+int catalog_forget(struct catalog *catalog, const struct entry_key *key, struct err *err);
 int catalog_pin(struct catalog *catalog, const struct entry_key *key, bool pinned, struct err *err);
 
 /*

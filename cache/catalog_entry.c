@@ -259,6 +259,15 @@ int catalog_remove(struct catalog *catalog, const struct entry_key *key, struct 
 	return change_entry(catalog, "DELETE FROM entry WHERE key = ?1", key, NULL, 0, err);
 }
 
+int catalog_forget(struct catalog *catalog, const struct entry_key *key, struct err *err)
+{
+	const int64_t complete = ENTRY_COMPLETE;
+	int r = change_entry(catalog, "DELETE FROM entry WHERE key = ?1 AND state != ?2", key,
+		&complete, 1, err);
+
+	return r == -ENOENT ? 0 : r;
+}
+
 int catalog_pin(struct catalog *catalog, const struct entry_key *key, bool pinned, struct err *err)
 {
 	CLEANUP(lock_release) struct lock lock = LOCK_INIT;

@@ -275,7 +275,8 @@ int fetchfs_evict(struct fetchfs *fetchfs, const struct fetchfs_request *request
 	entry_release(&entry);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	return catalog_remove(fetchfs->catalog, &target->key, err);
+	/* what somebody has fetched meanwhile stays */
+	return catalog_forget(fetchfs->catalog, &target->key, err);
 }
 
 int fetchfs_evict_to(struct fetchfs *fetchfs, uint64_t bytes, uint64_t *ret_freed, struct err *err)

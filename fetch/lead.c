@@ -361,7 +361,8 @@ static void give_up(struct lead *lead, const struct err *err)
 	if (lead->partial)
 		partial_fail(&lead->partial, interrupted ? NULL : err,
 			lead_can_continue(lead) && (interrupted || err->retry));
-	if (err->code == ENOENT)
+	/* what this machine misses says nothing of the origin */
+	if (err->code == ENOENT && err->kind == ERR_REMOTE)
 		lookup_remember_absent(lead->flight->fetchfs, lead->flight->target);
 }
 

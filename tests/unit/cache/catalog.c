@@ -120,6 +120,22 @@ Test(catalog, confirm_pin_and_remove_change_one_entry)
 	cr_assert_eq(catalog_confirm(cache->store.catalog, &other, 1, 2, NULL), -ENOENT);
 }
 
+Test(catalog, what_is_complete_again_is_not_forgotten)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	const struct entry_key key = key_of(BASE "a");
+	struct entry is;
+
+	record_as(cache, BASE "a", "", ENTRY_COMPLETE);
+	cr_assert_eq(catalog_forget(cache->store.catalog, &key, NULL), 0);
+	cr_assert_eq(catalog_find(cache->store.catalog, &key, &is, NULL), 0);
+	entry_release(&is);
+	record(cache, BASE "a");
+	cr_assert_eq(catalog_forget(cache->store.catalog, &key, NULL), 0);
+	cr_assert_eq(catalog_find(cache->store.catalog, &key, &is, NULL), -ENOENT);
+	cr_assert_eq(catalog_forget(cache->store.catalog, &key, NULL), 0);
+}
+
 Test(catalog, children_are_names_once_whatever_sorts_between)
 {
 	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);

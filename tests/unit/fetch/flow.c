@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "fetch/context.h"
 #include "fetch/fetchfs.h"
 #include "tests/support/fake_backend.h"
 #include "tests/support/tmpdir.h"
@@ -479,6 +480,46 @@ Test(flow, what_is_being_confirmed_is_not_evicted_meanwhile)
 	cr_assert_eq(fetchfs_file_read(file, buf, 5, 0, &err), 5, "%s", err.msg);
 	cr_assert_eq(memcmp(buf, "hello", 5), 0);
 	fetchfs_file_free(file);
+	fetchfs_close(fetchfs);
+}
+
+/* As who evicts does it, at the worst moment. */
+static void drop_entry(struct fetchfs *fetchfs, const char *uri)
+{
+	struct entry_key key;
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(entry_key_make("", uri, &key, &err), 0, "%s", err.msg);
+	cr_assert_eq(catalog_remove(fetchfs->catalog, &key, &err), 0, "%s", err.msg);
+}
+
+Test(flow, what_is_let_go_while_it_is_confirmed_is_still_what_was_asked_for)
+{
+	struct fetchfs *fetchfs = open_cache();
+	struct fetchfs_request request = ask("fake://h/a");
+	struct fake_file fake = {
+		.content = "hello", .len = 5, .etag = "\"1\"", .has_max_age = true};
+	struct fetchfs_file *file;
+	struct err err = ERR_INIT;
+	char buf[5];
+
+	fake_backend_put("/a", &fake);
+	expect_text(fetchfs, "fake://h/a", "hello");
+
+	fake.stall = true;
+	fake.stall_at = 1;
+	fake_backend_put("/a", &fake);
+	cr_assert_eq(fetchfs_get(fetchfs, &request, &file, &err), 0, "%s", err.msg);
+	fake_backend_wait_stalled("/a", 1);
+	drop_entry(fetchfs, request.uri);
+	fake_backend_release("/a");
+	cr_assert_eq(fetchfs_file_read(file, buf, 5, 0, &err), 5, "%s", err.msg);
+	cr_assert_eq(memcmp(buf, "hello", 5), 0);
+	fetchfs_file_free(file);
+
+	/* nor is it taken for something that the origin does not have */
+	expect_text(fetchfs, "fake://h/a", "hello");
+	cr_assert_eq(fake_backend_counts("/a").bytes, 10);
 	fetchfs_close(fetchfs);
 }
 
