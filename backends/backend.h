@@ -60,11 +60,19 @@ struct sink {
 	int (*poll)(struct sink *sink, struct err *err);
 
 	/*
-	 * Set before each write by a backend that knows: how many bytes have come that this machine
-	 * has not got to, and for how many milliseconds in all there have been many of them.
+	 * Set before each write by a backend that knows: how many bytes will come whatever we say
+	 * from now on, since they are on their way; and for how many milliseconds in all many have
+	 * waited that this machine had not got to.
 	 */
-	uint64_t backlog;
+	uint64_t window;
 	int64_t behind_ms;
+
+	/*
+	 * Set by the sink in write(): the first byte that it will not take, as an offset from the
+	 * start of the file; 0: all are wanted. The sink ends the fetch there. A backend that can
+	 * sees to it that not much more than that is sent.
+	 */
+	uint64_t end;
 };
 
 /* Whom a request may talk to, asked again for each redirect and each address connected to. */

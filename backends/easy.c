@@ -12,12 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define BUFFER_SIZE   (512L * 1024)
 #define INTERIM_MAX   100 /* "103 early hints" and the like before one answer */
 #define BACKLOG_MUCH  (64 * 1024)
+#define LOOK_FROM     (256 * 1024) /* bytes of a body: what is smaller needs no look at its socket */
 #define QUEUE_WAIT_MS (24L * 3600 * 1000) /* for a connection of the pool */
 
 _Static_assert(TRANSFER_TEXT_MAX >= CURL_ERROR_SIZE, "room for what curl says");
@@ -50,6 +50,7 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
 {
 	struct transfer *transfer = arg;
 	const struct guard *guard = transfer->request->guard;
+	int fd;
 
 	(void)purpose;
 	begin_turn(transfer);
@@ -59,7 +60,17 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
 			0)
 		return CURL_SOCKET_BAD;
 	transfer->opened = true;
-	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	if (fd >= 0)
+		sockets_add(transfer->sockets, fd);
+	return fd;
+}
+
+/* Perhaps long after the transfer that opened it. */
+static int on_close(void *arg, curl_socket_t fd)
+{
+	sockets_remove(arg, fd);
+	return close(fd);
 }
 
 /* May the request go out over a connection that somebody else opened? */
@@ -83,8 +94,11 @@ static int on_connected(void *arg, char *ip, char *local_ip, int port, int local
 	struct transfer *transfer = arg;
 
 	(void)local_ip;
-	(void)local_port;
 	begin_turn(transfer);
+	str_fit(transfer->peer, sizeof(transfer->peer), ip);
+	transfer->peer_port = port;
+	transfer->local_port = local_port;
+	transfer->socket = SOCKET_NONE;
 	transfer->asked = *transfer->now;
 	if (!transfer->opened && transfer->request->guard && !transfer->request->proxy &&
 		guard_reused(transfer, ip, port) < 0)
@@ -164,20 +178,80 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
 	return r < 0 ? 0 : whole;
 }
 
-/* A part of a body was taken from its socket: how much is left there? */
-static void note_backlog(struct transfer *transfer)
+/* Only with HTTP/1 is it the request's own: streams of HTTP/2 share their connection. */
+static int own_socket(const struct transfer *transfer)
+{
+	long version = 0;
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
+	if (!speaks_http(transfer) || version > CURL_HTTP_VERSION_1_1)
+		return -1;
+	return sockets_find(
+		transfer->sockets, transfer->local_port, transfer->peer, transfer->peer_port);
+}
+
+/* How long much has waited that we had not got to. */
+static void note_backlog(struct transfer *transfer, uint64_t waiting)
 {
 	int64_t now = clock_monotonic_ms();
-	curl_socket_t fd = CURL_SOCKET_BAD;
-	int waiting = 0;
 
-	if (curl_easy_getinfo(transfer->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK ||
-		fd == CURL_SOCKET_BAD || ioctl(fd, FIONREAD, &waiting) < 0)
-		return;
 	if (transfer->behind_since)
 		atomic_fetch_add(&transfer->behind_ms, now - transfer->behind_since);
 	transfer->behind_since = waiting >= BACKLOG_MUCH ? now : 0;
-	atomic_store(&transfer->backlog, (uint64_t)waiting);
+}
+
+/*
+ * How far the server may send before it hears from us: as far as the window has ever reached, since
+ * what was offered is not taken back.
+ */
+static void note_window(struct transfer *transfer, uint64_t waiting)
+{
+	uint64_t reach = transfer->received + waiting + sockets_window(transfer->socket);
+
+	if (transfer->offered < reach)
+		transfer->offered = reach;
+	atomic_store(&transfer->window, transfer->offered - transfer->received);
+}
+
+/*
+ * The window that is offered to the server reaches to the end of what is wanted and no further, so
+ * that nothing is on its way when the connection is broken off there.
+ */
+static void fit_window(struct transfer *transfer, uint64_t waiting)
+{
+	uint64_t wanted = atomic_load(&transfer->wanted);
+	uint64_t here = transfer->received + waiting;
+	uint64_t left = SOCKET_WINDOW_MAX;
+
+	if (wanted)
+		left = wanted > here ? wanted - here : 0;
+	if (left >= SOCKET_WINDOW_MAX && !transfer->narrowed)
+		return;
+	transfer->narrowed = left < SOCKET_WINDOW_MAX;
+	sockets_limit_window(transfer->socket, left);
+}
+
+/* A part of a body was taken from its socket: how much is left there, and how much may follow? */
+static void look_at_socket(struct transfer *transfer)
+{
+	int waiting;
+
+	if (transfer->socket == SOCKET_NONE)
+		transfer->socket = own_socket(transfer);
+	waiting = transfer->socket >= 0 ? sockets_waiting(transfer->socket) : -1;
+	if (waiting < 0)
+		return;
+	note_backlog(transfer, (uint64_t)waiting);
+	note_window(transfer, (uint64_t)waiting);
+	fit_window(transfer, (uint64_t)waiting);
+}
+
+/* The next one to use the connection finds it as it was. */
+static void restore_window(struct transfer *transfer)
+{
+	if (transfer->narrowed)
+		sockets_limit_window(transfer->socket, SOCKET_WINDOW_MAX);
+	transfer->narrowed = false;
 }
 
 static size_t on_body(char *buf, size_t size, size_t count, void *arg)
@@ -204,8 +278,9 @@ static size_t on_body(char *buf, size_t size, size_t count, void *arg)
 		return 0;
 	}
 	heard(transfer, len);
-	note_backlog(transfer);
 	transfer->received += len;
+	if (transfer->received >= LOOK_FROM)
+		look_at_socket(transfer);
 	transfer->unread = true;
 	return len;
 }
@@ -244,6 +319,7 @@ static bool is_cut(const struct transfer *transfer)
 
 int easy_finish(struct transfer *transfer, struct err *err)
 {
+	restore_window(transfer);
 	if (!transfer->answered)
 		tell_answer(transfer);
 	if (is_cut(transfer))
@@ -292,6 +368,8 @@ static void set_callbacks(CURL *easy, struct transfer *transfer)
 	curl_easy_setopt(easy, CURLOPT_RESOLVER_START_DATA, transfer);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
+	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, transfer->sockets);
 	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
 	curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);

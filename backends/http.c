@@ -28,11 +28,11 @@ struct exchange {
 	struct uri target;    /* of the last redirect */
 	char *location;       /* of the next one */
 
-	const struct transfer *transfer; /* of this hop, once it has answered */
-	struct remote remote;            /* once the last hop has answered */
-	bool streaming;                  /* the body is what was asked for */
-	bool enough;                     /* all of it is here, though the server sends more */
-	int64_t promised;                /* bytes, or -1 */
+	struct transfer *transfer; /* of this hop, once it has answered */
+	struct remote remote;      /* once the last hop has answered */
+	bool streaming;            /* the body is what was asked for */
+	bool enough;               /* all of it is here, though the server sends more */
+	int64_t promised;          /* bytes, or -1 */
 	uint64_t received;
 	uint64_t drained;
 	struct err verdict; /* what the answer means, kept until its body is drained */
@@ -263,11 +263,13 @@ static int on_body(const void *buf, size_t len, void *arg, struct err *err)
 		return err_set(err, ERR_REMOTE, EBADMSG, "body longer than promised: %" PRId64,
 			exchange->promised);
 	len = cut(exchange, len);
-	exchange->sink->backlog = transfer_backlog(exchange->transfer);
+	exchange->sink->window = transfer_window(exchange->transfer);
 	exchange->sink->behind_ms = transfer_behind_ms(exchange->transfer);
 	r = exchange->sink->write(exchange->sink, buf, len, err);
 	if (r < 0)
 		return r;
+	transfer_want(exchange->transfer,
+		exchange->sink->end ? exchange->sink->end - exchange->request->offset : 0);
 	exchange->received += len;
 	exchange->enough = exchange->received == exchange->request->length;
 	if (exchange->enough && exchange->promised != (int64_t)exchange->received)

@@ -33,6 +33,7 @@ struct transfers {
 
 	/* the curl thread's */
 	struct transfer *running;
+	struct sockets sockets;
 	CURL *pool[POOL_MAX];
 	size_t pooled;
 	unsigned int count; /* running at the last tick */
@@ -84,6 +85,7 @@ static void start(struct transfers *transfers, struct transfer *transfer)
 {
 	struct err err = ERR_INIT;
 
+	transfer->sockets = &transfers->sockets;
 	transfer->easy =
 		transfers->pooled ? transfers->pool[--transfers->pooled] : curl_easy_init();
 	if (!transfer->easy || easy_prepare(transfer) < 0) {
@@ -304,6 +306,7 @@ void transfers_free(struct transfers *transfers)
 	while (transfers->pooled > 0)
 		curl_easy_cleanup(transfers->pool[--transfers->pooled]);
 	curl_multi_cleanup(transfers->multi);
+	sockets_release(&transfers->sockets);
 	curl_global_cleanup();
 	pthread_mutex_destroy(&transfers->mu);
 	free(transfers);

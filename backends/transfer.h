@@ -66,8 +66,12 @@ int64_t transfer_filetime(const struct transfer *transfer);
 bool transfer_is_proxied_ftp(const struct uri *uri, const char *proxy);
 
 /* See struct sink. Valid in on_answer, and later on its thread. */
-uint64_t transfer_backlog(const struct transfer *transfer);
+uint64_t transfer_window(const struct transfer *transfer);
 int64_t transfer_behind_ms(const struct transfer *transfer);
+
+/* No more than the first @bytes of the body will be taken; 0: all. May be said again and again, on
+ * the calling thread. It slows nothing down: it spares what would be sent in vain. */
+void transfer_want(struct transfer *transfer, uint64_t bytes);
 
 /* A date as headers write it (RFC 9110, 5.6.7), in seconds since 1970, or TIME_UNKNOWN. */
 int64_t transfer_date(const char *text);

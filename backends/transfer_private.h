@@ -8,11 +8,14 @@
 #include "backends/headers.h"
 #include "backends/pace.h"
 #include "backends/relay.h"
+#include "backends/sockets.h"
 #include "backends/transfer.h"
 
 #include <stdatomic.h>
 
 #define TRANSFER_TEXT_MAX 256
+#define TRANSFER_IP_MAX   48
+#define SOCKET_NONE       (-2)
 
 struct curl_slist;
 
@@ -39,14 +42,22 @@ struct transfer {
 	int64_t filetime;
 
 	/* written by the curl thread at any time */
-	atomic_uint_fast64_t backlog;
+	atomic_uint_fast64_t window;
 	atomic_int_fast64_t behind_ms;
+
+	/* written by the calling thread at any time */
+	atomic_uint_fast64_t wanted; /* of the body, in bytes; 0: all */
 
 	/* the curl thread's */
 	int64_t behind_since; /* monotonic ms; 0: it keeps up */
 	void *easy;           /* CURL; NULL: not started, or ended */
 	struct curl_slist *header_list;
-	const int64_t *now;    /* the curl thread's clock, ms */
+	const int64_t *now; /* the curl thread's clock, ms */
+	struct sockets *sockets;
+	char peer[TRANSFER_IP_MAX]; /* of the connection: both ends */
+	int peer_port;
+	int local_port;
+	int socket;            /* between them; SOCKET_NONE: not looked for, negative: not found */
 	struct transfer *next; /* of owner->running */
 	struct transfer *prev;
 	int64_t queued; /* when curl got it */
@@ -55,11 +66,13 @@ struct transfer {
 	int64_t answered_ms;
 	struct pace pace; /* of what comes; started by the first byte of the answer */
 	uint64_t received;
+	uint64_t offered;     /* bytes of the body that the server may have been allowed to send */
 	unsigned int interim; /* answers before the answer */
 	bool opened;          /* a connection of its own */
 	bool answered;
 	bool unannounced; /* TLS did not say that the connection ends */
 	bool paused;
+	bool narrowed;      /* the window of its socket is smaller than the kernel would have it */
 	bool dropped;       /* it is about to end: nobody wants what comes */
 	bool unread;        /* something was put since the last flush */
 	struct err refusal; /* why we broke it off ourselves */

@@ -105,14 +105,19 @@ int64_t transfer_filetime(const struct transfer *transfer)
 	return transfer->filetime;
 }
 
-uint64_t transfer_backlog(const struct transfer *transfer)
+uint64_t transfer_window(const struct transfer *transfer)
 {
-	return atomic_load(&transfer->backlog);
+	return atomic_load(&transfer->window);
 }
 
 int64_t transfer_behind_ms(const struct transfer *transfer)
 {
 	return atomic_load(&transfer->behind_ms);
+}
+
+void transfer_want(struct transfer *transfer, uint64_t bytes)
+{
+	atomic_store(&transfer->wanted, bytes);
 }
 
 const char *transfer_header(const struct transfer *transfer, const char *name)

@@ -109,7 +109,8 @@ static void helper_run(void *arg)
  */
 static uint64_t leader_reach(const struct flight *flight)
 {
-	uint64_t reach = flight->claims[0].begin + flight->near;
+	uint64_t near = flight->near > flight->window ? flight->near : flight->window;
+	uint64_t reach = flight->claims[0].begin + near;
 	bool grew = true;
 
 	while (grew) {
@@ -298,6 +299,7 @@ static struct helper *take_run(struct flight *flight)
 		.used = true,
 		.moved_ms = clock_monotonic_ms()};
 	flight->helpers++;
+	flight->helped = true;
 	flight->wishes += for_wish;
 	flight->refs++;
 	return helper;
@@ -338,14 +340,13 @@ static bool all_delivering(const struct flight *flight)
 	return true;
 }
 
-void ahead_measure(struct flight *flight, bool network_bound, uint64_t backlog)
+void ahead_measure(struct flight *flight, bool network_bound)
 {
 	int64_t now = clock_monotonic_ms();
 	/* always looked at: what it says is about the time since the last look */
 	bool busy = machine_is_busy(&flight->fetchfs->machine, now);
 	WITH_LOCK(&flight->mu);
 
-	flight->backlog = backlog;
 	if (flight->streams.wanted == 0)
 		streams_init(&flight->streams, now);
 	if (!may_help(flight, now))

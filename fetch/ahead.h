@@ -20,10 +20,9 @@ bool ahead_note_read(struct flight *flight, uint64_t end);
 
 /*
  * Find out whether more connections would be faster. @network_bound: the leader spends most of its
- * time waiting for bytes; @backlog bytes of what it asked for have come but not to it. Called under
- * no lock, now and then, by the leader.
+ * time waiting for bytes. Called under no lock, now and then, by the leader.
  */
-void ahead_measure(struct flight *flight, bool network_bound, uint64_t backlog);
+void ahead_measure(struct flight *flight, bool network_bound);
 
 /* The way that helpers take from now on; @route may be NULL: none then. */
 void ahead_route(struct flight *flight, struct route *route);

@@ -92,6 +92,7 @@ struct flight {
 	struct fetchfs_wait *waits;
 	struct flight_claim claims[FLIGHT_CLAIMS];
 	unsigned int helpers;     /* running */
+	bool helped;              /* there have been some: the leader may meet their chunks */
 	unsigned int wishes;      /* of which fetch what a reader waits for */
 	int64_t helpers_after_ms; /* none before: the last one failed */
 	bool no_helpers;          /* ranges turned out not to work */
@@ -102,7 +103,7 @@ struct flight {
 	uint64_t written;         /* bytes that were put into a partial here, in all */
 	struct route *route;      /* a reference: the leader's way, which helpers take, too */
 	struct streams streams;   /* wanted is 0 until the first bytes */
-	uint64_t backlog;         /* bytes of the leader's request that have come, but not to it */
+	uint64_t window;          /* bytes of the leader's request that come whatever is decided */
 	bool bounded;             /* the leader asks for runs, too, rather than for all the rest */
 	uint64_t passed;          /* bytes that came although they were here */
 	uint64_t near; /* bytes: what lies so far ahead of the leader comes soon anyway */

@@ -119,9 +119,11 @@ bool gaps_for_speed(const struct flight *flight, struct gap *ret)
 	uint64_t from = flight->claims[0].used ? flight->claims[0].end : 0;
 	int64_t gap;
 
-	/* a leader on its way to the end of the file keeps a run for itself */
+	/* a leader on its way to the end of the file keeps a run for itself, and what is sent
+	 * already
+	 */
 	if (flight->claims[0].used && !flight->bounded)
-		from += (run + flight->backlog) / CHUNK_SIZE * CHUNK_SIZE;
+		from += (run + flight->window) / CHUNK_SIZE * CHUNK_SIZE;
 	gap = unclaimed(flight, flight->partial, from / CHUNK_SIZE * CHUNK_SIZE, FLIGHT_CLAIMS);
 	if (gap < 0)
 		return false;

@@ -15,6 +15,9 @@
 #define PASS_OVER_MAX  (16 * CHUNK_SIZE)
 #define PASS_OVER_PART 256
 
+/* More than that is never on its way: no window is so large. */
+#define SIGHT (128 * CHUNK_SIZE)
+
 #define LOOK_INTERVAL_MS 50
 #define RATE_WINDOW_MS   50
 #define BUSY_WINDOW_MS   1000
@@ -34,13 +37,39 @@ static uint64_t others_ahead(const struct segment *segment, uint64_t offset)
 	return run;
 }
 
-/* Caller holds mu. */
-static bool may_pass_over(const struct segment *segment, uint64_t others)
+/*
+ * Caller holds mu. Whether the leader receives the @others bytes of others that begin at @at, when
+ * @passed others lie before them. What is on its way already costs nothing.
+ */
+static bool may_pass_over(
+	const struct segment *segment, uint64_t at, uint64_t others, uint64_t passed)
 {
 	const struct flight *flight = segment->flight;
+	uint64_t coming = segment->position + segment->sink.window;
 
-	return others <= PASS_OVER_MAX &&
-	       flight->passed + others <= (uint64_t)flight->version.size / PASS_OVER_PART;
+	if (others > PASS_OVER_MAX)
+		return false;
+	return at + others <= coming ||
+	       flight->passed + passed + others <= (uint64_t)flight->version.size / PASS_OVER_PART;
+}
+
+/* Caller holds mu. Where the leader, who enters a chunk, will have to end, if that is in sight. */
+static uint64_t end_in_sight(const struct segment *segment)
+{
+	uint64_t size = (uint64_t)segment->flight->version.size;
+	uint64_t at = segment->position - segment->position % CHUNK_SIZE;
+	uint64_t limit = at + SIGHT < size ? at + SIGHT : size;
+	uint64_t passed = 0;
+
+	while (at < limit) {
+		uint64_t others = others_ahead(segment, at);
+
+		if (others > 0 && !may_pass_over(segment, at, others, passed))
+			return at;
+		passed += others;
+		at += others + CHUNK_SIZE; /* the one behind them is nobody's */
+	}
+	return 0;
 }
 
 enum entered { ENTER_OURS, ENTER_OTHERS, ENTER_END };
@@ -53,8 +82,9 @@ static enum entered leader_enters(struct segment *segment)
 	uint64_t others;
 	WITH_LOCK(&flight->mu);
 
+	segment->sink.end = flight->helped ? end_in_sight(segment) : 0;
 	others = others_ahead(segment, segment->position);
-	if (others > 0 && may_pass_over(segment, others)) {
+	if (others > 0 && may_pass_over(segment, segment->position, others, 0)) {
 		flight->passed += CHUNK_SIZE;
 		return ENTER_OTHERS;
 	}
@@ -121,6 +151,8 @@ static void account(struct segment *segment, size_t len, int64_t since)
 	claim->moved_ms = now;
 	claim->begun = true;
 	flight->written += segment->put;
+	if (segment->slot == 0)
+		flight->window = segment->sink.window;
 	segment->put = 0;
 	streams_received(&flight->streams, len);
 }
@@ -136,8 +168,7 @@ static void look_around(struct segment *segment)
 		return;
 	segment->looked_ms = now;
 	behind = segment->sink.behind_ms - segment->behind_ms;
-	ahead_measure(segment->flight, segment->busy_ms * 2 < elapsed && behind * 4 < elapsed,
-		segment->sink.backlog);
+	ahead_measure(segment->flight, segment->busy_ms * 2 < elapsed && behind * 4 < elapsed);
 	if (elapsed >= BUSY_WINDOW_MS) {
 		segment->busy_since_ms = now;
 		segment->busy_ms = 0;

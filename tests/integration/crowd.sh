@@ -6,12 +6,11 @@ need_root
 need_fuse
 
 size=$((256 << 20))
-# Percent of the file that may be sent. On a machine that is short of processors a server that shares
-# them looks like a slow network: more connections are tried, and what lies in the socket of the one
-# that is broken off was sent in vain.
+# Percent of the file that may be sent. On a machine that is short of processors the program learns
+# late what its readers jump to, when some of it is on its way already.
 limit=101
 read -r load _ </proc/loadavg
-[ "${load%.*}" -lt $((2 * $(nproc))) ] || limit=115
+[ "${load%.*}" -lt $((2 * $(nproc))) ] || limit=103
 
 # Eight readers of $1, as threads of one process: three read from the start and hash, three read
 # from a place of their own round to it, two here and there before they read all. $2 has the right

@@ -7,6 +7,7 @@
 #include "tests/support/tmpdir.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -166,4 +167,21 @@ size_t origin_connections(struct origin *origin)
 		highest = number > highest ? number : highest;
 	}
 	return highest;
+}
+
+uint64_t origin_sent(struct origin *origin, const char *path)
+{
+	CLEANUP(str_freep) char *text = read_log(origin);
+	char *rest = text;
+	uint64_t sum = 0;
+
+	for (char *line; (line = strsep(&rest, "\n"));) {
+		char is[256];
+		uint64_t sent;
+
+		if (sscanf(line, "%*s %255s %*s %*u %" SCNu64, is, &sent) == 2 &&
+			str_equal(is, path))
+			sum += sent;
+	}
+	return sum;
 }

@@ -3,6 +3,7 @@
 #define FETCHFS_TESTS_ORIGIN_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct origin {
@@ -25,10 +26,11 @@ void origin_add_sparse(struct origin *origin, const char *name, off_t size);
 unsigned char origin_byte(size_t at);
 
 /*
- * Lines of the log that contain @part; and how many connections all requests came over. Both end
- * the server first, so that the log is complete.
+ * Lines of the log that contain @part; over how many connections all requests came; how many bytes
+ * of bodies were sent for @path. All end the server first, so that the log is complete.
  */
 size_t origin_requests(struct origin *origin, const char *part);
 size_t origin_connections(struct origin *origin);
+uint64_t origin_sent(struct origin *origin, const char *path);
 
 #endif

@@ -59,10 +59,12 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 
 /* The path is kept as it came: %2F is no slash, and the log shows what was asked for. */
@@ -185,16 +187,29 @@ static enum MHD_Result on_headers(void *arg, struct MHD_Connection *connection, 
 	return origin_answer_file(answer, at);
 }
 
+/* What was given to the socket of a connection that broke off, and never left it. */
+static uint64_t unsent(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	int bytes = 0;
+
+	return info && ioctl(info->connect_fd, SIOCOUTQNSD, &bytes) == 0 && bytes > 0
+		       ? (uint64_t)bytes
+		       : 0;
+}
+
 static void on_completed(void *arg, struct MHD_Connection *connection, void **request,
 	enum MHD_RequestTerminationCode code)
 {
 	struct origin_answer *answer = *request;
+	uint64_t stayed;
 
 	(void)arg;
-	(void)connection;
-	(void)code;
 	if (!answer)
 		return;
+	stayed = code == MHD_REQUEST_TERMINATED_COMPLETED_OK ? 0 : unsent(connection);
+	answer->sent -= stayed < answer->sent ? stayed : answer->sent;
 	if (answer->server->log && answer->counted)
 		fprintf(answer->server->log, "%s %s %s %u %" PRIu64 " %u\n", answer->method,
 			answer->path, answer->range, answer->status, answer->sent, answer->conn);

@@ -1,0 +1,170 @@
+/* The sockets behind requests, and how far their windows are opened. */
+#include "backends/sockets.h"
+#include "base/fd.h"
+#include "tests/unit/backends/fixture.h"
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <unistd.h>
+
+#define MIB ((uint64_t)1 << 20)
+
+/* ---- which one it is ---- */
+
+static int listen_anywhere(struct sockaddr_in *ret)
+{
+	socklen_t len = sizeof(*ret);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	*ret = (struct sockaddr_in){
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	cr_assert_eq(bind(fd, (struct sockaddr *)ret, sizeof(*ret)), 0);
+	cr_assert_eq(listen(fd, 64), 0);
+	cr_assert_eq(getsockname(fd, (struct sockaddr *)ret, &len), 0);
+	return fd;
+}
+
+static int connect_to(const struct sockaddr_in *address, int *ret_local_port)
+{
+	struct sockaddr_in local;
+	socklen_t len = sizeof(local);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	cr_assert_eq(connect(fd, (const struct sockaddr *)address, sizeof(*address)), 0);
+	cr_assert_eq(getsockname(fd, (struct sockaddr *)&local, &len), 0);
+	*ret_local_port = ntohs(local.sin_port);
+	return fd;
+}
+
+Test(sockets, are_found_by_both_ends)
+{
+	struct sockets sockets = {0};
+	struct sockaddr_in address;
+	CLEANUP(fd_closep) int server = listen_anywhere(&address);
+	int port = ntohs(address.sin_port);
+	int fds[20];
+	int ports[20];
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = connect_to(&address, &ports[i]);
+		sockets_add(&sockets, fds[i]);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		cr_assert_eq(sockets_find(&sockets, ports[i], "127.0.0.1", port), fds[i]);
+	cr_assert_eq(sockets_find(&sockets, ports[0], "127.0.0.1", port + 1), -1);
+	cr_assert_eq(sockets_find(&sockets, ports[0], "127.0.0.2", port), -1);
+	cr_assert_eq(sockets_find(&sockets, port, "127.0.0.1", port), -1);
+
+	sockets_remove(&sockets, fds[3]);
+	cr_assert_eq(sockets_find(&sockets, ports[3], "127.0.0.1", port), -1);
+	cr_assert_eq(sockets_find(&sockets, ports[19], "127.0.0.1", port), fds[19]);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+	sockets_release(&sockets);
+}
+
+/* ---- what is sent in vain ---- */
+
+#define END      (64 * MIB)
+#define PAUSE    (63 * MIB) /* what is between may wait on this side of the socket */
+#define TRIES    5
+#define QUIET_MS 100
+
+/* Takes bytes up to END. */
+struct ender {
+	struct collect collect; /* first */
+	int (*write)(struct sink *sink, const void *buf, size_t len, struct err *err);
+	int port;
+	bool tells; /* the backend knows early that the rest will not be taken */
+};
+
+/* How much waits in the socket that is connected to @port. */
+static int waiting_from(int port)
+{
+	for (int fd = 3; fd < 256; fd++) {
+		struct sockaddr_in peer;
+		socklen_t len = sizeof(peer);
+
+		if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0 &&
+			ntohs(peer.sin_port) == port)
+			return sockets_waiting(fd);
+	}
+	return 0;
+}
+
+/* Until the server has sent all that it may. */
+static void wait_until_full(int port)
+{
+	int64_t deadline = clock_monotonic_ms() + PATIENCE_MS;
+	int64_t since = clock_monotonic_ms();
+	int before = 0;
+
+	while (clock_monotonic_ms() - since < QUIET_MS) {
+		int waiting = waiting_from(port);
+
+		if (waiting != before)
+			since = clock_monotonic_ms();
+		before = waiting;
+		cr_assert_lt(since, deadline, "the server sends on and on");
+		poll(NULL, 0, 1);
+	}
+}
+
+static int take_until_end(struct sink *sink, const void *buf, size_t len, struct err *err)
+{
+	struct ender *ender = (struct ender *)sink;
+	uint64_t before = ender->collect.len;
+	int r;
+
+	if (before >= END)
+		return err_set(err, ERR_CANCELLED, ECANCELED, "enough");
+	if (ender->tells && before >= 8 * MIB)
+		sink->end = END;
+	r = ender->write(sink, buf, len, err);
+	if (before < PAUSE && ender->collect.len >= PAUSE)
+		wait_until_full(ender->port);
+	return r;
+}
+
+/* How many bytes behind END the origin sent. */
+static uint64_t sent_in_vain(bool tells)
+{
+	WITH_FIXTURE(f);
+	WITH_COLLECT(collect);
+	struct ender ender = {.tells = tells};
+	struct err err = ERR_INIT;
+	uint64_t sent;
+
+	collect.drop = true;
+	ender.collect = collect;
+	ender.write = collect.sink.write;
+	ender.collect.sink.write = take_until_end;
+	ender.port = atoi(strrchr(f.origin.base, ':') + 1);
+	origin_add_sparse(&f.origin, "a", (off_t)(512 * MIB));
+	cr_assert_eq(fixture_fetch(
+			     &f, "/a", (struct backend_request){.offset = 0}, &ender.collect, &err),
+		-ECANCELED);
+	sent = origin_sent(&f.origin, "/a");
+	cr_assert_geq(sent, END);
+	return sent - END;
+}
+
+Test(sockets, what_will_not_be_taken_is_not_sent)
+{
+	uint64_t least = UINT64_MAX;
+	uint64_t most = 0;
+
+	/* the kernel may open the window by itself between two looks at it: not each time */
+	for (int i = 0; i < TRIES && least > MIB; i++) {
+		uint64_t vain = sent_in_vain(true);
+
+		least = vain < least ? vain : least;
+	}
+	for (int i = 0; i < TRIES && most <= MIB; i++) {
+		uint64_t vain = sent_in_vain(false);
+
+		most = vain > most ? vain : most;
+	}
+	cr_assert_leq(least, MIB, "%llu bytes", (unsigned long long)least);
+	cr_assert_gt(most, MIB, "%llu bytes", (unsigned long long)most);
+}
