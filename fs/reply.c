@@ -49,6 +49,17 @@ static double timeout_of(const struct node *node, const struct facts *facts)
 	}
 }
 
+/*
+ * What is here, as du(1) shows it; but never nothing: a file without a block is one hole to
+ * tar(1), which archives zeros for it without reading.
+ */
+static blkcnt_t blocks_of(const struct facts *facts)
+{
+	uint64_t blocks = (facts->cached + BLOCK - 1) / BLOCK;
+
+	return blocks == 0 && facts->size > 0 ? 1 : (blkcnt_t)blocks;
+}
+
 static struct stat stat_of(struct fs *fs, const struct node *node, const struct facts *facts)
 {
 	struct stat st = {
@@ -71,7 +82,7 @@ static struct stat stat_of(struct fs *fs, const struct node *node, const struct 
 		if (facts->known && !facts->is_public)
 			st.st_mode &= ~(mode_t)0007;
 		st.st_size = facts->size > 0 ? facts->size : 0;
-		st.st_blocks = (blkcnt_t)((facts->cached + BLOCK - 1) / BLOCK);
+		st.st_blocks = blocks_of(facts);
 		if (facts->modified >= 0)
 			modified = facts->modified;
 	}

@@ -8,6 +8,8 @@ printf '[fetch]\nlazy = ranges\n' >"$CONFIG"
 start_origin
 random_file $SIZE "$ORIGINROOT/big.bin"
 random_file 5000 "$ORIGINROOT/small.bin"
+random_file 2M "$ORIGINROOT/holes.bin"
+cp "$ORIGINROOT/holes.bin" "$ORIGINROOT/holes2.bin"
 cp "$ORIGINROOT/big.bin" "$ORIGINROOT/other.bin"
 start_mount
 
@@ -54,6 +56,20 @@ quiet_origin
 reads=$(grep -c "^GET /other.bin" "$ORIGIN_LOG")
 say "32 MiB in a row: $reads requests"
 [ "$reads" -le 24 ] || fail "$reads requests for 32 MiB in a row"
+
+say "what is not here is no hole: SEEK_HOLE, tar -S, cp --sparse"
+holes=$(
+	python3 - "$(at "$ORIGIN/holes.bin")" <<-'END'
+		import os, sys
+		fd = os.open(sys.argv[1], os.O_RDONLY)
+		print(os.lseek(fd, 0, os.SEEK_DATA), os.lseek(fd, 0, os.SEEK_HOLE))
+	END
+)
+[ "$holes" = "0 $((2 << 20))" ] || fail "data and hole at: $holes"
+tar -C "$MNT/http/${ORIGIN#http://}" -Scf "$WORK/tar" holes.bin
+tar -xOf "$WORK/tar" | cmp - "$ORIGINROOT/holes.bin" || fail "tar -S"
+cp --sparse=always "$(at "$ORIGIN/holes2.bin")" "$WORK/copy"
+cmp "$WORK/copy" "$ORIGINROOT/holes2.bin" || fail "cp --sparse"
 
 say "a small file comes whole"
 cmp "$(at "$ORIGIN/small.bin")" "$ORIGINROOT/small.bin" || fail "small.bin differs"
