@@ -156,6 +156,10 @@ static int end_headers(struct transfer *transfer, struct err *err)
 	/* RFC 9112, 6.3: nobody knows where such a body ends */
 	if (headers_disagree(&transfer->headers, "Content-Length"))
 		return err_set(err, ERR_REMOTE, EBADMSG, "contradictory content-lengths");
+	/* to a HEAD, too, some send the end of a body in chunks: the next answer would begin with
+	 * it */
+	if (transfer->request->no_body && headers_find(&transfer->headers, "Transfer-Encoding"))
+		curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
 	tell_answer(transfer);
 	return 0;
 }

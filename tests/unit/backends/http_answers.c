@@ -58,6 +58,25 @@ Test(http, stat_asks_for_no_body)
 	cr_assert_eq(origin_requests(&f.origin, "HEAD /a - 200 0 "), 1);
 }
 
+/* The scripted origin (by libmicrohttpd) sends "0 CR LF CR LF" after the headers of such an answer.
+ */
+Test(http, a_body_after_the_answer_to_head_spoils_nothing)
+{
+	WITH_FIXTURE(f);
+	struct err err = ERR_INIT;
+	struct remote remote;
+
+	origin_add(&f.origin, "a", 5000);
+	for (int i = 0; i < 30; i++) {
+		WITH_COLLECT(got);
+
+		cr_assert_eq(fixture_stat(&f, "/chunked/a", &remote, &err), 0, "%s", err.msg);
+		cr_assert_eq(remote.size, SIZE_UNKNOWN);
+		cr_assert_eq(fixture_fetch(&f, "/chunked/a", whole, &got, &err), 0, "%s", err.msg);
+		cr_assert(fixture_right(&got, 0, 5000));
+	}
+}
+
 Test(http, refused_head_means_that_only_fetch_can_tell)
 {
 	WITH_FIXTURE(f);
