@@ -1,18 +1,11 @@
 #include "base/err.h"
 
-#include <ctype.h>
+#include "base/str.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-/* One line, and nothing that a terminal would obey: much of it comes from servers and names. */
-static void make_plain(char *text)
-{
-	for (; *text; text++)
-		if (iscntrl((unsigned char)*text))
-			*text = '?';
-}
 
 static int set_va(struct err *err, enum err_kind kind, int code, const char *fmt, va_list args)
 {
@@ -24,7 +17,7 @@ static int set_va(struct err *err, enum err_kind kind, int code, const char *fmt
 	*err = (struct err){.code = code, .kind = kind};
 	errno = code; /* for %m */
 	vsnprintf(err->msg, sizeof(err->msg), fmt, args);
-	make_plain(err->msg);
+	str_make_plain(err->msg); /* much of it comes from servers and names */
 	return -code;
 }
 
@@ -70,7 +63,7 @@ int err_context(struct err *err, const char *fmt, ...)
 
 	len = strlen(text);
 	snprintf(text + len, sizeof(text) - len, ": %s", err->msg);
-	make_plain(text);
+	str_make_plain(text);
 	memcpy(err->msg, text, sizeof(text));
 	return -err->code;
 }

@@ -82,6 +82,28 @@ size_t str_char(const char *text)
 	return len;
 }
 
+size_t str_char_shown(const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t len = str_char(text);
+
+	/* U+0080 to U+009F are commands, too */
+	if (s[0] < 0x20 || s[0] == 0x7f || (len == 2 && s[0] == 0xc2 && s[1] < 0xa0))
+		return 0;
+	return len;
+}
+
+void str_make_plain(char *text)
+{
+	while (*text) {
+		size_t len = str_char_shown(text);
+
+		if (len == 0)
+			*text = '?';
+		text += len > 0 ? len : 1;
+	}
+}
+
 bool str_equal(const char *a, const char *b)
 {
 	if (!a || !b)

@@ -33,6 +33,12 @@ void str_cut(char *buf, size_t size, const char *s);
 /* The length of the well-formed UTF-8 sequence at @text (RFC 3629), 0 when there is none. */
 size_t str_char(const char *text);
 
+/* The same, but 0 also where @text begins with what a terminal obeys instead of showing it. */
+size_t str_char_shown(const char *text);
+
+/* Make one line of it that no terminal obeys: '?' for each byte of what cannot be shown. */
+void str_make_plain(char *text);
+
 bool str_equal(const char *a, const char *b); /* NULL equals only NULL */
 bool str_has_prefix(const char *s, const char *prefix);
 bool str_has_suffix(const char *s, const char *suffix);

@@ -51,6 +51,14 @@ Test(str, cut_text_ends_in_an_ellipsis_and_in_no_half_character)
 	cr_assert_str_eq(buf, "…");
 }
 
+Test(str, plain_text_commands_no_terminal)
+{
+	char text[] = "a\tä\x1b[31m\x7f…\xc2\x9b\x9b\xff\xe6\x97";
+
+	str_make_plain(text);
+	cr_assert_str_eq(text, "a?ä?[31m?…??????");
+}
+
 Test(str, comparisons)
 {
 	cr_assert(str_equal(NULL, NULL));
