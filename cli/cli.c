@@ -6,7 +6,6 @@
 #include "base/str.h"
 #include "base/uri.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -203,9 +202,8 @@ static char *shown_malformed(const char *text)
 
 	shown = str_printf("%.*s%.*s%s", (int)(authority - text), text, (int)rest_len, rest,
 		rest[rest_len] == '?' ? "?…" : "");
-	for (char *c = shown; c && *c; c++)
-		if (iscntrl((unsigned char)*c))
-			*c = '?';
+	if (shown)
+		str_make_plain(shown);
 	return shown;
 }
 
@@ -239,6 +237,10 @@ int cli_finish(const struct cli *cli, int status)
 		signal(SIGPIPE, SIG_DFL);
 		raise(SIGPIPE);
 	}
-	err_set(&err, ERR_SYSTEM, r < 0 ? code : EIO, "write to stdout: %m");
+	err_set(&err, ERR_SYSTEM,
+		r < 0            ? code
+		: cli->out_error ? cli->out_error
+				 : EIO,
+		"write to stdout: %m");
 	return cli_worst(status, cli_fail(cli, NULL, &err));
 }

@@ -23,6 +23,7 @@ struct cli {
 	bool verbose;
 	const char *command; /* its name, for messages */
 	bool warned_weak;    /* of digests that protect against nobody */
+	int out_error;       /* errno with which stdout failed earlier, or 0 */
 };
 
 struct command {

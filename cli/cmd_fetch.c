@@ -131,6 +131,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
+/* By a signal, or because nobody can be told of anything any more. */
+static bool is_stopped(struct fetch *fetch)
+{
+	return interrupt_caught(&fetch->interrupt) || fetch->report.out_error;
+}
+
 /* Before something is printed that belongs to no job. */
 static int fail(struct fetch *fetch, const struct err *err)
 {
@@ -163,7 +169,7 @@ static int next_uri(struct fetch *fetch, char **ret)
 /* Start as many as there is room for. 1: the list may have more later; 0: not now, or never. */
 static int start_some(struct fetch *fetch)
 {
-	while (fetch->report.active < fetch->jobs && !interrupt_caught(&fetch->interrupt)) {
+	while (fetch->report.active < fetch->jobs && !is_stopped(fetch)) {
 		struct fetch_job *job;
 		char *uri;
 		int r = next_uri(fetch, &uri);
@@ -188,14 +194,20 @@ static int start_some(struct fetch *fetch)
 	return 0;
 }
 
-/* All that have ended. After a Ctrl-C, what it cancelled is no news. */
+/* All that have ended. What was cancelled by Ctrl-C is no news. */
 static void reap(struct fetch *fetch)
 {
 	struct fetch_job *job;
 
 	while ((job = crew_reap(&fetch->crew)))
-		fetch->status = cli_worst(fetch->status,
-			fetch_report_end(&fetch->report, job, interrupt_caught(&fetch->interrupt)));
+		fetch->status = cli_worst(
+			fetch->status, fetch_report_end(&fetch->report, job, is_stopped(fetch)));
+}
+
+static void stop(void *arg)
+{
+	if (arg)
+		fetchfs_cancel_all(arg);
 }
 
 /* Until all have ended, and no more will come. */
@@ -212,19 +224,26 @@ static void loop(struct fetch *fetch)
 			break;
 		poll(fds, 2, PROGRESS_INTERVAL_MS);
 		reap(fetch);
-		fetch_report_tick(&fetch->report, !fetch->list && (!fetch->uris || !*fetch->uris));
+		if (fetch_report_tick(
+			    &fetch->report, !fetch->list && (!fetch->uris || !*fetch->uris)) < 0)
+			stop(fetch->crew.fetchfs);
 		/* who reads from a mount cannot be stopped otherwise than by the end of all */
-		if (interrupt_caught(&fetch->interrupt) &&
-			(fetch->report.active == 0 || fetch->mount))
+		if (is_stopped(fetch) && (fetch->report.active == 0 || fetch->mount))
 			break;
 	}
 	fetch_report_finish(&fetch->report);
 }
 
-static void stop(void *arg)
+/* How many there will be, if that can be known beforehand. */
+static uint64_t announced(const struct fetch *fetch)
 {
-	if (arg)
-		fetchfs_cancel_all(arg);
+	uint64_t count = fetch->list ? urilist_count(fetch->list) : 0;
+
+	if (fetch->list && count == 0)
+		return 0;
+	for (char **uri = fetch->uris; uri && *uri; uri++)
+		count++;
+	return count;
 }
 
 /* Before all others, which are held against it. */
@@ -257,8 +276,9 @@ static int run(struct fetch *fetch, struct fetchfs *fetchfs)
 		return cli_fail(fetch->cli, NULL, &err);
 	fetch->crew.curious = fetch->json;
 	fetch->crew.digests = digests;
-	fetch_report_init(&fetch->report, fetch->cli, fetch->json);
+	fetch_report_init(&fetch->report, fetch->cli, fetch->json, announced(fetch));
 	loop(fetch);
+	fetch->cli->out_error = fetch->report.out_error;
 	fetchfs_digests_free(digests);
 	if (fetch->cli->verbose)
 		fprintf(stderr, "fetchfs: the cache is %s%s\n", fetchfs ? "" : "that behind ",
@@ -274,7 +294,7 @@ static int run_mounted(struct fetch *fetch)
 	interrupt_block(&fetch->interrupt);
 	status = run(fetch, NULL);
 	interrupt_unwatch(&fetch->interrupt);
-	if (!interrupt_caught(&fetch->interrupt))
+	if (!is_stopped(fetch))
 		crew_release(&fetch->crew);
 	interrupt_release(&fetch->interrupt);
 	return status;
@@ -314,6 +334,7 @@ int cmd_fetch(struct cli *cli, int argc, char **argv)
 	int status;
 
 	cli_parse(cli, &argp, argc, argv, &fetch);
+	progress_prepare();
 	if (fetch.input) {
 		if (urilist_open(fetch.input, &list, &err) < 0)
 			return cli_fail(cli, NULL, &err);

@@ -17,15 +17,14 @@ struct shown {
 
 static struct shown look(const char *s)
 {
-	size_t len = str_char(s);
+	size_t len = str_char_shown(s);
 	const unsigned char *c = (const unsigned char *)s;
 	bool is_punctuation = len == 3 && c[0] == 0xe2 && c[1] == 0x80; /* as "…" */
 	bool is_wide = len > 3 || (len == 3 && !is_punctuation &&
 					  memcmp(c, first_wide, sizeof(first_wide)) >= 0);
-	bool is_control = c[0] < 0x20 || c[0] == 0x7f || (c[0] == 0xc2 && len == 2 && c[1] < 0xa0);
 
-	if (len == 0 || is_control)
-		return (struct shown){.text = "?", .len = 1, .from = len ? len : 1, .columns = 1};
+	if (len == 0)
+		return (struct shown){.text = "?", .len = 1, .from = 1, .columns = 1};
 	return (struct shown){.text = s, .len = len, .from = len, .columns = is_wide ? 2 : 1};
 }
 

@@ -4,17 +4,22 @@
 #include "base/units.h"
 #include "cli/json.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* Each file's progress in JSON. */
 #define TELL_MS 1000
 
-void fetch_report_init(struct fetch_report *report, const struct cli *cli, bool json)
+void fetch_report_init(
+	struct fetch_report *report, const struct cli *cli, bool json, uint64_t announced)
 {
 	int64_t now = clock_monotonic_ms();
 
-	*report = (struct fetch_report){.cli = cli, .json = json, .begun_ms = now, .told_ms = now};
-	progress_init(&report->progress, !cli->quiet, now);
+	*report = (struct fetch_report){
+		.cli = cli, .json = json, .announced = announced, .begun_ms = now, .told_ms = now};
+	/* one screen is not for both */
+	progress_init(&report->progress, !cli->quiet && !(json && isatty(STDOUT_FILENO)), now);
 }
 
 void fetch_report_clear(struct fetch_report *report)
@@ -113,46 +118,58 @@ static void tell_summary(struct fetch_report *report)
 /* What has been told goes out together. */
 static void flush(struct fetch_report *report)
 {
-	if (report->unwritten)
-		fflush(stdout);
+	if (report->unwritten && fflush(stdout) != 0 && !report->out_error)
+		report->out_error = errno;
 	report->unwritten = false;
 }
 
 /* ---- the terminal ---- */
 
+static void add_job(struct progress_state *state, const struct fetch_job *job, size_t room)
+{
+	uint64_t bytes = (uint64_t)job->bytes;
+	int64_t size = job->size;
+
+	state->bytes += bytes;
+	if (size < 0)
+		state->total_known = false;
+	else
+		state->total_bytes += (uint64_t)size;
+	if (size > 0)
+		state->part += (double)bytes / (double)size;
+	if (state->bar_count < room)
+		state->bars[state->bar_count++] = (struct progress_bar){
+			.name = job->shown,
+			.size = size,
+			.bytes = bytes,
+			.rate = job->rate.per_second,
+		};
+	else
+		state->more++;
+}
+
 static void draw(struct fetch_report *report, bool all_begun, int64_t now)
 {
+	uint64_t done = report->done + report->failed;
+	bool announced = report->announced > report->begun && !all_begun;
 	struct progress_state state = {
-		.done = report->done + report->failed,
-		.begun = report->begun,
-		.all_begun = all_begun,
+		.done = done,
+		.count = announced ? report->announced : report->begun,
+		.count_known = announced || all_begun,
+		.part = (double)done,
 		.bytes = report->bytes,
 		.total_bytes = report->bytes,
-		.total_known = true,
+		.total_known = all_begun,
 	};
 	size_t room = progress_room();
 
 	/* the oldest first: bars stay where they are */
-	for (struct fetch_job *job = report->oldest; job; job = job->newer) {
-		state.bytes += (uint64_t)job->bytes;
-		if (job->size < 0)
-			state.total_known = false;
-		else
-			state.total_bytes += (uint64_t)job->size;
-		if (state.bar_count < room)
-			state.bars[state.bar_count++] = (struct progress_bar){
-				.name = job->shown,
-				.size = job->size,
-				.bytes = (uint64_t)job->bytes,
-				.rate = job->rate.per_second,
-			};
-		else
-			state.more++;
-	}
+	for (struct fetch_job *job = report->oldest; job; job = job->newer)
+		add_job(&state, job, room);
 	progress_draw(&report->progress, &state, now);
 }
 
-void fetch_report_tick(struct fetch_report *report, bool all_begun)
+int fetch_report_tick(struct fetch_report *report, bool all_begun)
 {
 	int64_t now = clock_monotonic_ms();
 	bool is_drawing = progress_due(&report->progress, now);
@@ -171,6 +188,7 @@ void fetch_report_tick(struct fetch_report *report, bool all_begun)
 	if (is_drawing)
 		draw(report, all_begun, now);
 	flush(report);
+	return -report->out_error;
 }
 
 /* ---- from the beginning to the end ---- */

@@ -8,7 +8,11 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/* Bytes of a list that are worth counting its lines beforehand. */
+#define COUNT_MAX (64 << 20)
 
 int urilist_open(const char *path, struct urilist *ret, struct err *err)
 {
@@ -133,4 +137,28 @@ int urilist_next(struct urilist *list, char **ret, struct err *err)
 			return 1;
 		}
 	}
+}
+
+uint64_t urilist_count(struct urilist *list)
+{
+	off_t start = lseek(list->fd, 0, SEEK_CUR);
+	struct urilist *scan;
+	uint64_t count = 0;
+	struct stat st;
+	char *uri;
+	int r = 1;
+
+	if (fstat(list->fd, &st) < 0 || !S_ISREG(st.st_mode) || start < 0 || st.st_size > COUNT_MAX)
+		return 0;
+	scan = calloc(1, sizeof(*scan));
+	if (!scan)
+		return 0;
+	scan->name = list->name;
+	scan->fd = list->fd;
+	while (r == 1 || r == -EINVAL) {
+		r = urilist_next(scan, &uri, NULL);
+		count += r == 1;
+	}
+	free(scan);
+	return lseek(list->fd, start, SEEK_SET) == start && r == 0 ? count : 0;
 }

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct urilist {
 	const char *name; /* for messages */
@@ -33,5 +34,8 @@ void urilist_release(struct urilist *list);
  * Another -errno: reading failed.
  */
 int urilist_next(struct urilist *list, char **ret, struct err *err);
+
+/* How many there are, of a file from which nothing has been taken; 0: it is a pipe, or too long. */
+uint64_t urilist_count(struct urilist *list);
 
 #endif

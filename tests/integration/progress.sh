@@ -37,6 +37,11 @@ grep -Eq '[0-9]+/15  .*/s +left ' "$WORK/screens" || fail "no total: $(tail -60 
 [ "$(last)" = "fetchfs: fetch $ORIGIN/none: 404 not found" ] || fail "left: $(last)"
 ! grep -E '^----$' -A30 "$WORK/screens" | grep -q 'fetchfs:.*\[#' || fail "a failure within a bar"
 
+say "80 columns have room for a bar, too"
+fetchfs evict --all >/dev/null
+on_terminal "$WORK/screens" "${fetchfs[@]}" fetch "${all[@]:0:2}" || fail "status $?"
+grep -Eq '/1\.bin +\[#+\.+\] +[0-9]+% ' "$WORK/screens" || fail "no bar: $(tail -60 "$WORK/screens")"
+
 say "no more rows and columns than there are, however small"
 for size in 2x5 1x1 30x8 300x80; do
 	fetchfs evict --all >/dev/null
@@ -55,11 +60,18 @@ on_terminal --size 30x6 --resize "/2" 100x24 "$WORK/screens" "${fetchfs[@]}" fet
 	fail "wider: status $?"
 [ -z "$(last)" ] || fail "wider: left: $(last)"
 
-say "200 files"
+say "200 files: of a list, too, it is known how many there are, and about how long they take"
 for i in {1..200}; do random_file 2K "$ORIGINROOT/small$i" "$i"; done
-for i in {1..200}; do echo "$ORIGIN/latency/100/small$i"; done >"$WORK/list"
-on_terminal "$WORK/screens" "${fetchfs[@]}" fetch -i "$WORK/list" || fail "status $?"
+for i in {1..200}; do echo "$ORIGIN/latency/500/small$i"; done >"$WORK/list"
+on_terminal "$WORK/screens" "${fetchfs[@]}" fetch -j 40 -i "$WORK/list" || fail "status $?"
 [ -z "$(last)" ] || fail "left: $(last)"
+grep -Eq '^\[#+\.+\] (40|80|120)/200  .* left [0-9.]+ s$' "$WORK/screens" ||
+	fail "no total: $(tail -60 "$WORK/screens")"
+fetchfs evict --all >/dev/null
+# shellcheck disable=SC2016 # $0 is bash -c's
+on_terminal "$WORK/screens" bash -c 'cat "$0" | "$@" fetch -j 40 -i -' "$WORK/list" "${fetchfs[@]}" ||
+	fail "status $?"
+grep -Eq '^[0-9]+/[0-9]+\+  ' "$WORK/screens" || fail "from a pipe: $(tail -60 "$WORK/screens")"
 
 say "-v tells each that is done, above the bars"
 on_terminal --size 120x24 "$WORK/screens" "${fetchfs[@]}" -v fetch "$ORIGIN/small1" "${all[@]:0:2}" ||
@@ -69,6 +81,19 @@ last | grep -qx "fetchfs: $ORIGIN/small1: 2.0 KiB" || fail "said: $(last)"
 say "what a URI holds cannot command the terminal"
 on_terminal --size 200x24 "$WORK/screens" "${fetchfs[@]}" fetch "$slow/"$'\033[2Jé.bin' "$slow/1.bin" ||
 	[ $? -eq 1 ] || fail "status $?"
+
+on_terminal "$WORK/screens" "${fetchfs[@]}" fetch $'\xc2\x9b31m\x9b32m' || [ $? -eq 1 ] || fail "status $?"
+
+say "stopped and continued it leaves alone what others wrote; in the background it draws nothing"
+fetchfs evict --all >/dev/null
+on_terminal --size 100x24 --stop "/3  " "others' words" "$WORK/screens" "${fetchfs[@]}" fetch "${all[@]:0:3}" ||
+	fail "status $?"
+last | grep -qx "others' words" || fail "overwritten: $(last)"
+fetchfs evict --all >/dev/null
+# shellcheck disable=SC2016 # $@ is bash -c's
+on_terminal "$WORK/screens" bash -mc '"$@" & wait $!' - "${fetchfs[@]}" fetch "${all[@]:0:2}" ||
+	fail "status $?"
+! grep -q "/s" "$WORK/screens" || fail "drawn in the background: $(<"$WORK/screens")"
 
 say "nothing on a dumb terminal, nothing when quiet"
 fetchfs evict --all >/dev/null
@@ -83,6 +108,22 @@ status=0
 on_terminal --press-ctrl-c 1.bin "$WORK/screens" "${fetchfs[@]}" fetch "${all[@]}" || status=$?
 [ $status -eq 130 ] || fail "status $status"
 [ -z "$(last)" ] || fail "left: $(last)"
+
+say "--json on the terminal itself: no bars among the events"
+fetchfs evict --all >/dev/null
+on_terminal --stdout --size 300x24 "$WORK/screens" "${fetchfs[@]}" fetch --json "$slow/1.bin" ||
+	fail "status $?"
+last | jq -es 'last.event == "summary"' >/dev/null || fail "said: $(last)"
+
+say "--json: who cannot tell any more stops"
+fetchfs evict --all >/dev/null
+status=0
+"${fetchfs[@]}" fetch --json "$ORIGIN/stall/1000/1.bin" | head -n 1 >"$WORK/json" || status=$?
+[ $status -eq 141 ] || fail "nobody reads: status $status"
+jq -e '.event == "start"' "$WORK/json" >/dev/null || fail "said: $(<"$WORK/json")"
+"${fetchfs[@]}" fetch --json "$ORIGIN/stall/1000/1.bin" >/dev/full 2>"$WORK/stderr" && fail "status 0"
+[ "$(<"$WORK/stderr")" = "fetchfs: fetch: write to stdout: No space left on device" ] ||
+	fail "said: $(<"$WORK/stderr")"
 
 say "--json: events from start to summary"
 fetchfs evict --all >/dev/null

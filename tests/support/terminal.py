@@ -2,12 +2,14 @@
 """Run a command whose stderr is a terminal, and say what was on its screen.
 
     terminal.py [--size COLUMNSxROWS] [--press-ctrl-c TEXT] [--resize TEXT COLUMNSxROWS]
-                [--limit SECONDS] SCREENS COMMAND...
+                [--stop TEXT WORDS] [--stdout] [--limit SECONDS] SCREENS COMMAND...
 
 SCREENS gets each picture that the screen showed, with a line "----" after each. Ctrl-C is pressed,
-or the terminal resized, once TEXT is on the screen. The command's status is ours (a signal N is
-128 + N); 99: it printed what this terminal does not understand, or a line was wider than the
-screen; 98: it took too long. Its stdout is ours.
+or the terminal resized, or the command stopped, WORDS printed by others, and the command continued,
+once TEXT is on the screen. The command's status is ours (a signal N is 128 + N); 99: it printed what
+this terminal does not understand, or a line was wider than the screen; 98: it took too long. Its
+stdout is ours, with --stdout the terminal. The terminal controls its session, so that a shell in it
+can put a job into the background.
 """
 import argparse
 import fcntl
@@ -104,7 +106,14 @@ def run(options):
     screen = Screen(*options.size)
     ours, theirs = pty.openpty()
     set_size(ours, options.size)
-    child = subprocess.Popen(options.command, stdin=theirs, stderr=theirs, start_new_session=True)
+    child = subprocess.Popen(
+        options.command,
+        stdin=theirs,
+        stdout=theirs if options.stdout else None,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
     os.close(theirs)
     pictures = open(options.screens, "w", encoding="utf-8")
     end = time.monotonic() + options.limit
@@ -124,6 +133,11 @@ def run(options):
         if options.press_ctrl_c and options.press_ctrl_c in screen.text():
             child.send_signal(signal.SIGINT)
             options.press_ctrl_c = None
+        if options.stop and options.stop[0] in screen.text():
+            child.send_signal(signal.SIGSTOP)
+            screen.show(f"\r\n{options.stop[1]}\r\n".encode())
+            child.send_signal(signal.SIGCONT)
+            options.stop = None
         if options.resize and options.resize[0] in screen.text():
             size = size_of(options.resize[1])
             set_size(ours, size)
@@ -138,6 +152,8 @@ def main():
     parser.add_argument("--size", type=size_of, default=(80, 24))
     parser.add_argument("--press-ctrl-c")
     parser.add_argument("--resize", nargs=2)
+    parser.add_argument("--stop", nargs=2)
+    parser.add_argument("--stdout", action="store_true")
     parser.add_argument("--limit", type=float, default=90)
     parser.add_argument("screens")
     parser.add_argument("command", nargs=argparse.REMAINDER)
