@@ -3,7 +3,8 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/str.h"
-#include "fetch/gaps.h"
+#include "fetch/alone.h"
+#include "fetch/connections.h"
 #include "fetch/segment.h"
 
 #include <errno.h>
@@ -13,11 +14,10 @@
  */
 #define AHEAD_GAP (16 * CHUNK_SIZE)
 
-/* Connections for one file; more win little, and look like an attack. */
-#define STREAMS_MAX 8
-
-/* After a helper failed, none for so long. */
-#define FAILED_MS 2000
+/* After a helper failed, none for so long, twice as long each time, and for as long as the origin
+ * asks for. */
+#define FAILED_MS      2000
+#define FAILED_DOUBLED 5
 
 struct helper {
 	struct flight *flight; /* a reference */
@@ -58,7 +58,13 @@ static void note_failure(struct flight *flight, const struct err *err)
 	if (err->code == ECANCELED)
 		return;
 	flight->helper_err = *err;
-	flight->helpers_after_ms = now + FAILED_MS;
+	if (now >= flight->helpers_after_ms) { /* several at once count as one */
+		int64_t pause = FAILED_MS << flight->helper_failures;
+		int64_t asked = err->retry_after * INT64_C(1000);
+
+		flight->helper_failures += flight->helper_failures < FAILED_DOUBLED;
+		flight->helpers_after_ms = now + (pause > asked ? pause : asked);
+	}
 	streams_failed(&flight->streams, now);
 	if (err->code == EOPNOTSUPP || err->code == ESTALE || err->code == EBADMSG)
 		flight->no_helpers = true;
@@ -75,6 +81,8 @@ static void helper_end(struct helper *helper, const struct err *err)
 	flight->wishes -= helper->for_wish;
 	if (err->code)
 		note_failure(flight, err);
+	else
+		flight->helper_failures = 0;
 	pthread_cond_broadcast(&flight->changed);
 	pthread_mutex_unlock(&flight->mu);
 
@@ -212,27 +220,11 @@ static bool run_for_reader(struct flight *flight, struct gap *ret)
 	return true;
 }
 
-/*
- * Connections for speed that the file may still have: so many at most, and one at its host stays
- * free for what is small.
- */
-static unsigned int room_for_speed(const struct flight *flight)
-{
-	const struct fetchfs *fetchfs = flight->fetchfs;
-	unsigned int running = health_running(fetchfs->health, flight->route->host) + 1;
-	unsigned int at_host =
-		running < fetchfs->config.per_host ? fetchfs->config.per_host - running : 0;
-	unsigned int of_file =
-		flight->helpers + 1 < STREAMS_MAX ? STREAMS_MAX - flight->helpers - 1 : 0;
-
-	return at_host < of_file ? at_host : of_file;
-}
-
 /* Caller holds mu. */
 static bool run_for_speed(const struct flight *flight, struct gap *ret)
 {
 	return flight->route->backend->cheap_parts &&
-	       flight->helpers + 1 < flight->streams.wanted && room_for_speed(flight) > 0 &&
+	       flight->helpers + 1 < flight->streams.wanted && connections_for_speed(flight) > 0 &&
 	       gaps_for_speed(flight, ret);
 }
 
@@ -269,6 +261,14 @@ static void skip_begun(const struct flight *flight, struct gap *run)
 	run->offset = first;
 }
 
+bool ahead_wish(struct flight *flight, struct gap *ret)
+{
+	if (!run_for_wish(flight, ret) && !run_for_reader(flight, ret))
+		return false;
+	skip_begun(flight, ret);
+	return true;
+}
+
 /* Caller holds mu. Claims the run; NULL when there is nothing to do or nobody to do it. */
 static struct helper *take_run(struct flight *flight)
 {
@@ -279,10 +279,13 @@ static struct helper *take_run(struct flight *flight)
 
 	if (slot == FLIGHT_CLAIMS)
 		return NULL;
-	for_wish = run_for_wish(flight, &run) || run_for_reader(flight, &run);
+	if (alone_leads(flight)) {
+		flight->called = flight->called || find_wish(flight) >= 0;
+		return NULL;
+	}
+	for_wish = ahead_wish(flight, &run);
 	if (!for_wish && !run_for_speed(flight, &run))
 		return NULL;
-	skip_begun(flight, &run);
 	helper = calloc(1, sizeof(*helper));
 	if (!helper)
 		return NULL;
@@ -351,14 +354,15 @@ void ahead_measure(struct flight *flight, bool network_bound)
 		streams_init(&flight->streams, now);
 	if (!may_help(flight, now))
 		return;
-	streams_judge(&flight->streams, &(struct streams_view){
-						.now = now,
-						.network_bound = network_bound,
-						.machine_busy = busy,
-						.all_delivering = all_delivering(flight),
-						.left = gaps_left(flight),
-						.max = 1 + flight->helpers + room_for_speed(flight),
-					});
+	streams_judge(&flight->streams,
+		&(struct streams_view){
+			.now = now,
+			.network_bound = network_bound,
+			.machine_busy = busy,
+			.all_delivering = all_delivering(flight),
+			.left = gaps_left(flight),
+			.max = 1 + flight->helpers + connections_for_speed(flight),
+		});
 }
 
 void ahead_route(struct flight *flight, struct route *route)

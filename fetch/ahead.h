@@ -5,7 +5,7 @@
 #ifndef FETCHFS_FETCH_AHEAD_H
 #define FETCHFS_FETCH_AHEAD_H
 
-#include "fetch/flight.h"
+#include "fetch/gaps.h"
 
 /*
  * Start helpers: for what readers (of this process by their waits, of others by the map) wait for
@@ -13,6 +13,9 @@
  * origin serves ranges of one strong version. Called under no lock.
  */
 void ahead_look(struct flight *flight);
+
+/* Caller holds mu. A run that a reader waits for, or will wait for if he goes on like this. */
+bool ahead_wish(struct flight *flight, struct gap *ret);
 
 /* Caller holds mu. Somebody read up to @end without waiting. true: ahead_look() has work by that.
  */

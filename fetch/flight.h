@@ -91,22 +91,25 @@ struct flight {
 	struct entry entry;      /* when DONE */
 	struct fetchfs_wait *waits;
 	struct flight_claim claims[FLIGHT_CLAIMS];
-	unsigned int helpers;     /* running */
-	bool helped;              /* there have been some: the leader may meet their chunks */
-	unsigned int wishes;      /* of which fetch what a reader waits for */
-	int64_t helpers_after_ms; /* none before: the last one failed */
-	bool no_helpers;          /* ranges turned out not to work */
-	bool lazy;                /* led here, and only what readers wish is fetched */
-	bool resting;             /* nobody leads: the next wish starts a leader */
-	struct err stood_in;      /* why the entry is an old one; its code is 0: it is not */
-	struct err helper_err;    /* how the last helper failed; its code is 0: none has */
-	uint64_t written;         /* bytes that were put into a partial here, in all */
-	struct route *route;      /* a reference: the leader's way, which helpers take, too */
-	struct streams streams;   /* wanted is 0 until the first bytes */
-	uint64_t window;          /* bytes of the leader's request that come whatever is decided */
-	bool bounded;             /* the leader asks for runs, too, rather than for all the rest */
-	uint64_t passed;          /* bytes that came although they were here */
-	uint64_t near; /* bytes: what lies so far ahead of the leader comes soon anyway */
+	unsigned int helpers;         /* running */
+	bool helped;                  /* there have been some: the leader may meet their chunks */
+	unsigned int wishes;          /* of which fetch what a reader waits for */
+	int64_t helpers_after_ms;     /* none before: the last one failed */
+	unsigned int helper_failures; /* since one went well */
+	bool no_helpers;              /* ranges turned out not to work */
+	bool called;                  /* the leader is to look for wishes, there can be no helper */
+	int64_t alert_until_ms;       /* it takes short runs, so that it can do so soon */
+	bool lazy;                    /* led here, and only what readers wish is fetched */
+	bool resting;                 /* nobody leads: the next wish starts a leader */
+	struct err stood_in;          /* why the entry is an old one; its code is 0: it is not */
+	struct err helper_err;        /* how the last helper failed; its code is 0: none has */
+	uint64_t written;             /* bytes that were put into a partial here, in all */
+	struct route *route;          /* a reference: the leader's way, which helpers take, too */
+	struct streams streams;       /* wanted is 0 until the first bytes */
+	uint64_t window; /* bytes of the leader's request that come whatever is decided */
+	bool bounded;    /* the leader asks for runs, too, rather than for all the rest */
+	uint64_t passed; /* bytes that came although they were here */
+	uint64_t near;   /* bytes: what lies so far ahead of the leader comes soon anyway */
 	struct readahead readahead;
 	struct flight_ahead ahead; /* to be fetched ahead of a reader */
 };

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "fetch/alone.h"
 
 #include <errno.h>
 #include <time.h>
@@ -99,6 +100,8 @@ bool gaps_next(struct flight *flight, struct partial *partial, struct gap *ret)
 
 	if (flight->bounded && flight->streams.wanted > 0)
 		max = streams_run(&flight->streams, size - partial_frontier(partial));
+	if (alone_run(flight) < max)
+		max = alone_run(flight);
 	end = gap_end(flight, partial, (uint64_t)gap, max, 0);
 	*ret = (struct gap){
 		.offset = (uint64_t)gap,
@@ -106,7 +109,7 @@ bool gaps_next(struct flight *flight, struct partial *partial, struct gap *ret)
 	};
 	flight->claims[0] = (struct flight_claim){
 		.begin = ret->offset - ret->offset % CHUNK_SIZE,
-		.end = flight->bounded ? end : chunk_after(ret->offset),
+		.end = flight->bounded || max < UINT64_MAX ? end : chunk_after(ret->offset),
 		.used = true,
 		.moved_ms = clock_monotonic_ms(),
 	};

@@ -29,6 +29,7 @@ struct member {
 struct health {
 	pthread_mutex_t mu;
 	struct member *members; /* guarded by mu */
+	unsigned int running;   /* of all members; guarded by mu */
 };
 
 struct health *health_new(void)
@@ -141,8 +142,10 @@ void health_enter(struct health *health, const char *name)
 	WITH_LOCK(&health->mu);
 	struct member *member = find_or_add(health, name);
 
-	if (member)
-		member->running++;
+	if (!member)
+		return;
+	member->running++;
+	health->running++;
 }
 
 void health_leave(struct health *health, const char *name)
@@ -150,14 +153,18 @@ void health_leave(struct health *health, const char *name)
 	WITH_LOCK(&health->mu);
 	struct member *member = find(health, name);
 
-	if (member && member->running > 0)
-		member->running--;
+	if (!member || member->running == 0)
+		return;
+	member->running--;
+	health->running--;
 }
 
 unsigned int health_running(struct health *health, const char *name)
 {
 	WITH_LOCK(&health->mu);
-	const struct member *member = find(health, name);
+	const struct member *member = name ? find(health, name) : NULL;
 
+	if (!name)
+		return health->running;
 	return member ? member->running : 0;
 }

@@ -25,7 +25,7 @@ bool health_is_out(struct health *health, const char *name, int64_t now);
 /* Bytes per second of one connection, a moving mean; 0: not known. */
 uint64_t health_rate(struct health *health, const char *name);
 
-/* A connection to it is being used, or is not any more; and how many are. */
+/* A connection to it is being used, or is not any more; and how many are, @name NULL: to all. */
 void health_enter(struct health *health, const char *name);
 void health_leave(struct health *health, const char *name);
 unsigned int health_running(struct health *health, const char *name);

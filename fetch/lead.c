@@ -3,7 +3,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "fetch/ahead.h"
-#include "fetch/gaps.h"
+#include "fetch/alone.h"
 #include "fetch/lazy.h"
 #include "fetch/lead_private.h"
 #include "fetch/lookup.h"
@@ -269,7 +269,8 @@ static int fetch_missing(struct lead *lead, struct err *err)
 	for (;;) {
 		struct gap gap = {0};
 
-		if (lead->started && !gaps_next(lead->flight, lead->partial, &gap))
+		if (lead->started && !alone_next(lead->flight, &gap) &&
+			!gaps_next(lead->flight, lead->partial, &gap))
 			return 0;
 		r = flight_check(lead->flight, err);
 		if (r == 0)

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "fetch/ahead.h"
+#include "fetch/alone.h"
 #include "fetch/credentials.h"
 #include "fetch/gaps.h"
 
@@ -177,8 +178,9 @@ static void look_around(struct segment *segment)
 	ahead_look(segment->flight);
 }
 
-/* A helper's work is in vain once the leader has given the partial up. */
-static int check(const struct segment *segment, struct err *err)
+/* A helper's work is in vain once the leader has given the partial up; the leader's may be less
+ * urgent than another. */
+static int check(struct segment *segment, struct err *err)
 {
 	struct flight *flight = segment->flight;
 
@@ -186,6 +188,9 @@ static int check(const struct segment *segment, struct err *err)
 		WITH_LOCK(&flight->mu);
 		if (flight->partial != segment->partial || flight->claims[segment->slot].dropped)
 			return err_set(err, ERR_CANCELLED, ECANCELED, "not wanted any more");
+	} else if (alone_is_called(flight)) {
+		segment->reached = true;
+		return err_set(err, ERR_CANCELLED, ECANCELED, "called away");
 	}
 	return flight_check(flight, err);
 }

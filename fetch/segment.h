@@ -23,12 +23,12 @@ struct segment {
 	unsigned int slot;             /* of flight->claims; 0 is the leader's */
 	uint64_t position;             /* of the next byte, from the start of the file */
 	size_t put;                    /* bytes written that flight->written does not know */
-	bool reached;                  /* it stopped since others have what follows */
-	int64_t looked_ms;             /* when wishes and rates were looked at */
-	int64_t busy_since_ms;         /* since when busy_ms counts */
-	int64_t behind_ms;             /* sink.behind_ms, then */
-	int64_t busy_ms;               /* spent with putting bytes away, not waiting for them */
-	int64_t window_ms;             /* measuring the rate */
+	bool reached;          /* it stopped: others have what follows, or it is called away */
+	int64_t looked_ms;     /* when wishes and rates were looked at */
+	int64_t busy_since_ms; /* since when busy_ms counts */
+	int64_t behind_ms;     /* sink.behind_ms, then */
+	int64_t busy_ms;       /* spent with putting bytes away, not waiting for them */
+	int64_t window_ms;     /* measuring the rate */
 	uint64_t window_bytes;
 
 	/* On the origin's answer; starts the partial on the first one. Set by the owner. */

@@ -38,6 +38,10 @@ say "never more than per_host allows"
 printf '[fetch]\nper_host = 3\n' >"$CONFIG"
 fetch_from bounded --rate 8000000
 [ "$(connections)" -le 3 ] || fail "bounded: more than three connections"
+say "nor than all that are allowed, less one for what is small"
+printf '[fetch]\nconnections = 3\n' >"$CONFIG"
+fetch_from "bounded in all" --rate 8000000
+[ "$(connections)" -le 3 ] || fail "bounded in all: more than three connections"
 : >"$CONFIG"
 
 say "as fast as the machine, or without ranges: one request"

@@ -4,14 +4,15 @@
  *	originserver [--port-file FILE] --root DIR [--rate BYTES] [--latency MS] [--no-ranges]
  *	             [--chunked] [--log FILE] [--trace FILE] [--with-parent]
  *	             [--total-rate BYTES] [--die-after BYTES] [--max-connections N]
+ *	             [--retry-after SECONDS]
  *	             [--tls-cert FILE --tls-key FILE]
  *
  * It listens on a free port of 127.0.0.1, writes the port to --port-file (or to stdout) once it
  * answers, and ends on SIGTERM (--with-parent: also when its parent ends). --rate is bytes per
  * second of one connection, --total-rate of all together; --latency comes before each answer.
  * After --die-after bytes of bodies the process is gone. --max-connections answers 503 to a request
- * while N others are under way. With a certificate (PEM) it speaks https. The path of a request is
- * a chain of behaviours and then the name of a file below the root:
+ * while N others are under way, and says --retry-after with it. With a certificate (PEM) it speaks
+ * https. The path of a request is a chain of behaviours and then the name of a file below the root:
  *
  *	/FILE                      200, 206, 304, 404, 412, 416, as a good server does
  *	/FOLDER/                   its index.html
@@ -167,8 +168,11 @@ static enum MHD_Result on_headers(void *arg, struct MHD_Connection *connection, 
 	if (strcmp(path, TALLY_STATS) == 0)
 		return answer_stats(answer);
 	meet(answer, info->socket_context);
-	if (answer->crowded)
+	if (answer->crowded) {
+		snprintf(answer->retry_after, sizeof(answer->retry_after), "%s",
+			answer->server->retry_after);
 		return origin_answer_text(answer, 503);
+	}
 	if (answer->server->latency_ms)
 		origin_sleep_ms(answer->server->latency_ms);
 
@@ -297,7 +301,8 @@ static int usage(void)
 	fputs("usage: originserver [--port-file FILE] --root DIR [--rate BYTES] [--latency MS]\n"
 	      "                    [--no-ranges] [--chunked] [--log FILE] [--trace FILE]\n"
 	      "                    [--with-parent] [--total-rate BYTES] [--die-after BYTES]\n"
-	      "                    [--max-connections N] [--tls-cert FILE --tls-key FILE]\n",
+	      "                    [--max-connections N] [--retry-after SECONDS]\n"
+	      "                    [--tls-cert FILE --tls-key FILE]\n",
 		stderr);
 	return 2;
 }
@@ -343,11 +348,12 @@ int main(int argc, char **argv)
 		{"total-rate", required_argument, NULL, 'R'},
 		{"die-after", required_argument, NULL, 'D'},
 		{"max-connections", required_argument, NULL, 'M'},
+		{"retry-after", required_argument, NULL, 'A'},
 		{"tls-cert", required_argument, NULL, 't'},
 		{"tls-key", required_argument, NULL, 'k'},
 		{NULL, 0, NULL, 0},
 	};
-	struct origin_server server = {.root = -1, .tally = TALLY_INIT};
+	struct origin_server server = {.root = -1, .retry_after = "", .tally = TALLY_INIT};
 	const char *port_file = NULL;
 	int status;
 
@@ -374,6 +380,8 @@ int main(int argc, char **argv)
 			server.tally.die_after = strtoull(optarg, NULL, 10);
 		else if (c == 'M')
 			server.max_running = (unsigned int)strtoul(optarg, NULL, 10);
+		else if (c == 'A')
+			server.retry_after = optarg;
 		else if (c == 'w')
 			prctl(PR_SET_PDEATHSIG, SIGTERM);
 		else if (c == 't')

@@ -31,6 +31,7 @@ struct origin_server {
 	atomic_uint changes;
 	atomic_bool quit;
 	unsigned int max_running; /* 0: any number */
+	const char *retry_after;  /* of who is one too many, or "" */
 	FILE *trace;
 	struct tally tally;
 };
