@@ -64,39 +64,55 @@ tree() {
 	printf '%s/http/%s' "$MNT" "${1#http://}"
 }
 
-# far WAY FILE LIMIT COMMAND: "$1" in COMMAND is the artifact, by its name at or in the tree.
-# It prints what it prints of the origin's own file. LIMIT is in MiB; the rest of the download,
-# which goes on in the meantime, comes on top of it.
-far() {
-	local began took sent most file=$ORIGINROOT/$2
-	bash -c "$4" - "$file" >"$WORK/right"
+# read_cold WAY FILE COMMAND: "$1" in COMMAND is the artifact, by its name at or in the tree.
+# It prints what it prints of the origin's own file. Sets $took (microseconds) and $sent (bytes).
+read_cold() {
+	local began file=$ORIGINROOT/$2
+	bash -c "$3" - "$file" >"$WORK/right"
 	file=$("$1" "$ORIGIN/rate/$rate/$2")
 	start_mount
 	began=${EPOCHREALTIME/[.,]/}
-	timeout 60 bash -c "$4" - "$file" >"$WORK/out" || fail "$4: status $?"
+	timeout 60 bash -c "$3" - "$file" >"$WORK/out" || fail "$3: status $?"
 	kill -KILL "$MOUNT_PID"
 	took=$((${EPOCHREALTIME/[.,]/} - began))
 	{ wait "$MOUNT_PID" || :; } 2>/dev/null
-	cmp "$WORK/right" "$WORK/out" || fail "$4: something else"
+	cmp "$WORK/right" "$WORK/out" || fail "$3: something else"
 
 	umount -l "$MNT"
 	settle_origin
 	sent=$(origin_sent ".*")
-	say "$4: $((took / 1000)) ms, $((sent / 1024)) KiB"
-	[ $took -lt 40000000 ] || fail "it waited for what it did not read"
-	most=$(($3 * (1 << 20) + took * rate / 1000000))
-	[ "$sent" -le $most ] || fail "$sent bytes were sent, at most $most should be"
+	say "$3: $((took / 1000)) ms, $((sent / 1024)) KiB"
 	: >"$ORIGIN_LOG"
 	rm -r "$CACHE"
 }
 
+# far WAY FILE LIMIT COMMAND: LIMIT is in MiB; the rest of the download, which goes on in the
+# meantime, comes on top of it.
+far() {
+	local most
+	read_cold "$1" "$2" "$4"
+	[ $took -lt 40000000 ] || fail "it waited for what it did not read"
+	most=$(($3 * (1 << 20) + took * rate / 1000000))
+	[ "$sent" -le $most ] || fail "$sent bytes were sent, at most $most should be"
+}
+
+# promptly WAY FILE COMMAND: in half a second, with 4 MiB; a busy machine has more than one try.
+promptly() {
+	local try
+	for try in {1..6}; do
+		read_cold "$@"
+		[ $took -gt 500000 ] || [ "$sent" -gt $((4 << 20)) ] || return 0
+	done
+	fail "not once of $try tries in time"
+}
+
 # shellcheck disable=SC2016 # $1 is bash -c's
 {
-	far at a.bin 2 'dd if="$1" bs=4096 skip=230400 count=1 status=none'
+	promptly at a.bin 'dd if="$1" bs=4096 skip=230400 count=1 status=none'
+	promptly at a.zip 'unzip -l "$1" | tail -n +2'
 	far tree a.bin 2 'dd if="$1" bs=4096 skip=230400 count=1 status=none'
 	far at a.bin 2 'head -c 5000 "$1"'
 	far tree a.bin 2 'tail -c 5000 "$1"'
-	far at a.zip 2 'unzip -l "$1" | tail -n +2'
 	far tree a.zip 3 'unzip -p "$1" folder/500.txt'
 	far at a.tar 24 'tar -tf "$1"'
 	far at a.bin 80 "python3 $WORK/pages.py \"\$1\""
