@@ -9,42 +9,11 @@ wanted=12
 rate=1000000
 size=$((40 << 20))
 chunk=$((256 << 10))
-# What lay in sockets when its reader died, as much as that had been slow: nobody's to keep.
-queued=0
 
 start_origin
 
 bytes_went_out() {
 	[ "$(origin_stat bytes)" -ge "$1" ] || gone "$pid"
-}
-
-is_stopped() {
-	local task
-	for task in "/proc/$1/task"/*/stat; do
-		[[ $(<"$task") == *") "[TZX]" "* ]] || return 1
-	done
-}
-
-# In both directions: "sl near far st tx:rx …", numbers in hexadecimal.
-count_queued() {
-	local port near far queues
-	port=$(printf ':%04X' "${ORIGIN##*:}")
-	while read -r _ near far _ queues _; do
-		[[ $near == *"$port" || $far == *"$port" ]] || continue
-		queued=$((queued + 16#${queues%:*} + 16#${queues#*:}))
-	done </proc/net/tcp
-}
-
-# Both ends are stopped at that moment, so that what is in the sockets can be told; and the origin until
-# they are closed, or it would fill them.
-kill_fetch() {
-	kill -STOP "$pid" "$ORIGIN_PID" 2>/dev/null || :
-	if wait_for 30 is_stopped "$ORIGIN_PID" && wait_for 30 is_stopped "$pid"; then
-		count_queued
-	fi
-	kill -KILL "$pid" 2>/dev/null || :
-	{ wait "$pid" || status=$?; } 2>/dev/null
-	kill -CONT "$ORIGIN_PID"
 }
 
 # One file, killed as long as its download lasts: each time when some megabytes have come, by when
@@ -62,7 +31,7 @@ one_file() {
 		if [ $kills -lt $wanted ]; then
 			wait_for 60 bytes_went_out $((before + 4000000 + RANDOM * 100)) ||
 				fail "nothing comes"
-			kill_fetch
+			kill_counting "$pid" || status=$?
 		else
 			wait "$pid" || status=$?
 		fi

@@ -436,6 +436,39 @@ quiet_origin() {
 	wait_for 20 origin_stat_is running 0 || fail "the origin is still asked for something"
 }
 
+is_stopped() {
+	local task
+	for task in "/proc/$1/task"/*/stat; do
+		[[ $(<"$task") == *") "[TZX]" "* ]] || return 1
+	done
+}
+
+# In both directions: "sl near far st tx:rx …", numbers in hexadecimal.
+count_queued() {
+	local port near far queues
+	port=$(printf ':%04X' "${ORIGIN##*:}")
+	while read -r _ near far _ queues _; do
+		[[ $near == *"$port" || $far == *"$port" ]] || continue
+		queued=$((queued + 16#${queues%:*} + 16#${queues#*:}))
+	done </proc/net/tcp
+}
+
+# kill_counting PID: a child that downloads from $ORIGIN is killed, the origin stopped meanwhile.
+# What lies in sockets then, as much as the child had been slow, is nobody's to keep: it is added to
+# $queued. Answers the child's status.
+queued=0
+kill_counting() {
+	local status=0
+	kill -STOP "$1" "$ORIGIN_PID" 2>/dev/null || :
+	if wait_for 30 is_stopped "$ORIGIN_PID" && wait_for 30 is_stopped "$1"; then
+		count_queued
+	fi
+	kill -KILL "$1" 2>/dev/null || :
+	{ wait "$1" || status=$?; } 2>/dev/null
+	kill -CONT "$ORIGIN_PID"
+	return $status
+}
+
 # The server of tests/support/rawserver.c, which breaks the protocol, serves $RAWROOT at $RAW and,
 # certified by $CA, at $RAWS. Its log is like the origin's.
 start_raw() {
