@@ -1,5 +1,6 @@
 #include "fetch/credentials.h"
 
+#include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
 #include "fetch/config_values.h"
@@ -26,34 +27,71 @@ static int refuse(const struct source *source, const char *why, struct err *err)
 		source->origin->prefix, source->file, why);
 }
 
+/*
+ * A FIFO would keep a thread that nobody can interrupt, a device might never end: only what is a
+ * file is read. For fd_close().
+ */
+static int open_regular(const struct source *source, struct stat *ret, int *ret_fd, struct err *err)
+{
+	CLEANUP(fd_closep) int fd = open(source->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0 || fstat(fd, ret) < 0)
+		return refuse(source, strerrordesc_np(errno), err);
+	if (!S_ISREG(ret->st_mode))
+		return refuse(source, "it is no regular file", err);
+	*ret_fd = fd_steal(&fd);
+	return 0;
+}
+
+/* All bytes of the file, with a NUL behind them, for config_free_secret(). */
+static int read_text(const struct source *source, char **ret, struct err *err)
+{
+	CLEANUP(config_free_secretp) char *text = NULL;
+	CLEANUP(fd_closep) int fd = -1;
+	struct stat st;
+	ssize_t len;
+	int r = open_regular(source, &st, &fd, err);
+
+	if (r < 0)
+		return r;
+	text = calloc(1, FILE_MAX + 2);
+	if (!text)
+		return err_oom(err);
+	len = fd_pread_full(fd, text, FILE_MAX + 1, 0);
+	if (len < 0)
+		return refuse(source, strerrordesc_np((int)-len), err);
+	if (len > FILE_MAX)
+		return refuse(source, strerrordesc_np(EFBIG), err);
+	if (strlen(text) != (size_t)len) {
+		explicit_bzero(text, (size_t)len);
+		return refuse(source, "it is not a text", err);
+	}
+	*ret = str_steal(&text);
+	return 0;
+}
+
 /* The one line that the file holds. Blanks around it, and blank lines after it, do not count. */
 static int read_line(const struct source *source, char **ret, struct err *err)
 {
-	char *text = NULL;
-	size_t len = 0;
+	CLEANUP(config_free_secretp) char *text = NULL;
 	size_t blank;
-	int r = fd_read_file(AT_FDCWD, source->file, FILE_MAX, &text, &len);
+	size_t len;
+	int r = read_text(source, &text, err);
 
-	if (r == -ENOMEM)
-		return err_oom(err);
 	if (r < 0)
-		return refuse(source, strerrordesc_np(-r), err);
-	if (strlen(text) != len) {
-		explicit_bzero(text, len);
-		free(text);
-		return refuse(source, "it is not a text", err);
-	}
+		return r;
 	blank = strspn(text, " \t\r\n");
-	memmove(text, text + blank, len - blank + 1);
-	len -= blank;
+	len = strlen(text) - blank;
+	memmove(text, text + blank, len + 1);
+	explicit_bzero(text + len + 1, blank);
 	while (len > 0 && strchr(" \t\r\n", text[len - 1]))
 		text[--len] = '\0';
-	if (len > 0 && !strpbrk(text, "\r\n")) {
-		*ret = text;
-		return 0;
-	}
-	config_free_secret(text);
-	return refuse(source, len > 0 ? "it has more than one line" : "it is empty", err);
+	if (len == 0)
+		return refuse(source, "it is empty", err);
+	if (strpbrk(text, "\r\n"))
+		return refuse(source, "it has more than one line", err);
+	*ret = str_steal(&text);
+	return 0;
 }
 
 static int load_user(const struct origin *origin, struct credentials *credentials, struct err *err)
@@ -99,21 +137,19 @@ static int check_file(const struct origin *origin, const char *key, const char *
 	const char **ret, struct err *err)
 {
 	const struct source source = {origin, key, file};
+	CLEANUP(fd_closep) int fd = -1;
 	struct stat st;
-	int fd;
-	int r = 0;
+	int r;
 
 	if (!file)
 		return 0;
-	fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		r = refuse(&source, strerrordesc_np(errno), err);
-	else if (st.st_size == 0)
-		r = refuse(&source, "it is empty", err);
-	fd_close(&fd);
-	if (r == 0)
-		*ret = file;
-	return r;
+	r = open_regular(&source, &st, &fd, err);
+	if (r < 0)
+		return r;
+	if (st.st_size == 0)
+		return refuse(&source, "it is empty", err);
+	*ret = file;
+	return 0;
 }
 
 static int take_headers(

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { OWNER = 500, USER = 1000, OTHER = 1001 };
 
@@ -224,4 +226,49 @@ Test(credentials, bytes_that_are_no_text_are_refused)
 	file_of(&f, "f", "abc\0def", 7);
 	cr_assert_eq(load(&f, "https://h/a/x", &is, &err), -EACCES);
 	cr_assert(strstr(err.msg, "it is not a text"), "%s", err.msg);
+}
+
+/* Opened by a thread that nobody can interrupt, a FIFO would hold it for good. */
+Test(credentials, what_is_no_file_is_refused_at_once, .timeout = 20)
+{
+	static const char *const keys[] = {"user_file", "bearer_file", "netrc", "client_cert"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys) * 3; i++) {
+		CLEANUP(str_freep)
+		char *text = str_printf(ORIGIN "%s = DIR/f\n", keys[i % ARRAY_SIZE(keys)]);
+		CLEANUP(fixture_release) struct fixture f = made(text);
+		CLEANUP(credentials_release) struct credentials is = CREDENTIALS_INIT;
+		CLEANUP(str_freep) char *file = str_printf("%s/f", f.dir);
+		struct err err = ERR_INIT;
+
+		switch (i / ARRAY_SIZE(keys)) {
+		case 0:
+			cr_assert_eq(mkfifo(file, 0600), 0);
+			break;
+		case 1:
+			cr_assert_eq(mkdir(file, 0700), 0);
+			break;
+		default:
+			cr_assert_eq(symlink("/dev/zero", file), 0);
+			break;
+		}
+		cr_assert_eq(load(&f, "https://h/a/x", &is, &err), -EACCES);
+		cr_assert(strstr(err.msg, "it is no regular file"), "%s", err.msg);
+		cr_assert_null(credentials_access(&is));
+		if (i / ARRAY_SIZE(keys) == 1)
+			cr_assert_eq(rmdir(file), 0);
+	}
+}
+
+Test(credentials, of_a_file_that_has_no_end_nothing_is_taken)
+{
+	CLEANUP(fixture_release) struct fixture f = made(ORIGIN "bearer_file = DIR/f\n");
+	CLEANUP(credentials_release) struct credentials is = CREDENTIALS_INIT;
+	CLEANUP(str_freep) char *text = malloc(70000);
+	struct err err = ERR_INIT;
+
+	memset(text, 'a', 70000);
+	file_of(&f, "f", text, 70000);
+	cr_assert_eq(load(&f, "https://h/a/x", &is, &err), -EACCES);
+	cr_assert(strstr(err.msg, "too large"), "%s", err.msg);
 }
