@@ -1,5 +1,6 @@
 #include "backends/answer.h"
 
+#include "backends/lifetime.h"
 #include "base/clock.h"
 #include "base/str.h"
 
@@ -10,10 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define YEAR          (INT64_C(365) * 24 * 3600)
-#define MAX_AGE       (10 * YEAR)
-#define RETRY_MAX     (7 * 24 * 3600) /* seconds; who asks for more is told this */
-#define DIRECTIVE_MAX 64
+#define RETRY_MAX (7 * 24 * 3600) /* seconds; who asks for more is told this */
 
 static const struct {
 	long status;
@@ -112,81 +110,6 @@ int answer_error(const struct transfer *transfer, struct err *err)
 	return err_set(err, ERR_REMOTE, EIO, "%ld refused", status);
 }
 
-/*
- * One directive of Cache-Control into @ret, without blanks and in lower case; a longer one, which
- * is none that we know, is cut. Returns what follows it, NULL at the end.
- */
-static const char *next_directive(const char *text, char ret[DIRECTIVE_MAX])
-{
-	size_t len = 0;
-	bool quoted = false;
-
-	for (; *text && (quoted || *text != ','); text++) {
-		quoted ^= *text == '"';
-		if (!isspace((unsigned char)*text) && *text != '"' && len + 1 < DIRECTIVE_MAX)
-			ret[len++] = (char)tolower((unsigned char)*text);
-	}
-	ret[len] = '\0';
-	return *text ? text + 1 : NULL;
-}
-
-/* Seconds from Cache-Control. s-maxage is for shared caches of a network, must-revalidate is what
- * we do anyway. */
-static int64_t cache_control(const char *text)
-{
-	char directive[DIRECTIVE_MAX];
-	int64_t age = TIME_UNKNOWN;
-	bool immutable = false;
-
-	while (text) {
-		text = next_directive(text, directive);
-		if (str_equal(directive, "no-store") || str_has_prefix(directive, "no-cache"))
-			return 0;
-		if (str_equal(directive, "immutable"))
-			immutable = true;
-		if (str_has_prefix(directive, "max-age=")) {
-			age = number(directive + strlen("max-age="), "", NULL);
-			if (age < 0) /* RFC 9111, 4.2.1: invalid is stale */
-				age = 0;
-		}
-	}
-	return immutable && age < YEAR ? YEAR : age;
-}
-
-static int64_t expires(const struct transfer *transfer)
-{
-	const char *text = transfer_header(transfer, "Expires");
-	const char *date = transfer_header(transfer, "Date");
-	int64_t now = date ? transfer_date(date) : TIME_UNKNOWN;
-	int64_t at;
-
-	if (!text)
-		return TIME_UNKNOWN;
-	at = transfer_date(text);
-	if (at == TIME_UNKNOWN) /* RFC 9111, 5.3: "0" and the like have expired */
-		return 0;
-	at -= now == TIME_UNKNOWN ? clock_wall() : now;
-	return at < 0 ? 0 : at;
-}
-
-static int64_t max_age(const struct transfer *transfer)
-{
-	const char *control = transfer_header(transfer, "Cache-Control");
-	const char *age = transfer_header(transfer, "Age");
-	int64_t already = age ? number(age, " ,", NULL) : 0;
-	int64_t seconds = control ? cache_control(control) : TIME_UNKNOWN;
-
-	if (seconds == TIME_UNKNOWN)
-		seconds = expires(transfer);
-	if (seconds == TIME_UNKNOWN)
-		return TIME_UNKNOWN;
-	if (seconds > MAX_AGE)
-		seconds = MAX_AGE;
-	if (already > 0)
-		seconds = already >= seconds ? 0 : seconds - already;
-	return seconds;
-}
-
 static void media_type(const char *text, char ret[MIME_MAX])
 {
 	size_t len = text ? strcspn(text, "; \t") : 0;
@@ -200,15 +123,19 @@ static void media_type(const char *text, char ret[MIME_MAX])
 
 void answer_remote(const struct transfer *transfer, struct remote *ret)
 {
-	const char *etag = transfer_header(transfer, "ETag");
+	/* which of two tags is the version's nobody can tell */
+	bool tagged = !headers_disagree(transfer_headers(transfer), "ETag");
+	const char *etag = tagged ? transfer_header(transfer, "ETag") : NULL;
 	const char *ranges = transfer_header(transfer, "Accept-Ranges");
+	struct lifetime lifetime = lifetime_read(transfer_headers(transfer), clock_wall());
 
 	*ret = (struct remote){
 		.size = transfer_length(transfer),
 		.validators.modified = transfer_filetime(transfer),
 		.ranges = transfer_status(transfer) == 206 ||
 			  (ranges && strcasecmp(ranges, "bytes") == 0),
-		.max_age = max_age(transfer),
+		.max_age = lifetime.seconds,
+		.must_ask = lifetime.must_ask,
 	};
 	/* one that is too long is none: cut, it could be taken for another */
 	str_fit(ret->validators.etag, sizeof(ret->validators.etag), etag ? etag : "");

@@ -33,8 +33,7 @@ void headers_clear(struct headers *headers)
 	headers->len = 0;
 }
 
-/* The value of the first header @name from *@at on, which is moved behind it; or NULL. */
-static const char *next_value(const struct headers *headers, const char *name, size_t *at)
+const char *headers_next(const struct headers *headers, const char *name, size_t *at)
 {
 	size_t len = strlen(name);
 
@@ -51,9 +50,9 @@ static const char *next_value(const struct headers *headers, const char *name, s
 bool headers_disagree(const struct headers *headers, const char *name)
 {
 	size_t at = 0;
-	const char *first = next_value(headers, name, &at);
+	const char *first = headers_next(headers, name, &at);
 
-	for (const char *value; (value = next_value(headers, name, &at));)
+	for (const char *value; (value = headers_next(headers, name, &at));)
 		if (strcmp(value, first) != 0)
 			return true;
 	return false;
@@ -64,7 +63,7 @@ const char *headers_find(const struct headers *headers, const char *name)
 	const char *last = NULL;
 	size_t at = 0;
 
-	for (const char *value; (value = next_value(headers, name, &at));)
+	for (const char *value; (value = headers_next(headers, name, &at));)
 		last = value;
 	return last;
 }

@@ -25,6 +25,10 @@ void headers_clear(struct headers *headers);
 /* Whether there are several headers @name that do not say the same. */
 bool headers_disagree(const struct headers *headers, const char *name);
 
+/* The value of the first header @name from *@at on, which begins as 0 and is moved behind it; or
+ * NULL: there are no more. */
+const char *headers_next(const struct headers *headers, const char *name, size_t *at);
+
 /* The value of the last header @name without the blanks before it, or NULL. */
 const char *headers_find(const struct headers *headers, const char *name);
 

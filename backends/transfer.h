@@ -13,6 +13,7 @@
 #define FETCHFS_BACKENDS_TRANSFER_H
 
 #include "backends/backend.h"
+#include "backends/headers.h"
 
 struct transfers;
 
@@ -58,6 +59,7 @@ int64_t transfer_length(const struct transfer *transfer);
 /* The last header @name of the final answer, without surrounding blanks, or NULL. Valid in
  * on_answer. */
 const char *transfer_header(const struct transfer *transfer, const char *name);
+const struct headers *transfer_headers(const struct transfer *transfer); /* all; likewise */
 
 /* The time of the file (Last-Modified, MDTM) in seconds since 1970, or TIME_UNKNOWN. */
 int64_t transfer_filetime(const struct transfer *transfer);

@@ -124,3 +124,8 @@ const char *transfer_header(const struct transfer *transfer, const char *name)
 {
 	return headers_find(&transfer->headers, name);
 }
+
+const struct headers *transfer_headers(const struct transfer *transfer)
+{
+	return &transfer->headers;
+}
