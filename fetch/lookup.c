@@ -125,8 +125,11 @@ static int adopt(
 	entry.scope = strdup(target->decision.scope);
 	entry.uri = strdup(target->shown);
 	entry.has_query = !target_is_listed(target);
-	/* this origin was not asked: stale for whoever does not name the digest */
+	/* this origin was not asked: stale for whoever does not name the digest, and nothing to
+	 * ask it about */
 	entry.etag = NULL;
+	entry.modified = TIME_UNKNOWN;
+	entry.must_ask = false;
 	entry.verified = entry.expires = clock_wall();
 	if (!entry.scope || !entry.uri)
 		r = err_oom(err);

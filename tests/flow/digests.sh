@@ -2,7 +2,8 @@
 # Digests of every kind, from the option, the URI and listings: right bytes, or a precise error.
 . "$(dirname "$0")/../support/lib.sh"
 need_program jq sha1sum sha512sum md5sum cksum
-start_origin
+trace=$WORK/trace
+start_origin --trace "$trace"
 mkdir "$ORIGINROOT/sub"
 random_file 700K "$ORIGINROOT/a.bin" a
 random_file 10K "$ORIGINROOT/b.bin" b
@@ -75,6 +76,15 @@ expect_failure 1 "sha512 is .*, expected $value" \
 	"${fetchfs[@]}" cat --digest "sha512:$value" "$ORIGIN/corrupt/b.bin"
 [ ! -s "$WORK/stdout" ] || fail "bytes were shown before they were verified"
 [ "$(asked /corrupt/b.bin)" -eq 2 ] || fail "asked $(asked /corrupt/b.bin) times"
+
+say "content adopted by its digest is no older version of the name that it is adopted for"
+fresh
+fetchfs fetch "$ORIGIN/a.bin"
+quietly fetchfs fetch "$ORIGIN/weak/a.bin#sha256=$(sha256 "$ORIGINROOT/a.bin")"
+[ "$(asked /weak/a.bin)" -eq 0 ] || fail "fetched again"
+fetchfs fetch "$ORIGIN/weak/a.bin"
+[ "$(asked /weak/a.bin)" -eq 1 ] || fail "not asked for"
+! grep "/weak/a.bin" "$trace" | grep -i 'if-' || fail "asked whether it is another file"
 
 say "a fragment of another kind is dropped"
 quietly fetchfs fetch "$ORIGIN/b.bin#top" "$ORIGIN/b.bin#sha384=00"
