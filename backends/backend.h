@@ -42,7 +42,7 @@ struct remote {
 	bool world_readable; /* file only: anybody on this machine may read the source */
 	int64_t max_age; /* seconds it stays fresh from now, or TIME_UNKNOWN: the origin is silent
 			  */
-	bool must_ask; /* stale, it may not even stand in while the origin is down */
+	bool must_ask;   /* stale, it may not even stand in while the origin is down */
 	char type[MIME_MAX]; /* "text/html", without parameters, or "" */
 };
 

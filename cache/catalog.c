@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
 /*
  * Version 1. "total" has one row, kept by triggers, so that asking for space is no scan. "used" is
@@ -94,6 +94,9 @@ static const char schema_2[] =
 	"END;"
 	"PRAGMA user_version = 2";
 
+static const char schema_3[] = "ALTER TABLE entry ADD COLUMN must_ask INTEGER NOT NULL DEFAULT 0;"
+			       "PRAGMA user_version = 3";
+
 _Static_assert(ENTRY_KNOWN == 0 && ENTRY_COMPLETE == 1 && ENTRY_ABSENT == 2, "stored on disk");
 
 static int schema_version(struct db *db, int64_t *ret, struct err *err)
@@ -124,6 +127,8 @@ static int make_schema(struct catalog *catalog, struct err *err)
 		r = db_exec(catalog->db, schema, err);
 	if (r == 0 && version < 2)
 		r = db_exec(catalog->db, schema_2, err);
+	if (r == 0 && version < 3)
+		r = db_exec(catalog->db, schema_3, err);
 	return r < 0 ? r : catalog_commit(&txn, err);
 }
 

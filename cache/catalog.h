@@ -35,6 +35,7 @@ struct entry {
 	int64_t fetched;      /* when the bytes came */
 	int64_t verified;     /* when the origin last confirmed them */
 	int64_t expires;      /* fresh iff now < expires */
+	bool must_ask;        /* the origin forbade to use it unasked once it is stale */
 	int64_t last_used;    /* read only: seconds */
 };
 

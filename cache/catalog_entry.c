@@ -35,6 +35,7 @@ int catalog_read_entry(struct db_query *query, struct entry *ret, struct err *er
 		.verified = db_int(query, 12),
 		.expires = db_int(query, 13),
 		.last_used = db_int(query, 14),
+		.must_ask = db_int(query, 15) != 0,
 	};
 
 	if (!entry.scope || !entry.uri || (etag && !entry.etag)) {
@@ -82,13 +83,13 @@ static int put_entry(struct db *db, const struct entry *entry, struct err *err)
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	int r = db_query(db,
 		"INSERT INTO entry (key, scope, uri, state, has_query, executable, pinned, digest,"
-		"	size, etag, modified, fetched, verified, expires)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+		"	size, etag, modified, fetched, verified, expires, must_ask)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
 		" ON CONFLICT (key) DO UPDATE SET state = excluded.state,"
 		"	executable = excluded.executable, digest = excluded.digest,"
 		"	size = excluded.size, etag = excluded.etag, modified = excluded.modified,"
 		"	fetched = excluded.fetched, verified = excluded.verified,"
-		"	expires = excluded.expires",
+		"	expires = excluded.expires, must_ask = excluded.must_ask",
 		&query, err);
 
 	if (r < 0)
@@ -108,6 +109,7 @@ static int put_entry(struct db *db, const struct entry *entry, struct err *err)
 	db_bind_int(query, 12, entry->fetched);
 	db_bind_int(query, 13, entry->verified);
 	db_bind_int(query, 14, entry->expires);
+	db_bind_int(query, 15, entry->must_ask);
 	return db_run(query, err);
 }
 

@@ -50,7 +50,7 @@ int catalog_put_checksum(struct db *db, const struct digest *digest,
  */
 #define CATALOG_ENTRY_SELECT                                                                       \
 	"SELECT e.key, e.scope, e.uri, e.state, e.has_query, e.executable, e.pinned, e.digest, "   \
-	"e.size, e.etag, e.modified, e.fetched, e.verified, e.expires, o.last_used "               \
+	"e.size, e.etag, e.modified, e.fetched, e.verified, e.expires, o.last_used, e.must_ask "   \
 	"FROM entry AS e LEFT JOIN object AS o ON o.digest = e.digest"
 
 int catalog_read_entry(struct db_query *query, struct entry *ret, struct err *err);

@@ -14,6 +14,10 @@
  * configured for the URI decided on. */
 int64_t freshness_until(const struct decision *decision, const struct remote *remote, int64_t now);
 
+/* The same of an answer that confirms @old. */
+int64_t freshness_confirmed(const struct decision *decision, const struct remote *remote,
+	const struct entry *old, int64_t now);
+
 /* Until when "no such thing" is believed; @now when it is not to be remembered at all. */
 int64_t freshness_absent_until(const struct config *config, int64_t now);
 

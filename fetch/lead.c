@@ -1,6 +1,7 @@
 #include "fetch/lead.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/str.h"
 #include "fetch/ahead.h"
 #include "fetch/alone.h"
@@ -111,13 +112,20 @@ static int on_outgrown(struct segment *segment, struct err *err)
 	return r == 0 && lead->small.begun ? begin_version(lead, &lead->remote, err) : r;
 }
 
+/* From now on, not from its last byte on, the answer ages. */
+static void set_confirmed(struct lead *lead)
+{
+	lead->confirmed = true;
+	lead->answered = clock_wall();
+}
+
 /* The first answer: what is small, and quick, needs no partial. */
 static int begin(
 	struct segment *segment, struct lead *lead, const struct remote *remote, struct err *err)
 {
 	int r = 0;
 
-	lead->confirmed = true;
+	set_confirmed(lead);
 	if (segment->small && small_suits(remote->size)) {
 		small_answered(&lead->small);
 		return 0;
@@ -156,7 +164,7 @@ static int on_begin(struct segment *segment, const struct remote *remote, struct
 		r = partial_mix(lead->partial, err);
 	if (r < 0 || lead->confirmed)
 		return r;
-	lead->confirmed = true;
+	set_confirmed(lead);
 	return tell_readers(lead, err);
 }
 
@@ -233,7 +241,7 @@ static int begin_lazily(struct lead *lead, struct err *err)
 	if (!lead->started && small_suits(remote.size))
 		return 0;
 	lead->lazy = true;
-	lead->confirmed = true;
+	set_confirmed(lead);
 	r = lead->partial ? 0 : lead_create_partial(lead, err);
 	if (r < 0)
 		return r;

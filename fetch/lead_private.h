@@ -26,6 +26,7 @@ struct lead {
 	struct entry old;     /* a version that is here, but stale; old.uri NULL: none */
 	struct object old_object;
 	struct remote remote;
+	int64_t answered;  /* when it said so, seconds since 1970 */
 	uint64_t written;  /* flight->written at the last failure */
 	uint64_t received; /* bytes of a file whose size was not told */
 };

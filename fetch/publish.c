@@ -18,6 +18,7 @@ static int fill_entry(const struct lead *lead, struct entry *ret, struct err *er
 	const char *etag = lead_is_small(lead) ? lead->remote.validators.etag
 					       : partial_version(lead->partial)->etag;
 	int64_t now = clock_wall();
+	int64_t since = lead->confirmed && lead->answered < now ? lead->answered : now;
 	struct entry entry = {
 		.key = target->key,
 		.scope = strdup(target->decision.scope),
@@ -28,10 +29,11 @@ static int fill_entry(const struct lead *lead, struct entry *ret, struct err *er
 		.modified = lead_is_small(lead) ? lead->remote.validators.modified
 						: partial_version(lead->partial)->modified,
 		.fetched = now,
-		.verified = now,
+		.verified = since,
+		.must_ask = lead->confirmed && lead->remote.must_ask,
 		/* nobody answered for what was complete already: asked at the next use */
 		.expires = lead->confirmed ? freshness_until(&lead->flight->target->decision,
-						     &lead->remote, now)
+						     &lead->remote, since)
 					   : now,
 	};
 
@@ -100,8 +102,9 @@ int lead_keep_old(
 
 	partial_fail(&lead->partial, NULL, false);
 	return hand_out_old(lead, now,
-		freshness_until(&lead->flight->target->decision, &lead->remote, now), ret_object,
-		ret_entry, err);
+		freshness_confirmed(
+			&lead->flight->target->decision, &lead->remote, &lead->old, now),
+		ret_object, ret_entry, err);
 }
 
 bool lead_has_old(const struct lead *lead)
@@ -116,7 +119,8 @@ bool lead_may_stand_in(const struct lead *lead, const struct err *err)
 			    (err->kind == ERR_REMOTE && err->retry && err->code != ESTALE);
 	int64_t age = clock_wall() - lead->old.verified;
 
-	return lead_has_old(lead) && nobody_asked && !lead->flight->target->refresh && age >= 0 &&
+	return lead_has_old(lead) && nobody_asked && !lead->old.must_ask &&
+	       !lead->flight->target->refresh && age >= 0 &&
 	       age < fetchfs->config.stale_if_error_ms / 1000;
 }
 

@@ -3,6 +3,10 @@
 # costs no body.
 . "$(dirname "$0")/../support/lib.sh"
 
+# bare: Cache-Control is not in a 304
+NGINX_MORE="
+	location /bare/ { alias $WWW/; if (\$http_if_none_match = \"\") { add_header Cache-Control no-cache; } }
+"
 start_nginx
 random_file 100K "$WWW/a.bin"
 
@@ -109,6 +113,22 @@ stale_at_once Cache-Control max-age=nonsense
 stale_at_once Cache-Control no-cache,%20max-age=3600
 stale_at_once Expires 0
 stale_at_once Expires "$(in_http '-2 hours')"
+
+say "from the answer on, not from the end of its body"
+ln "$WWW/a.bin" "$ORIGINROOT/slow.bin"
+uri=$ORIGIN/header/Cache-Control/max-age=2/rate/25000/slow.bin
+read_it
+[ "$(known '.expires - .verified')" -eq 2 ] || fail "fresh for $(known '.expires - .verified') s"
+[ "$(known '.fetched - .verified')" -ge 2 ] || fail "as if the answer had come with its last byte"
+
+say "a confirmation that does not repeat it leaves it as it was said"
+uri=$HTTP/bare/a.bin
+read_it
+asked 1 0
+read_it
+asked 0 1
+read_it
+asked 0 1
 
 say "asked once when its time is over, and confirmed for as long again"
 uri=$HTTP/says/Cache-Control/max-age=2/a.bin

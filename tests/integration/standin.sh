@@ -19,6 +19,23 @@ mv "$ORIGINROOT/a.bin" "$ORIGINROOT/kept.bin"
 fetchfs fetch "$ORIGIN/kept.bin"
 expect_failure 1 "404 not found" "${fetchfs[@]}" cat "$uri"
 
+say "nor for any other no"
+for status in 401 403 404 410; do
+	fetchfs fetch "$ORIGIN/statusafter/1/$status/kept.bin"
+	expect_failure 1 "$status " "${fetchfs[@]}" cat "$ORIGIN/statusafter/1/$status/kept.bin"
+done
+fetchfs fetch "$ORIGIN/statusafter/1/500/kept.bin"
+fetchfs -q cat "$ORIGIN/statusafter/1/500/kept.bin" | cmp - "$ORIGINROOT/kept.bin" || fail "500"
+
+say "nor where the origin forbade it"
+for said in must-revalidate no-cache max-age=0,%20must-revalidate; do
+	uri=$ORIGIN/header/Cache-Control/$said/statusafter/1/500/kept.bin
+	fetchfs fetch "$uri"
+	settings 'ttl = 0' 'retries = 0'
+	expect_failure 3 "500" "${fetchfs[@]}" cat "$uri"
+done
+settings 'ttl = 0' 'retries = 1'
+
 say "an origin that is gone: the old copy"
 kill "$ORIGIN_PID"
 wait_for 10 gone "$ORIGIN_PID"

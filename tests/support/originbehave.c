@@ -82,6 +82,17 @@ static void be_etag_after(struct origin_answer *answer, const char *arg, const c
 	answer->changed = seen_before(answer, is_get(answer)) >= times;
 }
 
+/* N/STATUS */
+static void be_status_after(struct origin_answer *answer, const char *arg, const char *rest)
+{
+	char *end;
+	unsigned long times = strtoul(arg, &end, 10);
+
+	(void)rest;
+	if (*end == '/' && seen_before(answer, is_get(answer)) >= times)
+		answer->status = (unsigned int)strtoul(end + 1, NULL, 10);
+}
+
 static void be_short(struct origin_answer *answer, const char *arg, const char *rest)
 {
 	(void)rest;
@@ -216,6 +227,7 @@ static const struct behaviour {
 	{"first", 1, be_first},
 	{"once", 0, be_first},
 	{"etagafter", 1, be_etag_after},
+	{"statusafter", 2, be_status_after},
 };
 
 static const struct behaviour *find_behaviour(const char *name, size_t len)

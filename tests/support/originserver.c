@@ -42,6 +42,7 @@
  *	/first/N/BEHAVIOUR…        what follows behaves so for the first N GETs of this path only
  *	/once/BEHAVIOUR…           the same as /first/1/
  *	/etagafter/N/FILE          after N GETs of this path another ETag, and each byte XOR 1
+ *	/statusafter/N/STATUS/FILE after N GETs of this path that status
  *	/.stats                    counters, see tally.h; neither counted nor logged
  *
  * HEAD does not count where GETs are counted, and is answered well by /first/.

@@ -79,6 +79,7 @@ Test(catalog, entry_comes_back_as_it_was_recorded)
 	entry.modified = 5;
 	entry.has_query = true;
 	entry.executable = true;
+	entry.must_ask = true;
 	cr_assert_eq(catalog_record(cache->store.catalog, &entry, 0, 0, NULL, &err), 0);
 	cr_assert_neq(cachedir_changes(&cache->dir), changes);
 	cr_assert_eq(catalog_find(cache->store.catalog, &entry.key, &is, &err), 0);
@@ -90,7 +91,7 @@ Test(catalog, entry_comes_back_as_it_was_recorded)
 	cr_assert_eq(is.fetched, 1000);
 	cr_assert_eq(is.verified, 1000);
 	cr_assert_eq(is.expires, 2000);
-	cr_assert(is.has_query && is.executable && !is.pinned);
+	cr_assert(is.has_query && is.executable && is.must_ask && !is.pinned);
 }
 
 Test(catalog, confirm_pin_and_remove_change_one_entry)
@@ -401,6 +402,7 @@ Test(catalog, index_of_the_first_schema_is_brought_up_to_date_in_place)
 	cr_assert_eq(db_open(path, &db, &err), 0);
 	cr_assert_eq(db_exec(db,
 			     "DROP TABLE checksum; DROP TRIGGER checksum_delete;"
+			     "ALTER TABLE entry DROP COLUMN must_ask;"
 			     "PRAGMA user_version = 1",
 			     &err),
 		0, "%s", err.msg);
@@ -424,7 +426,7 @@ Test(catalog, newer_schema_is_refused)
 	struct db *db;
 
 	cr_assert_eq(db_open(path, &db, &err), 0);
-	cr_assert_eq(db_exec(db, "PRAGMA user_version = 3", &err), 0);
+	cr_assert_eq(db_exec(db, "PRAGMA user_version = 4", &err), 0);
 	db_close(db);
 	cr_assert_eq(catalog_open(&cache->dir, &catalog, &err), -ENOTSUP);
 	cr_assert(strstr(err.msg, "newer"), "%s", err.msg);
