@@ -99,9 +99,11 @@ static bool translate_proxy(
 		return false;
 	curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &status);
 	if (!transfer->asked && status >= 300) {
-		err_set_retry(ret, ERR_PROXY,
-			status == 403 || status == 407 ? EACCES : EHOSTUNREACH, 0,
+		bool forbidden = status == 403 || status == 407;
+
+		err_set(ret, ERR_PROXY, forbidden ? EACCES : EHOSTUNREACH,
 			"the proxy refused to connect: %ld", status);
+		ret->retry = !forbidden;
 		return true;
 	}
 	if (!is_proxys(transfer, code))

@@ -156,7 +156,8 @@ static int judge_whole(struct exchange *exchange, struct err *err)
 	return 0;
 }
 
-/* What a proxy itself answers when it cannot reach the origin: nobody knows whether another can. */
+/* What a proxy itself answers when it cannot reach the origin, or may not: another one perhaps can.
+ * Squid signs what it says itself; what it is not to bring, it forbids as an origin would. */
 static bool is_proxys(const struct exchange *exchange, const struct transfer *transfer)
 {
 	long status = transfer_status(transfer);
@@ -164,7 +165,7 @@ static bool is_proxys(const struct exchange *exchange, const struct transfer *tr
 	if (!exchange->request->proxy || str_equal(exchange->at->scheme, "https"))
 		return false;
 	return status == 502 || status == 504 ||
-	       (status == 503 && transfer_header(transfer, "X-Squid-Error"));
+	       ((status == 503 || status == 403) && transfer_header(transfer, "X-Squid-Error"));
 }
 
 static int judge_error(struct exchange *exchange, struct transfer *transfer, struct err *err)
@@ -173,8 +174,7 @@ static int judge_error(struct exchange *exchange, struct transfer *transfer, str
 	int r = answer_error(transfer, err);
 
 	if (status == 407 && exchange->request->proxy)
-		return err_set_retry(
-			err, ERR_PROXY, EACCES, 0, "407 proxy authentication required");
+		return err_set(err, ERR_PROXY, EACCES, "407 proxy authentication required");
 	if (err && is_proxys(exchange, transfer))
 		err->kind = ERR_PROXY;
 	if (status == 416 && exchange->request->known)

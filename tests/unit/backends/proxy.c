@@ -219,15 +219,17 @@ Test(proxy, that_refuses_is_told_from_an_origin)
 		bool retry;
 		const char *text;
 	} cases[] = {
-		{"https://127.0.0.1:2/a", EACCES, ERR_PROXY, true,
+		{"https://127.0.0.1:2/a", EACCES, ERR_PROXY, false,
 			"the proxy refused to connect: 403"},
 		{"https://127.0.0.1:1/a", EHOSTUNREACH, ERR_PROXY, true,
 			"the proxy refused to connect: 503"},
-		{"/locked", EACCES, ERR_PROXY, true, "407 proxy authentication required"},
+		{"/locked", EACCES, ERR_PROXY, false, "407 proxy authentication required"},
 		{"http://127.0.0.1:1/a", EIO, ERR_PROXY, true, "503 service unavailable"},
 		{"ftp://127.0.0.1:1/a", EIO, ERR_PROXY, true, "503 service unavailable"},
-		/* an answer as an origin might give it */
-		{"http://127.0.0.1:2/a", EACCES, ERR_REMOTE, false, "403 forbidden"},
+		{"http://127.0.0.1:2/a", EACCES, ERR_PROXY, false, "403 forbidden"},
+		/* these are the origin's own */
+		{"/status/403/a", EACCES, ERR_REMOTE, false, "403 forbidden"},
+		{"/status/503/a", EIO, ERR_REMOTE, true, "503 service unavailable"},
 	};
 	WITH_FIXTURE(f);
 	WITH_SQUID(squid);
