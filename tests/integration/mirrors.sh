@@ -58,6 +58,15 @@ fetchfs cat "$ORIGIN/only-origin.bin" | cmp - "$WWW/only-origin.bin" || fail "on
 [ "$(asked ORIGIN 'GET /big.bin')" -eq 0 ] || fail "the origin was asked for big.bin"
 [ "$(asked SECOND 'GET /big.bin')" -eq 0 ] || fail "the second mirror was asked for big.bin"
 
+say "a query that is a secret is told to the origin only; one that is none, to mirrors, too"
+fetchfs fetch "$ORIGIN/only-origin.bin?token=hunter2"
+wait_for 10 grep -q 'GET /only-origin.bin?token=hunter2 200' "$LOGS/ORIGIN" || fail "origin not asked"
+[ "$(asked FIRST hunter2)" -eq 0 ] || fail "the mirror knows the secret"
+configure "$FIRST/, $SECOND/" "public_query = yes"
+fetchfs fetch "$ORIGIN/big.bin?version=1"
+wait_for 10 grep -q 'GET /big.bin?version=1 200' "$LOGS/FIRST" || fail "the mirror was not asked"
+configure "$FIRST/, $SECOND/"
+
 if [ "$(id -u)" -eq 0 ] && [ -w /dev/fuse ]; then
 	say "a mirror that dies in the middle of a file: the reader does not notice"
 	rm -rf "$CACHE"
