@@ -9,6 +9,7 @@
 
 #define OUT_FIRST_MS 5000
 #define OUT_MAX_MS   300000
+#define ASKED_MAX    3600 /* seconds */
 
 /* Names come from URIs that strangers choose: when there are too many, all that rest are forgotten.
  */
@@ -91,18 +92,21 @@ static struct member *find_or_add(struct health *health, const char *name)
 	return member;
 }
 
-void health_failed(struct health *health, const char *name, int64_t now)
+void health_failed(struct health *health, const char *name, int64_t now, unsigned int retry_after)
 {
 	WITH_LOCK(&health->mu);
 	struct member *member = find_or_add(health, name);
+	int64_t asked = retry_after < ASKED_MAX ? retry_after * INT64_C(1000) : ASKED_MAX * 1000;
 	int64_t out = OUT_FIRST_MS;
 
 	if (!member || now < member->out_until_ms) /* several at once count as one */
 		return;
 	for (unsigned int i = 0; i < member->failures && out < OUT_MAX_MS; i++)
 		out *= 2;
+	if (out > OUT_MAX_MS)
+		out = OUT_MAX_MS;
 	member->failures++;
-	member->out_until_ms = now + (out < OUT_MAX_MS ? out : OUT_MAX_MS);
+	member->out_until_ms = now + (out < asked ? asked : out);
 }
 
 void health_worked(struct health *health, const char *name, uint64_t bytes, int64_t ms)

@@ -15,7 +15,8 @@ struct health;
 struct health *health_new(void); /* NULL: out of memory */
 void health_free(struct health *health);
 
-void health_failed(struct health *health, const char *name, int64_t now);
+/* @retry_after: what it asked to be left alone for, in seconds; 0: nothing. */
+void health_failed(struct health *health, const char *name, int64_t now, unsigned int retry_after);
 
 /* @bytes came from it in @ms (0 and 0: it answered). Its failures are forgotten. */
 void health_worked(struct health *health, const char *name, uint64_t bytes, int64_t ms);

@@ -272,8 +272,8 @@ static bool is_proxys_fault(const struct routes *routes, const struct err *err)
 static bool next_proxy(struct routes *routes, const struct err *err)
 {
 	if (err->kind == ERR_PROXY)
-		health_failed(
-			routes->fetchfs->health, routes->current->proxy, clock_monotonic_ms());
+		health_failed(routes->fetchfs->health, routes->current->proxy, clock_monotonic_ms(),
+			err->retry_after);
 	routes->proxy_failed[routes->proxy] = true;
 	forget_current(routes);
 	return choose_proxy(routes);
@@ -288,7 +288,8 @@ static bool next_place(struct routes *routes, const struct err *err)
 		place->differs = true;
 	} else if (err->retry) {
 		if (name)
-			health_failed(routes->fetchfs->health, name, clock_monotonic_ms());
+			health_failed(routes->fetchfs->health, name, clock_monotonic_ms(),
+				err->retry_after);
 		place->failed = true;
 	} else {
 		place->useless = place->mirror != NULL;

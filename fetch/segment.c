@@ -342,9 +342,12 @@ static void note_speed(const struct segment *segment, uint64_t begin, int64_t si
 {
 	struct health *health = segment->flight->fetchfs->health;
 
-	if (segment->position > begin)
-		health_worked(health, segment->route->host, segment->position - begin,
-			clock_monotonic_ms() - since);
+	if (segment->position == begin)
+		return;
+	health_worked(health, segment->route->host, segment->position - begin,
+		clock_monotonic_ms() - since);
+	if (segment->route->proxy)
+		health_worked(health, segment->route->proxy, 0, 0);
 }
 
 int segment_fetch(
