@@ -32,7 +32,7 @@ static int start_afresh(struct lead *lead, const struct err *why, struct err *er
 	partial_fail(&lead->partial, NULL, false);
 	lead->started = false;
 	lead->confirmed = false;
-	routes_afresh(&lead->routes);
+	routes_afresh(&lead->routes, why->code == ESTALE);
 
 	r = flight_restart(flight, err);
 	if (r < 0) {
@@ -78,6 +78,23 @@ static bool may_retry(struct lead *lead, unsigned int tries, const struct err *e
 	       !flight_is_late(lead->flight);
 }
 
+/*
+ * Others have another version, as copies with other times are: what was begun is first looked for
+ * where it may still be, though it failed just now, as often as after other failures.
+ */
+static bool may_come_back(const struct lead *lead, unsigned int tries, const struct err *err)
+{
+	return err->code == ESTALE && lead_can_continue(lead) && routes_are_left(&lead->routes) &&
+	       tries < lead->flight->fetchfs->config.retries && !flight_is_late(lead->flight);
+}
+
+/* Where it was begun it does not come back in time: then what others have, if they have it. */
+static bool may_turn_to_another(struct lead *lead, const struct err *err)
+{
+	return err->retry && lead->started && routes_differ(&lead->routes) &&
+	       lead->changes++ < CHANGES_MAX && !flight_is_late(lead->flight);
+}
+
 /* Whether the place is without ranges, whatever it or another one said. */
 static bool lacks_ranges(const struct lead *lead, const struct err *err)
 {
@@ -90,33 +107,50 @@ static bool is_elsewhere(const struct lead *lead)
 	return !lead->begun_by || !route_same_place(lead->begun_by, lead->flight->route);
 }
 
-int lead_prepare_retry(struct lead *lead, unsigned int *tries, struct err *err)
-{
-	struct err why = *err;
-	bool afresh = why.code == ESTALE;
-	int r;
+enum next { NEXT_ELSEWHERE, NEXT_PAUSE, NEXT_AFRESH, NEXT_END };
 
-	if (lacks_ranges(lead, &why) && is_elsewhere(lead) && routes_failed(&lead->routes, &why)) {
-		afresh = false;
-	} else if (lacks_ranges(lead, &why)) {
+static enum next decide(struct lead *lead, unsigned int tries, const struct err *why)
+{
+	if (lacks_ranges(lead, why) && is_elsewhere(lead) && routes_failed(&lead->routes, why))
+		return NEXT_ELSEWHERE;
+	if (lacks_ranges(lead, why)) {
 		lead->no_ranges = true;
 		lead->lazy = false;
 		lazy_give_up(lead->flight);
-		afresh = true;
-	} else if (!flight_is_late(lead->flight) && routes_failed(&lead->routes, &why)) {
-		afresh = false;
-	} else if (!may_retry(lead, *tries, &why)) {
+		return NEXT_AFRESH;
+	}
+	if (!flight_is_late(lead->flight) && routes_failed(&lead->routes, why))
+		return NEXT_ELSEWHERE;
+	if (may_come_back(lead, tries, why))
+		return NEXT_PAUSE;
+	if (!may_retry(lead, tries, why))
+		return may_turn_to_another(lead, why) ? NEXT_AFRESH : NEXT_END;
+	return why->code == ESTALE ? NEXT_AFRESH : NEXT_PAUSE;
+}
+
+static int pause_before_retry(
+	struct lead *lead, unsigned int *tries, const struct err *why, struct err *err)
+{
+	/* others shall see that somebody tries, and hear how it ends */
+	int r = lead->partial ? 0 : lead_create_partial(lead, err);
+
+	return r < 0 ? r : flight_pause(lead->flight, backoff_ms((*tries)++, why), err);
+}
+
+int lead_prepare_retry(struct lead *lead, unsigned int *tries, struct err *err)
+{
+	struct err why = *err;
+	enum next next = decide(lead, *tries, &why);
+
+	if (next == NEXT_END)
 		return -why.code;
-	} else if (!afresh) {
-		/* others shall see that somebody tries, and hear how it ends */
-		r = lead->partial ? 0 : lead_create_partial(lead, err);
-		if (r < 0)
-			return r;
-		r = flight_pause(lead->flight, backoff_ms((*tries)++, &why), err);
+	if (next == NEXT_PAUSE) {
+		int r = pause_before_retry(lead, tries, &why, err);
+
 		if (r < 0)
 			return r;
 	}
-	if (!afresh && lead_can_continue(lead))
+	if (next != NEXT_AFRESH && lead_can_continue(lead))
 		return 0;
 	return start_afresh(lead, &why, err);
 }

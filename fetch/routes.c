@@ -311,16 +311,32 @@ bool routes_failed(struct routes *routes, const struct err *err)
 	if (is_proxys_fault(routes, err) && next_proxy(routes, err))
 		return true;
 	/* the origin has the last word on what there is */
-	if (!is_mirror && (!err->retry || err->code == ESTALE))
+	if (!is_mirror && !err->retry && err->code != ESTALE)
 		return false;
 	return next_place(routes, err);
 }
 
-void routes_afresh(struct routes *routes)
+bool routes_are_left(const struct routes *routes)
+{
+	for (size_t i = 0; i < routes->place_count; i++)
+		if (!routes->places[i].useless && !routes->places[i].differs)
+			return true;
+	return false;
+}
+
+bool routes_differ(const struct routes *routes)
+{
+	for (size_t i = 0; i < routes->place_count; i++)
+		if (routes->places[i].differs)
+			return true;
+	return false;
+}
+
+void routes_afresh(struct routes *routes, bool changed)
 {
 	for (size_t i = 0; i < routes->place_count; i++)
 		routes->places[i].differs = false;
-	routes->no_cache = true; /* of several caches on the way some may have the old one */
+	routes->no_cache = routes->no_cache || changed;
 	forget_current(routes);
 }
 

@@ -75,8 +75,18 @@ bool routes_failed(struct routes *routes, const struct err *err);
 int route_stat(struct fetchfs *fetchfs, const struct target *target, const struct route *route,
 	int (*poll)(void *arg, struct err *err), void *arg, struct remote *ret, struct err *err);
 
-/* The version that was begun is given up: whoever has another one is asked again. */
-void routes_afresh(struct routes *routes);
+/* Whether another round may bring more of the version that was begun: a place is left that is not
+ * known to lack it. */
+bool routes_are_left(const struct routes *routes);
+
+/* Whether a place has another version. */
+bool routes_differ(const struct routes *routes);
+
+/*
+ * What was begun is given up: whoever has another version is asked again. @changed: because there
+ * is another one, which some caches on the way may not know of yet.
+ */
+void routes_afresh(struct routes *routes, bool changed);
 
 /*
  * The bytes that came were not the right ones, though nobody noticed on the way: caches are told to

@@ -42,7 +42,7 @@ proxied() {
 unset http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
 start_origin
 start_squid
-for name in one two three four five six seven; do
+for name in one two three four five six seven eight nine; do
 	random_file 1M "$ORIGINROOT/$name.bin" $name
 	touch -d '10 days ago' "$ORIGINROOT/$name.bin" # a proxy takes what is old for lasting
 done
@@ -77,6 +77,14 @@ fetchfs fetch "$ORIGIN/five.bin"
 through "proxy = http://127.0.0.1:$dead"
 expect_failure 3 "proxy|connect" "${fetchfs[@]}" fetch "$ORIGIN/six.bin"
 [ "$(origin_requests GET /six.bin)" -eq 0 ] || fail "the origin was asked behind the proxy's back"
+
+say "what the next proxy has is good enough: a dead one before it does not send it to the origin"
+through "proxy = http://127.0.0.1:$SQUID"
+fetchfs fetch "$ORIGIN/eight.bin"
+through "proxy = http://127.0.0.1:$dead ; http://127.0.0.1:$SQUID"
+"$FETCHFS" --cache "$WORK/second" --config "$CONFIG" fetch "$ORIGIN/eight.bin"
+quiet_origin
+[ "$(origin_requests GET /eight.bin)" -eq 1 ] || fail "the origin was asked again"
 
 say "a proxy that cannot reach the origin: directly, with the origin's own failure at the end"
 through "proxy = http://127.0.0.1:$SQUID ; direct"

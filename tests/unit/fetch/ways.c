@@ -190,3 +190,58 @@ Test(ways, who_reads_where_a_leader_was_who_is_lazy_now_is_served)
 	fetchfs_file_free(file);
 	fetchfs_close(fetchfs);
 }
+
+/* Without a digest nobody can tell whether other validators mean other bytes. */
+Test(ways, where_a_version_was_begun_it_is_looked_for_again_though_others_have_another)
+{
+	struct fetchfs *fetchfs =
+		open_cache("[origin \"fake://h/\"]\nmirrors = fake://m1/one/, fake://m2/two/\n");
+	CLEANUP(str_freep) char *is = malloc(LEN);
+	struct fetchfs_file *file;
+	struct err err = ERR_INIT;
+
+	fake_backend_put("/one/f", &(struct fake_file){.len = LEN,
+					   .etag = "\"1\"",
+					   .stall = true,
+					   .stall_at = MIB,
+					   .cut_at = MIB,
+					   .cut_times = 1});
+	fake_backend_put("/two/f", &(struct fake_file){.len = LEN, .etag = "\"2\""});
+	fake_backend_put("/f", &(struct fake_file){.len = LEN, .etag = "\"3\""});
+	file = get(fetchfs, NULL);
+	cr_assert_eq(fetchfs_file_read(file, is, MIB, 0, &err), MIB, "%s", err.msg);
+	fake_backend_release("/one/f");
+	cr_assert_eq(fetchfs_file_read(file, is, LEN, 0, &err), LEN, "%s", err.msg);
+	for (size_t i = 0; i < LEN; i++)
+		cr_assert_eq((unsigned char)is[i], fake_backend_byte(i));
+	fetchfs_file_free(file);
+	fetchfs_close(fetchfs);
+}
+
+/* The reader of the old version hears of it; the next one gets what there is. */
+Test(ways, a_version_that_does_not_come_back_is_given_up_for_another)
+{
+	struct fetchfs *fetchfs = open_cache(MIRRORED "[fetch]\nretries = 1\n");
+	CLEANUP(str_freep) char *b = bytes_of('b');
+	struct fetchfs_file *file;
+	struct err err = ERR_INIT;
+	char first = 0;
+
+	fake_backend_put("/mirror/f", &(struct fake_file){.len = LEN,
+					      .etag = "\"a\"",
+					      .stall = true,
+					      .stall_at = MIB,
+					      .cut_at = MIB});
+	fake_backend_put("/f", &(struct fake_file){.content = b, .len = LEN, .etag = "\"b\""});
+	file = get(fetchfs, NULL);
+	cr_assert_eq(fetchfs_file_read(file, &first, 1, 0, &err), 1, "%s", err.msg);
+	fake_backend_release("/mirror/f");
+	cr_assert_eq(fetchfs_file_read(file, &first, 1, 2 * MIB, &err), -EIO, "%s", err.msg);
+	fetchfs_file_free(file);
+
+	file = get(fetchfs, NULL);
+	cr_assert_eq(fetchfs_file_read(file, &first, 1, 2 * MIB, &err), 1, "%s", err.msg);
+	cr_assert_eq(first, 'b');
+	fetchfs_file_free(file);
+	fetchfs_close(fetchfs);
+}
