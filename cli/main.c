@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/hide.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -85,15 +86,20 @@ static int run(struct start *start, int argc, char **argv)
 {
 	const struct command *command = command_find(argv[0]);
 	CLEANUP(str_freep) char *name = NULL;
+	char *given;
+	int r;
 
 	if (!command)
 		return unknown_command(argv[0]);
 	name = str_printf("fetchfs %s", command->name);
 	if (!name)
 		return EXIT_FAILED;
+	given = argv[0];
 	argv[0] = name;
 	start->cli.command = command->name;
-	return cli_finish(&start->cli, command->run(&start->cli, argc, argv));
+	r = cli_finish(&start->cli, command->run(&start->cli, argc, argv));
+	argv[0] = given;
+	return r;
 }
 
 int main(int argc, char **argv)
@@ -106,6 +112,7 @@ int main(int argc, char **argv)
 		.children = children,
 		.help_filter = list_commands,
 	};
+	CLEANUP(hide_freep) char **arguments = NULL;
 	struct start start = {0};
 
 	argp_program_version = "fetchfs " FETCHFS_VERSION;
@@ -116,8 +123,11 @@ int main(int argc, char **argv)
 		fputs("fetchfs: $FETCHFS_FAULT is malformed\n", stderr);
 		return EXIT_USAGE;
 	}
-	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &start);
+	arguments = hide_arguments(argc, argv);
+	if (!arguments)
+		return EXIT_FAILED;
+	argp_parse(&argp, argc, arguments, ARGP_IN_ORDER, NULL, &start);
 	log_setup(start.cli.verbose ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, LOG_TO_STDERR);
 	raise_descriptor_limit();
-	return run(&start, argc - start.command, argv + start.command);
+	return run(&start, argc - start.command, arguments + start.command);
 }

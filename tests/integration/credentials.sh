@@ -140,6 +140,17 @@ sum=$(sha256 "$WWW/c.bin")
 as 65534 cmp "$MNT/digest/sha256/$sum" "$WWW/c.bin" || fail "nobody cannot reach the content"
 ! as 12345 cat "$MNT/digest/sha256/$sum" >"$WORK/stdout" 2>/dev/null || fail "reached by its digest"
 
+say "what ps shows has neither password nor query"
+"${fetchfs[@]}" cat "http://me:$pass@${OTHER#*//}/hang/away.bin?sig=$value" --digest \
+	"sha256:$(sha256 "$ORIGINROOT/away.bin")" &
+hanging=$!
+children+=($hanging)
+wait_for 20 grep -q "/hang/away.bin" "$other_headers" || fail "it was not asked for"
+tr '\0' ' ' <"/proc/$hanging/cmdline" >"$WORK/shown"
+! grep -F -e "$pass" -e "$value" "$WORK/shown" || fail "shown"
+grep -qF "@${OTHER#*//}/hang/away.bin?***" "$WORK/shown" || fail "$(<"$WORK/shown")"
+kill $hanging
+
 say "no secret is anywhere"
 getfattr -R -d -m - "$MNT/http" "$MNT/https" >>"$words" 2>/dev/null || :
 for name in uri sha256 state etag error; do
