@@ -3,13 +3,14 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "fetch/config.h"
+#include "fetch/config_values.h"
+#include "fetch/noproxy.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define BLANKS " \t"
 
@@ -93,41 +94,17 @@ static int from_text(const char *text, unsigned int turn, struct proxies *proxie
 
 /* ---- from the environment ---- */
 
-/* Whether @host is the name at @item, which is @len long, or lies below it. */
-static bool item_covers(const char *item, size_t len, const char *host)
+static const char *if_any(const char *value)
 {
-	size_t host_len = strlen(host);
-
-	if (len == 1 && *item == '*')
-		return true;
-	while (len > 0 && *item == '.') {
-		item++;
-		len--;
-	}
-	if (len == 0 || len > host_len || strncasecmp(host + host_len - len, item, len) != 0)
-		return false;
-	return len == host_len || host[host_len - len - 1] == '.';
+	return value && *value ? value : NULL;
 }
 
-/* no_proxy: names between commas or blanks, each with all that lies below it; "*" is everything. */
-static bool is_exempt(const char *list, const char *host)
-{
-	while (list && *list) {
-		size_t len = strcspn(list, ", \t");
-
-		if (item_covers(list, len, host))
-			return true;
-		list += len;
-		list += strspn(list, ", \t");
-	}
-	return false;
-}
-
-/* The variable in lower or upper case; but HTTP_PROXY is what a web client told a CGI program. */
+/* The variable in lower or upper case; but HTTP_PROXY is what a web client told a CGI program. An
+ * empty one is as good as none. */
 static const char *variable(const char *const *environment, const char *name)
 {
 	char upper[32];
-	const char *value = config_env(environment, name);
+	const char *value = if_any(config_env(environment, name));
 	size_t i;
 
 	if (value || str_equal(name, "http_proxy"))
@@ -135,12 +112,13 @@ static const char *variable(const char *const *environment, const char *name)
 	for (i = 0; name[i] && i + 1 < sizeof(upper); i++)
 		upper[i] = (char)toupper((unsigned char)name[i]);
 	upper[i] = '\0';
-	return config_env(environment, upper);
+	return if_any(config_env(environment, upper));
 }
 
 static int from_environment(const char *const *environment, const struct uri *uri,
 	struct proxies *proxies, struct err *err)
 {
+	CLEANUP(config_free_secretp) char *url = NULL;
 	char name[32];
 	const char *value;
 
@@ -148,9 +126,12 @@ static int from_environment(const char *const *environment, const struct uri *ur
 	value = variable(environment, name);
 	if (!value)
 		value = variable(environment, "all_proxy");
-	if (!value || !*value || is_exempt(variable(environment, "no_proxy"), uri->host))
+	if (!value || noproxy_covers(variable(environment, "no_proxy"), uri))
 		return 0;
-	return add(proxies, value, err);
+	value += strspn(value, BLANKS);
+	/* without a scheme it speaks HTTP */
+	url = str_printf("%s%s", strstr(value, "://") ? "" : "http://", value);
+	return url ? add(proxies, trim(url), err) : err_oom(err);
 }
 
 int proxies_for(const char *text, const char *const *environment, const struct uri *uri,

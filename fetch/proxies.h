@@ -3,7 +3,8 @@
  *
  * From a configuration: groups between ';', members of a group between '|', "direct" for none. The
  * members of a group share the load: each process begins with another one. Or from the environment,
- * as curl reads it: http_proxy (lower case only), https_proxy, ftp_proxy, all_proxy, no_proxy.
+ * as curl reads it: http_proxy (lower case only), https_proxy, ftp_proxy, all_proxy, and no_proxy
+ * (noproxy.h).
  */
 #ifndef FETCHFS_FETCH_PROXIES_H
 #define FETCHFS_FETCH_PROXIES_H
