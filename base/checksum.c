@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -46,6 +47,20 @@ enum checksum_kind checksum_kind_find(const char *name, size_t len)
 			strncasecmp(kinds[kind].name, name, len) == 0)
 			return kind;
 	return CHECKSUM_NONE;
+}
+
+bool checksum_is_kind_like(const char *name, size_t len)
+{
+	static const char *const families[] = {"sha", "sha-", "md", "blake"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		size_t prefix = strlen(families[i]);
+
+		if (len > prefix && strncasecmp(name, families[i], prefix) == 0 &&
+			isdigit((unsigned char)name[prefix]))
+			return true;
+	}
+	return false;
 }
 
 static int parse_value(

@@ -40,6 +40,8 @@ int checksum_parse_hex(const char *hex, struct checksum *ret, struct err *err);
 
 /* "sha512", or NONE for what is unknown. @name may be in upper case and need not end in a NUL. */
 const char *checksum_kind_name(enum checksum_kind kind);
+/* Whether @name is, or looks like, that of a kind, be it one that there is or not: "sha384". */
+bool checksum_is_kind_like(const char *name, size_t len);
 enum checksum_kind checksum_kind_find(const char *name, size_t len);
 
 /* The length of a value, in bytes. */

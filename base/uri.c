@@ -346,6 +346,7 @@ static int parse_tail(const struct parts *parts, struct uri *uri, struct err *er
 static int parse_fragment(struct span fragment, struct uri *uri, struct err *err)
 {
 	CLEANUP(str_freep) char *text = fragment.start ? strdup(fragment.start) : NULL;
+	const char *unknown = NULL;
 	char *rest = text;
 	const char *part;
 
@@ -356,13 +357,24 @@ static int parse_fragment(struct span fragment, struct uri *uri, struct err *err
 		struct checksum checksum;
 		int r;
 
-		if (!part[len] || checksum_kind_find(part, len) == CHECKSUM_NONE)
+		if (!part[len] || !checksum_is_kind_like(part, len))
 			continue;
+		if (checksum_kind_find(part, len) == CHECKSUM_NONE) {
+			unknown = part;
+			continue;
+		}
 		if ((r = checksum_parse(part, &checksum, err)) < 0)
 			return r;
-		if (checksum.kind >= uri->expected.kind)
+		if (checksum.kind == uri->expected.kind &&
+			!checksum_equal(&checksum, &uri->expected))
+			return err_set(err, ERR_USAGE, EINVAL, "two different %s in the fragment",
+				checksum_kind_name(checksum.kind));
+		if (checksum.kind > uri->expected.kind)
 			uri->expected = checksum;
 	}
+	/* who names no other kind shall not believe that the bytes were checked */
+	if (unknown && uri->expected.kind == CHECKSUM_NONE)
+		return checksum_parse(unknown, &uri->expected, err);
 	return 0;
 }
 

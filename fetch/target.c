@@ -10,13 +10,19 @@
 static int read_expected(
 	const struct fetchfs_request *request, struct target *target, struct err *err)
 {
-	int r = 0;
+	const struct checksum *fragment = &target->uri.expected;
+	struct checksum given = {.kind = CHECKSUM_NONE};
+	int r = request->digest ? checksum_parse(request->digest, &given, err) : 0;
 
-	target->expected = target->uri.expected;
-	if (request->digest)
-		r = checksum_parse(request->digest, &target->expected, err);
+	if (r < 0)
+		return r;
+	if (given.kind != CHECKSUM_NONE && given.kind == fragment->kind &&
+		!checksum_equal(&given, fragment))
+		return err_set(err, ERR_USAGE, EINVAL, "another %s than in the URI's fragment",
+			checksum_kind_name(given.kind));
+	target->expected = given.kind >= fragment->kind ? given : *fragment;
 	target->has_expected = target->expected.kind != CHECKSUM_NONE;
-	return r;
+	return 0;
 }
 
 static bool is_local(const struct target *target)

@@ -86,8 +86,23 @@ fetchfs fetch "$ORIGIN/weak/a.bin"
 [ "$(asked /weak/a.bin)" -eq 1 ] || fail "not asked for"
 ! grep "/weak/a.bin" "$trace" | grep -i 'if-' || fail "asked whether it is another file"
 
-say "a fragment of another kind is dropped"
-quietly fetchfs fetch "$ORIGIN/b.bin#top" "$ORIGIN/b.bin#sha384=00"
+say "a fragment that is no digest is dropped; one that looks like one is an error"
+quietly fetchfs fetch "$ORIGIN/b.bin#top" "$ORIGIN/b.bin#egg=sha" "$ORIGIN/b.bin#shape=1"
+for fragment in sha384=00 SHA-256=00 blake2b:00 "egg=x&md4=00"; do
+	expect_failure 1 "its kind is none of sha256" "${fetchfs[@]}" fetch "$ORIGIN/b.bin#$fragment"
+done
+
+say "two digests that contradict each other are an error; of two kinds the better one counts"
+right=$(sha256 "$ORIGINROOT/b.bin")
+wrong=$(printf '%064d' 0)
+fresh
+expect_failure 1 "another sha256 than in the URI's fragment" \
+	"${fetchfs[@]}" fetch --digest "sha256:$wrong" "$ORIGIN/b.bin#sha256=$right"
+expect_failure 1 "two different sha256 in the fragment" \
+	"${fetchfs[@]}" fetch "$ORIGIN/b.bin#sha256=$wrong&sha256=$right"
+[ "$(asked /b.bin)" -eq 0 ] || fail "it was fetched nevertheless"
+expect_failure 1 "sha256 is $right, expected $wrong" "${fetchfs[@]}" -q fetch \
+	--digest "md5:$(sum md5 "$ORIGINROOT/b.bin")" "$ORIGIN/b.bin#sha256=$wrong"
 
 # listing FILE URI…: fetches by that listing in silence, afresh
 listing() {

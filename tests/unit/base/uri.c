@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define HEX_ABC "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+#define HEX_ABD "aa7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 #define HEX_MD5 "900150983cd24fb0d6963f7d28e17f72"
 
 static struct uri parsed(const char *text)
@@ -216,6 +217,9 @@ Test(uri, a_fragment_may_be_a_digest)
 	check_refused("https://h/x#sha256:", EINVAL);
 	check_refused("https://h/x#sha512=" HEX_ABC, EINVAL);
 	check_refused("https://h/x#sha256=" HEX_ABC "&md5=0", EINVAL);
+	check_refused("https://h/x#sha256=" HEX_ABC "&sha256=" HEX_ABD, EINVAL);
+	check_refused("https://h/x#sha384=" HEX_ABC, EINVAL);
+	check_refused("https://h/x#egg=x&blake2b=00", EINVAL);
 }
 
 Test(uri, references_resolve_as_rfc_3986_says)
