@@ -249,6 +249,29 @@ static int make_id(struct origin *origin, struct err *err)
 	return 0;
 }
 
+/* Of files with credentials that are no secret, though they may be written anew later. */
+static int warn_of_files(struct config *config, const struct origin *origin, struct err *err)
+{
+	const struct {
+		const char *key;
+		const char *file;
+	} files[] = {
+		{"user_file", origin->user_file},
+		{"bearer_file", origin->bearer_file},
+		{"netrc", origin->netrc},
+		{"client_cert", origin->client_cert},
+	};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(files); i++)
+		if (files[i].file && is_readable_by_others(files[i].file))
+			r = config_list_add(&config->warnings,
+				str_printf("%s of [origin \"%s\"]: everybody may read %s",
+					files[i].key, origin->prefix, files[i].file),
+				err);
+	return r;
+}
+
 /* All files are read. */
 static int finish(struct config *config, struct err *err)
 {
@@ -256,6 +279,8 @@ static int finish(struct config *config, struct err *err)
 
 	for (size_t i = 0; r == 0 && i < config->origin_count; i++)
 		r = make_id(&config->origins[i], err);
+	for (size_t i = 0; r == 0 && i < config->origin_count; i++)
+		r = warn_of_files(config, &config->origins[i], err);
 	return r;
 }
 

@@ -39,6 +39,7 @@ openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=client
 openssl x509 -req -days 2 -in "$WORK/tls/client.csr" -CA "$CA" -CAkey "$WORK/tls/ca.key" \
 	-CAcreateserial -out "$WORK/tls/client.crt" 2>>"$LOGS/openssl"
 cat "$WORK/tls/client.crt" "$WORK/tls/client.key" >"$WORK/client.pem"
+chmod 600 "$WORK/client.pem"
 
 umask 077
 chmod 600 "$CONFIG"

@@ -366,6 +366,27 @@ Test(config, a_secret_that_everybody_may_read_is_warned_of)
 	}
 }
 
+Test(config, a_file_with_credentials_that_everybody_may_read_is_warned_of)
+{
+	static const char *const keys[] = {"user_file", "bearer_file", "netrc", "client_cert"};
+	CLEANUP(tmpdir_removep) char *dir = tmpdir_make();
+	CLEANUP(str_freep) char *secret = file_with(dir, "secret", "hunter2:hunter2\n");
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys) * 2; i++) {
+		CLEANUP(str_freep)
+		char *text = str_printf(ORIGIN "%s = %s\n", keys[i % ARRAY_SIZE(keys)], secret);
+		CLEANUP(config_release) struct config config = {0};
+		bool open = i >= ARRAY_SIZE(keys);
+
+		cr_assert_eq(chmod(secret, open ? 0604 : 0640), 0);
+		cr_assert_eq(load(text, false, &config, NULL), 0);
+		cr_assert_eq(config.warnings.count, open, "%s", text);
+		if (open)
+			cr_assert(str_has_suffix(config.warnings.items[0], secret), "%s",
+				config.warnings.items[0]);
+	}
+}
+
 Test(config, lenient_only_warns_of_the_unknown)
 {
 	CLEANUP(config_release) struct config config = {0};
