@@ -42,8 +42,12 @@ static const struct {
 /* What curl says, in our style: one line, the first word in lower case unless it is a name. */
 static void curl_text(const struct transfer *transfer, CURLcode code, char *ret, size_t size)
 {
-	const char *text = transfer->text[0] ? transfer->text : curl_easy_strerror(code);
+	const char *text = transfer->text;
 	size_t len;
+
+	/* some of its texts repeat the proxy as it was given, with the password */
+	if (!*text || strchr(text, '@'))
+		text = curl_easy_strerror(code);
 
 	snprintf(ret, size, "%s", text);
 	if (isupper((unsigned char)ret[0]) && !isupper((unsigned char)ret[1]))

@@ -115,6 +115,21 @@ static const char *variable(const char *const *environment, const char *name)
 	return if_any(config_env(environment, upper));
 }
 
+/* A URL that curl would not take is refused here: it would call the network guilty. */
+static bool is_proxy(const char *url)
+{
+	static const char *const schemes[] = {
+		"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
+	CLEANUP(uri_release) struct uri uri = {0};
+
+	if (strpbrk(url, BLANKS) || uri_parse(url, &uri, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++)
+		if (str_equal(uri.scheme, schemes[i]))
+			return true;
+	return false;
+}
+
 static int from_environment(const char *const *environment, const struct uri *uri,
 	struct proxies *proxies, struct err *err)
 {
@@ -131,7 +146,14 @@ static int from_environment(const char *const *environment, const struct uri *ur
 	value += strspn(value, BLANKS);
 	/* without a scheme it speaks HTTP */
 	url = str_printf("%s%s", strstr(value, "://") ? "" : "http://", value);
-	return url ? add(proxies, trim(url), err) : err_oom(err);
+	if (!url)
+		return err_oom(err);
+	if (!is_proxy(trim(url)))
+		return err_set(err, ERR_USAGE, EINVAL,
+			"the proxy that the environment has for %s is no URL such as "
+			"http://host:3128",
+			uri->scheme);
+	return add(proxies, trim(url), err);
 }
 
 int proxies_for(const char *text, const char *const *environment, const struct uri *uri,

@@ -26,7 +26,7 @@ void proxies_release(struct proxies *proxies);
 /*
  * The list for @uri. @text is the configuration's, "environment" or NULL for the environment's.
  * @environment is like environ; NULL: empty. @turn rotates the members of each group.
- * -EINVAL, -ENOMEM.
+ * -EINVAL (what the environment has makes no sense), -ENOMEM.
  */
 int proxies_for(const char *text, const char *const *environment, const struct uri *uri,
 	unsigned int turn, struct proxies *ret, struct err *err);

@@ -247,6 +247,19 @@ Test(proxy, that_refuses_is_told_from_an_origin)
 	}
 }
 
+Test(proxy, its_password_is_in_no_message)
+{
+	WITH_FIXTURE(f);
+	WITH_COLLECT(got);
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(fixture_fetch(&f, "/a",
+			     (struct backend_request){.proxy = "http://me:hun ter2@127.0.0.1:1"},
+			     &got, &err),
+		-EHOSTUNREACH);
+	cr_assert_null(strstr(err.msg, "hun"), "%s", err.msg);
+}
+
 Test(proxy, gets_its_password)
 {
 	WITH_FIXTURE(f);

@@ -52,6 +52,27 @@ Test(proxies, of_the_environment_are_those_of_the_scheme)
 	cr_assert_str_eq(proxies("http://a:1", environment, "http://h/"), "http://a:1");
 }
 
+Test(proxies, that_make_no_sense_are_named_and_not_repeated)
+{
+	static const char *const values[] = {"http_proxy=http://u:hunter2@",
+		"http_proxy=::::", "http_proxy=http://u:hun ter2@x:1",
+		"http_proxy=http://u:hunter2@x:99999", "http_proxy=ftp://u:hunter2@x:1",
+		"all_proxy=hunter2/ x"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+		const char *environment[] = {values[i], NULL};
+		CLEANUP(proxies_release) struct proxies is = {.count = 0};
+		CLEANUP(uri_release) struct uri uri = {0};
+		struct err err = ERR_INIT;
+
+		cr_assert_eq(uri_parse("http://h/", &uri, &err), 0);
+		cr_expect_eq(proxies_for(NULL, environment, &uri, 0, &is, &err), -EINVAL, "%s",
+			values[i]);
+		cr_expect(strstr(err.msg, "environment has for http"), "%s", err.msg);
+		cr_expect_null(strstr(err.msg, "hun"), "%s", err.msg);
+	}
+}
+
 static bool exempt(const char *list, const char *at)
 {
 	CLEANUP(uri_release) struct uri uri = {0};
