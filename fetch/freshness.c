@@ -1,5 +1,13 @@
 #include "fetch/freshness.h"
 
+#include "base/str.h"
+
+/* The index knows whole seconds only: less than one is one, since 0 has a meaning of its own. */
+static int64_t whole_seconds(int64_t ms)
+{
+	return ms / 1000 + (ms % 1000 > 0);
+}
+
 static int64_t ttl_ms(const struct decision *decision)
 {
 	if (decision->origin && decision->origin->ttl_ms >= 0)
@@ -12,7 +20,7 @@ int64_t freshness_until(const struct decision *decision, const struct remote *re
 	int64_t age = remote->max_age;
 
 	if (age == TIME_UNKNOWN)
-		age = ttl_ms(decision) / 1000;
+		age = whole_seconds(ttl_ms(decision));
 	if (age < 0)
 		age = 0;
 	return age > INT64_MAX - now ? INT64_MAX : now + age;
@@ -29,9 +37,12 @@ int64_t freshness_confirmed(const struct decision *decision, const struct remote
 	return freshness_until(decision, &same, now);
 }
 
-int64_t freshness_absent_until(const struct config *config, int64_t now)
+int64_t freshness_absent_until(const struct decision *decision, const struct uri *uri, int64_t now)
 {
-	return now + config->negative_ttl_ms / 1000;
+	/* to ask for a local file costs nothing */
+	if (str_equal(uri->scheme, "file"))
+		return now;
+	return now + whole_seconds(decision->config->negative_ttl_ms);
 }
 
 bool freshness_holds(const struct entry *entry, int64_t now)

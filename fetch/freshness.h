@@ -19,7 +19,7 @@ int64_t freshness_confirmed(const struct decision *decision, const struct remote
 	const struct entry *old, int64_t now);
 
 /* Until when "no such thing" is believed; @now when it is not to be remembered at all. */
-int64_t freshness_absent_until(const struct config *config, int64_t now);
+int64_t freshness_absent_until(const struct decision *decision, const struct uri *uri, int64_t now);
 
 /* fetched <= now < expires: a clock that was set back makes nothing fresh. */
 bool freshness_holds(const struct entry *entry, int64_t now);

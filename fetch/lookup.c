@@ -227,7 +227,7 @@ void lookup_remember_absent(struct fetchfs *fetchfs, const struct target *target
 		.size = SIZE_UNKNOWN,
 		.modified = TIME_UNKNOWN,
 		.verified = now,
-		.expires = freshness_absent_until(&fetchfs->config, now),
+		.expires = freshness_absent_until(&target->decision, &target->uri, now),
 	};
 
 	if (entry.expires > now)

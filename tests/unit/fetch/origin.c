@@ -269,3 +269,48 @@ Test(origin, the_ttl_of_a_section_counts_where_the_origin_is_silent)
 	cr_assert_eq(decide(&config, "https://h/c/x", USER, &decision, NULL), 0);
 	cr_assert_eq(freshness_until(&decision, &silent, 100), 100);
 }
+
+Test(origin, no_time_is_less_than_a_second_but_none)
+{
+	CLEANUP(config_release)
+	struct config config = loaded("[fetch]\nttl = 1ms\nnegative_ttl = 1001ms\n");
+	CLEANUP(config_release) struct config never = loaded("[fetch]\nnegative_ttl = 0\n");
+	CLEANUP(uri_release) struct uri remote = {0};
+	CLEANUP(uri_release) struct uri local = {0};
+	struct remote silent = {.max_age = TIME_UNKNOWN};
+	struct decision decision;
+
+	cr_assert_eq(uri_parse("https://h/x", &remote, NULL), 0);
+	cr_assert_eq(uri_parse("file:///x", &local, NULL), 0);
+	cr_assert_eq(decide(&config, "https://h/x", USER, &decision, NULL), 0);
+	cr_assert_eq(freshness_until(&decision, &silent, 100), 101);
+	cr_assert_eq(freshness_absent_until(&decision, &remote, 100), 102);
+	cr_assert_eq(freshness_absent_until(&decision, &local, 100), 100);
+	cr_assert_eq(decide(&never, "https://h/x", USER, &decision, NULL), 0);
+	cr_assert_eq(freshness_absent_until(&decision, &remote, 100), 100);
+}
+
+Test(origin, a_confirmation_without_a_word_of_it_leaves_what_must_be_asked_as_it_was)
+{
+	CLEANUP(config_release) struct config config = loaded("");
+	struct entry old = {.must_ask = true, .verified = 50, .expires = 57};
+	struct remote silent = {.max_age = TIME_UNKNOWN};
+	struct remote tells = {.max_age = 9};
+	struct decision decision;
+
+	cr_assert_eq(decide(&config, "https://h/x", USER, &decision, NULL), 0);
+	cr_assert_eq(freshness_confirmed(&decision, &silent, &old, 100), 107);
+	cr_assert_eq(freshness_confirmed(&decision, &tells, &old, 100), 109);
+	old.must_ask = false;
+	cr_assert_eq(freshness_confirmed(&decision, &silent, &old, 100), 400);
+}
+
+Test(origin, a_clock_that_was_set_back_makes_nothing_fresh)
+{
+	struct entry entry = {.verified = 100, .expires = 200};
+
+	cr_assert_not(freshness_holds(&entry, 99));
+	cr_assert(freshness_holds(&entry, 100));
+	cr_assert(freshness_holds(&entry, 199));
+	cr_assert_not(freshness_holds(&entry, 200));
+}
