@@ -62,6 +62,11 @@ cat >"$CONFIG" <<-END
 	[origin "$HTTP/header/"]
 	header = X-Key: $value
 	users = *
+	[origin "$HTTP/mirrored/"]
+	mirrors = $OTHER/
+	user_file = $WORK/user
+	bearer_file = $WORK/token
+	header = X-Key: $value
 	[origin "$HTTPS/cert/"]
 	client_cert = $WORK/client.pem
 	users = 65534
@@ -99,6 +104,12 @@ cmp "$(at "$HTTP/bearer/away/away.bin")" "$ORIGINROOT/away.bin" || fail "other b
 cmp "$(at "$HTTP/header/away/")" "$ORIGINROOT/away.bin" || fail "other bytes"
 grep -c "/away.bin" "$other_headers" | grep -qx '[2-9]' || fail "the other host was not asked"
 ! grep -iE 'authorization|x-key|hunter2' "$other_headers" || fail "sent to another host"
+
+say "nor does a mirror get any of it, nor what the URI has"
+cmp "$(at "$HTTP/mirrored/away.bin")" "$ORIGINROOT/away.bin" || fail "other bytes"
+cmp "$(at "http://me:$pass@${HTTP#*//}/mirrored/away.bin")" "$ORIGINROOT/away.bin" || fail "other bytes"
+[ "$(grep -c "GET./away.bin" "$other_headers")" -ge 4 ] || fail "the mirror was not asked"
+! grep -iE 'authorization|x-key|hunter2' "$other_headers" || fail "sent to a mirror"
 
 say "a connection that a certificate opened is for its section only"
 [ "$(cat "$(at "$HTTPS/who/1")")" = "who: " ] || fail "$(cat "$(at "$HTTPS/who/1")")"
@@ -142,10 +153,9 @@ as 65534 cmp "$MNT/digest/sha256/$sum" "$WWW/c.bin" || fail "nobody cannot reach
 ! as 12345 cat "$MNT/digest/sha256/$sum" >"$WORK/stdout" 2>/dev/null || fail "reached by its digest"
 
 say "what ps shows has neither password nor query"
-"${fetchfs[@]}" cat "http://me:$pass@${OTHER#*//}/hang/away.bin?sig=$value" --digest \
-	"sha256:$(sha256 "$ORIGINROOT/away.bin")" &
+"${fetchfs[@]}" cat "http://me:$pass@${OTHER#*//}/hang/away.bin?sig=$value" &
 hanging=$!
-children+=($hanging)
+children+=("$hanging")
 wait_for 20 grep -q "/hang/away.bin" "$other_headers" || fail "it was not asked for"
 tr '\0' ' ' <"/proc/$hanging/cmdline" >"$WORK/shown"
 ! grep -F -e "$pass" -e "$value" "$WORK/shown" || fail "shown"

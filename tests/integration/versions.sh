@@ -144,6 +144,14 @@ version old "$WORK/local.d/files/a.bin"
 touch -r "$WORK/old" "$WORK/local.d/files/a.bin"
 changes "file://$WORK/local.d/files/a.bin" "$WORK/local.d/files/a.bin" same_time
 
+say "ftp, of the same time"
+random_file 900K "$WORK/new" new
+rm "$FTPROOT/a.bin"
+version old "$FTPROOT/a.bin"
+touch -r "$WORK/old" "$FTPROOT/a.bin"
+changes "$FTP/a.bin" "$FTPROOT/a.bin" same_time
+random_file 700K "$WORK/new" "as long"
+
 say "ftp, of the same size"
 rm "$FTPROOT/a.bin"
 version old "$FTPROOT/a.bin"

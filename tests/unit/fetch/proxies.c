@@ -10,7 +10,8 @@
 #include <string.h>
 
 /* All of them, with a blank between; "direct" for none. Valid until the next call. */
-static const char *proxies(const char *text, const char *const *environment, const char *at)
+static const char *in_turn(
+	const char *text, const char *const *environment, const char *at, unsigned int turn)
 {
 	static char all[1024];
 	CLEANUP(proxies_release) struct proxies is = {.count = 0};
@@ -18,13 +19,28 @@ static const char *proxies(const char *text, const char *const *environment, con
 	struct err err = ERR_INIT;
 
 	cr_assert_eq(uri_parse(at, &uri, &err), 0, "%s", err.msg);
-	cr_assert_eq(proxies_for(text, environment, &uri, 0, &is, &err), 0, "%s", err.msg);
+	cr_assert_eq(proxies_for(text, environment, &uri, turn, &is, &err), 0, "%s", err.msg);
 	all[0] = '\0';
 	for (size_t i = 0; i < is.count; i++) {
 		strcat(all, i ? " " : "");
 		strcat(all, *is.items[i] ? is.items[i] : "direct");
 	}
 	return all;
+}
+
+static const char *proxies(const char *text, const char *const *environment, const char *at)
+{
+	return in_turn(text, environment, at, 0);
+}
+
+Test(proxies, of_a_group_share_the_load_and_groups_keep_their_order)
+{
+	const char *text = "http://a:1|http://b:2|http://c:3;http://d:4|direct";
+
+	cr_assert_str_eq(in_turn(text, NULL, "http://h/", 1),
+		"http://b:2 http://c:3 http://a:1 direct http://d:4");
+	cr_assert_str_eq(in_turn(text, NULL, "http://h/", 5),
+		"http://c:3 http://a:1 http://b:2 direct http://d:4");
 }
 
 Test(proxies, are_tried_group_by_group)
