@@ -23,8 +23,9 @@ struct source {
 
 static int refuse(const struct source *source, const char *why, struct err *err)
 {
-	return err_set(err, ERR_POLICY, EACCES, "%s of [origin \"%s\"]: %s: %s", source->key,
+	err_set(err, ERR_POLICY, EACCES, "%s of [origin \"%s\"]: %s: %s", source->key,
 		source->origin->prefix, source->file, why);
+	return -EACCES;
 }
 
 /*
@@ -55,8 +56,10 @@ static int read_text(const struct source *source, char **ret, struct err *err)
 	if (r < 0)
 		return r;
 	text = calloc(1, FILE_MAX + 2);
-	if (!text)
-		return err_oom(err);
+	if (!text) {
+		err_oom(err);
+		return -ENOMEM;
+	}
 	len = fd_pread_full(fd, text, FILE_MAX + 1, 0);
 	if (len < 0)
 		return refuse(source, strerrordesc_np((int)-len), err);
