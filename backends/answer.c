@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #define RETRY_MAX (7 * 24 * 3600) /* seconds; who asks for more is told this */
+#define DIGITS    "0123456789"
 
 static const struct {
 	long status;
@@ -79,6 +80,8 @@ static unsigned int retry_after(const struct transfer *transfer)
 	int64_t now = date ? transfer_date(date) : TIME_UNKNOWN;
 	int64_t seconds = text ? number(text, "", NULL) : 0;
 
+	if (seconds < 0 && text[strspn(text, DIGITS)] == '\0')
+		return RETRY_MAX; /* more than can be counted */
 	if (seconds < 0) {
 		seconds = transfer_date(text);
 		if (seconds != TIME_UNKNOWN)
@@ -87,6 +90,19 @@ static unsigned int retry_after(const struct transfer *transfer)
 	if (seconds < 0)
 		return 0;
 	return seconds > RETRY_MAX ? RETRY_MAX : (unsigned int)seconds;
+}
+
+/* A status that may pass; when, if the origin said so. */
+static int try_later(
+	const struct transfer *transfer, int error, const char *reason, struct err *err)
+{
+	long status = transfer_status(transfer);
+	unsigned int after = retry_after(transfer);
+
+	if (after == 0)
+		return err_set_retry(err, ERR_REMOTE, error, 0, "%ld %s", status, reason);
+	return err_set_retry(
+		err, ERR_REMOTE, error, after, "%ld %s, retry after %u s", status, reason, after);
 }
 
 int answer_error(const struct transfer *transfer, struct err *err)
@@ -99,14 +115,12 @@ int answer_error(const struct transfer *transfer, struct err *err)
 		if (statuses[i].status != status)
 			continue;
 		if (statuses[i].retry)
-			return err_set_retry(err, ERR_REMOTE, statuses[i].error,
-				retry_after(transfer), "%ld %s", status, statuses[i].reason);
+			return try_later(transfer, statuses[i].error, statuses[i].reason, err);
 		return err_set(
 			err, ERR_REMOTE, statuses[i].error, "%ld %s", status, statuses[i].reason);
 	}
 	if (status >= 500)
-		return err_set_retry(
-			err, ERR_REMOTE, EIO, retry_after(transfer), "%ld server error", status);
+		return try_later(transfer, EIO, "server error", err);
 	return err_set(err, ERR_REMOTE, EIO, "%ld refused", status);
 }
 
@@ -142,6 +156,21 @@ void answer_remote(const struct transfer *transfer, struct remote *ret)
 	media_type(transfer_header(transfer, "Content-Type"), ret->type);
 }
 
+int answer_check_body(const struct transfer *transfer, struct err *err)
+{
+	const char *coding = transfer_header(transfer, "Transfer-Encoding");
+	const char *length = transfer_header(transfer, "Content-Length");
+
+	/* decoding is off, so that another one would be taken for the content */
+	if (coding && strcasecmp(coding, "chunked") != 0 && strcasecmp(coding, "identity") != 0)
+		return err_set(err, ERR_REMOTE, EBADMSG,
+			"transfer-encoding %.80s was not asked for", coding);
+	if (length && !coding && number(length, "", NULL) < 0)
+		return err_set(
+			err, ERR_REMOTE, EBADMSG, "content-length %.80s makes no sense", length);
+	return 0;
+}
+
 int answer_range(const struct transfer *transfer, const struct backend_request *request,
 	int64_t *ret_size, int64_t *ret_length, struct err *err)
 {
@@ -174,7 +203,7 @@ int answer_range(const struct transfer *transfer, const struct backend_request *
 		wanted = size - first;
 	else if (wanted == 0)
 		wanted = size >= 0 ? size - first : length;
-	if ((uint64_t)first != request->offset || length != wanted)
+	if ((uint64_t)first != request->offset || length > wanted)
 		return err_set(err, ERR_REMOTE, EBADMSG,
 			"content-range %.80s is not what was asked for", text);
 	if (transfer_length(transfer) >= 0 && transfer_length(transfer) != length)

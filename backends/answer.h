@@ -12,6 +12,12 @@
 /* 301, 302, 303, 307, 308: look at Location. */
 bool answer_is_redirect(const struct transfer *transfer);
 
+/*
+ * -EBADMSG when nobody knows where the body ends, or what it is: a Content-Length that is no number
+ * of bytes, a transfer coding that was not asked for.
+ */
+int answer_check_body(const struct transfer *transfer, struct err *err);
+
 /* The error that a status of 4xx or 5xx means: "404 not found". For any other: -EBADMSG. */
 int answer_error(const struct transfer *transfer, struct err *err);
 
@@ -19,8 +25,9 @@ int answer_error(const struct transfer *transfer, struct err *err);
 void answer_remote(const struct transfer *transfer, struct remote *ret);
 
 /*
- * Check that a 206 brings the bytes that @request asked for: *ret_length of them, out of a file of
- * *ret_size (or SIZE_UNKNOWN). -EBADMSG when it brings others.
+ * Check that a 206 brings bytes that @request asked for: the first *ret_length of them, which may
+ * be fewer (RFC 9110, 15.3.7), out of a file of *ret_size (or SIZE_UNKNOWN). -EBADMSG when it
+ * brings others.
  */
 int answer_range(const struct transfer *transfer, const struct backend_request *request,
 	int64_t *ret_size, int64_t *ret_length, struct err *err);

@@ -35,6 +35,7 @@ struct exchange {
 	int64_t promised;          /* bytes, or -1 */
 	uint64_t received;
 	uint64_t drained;
+	bool stopped;       /* whoever asked wants it no more */
 	struct err verdict; /* what the answer means, kept until its body is drained */
 };
 
@@ -145,6 +146,18 @@ static int judge_range(struct exchange *exchange, struct transfer *transfer, str
 	return 0;
 }
 
+/* Whether the part is of the version that is known. */
+static int judge_version(
+	const struct validators *known, const struct validators *now, struct err *err)
+{
+	if (answer_same_version(known, now))
+		return 0;
+	if (!now->etag[0] && now->modified == TIME_UNKNOWN)
+		return err_set(err, ERR_REMOTE, EOPNOTSUPP,
+			"the server does not say of what version its parts are");
+	return err_set(err, ERR_REMOTE, ESTALE, "the file has changed");
+}
+
 /* 200: the whole file, whatever was asked for. */
 static int judge_whole(struct exchange *exchange, struct err *err)
 {
@@ -204,9 +217,11 @@ static int judge(struct exchange *exchange, struct transfer *transfer, struct er
 	}
 	if (status != 200 && status != 203 && status != 206)
 		return judge_error(exchange, transfer, err);
-	if (known && wants_range(exchange) &&
-		!answer_same_version(known, &exchange->remote.validators))
-		return err_set(err, ERR_REMOTE, ESTALE, "the file has changed");
+	r = answer_check_body(transfer, err);
+	if (r == 0 && known && wants_range(exchange))
+		r = judge_version(known, &exchange->remote.validators, err);
+	if (r < 0)
+		return r;
 	r = status == 206 ? judge_range(exchange, transfer, err) : judge_whole(exchange, err);
 	if (r < 0)
 		return r;
@@ -282,9 +297,14 @@ static int on_poll(void *arg, struct err *err)
 	struct exchange *exchange = arg;
 	const struct backend_request *request = exchange->request;
 
+	int r = 0;
+
 	if (exchange->sink)
-		return exchange->sink->poll(exchange->sink, err);
-	return request->poll ? request->poll(request->poll_arg, err) : 0;
+		r = exchange->sink->poll(exchange->sink, err);
+	else if (request->poll)
+		r = request->poll(request->poll_arg, err);
+	exchange->stopped |= r < 0;
+	return r;
 }
 
 /* ---- the hops ---- */
@@ -350,12 +370,31 @@ static int follow_redirect(struct exchange *exchange, struct err *err)
 	return 0;
 }
 
+/* How a request ended, or how it does not matter: of a refusal and of a redirect the body is only
+ * drained. */
+static int end_of_hop(
+	const struct exchange *exchange, int r, const struct err *why, struct err *err)
+{
+	if (exchange->verdict.code) {
+		why = &exchange->verdict;
+		r = -why->code;
+	} else if (exchange->location && !exchange->stopped) {
+		return 0;
+	} else if (r == -ECANCELED && exchange->enough) {
+		return 0;
+	}
+	if (r < 0 && err)
+		*err = *why;
+	return r;
+}
+
 /* One request. 0 with exchange->location set: there is another hop. */
 static int hop(struct exchange *exchange, struct err *err)
 {
 	CLEANUP(headers_releasep) char *headers[REQUEST_HEADERS] = {NULL};
 	const struct guard *guard = exchange->request->guard;
 	int r = guard ? guard->uri(guard, exchange->at, err) : 0;
+	struct err why = ERR_INIT;
 
 	if (r < 0)
 		return r;
@@ -378,15 +417,8 @@ static int hop(struct exchange *exchange, struct err *err)
 		.arg = exchange,
 	};
 	exchange->drained = 0;
-	r = transfer_run(exchange->env->transfers, &request, err);
-	if (exchange->verdict.code) { /* however the draining of its body ended */
-		if (err)
-			*err = exchange->verdict;
-		return -exchange->verdict.code;
-	}
-	if (r == -ECANCELED && (exchange->enough || exchange->location))
-		return 0;
-	return r;
+	r = transfer_run(exchange->env->transfers, &request, &why);
+	return end_of_hop(exchange, r, &why, err);
 }
 
 static int whole_body(const struct exchange *exchange, struct err *err)
@@ -400,22 +432,44 @@ static int whole_body(const struct exchange *exchange, struct err *err)
 	return 0;
 }
 
+/* Whose answer it was, if it was another one's than she knows of who asked. */
+static int name_hop(const struct exchange *exchange, struct err *err)
+{
+	CLEANUP(str_freep) char *where = NULL;
+
+	if (exchange->at == exchange->request->uri ||
+		(err->kind != ERR_NETWORK && err->kind != ERR_REMOTE))
+		return -err->code;
+	where = uri_display(exchange->at);
+	return where ? err_context(err, "redirected to %.200s", where) : -err->code;
+}
+
 static int run(struct exchange *exchange, struct err *err)
 {
+	struct err why = ERR_INIT;
+	int r;
+
 	exchange->at = exchange->request->uri;
 	for (int hops = 0;; hops++) {
-		int r = hop(exchange, err);
-
+		r = hop(exchange, &why);
+		if (r == 0 && !exchange->location)
+			r = whole_body(exchange, &why);
+		if (r == 0 && !exchange->location)
+			return 0;
 		if (r < 0)
-			return r;
-		if (!exchange->location)
-			return whole_body(exchange, err);
+			break;
 		if (hops == HOPS_MAX)
 			return err_set(err, ERR_REMOTE, EIO, "more than %d redirects", HOPS_MAX);
 		r = follow_redirect(exchange, err);
 		if (r < 0)
 			return r;
 	}
+	/* what a callback answered need not be in the text */
+	if (why.code == -r)
+		name_hop(exchange, &why);
+	if (err)
+		*err = why;
+	return r;
 }
 
 static int http_stat(const struct backend_env *env, const struct backend_request *request,

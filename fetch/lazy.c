@@ -63,8 +63,7 @@ int lazy_learn(struct lead *lead, struct remote *ret, struct err *err)
 		return r == -EOPNOTSUPP ? 0 : r;
 	if (version &&
 		(ret->size != version->size || !str_equal(ret->validators.etag, version->etag)))
-		return err_set_retry(
-			err, ERR_REMOTE, ESTALE, 0, "the artifact changed at its origin");
+		return err_set(err, ERR_REMOTE, ESTALE, "the artifact changed at its origin");
 	return ret->ranges && ret->size > 0 && ret->validators.etag[0] &&
 	       !str_has_prefix(ret->validators.etag, "W/");
 }

@@ -157,8 +157,7 @@ static int on_begin(struct segment *segment, const struct remote *remote, struct
 	version = partial_version(lead->partial);
 	if ((remote->size != SIZE_UNKNOWN && remote->size != version->size) ||
 		(!is_like_any(lead) && strcmp(remote->validators.etag, version->etag) != 0))
-		return err_set_retry(
-			err, ERR_REMOTE, ESTALE, 0, "the artifact changed at its origin");
+		return err_set(err, ERR_REMOTE, ESTALE, "the artifact changed at its origin");
 	/* who reads along expects no digest, nor may who comes next */
 	if (strcmp(remote->validators.etag, version->etag) != 0)
 		r = partial_mix(lead->partial, err);
@@ -215,11 +214,6 @@ static int fetch_gap(struct lead *lead, const struct gap *gap, struct err *err)
 		return check_small(lead, err);
 	if (r == 0 && !lead->started && !lead->unchanged)
 		return err_set(err, ERR_REMOTE, EIO, "the origin's answer has no beginning");
-	/* or the same would be asked for again and again */
-	if (r == 0 && lead->started && !part.segment.reached &&
-		partial_version(lead->partial)->size > 0 &&
-		!partial_has(lead->partial, gap->offset - gap->offset % CHUNK_SIZE, CHUNK_SIZE))
-		return err_set(err, ERR_REMOTE, EIO, "the origin sent less than was asked for");
 	return r;
 }
 

@@ -350,6 +350,25 @@ static void note_speed(const struct segment *segment, uint64_t begin, int64_t si
 		health_worked(health, segment->route->proxy, 0, 0);
 }
 
+/*
+ * A part may be shorter than what was asked for; the next request is for the rest. But it takes
+ * that part further by a chunk, or there would be no end to the requests.
+ */
+static int check_part(
+	const struct segment *segment, uint64_t begin, uint64_t length, struct err *err)
+{
+	int64_t size = segment->partial ? partial_version(segment->partial)->size : SIZE_UNKNOWN;
+	uint64_t end = begin + length;
+
+	if (segment->reached || size < 0)
+		return 0;
+	if (length == 0 || end > (uint64_t)size)
+		end = (uint64_t)size;
+	if (segment->position >= end || segment->position - begin >= CHUNK_SIZE)
+		return 0;
+	return err_set_retry(err, ERR_REMOTE, EIO, 0, "the origin sent less than was asked for");
+}
+
 int segment_fetch(
 	struct segment *segment, uint64_t length, const struct validators *known, struct err *err)
 {
@@ -383,6 +402,8 @@ int segment_fetch(
 	segment->writer = NULL;
 	route_unref(route);
 	segment->route = NULL;
+	if (r == 0)
+		r = check_part(segment, begin, length, err);
 	if (segment->reached && err)
 		err->code = 0;
 	return segment->reached ? 0 : r;

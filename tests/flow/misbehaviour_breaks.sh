@@ -34,6 +34,19 @@ fails 3 '.' /chunked/short/600000/a.bin 1
 no_debris
 settings 2
 
+say "an origin that gives less of a range than was asked for: the rest by more requests"
+works /atmost/300000/once/short/300000/a.bin 3
+sent_at_most $size
+settings 1
+fails 3 'the origin sent less than was asked for' /atmost/1000/once/short/300000/a.bin 2
+anew
+settings 2
+
+say "an empty file"
+: >"$ORIGINROOT/empty.bin"
+works /empty.bin 1 "$ORIGINROOT/empty.bin"
+works /chunked/empty.bin 1 "$ORIGINROOT/empty.bin"
+
 say "an origin that says it has ranges, and has none: the whole, and only once more"
 works /header/Accept-Ranges/bytes/noranges/once/short/600000/a.bin 3
 
@@ -43,6 +56,13 @@ fails 1 'content-range' /wrongrange/once/short/600000/a.bin 2
 say "another version in between: afresh, the new bytes and no mixture"
 works /etagafter/1/once/short/600000/a.bin 3 "$WORK/changed"
 works /changing/once/short/600000/a.bin 3
+# (if it never stays the same, so often)
+fails 1 'the file has changed' /changing/short/600000/a.bin 8
+no_debris
+
+say "a server that heeds no condition: its part is of another version, or of none that it tells"
+works /novalidators/header/ETag/%22two%22/once/header/ETag/%22one%22/once/short/600000/a.bin 3
+works /novalidators/once/header/ETag/%22one%22/once/short/600000/a.bin 3
 settings 0
 fails 3 'body shorter' /etagafter/1/once/short/600000/b.bin 1
 fetchfs cat "$ORIGIN/etagafter/1/once/short/600000/b.bin" >"$WORK/got" || fail "not afresh"

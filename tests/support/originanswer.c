@@ -161,6 +161,8 @@ static unsigned int take_range(struct origin_answer *answer, uint64_t size)
 	if (last >= size)
 		last = size - 1;
 	answer->length = last - answer->first + 1;
+	if (answer->part_max && answer->length > answer->part_max)
+		answer->length = answer->part_max;
 	return 206;
 }
 

@@ -119,6 +119,12 @@ static void be_latency(struct origin_answer *answer, const char *arg, const char
 	origin_sleep_ms(strtoull(arg, NULL, 10));
 }
 
+static void be_at_most(struct origin_answer *answer, const char *arg, const char *rest)
+{
+	(void)rest;
+	answer->part_max = strtoull(arg, NULL, 10);
+}
+
 static void be_rate(struct origin_answer *answer, const char *arg, const char *rest)
 {
 	(void)rest;
@@ -217,6 +223,7 @@ static const struct behaviour {
 	{"nohead", 0, be_no_head},
 	{"noranges", 0, be_no_ranges},
 	{"wrongrange", 0, be_wrong_range},
+	{"atmost", 1, be_at_most},
 	{"chunked", 0, be_chunked},
 	{"novalidators", 0, be_no_validators},
 	{"weak", 0, be_weak},

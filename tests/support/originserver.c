@@ -31,6 +31,7 @@
  *	/nohead/FILE               405 to HEAD
  *	/noranges/FILE             knows no ranges
  *	/wrongrange/FILE           answers a range with another one
+ *	/atmost/N/FILE             answers a range with its first N bytes
  *	/chunked/FILE              no Content-Length
  *	/novalidators/FILE         neither ETag nor Last-Modified
  *	/weak/FILE                 a weak ETag

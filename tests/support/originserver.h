@@ -60,7 +60,8 @@ struct origin_answer {
 
 	unsigned int status; /* 0: by the file */
 	uint64_t rate;
-	uint64_t stop_at; /* bytes of the body before it breaks off or stalls */
+	uint64_t part_max; /* bytes of a range; 0: all of it */
+	uint64_t stop_at;  /* bytes of the body before it breaks off or stalls */
 	bool corrupt;
 	bool stall;
 	bool hang;

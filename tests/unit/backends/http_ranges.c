@@ -105,7 +105,8 @@ Test(ranges, version_is_compared_though_the_server_takes_no_condition)
 		fixture_fetch(&f, "/novalidators/header/ETag/%22new%22/a", request, &other, &err),
 		-ESTALE);
 	cr_assert_eq(other.begun, 0);
-	cr_assert_eq(fixture_fetch(&f, "/novalidators/a", request, &none, &err), -ESTALE);
+	cr_assert_eq(fixture_fetch(&f, "/novalidators/a", request, &none, &err), -EOPNOTSUPP);
+	cr_assert_str_eq(err.msg, "the server does not say of what version its parts are");
 	cr_assert_eq(none.begun, 0);
 	cr_assert_eq(origin_requests(&f.origin, " 206 "), 2);
 }
@@ -168,6 +169,26 @@ Test(ranges, a_part_that_ends_behind_the_largest_file_is_refused)
 		-EBADMSG);
 	cr_assert_eq(got.begun, 0);
 	cr_assert(strstr(err.msg, "makes no sense"), "%s", err.msg);
+}
+
+Test(ranges, fewer_bytes_than_asked_for_are_a_part_too)
+{
+	WITH_FIXTURE(f);
+	WITH_COLLECT(middle);
+	WITH_COLLECT(tail);
+	struct err err = ERR_INIT;
+
+	origin_add(&f.origin, "a", SIZE);
+	cr_assert_eq(
+		fixture_fetch(&f, "/atmost/300/a",
+			(struct backend_request){.offset = 1000, .length = 2000}, &middle, &err),
+		0, "%s", err.msg);
+	cr_assert(fixture_right(&middle, 1000, 300));
+	cr_assert_eq(middle.remote.size, SIZE);
+	cr_assert_eq(fixture_fetch(&f, "/atmost/300/a", (struct backend_request){.offset = 1000},
+			     &tail, &err),
+		0, "%s", err.msg);
+	cr_assert(fixture_right(&tail, 1000, 300));
 }
 
 Test(ranges, server_without_them_is_told_apart)

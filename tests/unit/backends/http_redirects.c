@@ -30,6 +30,26 @@ Test(redirects, have_a_limit)
 	cr_assert_eq(got.begun, 0);
 }
 
+Test(redirects, name_whose_answer_it_was)
+{
+	WITH_FIXTURE(f);
+	WITH_COLLECT(got);
+	WITH_COLLECT(cut);
+	CLEANUP(str_freep)
+	char *text = str_printf("redirected to %s/redirect/0/none: 404 not found", f.origin.base);
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(fixture_fetch(&f, "/redirect/2/none", whole, &got, &err), -ENOENT);
+	cr_assert_str_eq(err.msg, text);
+	/* a query may be a secret */
+	origin_add(&f.origin, "a", 5000);
+	cr_assert_eq(
+		fixture_fetch(&f, "/goto/%2Fshort%2F100%2Fa%3Fsecret", whole, &cut, &err), -EIO);
+	cr_assert(err.retry);
+	cr_assert(str_has_suffix(err.msg, "a?…: body shorter than promised: 100 of 5000 bytes"),
+		"%s", err.msg);
+}
+
 Test(redirects, do_not_leave_http)
 {
 	static const char *const targets[] = {"/goto/file:%2F%2F%2Fetc%2Fpasswd",
