@@ -1,6 +1,8 @@
 #include "backends/easy.h"
 
+#include "backends/reuse.h"
 #include "backends/tls.h"
+#include "backends/window.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/str.h"
@@ -14,11 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BUFFER_SIZE   (512L * 1024)
-#define INTERIM_MAX   100 /* "103 early hints" and the like before one answer */
-#define BACKLOG_MUCH  (64 * 1024)
-#define LOOK_FROM     (256 * 1024) /* bytes of a body: what is smaller needs no look at its socket */
-#define QUEUE_WAIT_MS (24L * 3600 * 1000) /* for a connection of the pool */
+#define INTERIM_MAX 100 /* "103 early hints" and the like before one answer */
 
 _Static_assert(TRANSFER_TEXT_MAX >= CURL_ERROR_SIZE, "room for what curl says");
 
@@ -50,7 +48,6 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
 {
 	struct transfer *transfer = arg;
 	const struct guard *guard = transfer->request->guard;
-	int fd;
 
 	(void)purpose;
 	begin_turn(transfer);
@@ -60,17 +57,13 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
 			0)
 		return CURL_SOCKET_BAD;
 	transfer->opened = true;
-	fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-	if (fd >= 0)
-		sockets_add(transfer->sockets, fd);
-	return fd;
+	return sockets_open(
+		transfer->sockets, address->family, address->socktype, address->protocol);
 }
 
-/* Perhaps long after the transfer that opened it. */
 static int on_close(void *arg, curl_socket_t fd)
 {
-	sockets_remove(arg, fd);
-	return close(fd);
+	return sockets_close(arg, fd);
 }
 
 /* May the request go out over a connection that somebody else opened? */
@@ -95,15 +88,13 @@ static int on_connected(void *arg, char *ip, char *local_ip, int port, int local
 
 	(void)local_ip;
 	begin_turn(transfer);
-	str_fit(transfer->peer, sizeof(transfer->peer), ip);
-	transfer->peer_port = port;
-	transfer->local_port = local_port;
-	transfer->socket = SOCKET_NONE;
 	transfer->asked = *transfer->now;
 	if (!transfer->opened && transfer->request->guard && !transfer->request->proxy &&
 		guard_reused(transfer, ip, port) < 0)
 		return CURL_PREREQFUNC_ABORT;
-	return CURL_PREREQFUNC_OK;
+	transfer->socket = sockets_find(transfer->sockets, ip, port, local_port);
+	transfer->leftovers = !transfer->opened && reuse_has_leftovers(transfer, transfer->socket);
+	return transfer->leftovers ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 /* The headers are in, or there are none: tell the calling thread what the origin answered. */
@@ -121,13 +112,6 @@ static void tell_answer(struct transfer *transfer)
 	transfer->answered_ms = *transfer->now;
 	relay_answer(&transfer->relay);
 	transfer->unread = true;
-}
-
-/* With an origin of http, or with an HTTP proxy that speaks ftp for us. */
-static bool speaks_http(const struct transfer *transfer)
-{
-	return str_has_prefix(transfer->request->uri->scheme, "http") ||
-	       transfer_is_proxied_ftp(transfer->request->uri, transfer->request->proxy);
 }
 
 /* Bytes of the answer came. What a server says before it was asked (ftp) is none. */
@@ -156,12 +140,17 @@ static int end_headers(struct transfer *transfer, struct err *err)
 	/* RFC 9112, 6.3: nobody knows where such a body ends */
 	if (headers_disagree(&transfer->headers, "Content-Length"))
 		return err_set(err, ERR_REMOTE, EBADMSG, "contradictory content-lengths");
-	/* to a HEAD, too, some send the end of a body in chunks: the next answer would begin with
-	 * it */
-	if (transfer->request->no_body && headers_find(&transfer->headers, "Transfer-Encoding"))
-		curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
 	tell_answer(transfer);
 	return 0;
+}
+
+/* What follows the body says nothing that counts, but it must have an end. */
+static int add_trailer(struct transfer *transfer, size_t len, struct err *err)
+{
+	transfer->trailers += len;
+	if (transfer->trailers <= HEADERS_MAX)
+		return 0;
+	return err_set(err, ERR_REMOTE, EBADMSG, "trailers are longer than %zu bytes", HEADERS_MAX);
 }
 
 static size_t on_header(char *line, size_t size, size_t count, void *arg)
@@ -172,90 +161,15 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
 	int r;
 
 	heard(transfer, whole);
-	if (transfer->dropped || transfer->answered ||
-		!speaks_http(transfer)) /* trailers; ftp's conversation */
+	if (transfer->dropped || !easy_speaks_http(transfer)) /* ftp's conversation */
 		return whole;
+	if (transfer->answered)
+		return add_trailer(transfer, whole, &transfer->refusal) < 0 ? 0 : whole;
 	while (len > 0 && isspace((unsigned char)line[len - 1]))
 		len--;
 	r = len > 0 ? headers_add(&transfer->headers, line, len, &transfer->refusal)
 		    : end_headers(transfer, &transfer->refusal);
 	return r < 0 ? 0 : whole;
-}
-
-/* Only with HTTP/1 is it the request's own: streams of HTTP/2 share their connection. */
-static int own_socket(const struct transfer *transfer)
-{
-	long version = 0;
-
-	curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
-	if (!speaks_http(transfer) || version > CURL_HTTP_VERSION_1_1)
-		return -1;
-	return sockets_find(
-		transfer->sockets, transfer->local_port, transfer->peer, transfer->peer_port);
-}
-
-/* How long much has waited that we had not got to. */
-static void note_backlog(struct transfer *transfer, uint64_t waiting)
-{
-	int64_t now = clock_monotonic_ms();
-
-	if (transfer->behind_since)
-		atomic_fetch_add(&transfer->behind_ms, now - transfer->behind_since);
-	transfer->behind_since = waiting >= BACKLOG_MUCH ? now : 0;
-}
-
-/*
- * How far the server may send before it hears from us: as far as the window has ever reached, since
- * what was offered is not taken back.
- */
-static void note_window(struct transfer *transfer, uint64_t waiting)
-{
-	uint64_t reach = transfer->received + waiting + sockets_window(transfer->socket);
-
-	if (transfer->offered < reach)
-		transfer->offered = reach;
-	atomic_store(&transfer->window, transfer->offered - transfer->received);
-}
-
-/*
- * The window that is offered to the server reaches to the end of what is wanted and no further, so
- * that nothing is on its way when the connection is broken off there.
- */
-static void fit_window(struct transfer *transfer, uint64_t waiting)
-{
-	uint64_t wanted = atomic_load(&transfer->wanted);
-	uint64_t here = transfer->received + waiting;
-	uint64_t left = SOCKET_WINDOW_MAX;
-
-	if (wanted)
-		left = wanted > here ? wanted - here : 0;
-	if (left >= SOCKET_WINDOW_MAX && !transfer->narrowed)
-		return;
-	transfer->narrowed = left < SOCKET_WINDOW_MAX;
-	sockets_limit_window(transfer->socket, left);
-}
-
-/* A part of a body was taken from its socket: how much is left there, and how much may follow? */
-static void look_at_socket(struct transfer *transfer)
-{
-	int waiting;
-
-	if (transfer->socket == SOCKET_NONE)
-		transfer->socket = own_socket(transfer);
-	waiting = transfer->socket >= 0 ? sockets_waiting(transfer->socket) : -1;
-	if (waiting < 0)
-		return;
-	note_backlog(transfer, (uint64_t)waiting);
-	note_window(transfer, (uint64_t)waiting);
-	fit_window(transfer, (uint64_t)waiting);
-}
-
-/* The next one to use the connection finds it as it was. */
-static void restore_window(struct transfer *transfer)
-{
-	if (transfer->narrowed)
-		sockets_limit_window(transfer->socket, SOCKET_WINDOW_MAX);
-	transfer->narrowed = false;
 }
 
 static size_t on_body(char *buf, size_t size, size_t count, void *arg)
@@ -283,8 +197,7 @@ static size_t on_body(char *buf, size_t size, size_t count, void *arg)
 	}
 	heard(transfer, len);
 	transfer->received += len;
-	if (transfer->received >= LOOK_FROM)
-		look_at_socket(transfer);
+	window_look(transfer);
 	transfer->unread = true;
 	return len;
 }
@@ -323,7 +236,7 @@ static bool is_cut(const struct transfer *transfer)
 
 int easy_finish(struct transfer *transfer, struct err *err)
 {
-	restore_window(transfer);
+	window_restore(transfer);
 	if (!transfer->answered)
 		tell_answer(transfer);
 	if (is_cut(transfer))
@@ -332,40 +245,10 @@ int easy_finish(struct transfer *transfer, struct err *err)
 	return 0;
 }
 
-/* ---- the request, as curl wants it ---- */
-
-static void set_limits(CURL *easy, const struct transfer_request *request)
+void easy_listen(struct transfer *transfer)
 {
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https,ftp,ftps");
-	curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a resolver */
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, QUEUE_WAIT_MS);
-	curl_easy_setopt(easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, QUEUE_WAIT_MS / 1000);
-	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_SIZE);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(easy, CURLOPT_FTP_SKIP_PASV_IP, 1L);
-	curl_easy_setopt(easy, CURLOPT_FTP_FILEMETHOD, (long)CURLFTPMETHOD_NOCWD);
-	if (request->env->ca_file) {
-		curl_easy_setopt(easy, CURLOPT_CAINFO, request->env->ca_file);
-		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* these and no others */
-	}
-}
+	CURL *easy = transfer->easy;
 
-/* Neither proxy variables nor exceptions of theirs count. */
-static void set_proxy(CURL *easy, const struct transfer_request *request)
-{
-	curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy ? request->proxy : "");
-	curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
-	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* not the origin's answer */
-	if (request->env->ca_file) {
-		curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, request->env->ca_file);
-		curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
-	}
-}
-
-static void set_callbacks(CURL *easy, struct transfer *transfer)
-{
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->text);
 	curl_easy_setopt(easy, CURLOPT_RESOLVER_START_FUNCTION, on_resolve);
@@ -385,130 +268,4 @@ static void set_callbacks(CURL *easy, struct transfer *transfer)
 		curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
 		curl_easy_setopt(easy, CURLOPT_XFERINFODATA, transfer);
 	}
-}
-
-static void set_range(CURL *easy, const struct transfer_request *request)
-{
-	char range[48];
-
-	if (request->length > 0) {
-		snprintf(range, sizeof(range), "%llu-%llu", (unsigned long long)request->offset,
-			(unsigned long long)(request->offset + request->length - 1));
-		curl_easy_setopt(easy, CURLOPT_RANGE, range);
-	} else if (request->offset > 0) {
-		curl_easy_setopt(easy, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)request->offset);
-	}
-}
-
-/* What goes with this request; NULL: nothing of it is for this place. */
-static const struct access *access_of(const struct transfer_request *request)
-{
-	const struct access *access = request->access;
-
-	return access && uri_is_below(access->prefix, request->uri->text) ? access : NULL;
-}
-
-static void set_access(CURL *easy, const struct transfer_request *request)
-{
-	const struct access *access = access_of(request);
-	const struct uri *uri = request->uri;
-	bool has_own = uri->user || uri->password;
-	const char *user = has_own || !access ? uri->user : access->user;
-	const char *password = has_own || !access ? uri->password : access->password;
-
-	if (user)
-		curl_easy_setopt(easy, CURLOPT_USERNAME, user);
-	if (password)
-		curl_easy_setopt(easy, CURLOPT_PASSWORD, password);
-	if (access && access->netrc && !user && !password) {
-		curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
-		curl_easy_setopt(easy, CURLOPT_NETRC_FILE, access->netrc);
-	}
-	if (access && access->client_cert) {
-		curl_easy_setopt(easy, CURLOPT_SSLCERT, access->client_cert);
-		curl_easy_setopt(easy, CURLOPT_KEYPASSWD, ""); /* ask nobody at a terminal */
-	}
-}
-
-static void set_request(CURL *easy, const struct transfer *transfer)
-{
-	const struct transfer_request *request = transfer->request;
-
-	curl_easy_setopt(easy, CURLOPT_URL, request->uri->text);
-	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-	if (request->no_body)
-		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-	curl_easy_setopt(easy, CURLOPT_FILETIME, 1L);
-
-	if (!speaks_http(transfer)) {
-		set_range(easy, request);
-		return;
-	}
-	curl_easy_setopt(easy, CURLOPT_USERAGENT, "fetchfs/" FETCHFS_VERSION);
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->header_list);
-	curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
-	if (request->own_connection) {
-		curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-		return;
-	}
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-	if (str_equal(request->uri->scheme, "https")) /* a stream rather than a connection */
-		curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
-}
-
-static int add_header(struct transfer *transfer, const char *header)
-{
-	struct curl_slist *longer = curl_slist_append(transfer->header_list, header);
-
-	if (!longer)
-		return -ENOMEM;
-	transfer->header_list = longer;
-	return 0;
-}
-
-static int add_headers(struct transfer *transfer, const char *const *header)
-{
-	int r = 0;
-
-	for (; r == 0 && header && *header; header++)
-		r = add_header(transfer, *header);
-	return r;
-}
-
-static int add_bearer(struct transfer *transfer, const char *token)
-{
-	char *header = str_printf("Authorization: Bearer %s", token);
-	int r = header ? add_header(transfer, header) : -ENOMEM;
-
-	if (header)
-		explicit_bzero(header, strlen(header));
-	free(header);
-	return r;
-}
-
-static int make_header_list(struct transfer *transfer)
-{
-	const struct access *access = access_of(transfer->request);
-	const struct uri *uri = transfer->request->uri;
-	int r = add_headers(transfer, transfer->request->headers);
-
-	if (r == 0 && access)
-		r = add_headers(transfer, access->headers);
-	if (r == 0 && access && access->bearer && !uri->user && !uri->password)
-		r = add_bearer(transfer, access->bearer);
-	return r;
-}
-
-int easy_prepare(struct transfer *transfer)
-{
-	int r = make_header_list(transfer);
-
-	if (r < 0)
-		return r;
-	set_limits(transfer->easy, transfer->request);
-	set_proxy(transfer->easy, transfer->request);
-	set_callbacks(transfer->easy, transfer);
-	set_access(transfer->easy, transfer->request);
-	set_request(transfer->easy, transfer);
-	return 0;
 }

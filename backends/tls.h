@@ -9,4 +9,10 @@
 /* The peer has said that nothing follows (close_notify). @ssl is OpenSSL's SSL. */
 bool tls_is_ended(const void *ssl);
 
+/* Bytes of the peer have been received, and not been read. */
+bool tls_has_unread(const void *ssl);
+
+/* The two agreed on HTTP/2. */
+bool tls_speaks_http2(const void *ssl);
+
 #endif

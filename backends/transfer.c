@@ -1,6 +1,7 @@
 #include "backends/codes.h"
 #include "backends/easy.h"
 #include "backends/limits.h"
+#include "backends/reuse.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -32,8 +33,8 @@ struct transfers {
 	bool stop;                      /* guarded by mu */
 
 	/* the curl thread's */
-	struct transfer *running;
 	struct sockets sockets;
+	struct transfer *running;
 	CURL *pool[POOL_MAX];
 	size_t pooled;
 	unsigned int count; /* running at the last tick */
@@ -105,10 +106,20 @@ static void start(struct transfers *transfers, struct transfer *transfer)
 	}
 }
 
+/* The same over a new connection. */
+static bool start_again(struct transfers *transfers, struct transfer *transfer)
+{
+	curl_multi_remove_handle(transfers->multi, transfer->easy);
+	easy_again(transfer);
+	return curl_multi_add_handle(transfers->multi, transfer->easy) == CURLM_OK;
+}
+
 static void end_badly(struct transfers *transfers, struct transfer *transfer, CURLcode code)
 {
 	struct err err = transfer->refusal;
 
+	if (!err.code && reuse_is_to_blame(transfer, (int)code) && start_again(transfers, transfer))
+		return;
 	if (!err.code)
 		codes_translate(transfer, code, &err);
 	end(transfers, transfer, &err);
@@ -305,7 +316,7 @@ void transfers_free(struct transfers *transfers)
 	}
 	while (transfers->pooled > 0)
 		curl_easy_cleanup(transfers->pool[--transfers->pooled]);
-	curl_multi_cleanup(transfers->multi);
+	curl_multi_cleanup(transfers->multi); /* closes what is open */
 	sockets_release(&transfers->sockets);
 	curl_global_cleanup();
 	pthread_mutex_destroy(&transfers->mu);

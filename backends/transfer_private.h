@@ -14,8 +14,6 @@
 #include <stdatomic.h>
 
 #define TRANSFER_TEXT_MAX 256
-#define TRANSFER_IP_MAX   48
-#define SOCKET_NONE       (-2)
 
 struct curl_slist;
 
@@ -29,7 +27,8 @@ enum command {
 struct transfer {
 	const struct transfer_request *request;
 	struct transfers *owner;
-	struct relay relay; /* to the calling thread */
+	struct sockets *sockets; /* the curl thread's */
+	struct relay relay;      /* to the calling thread */
 
 	/* guarded by owner->mu */
 	unsigned int commands;
@@ -52,12 +51,8 @@ struct transfer {
 	int64_t behind_since; /* monotonic ms; 0: it keeps up */
 	void *easy;           /* CURL; NULL: not started, or ended */
 	struct curl_slist *header_list;
-	const int64_t *now; /* the curl thread's clock, ms */
-	struct sockets *sockets;
-	char peer[TRANSFER_IP_MAX]; /* of the connection: both ends */
-	int peer_port;
-	int local_port;
-	int socket;            /* between them; SOCKET_NONE: not looked for, negative: not found */
+	const int64_t *now;    /* the curl thread's clock, ms */
+	int socket;            /* of its connection; negative: not known */
 	struct transfer *next; /* of owner->running */
 	struct transfer *prev;
 	int64_t queued; /* when curl got it */
@@ -68,7 +63,9 @@ struct transfer {
 	uint64_t received;
 	uint64_t offered;     /* bytes of the body that the server may have been allowed to send */
 	unsigned int interim; /* answers before the answer */
+	size_t trailers;      /* bytes of headers after the body */
 	bool opened;          /* a connection of its own */
+	bool leftovers;       /* of another request, on its connection */
 	bool answered;
 	bool unannounced; /* TLS did not say that the connection ends */
 	bool paused;

@@ -53,6 +53,8 @@ say "what is odd, and allowed"
 gets "$RAW/a.bin" 1
 gets "$RAW/chunked/a.bin" 1
 gets "$RAW/untilclose/a.bin" 1
+gets "$RAW/status/HTTP%2F1.0%20200%20OK/untilclose/a.bin" 1
+gets "$RAW/status/HTTP%2F1.0%20200%20OK/a.bin" 1
 gets "$RAW/interim/5/a.bin" 1
 gets "$RAW/pad/60000/a.bin" 1
 gets "$RAW/many/1000/a.bin" 1
@@ -76,11 +78,18 @@ fails 1 'header without colon' "$RAW/line/no%20colon/a.bin" 1
 fails 1 'nul byte in header' "$RAW/line/X:%20a%00b/a.bin" 1
 fails 1 'nul byte in header' "$RAW/line/ETag:%20%22a%00b%22/a.bin" 1
 fails 1 'headers are longer than 65536 bytes' "$RAW/pad/70000/a.bin" 1
-fails 1 'the headers are too long' "$RAW/pad/1000000/a.bin" 1
+fails 1 'the headers are too long' "$RAW/pad/1048576/a.bin" 1
+fails 1 'headers are longer than 65536 bytes' "$RAW/many/10000/a.bin" 1
 fails 1 'headers are longer than 65536 bytes' "$RAW/many/20000/a.bin" 1
+fails 1 'trailers are longer than 65536 bytes' "$RAW/trailers/a.bin" 1
 fails 1 'more than 100 interim answers' "$RAW/interim/5000/a.bin" 1
 fails 1 'invalid Content-Length' "$RAW/length/abc/a.bin" 1
 fails 1 'invalid Content-Length' "$RAW/length/-5/a.bin" 1
+fails 1 'content-length 9223372036854775808 makes no sense' "$RAW/length/9223372036854775808/a.bin" 1
+fails 1 'content-length 18446744073709551617 makes no sense' "$RAW/length/18446744073709551617/a.bin" 1
+fails 1 'larger than the cache' "$RAW/length/9223372036854775807/a.bin" 1
+fails 1 'transfer-encoding gzip' "$RAW/chunked/line/Transfer-Encoding:%20gzip/a.bin" 1
+fails 1 'unexpected answer 304' "$RAW/status/HTTP%2F1.1%20304%20Not%20Modified/a.bin" 1
 fails 1 'contradictory content-lengths' "$RAW/line/Content-Length:%20716799/a.bin" 1
 
 say "headers that stop in the middle"
@@ -94,6 +103,33 @@ digest=sha256=$(sha256 "$RAWROOT/other.bin")
 expect_failure 1 'sha256.*expected' "${fetchfs[@]}" fetch "$RAW/lie/-999/other.bin#$digest"
 requests_made "$RAW/lie/-999/other.bin" 2
 no_debris
+
+say "more than was promised is nobody's answer"
+# together NAME…: one after the other, over one connection if that can be; all are right
+together() {
+	local name
+	fetchfs evict --all >/dev/null
+	: >"$RAW_LOG"
+	printf "$base/%s\n" "$@" | timeout 60 "${fetchfs[@]}" fetch -j 1 -i - || fail "$*: status $?"
+	for name; do
+		fetchfs cat "$base/$name" >"$WORK/got" || fail "$name: status $?"
+		cmp "$WORK/got" <(head -c "$(stat -c %s "$WORK/got")" "$RAWROOT/a.bin") || fail "$name: other bytes"
+		[ "$(stat -c %s "$WORK/got")" -eq 716800 ] || [[ $name == *lie* ]] || fail "$name: too short"
+	done
+	[ "$(wc -l <"$RAW_LOG")" -eq $# ] || fail "not $# requests: $(<"$RAW_LOG")"
+}
+connections() {
+	cut -d ' ' -f 6 "$RAW_LOG" | sort -u | wc -l
+}
+forged=HTTP%2F1.1%20200%20OK%0D%0AContent-Length:%205%0D%0A%0D%0AEVIL!
+for base in "$RAW" "$RAWS"; do
+	together keep/a.bin keep/b.bin keep/c.bin
+	[ "$(connections)" -eq 1 ] || fail "a connection that is clean is not used again"
+	together keep/lie/-1000/a.bin keep/b.bin keep/c.bin
+	together "keep/after/$forged/a.bin" keep/b.bin keep/c.bin
+	together "keep/after/garbage/a.bin" keep/b.bin
+done
+: >"$RAW_LOG"
 
 say "a body that ends too soon is asked for again, and never taken for the whole"
 # (the second time, for the rest)

@@ -1,8 +1,10 @@
 #include "tests/support/rawconn.h"
 
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -85,4 +87,34 @@ void rawconn_end(struct rawconn *conn, enum rawconn_end how)
 		SSL_shutdown(conn->ssl);
 	SSL_free(conn->ssl);
 	close(conn->sock);
+}
+
+int rawconn_listen(const char *port_file)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(address);
+	int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char temporary[PATH_MAX];
+	FILE *file;
+
+	snprintf(temporary, sizeof(temporary), "%s.new", port_file);
+	if (bind(sock, (struct sockaddr *)&address, size) < 0 || listen(sock, 128) < 0 ||
+		getsockname(sock, (struct sockaddr *)&address, &size) < 0)
+		return -1;
+	file = fopen(temporary, "we");
+	if (!file)
+		return -1;
+	fprintf(file, "%u\n", ntohs(address.sin_port));
+	return fclose(file) == 0 && rename(temporary, port_file) == 0 ? sock : -1;
+}
+
+SSL_CTX *rawconn_load_tls(const char *cert, const char *key)
+{
+	SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
+
+	if (!tls || SSL_CTX_use_certificate_file(tls, cert, SSL_FILETYPE_PEM) != 1 ||
+		SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) != 1)
+		return NULL;
+	return tls;
 }

@@ -25,6 +25,12 @@ struct rawconn {
 	unsigned int pause_us; /* and so long after each */
 };
 
+/* A listener at a free port of 127.0.0.1, whose number is then in @port_file; or -1. */
+int rawconn_listen(const char *port_file);
+
+/* What the server needs to speak TLS, from two files; or NULL. */
+SSL_CTX *rawconn_load_tls(const char *cert, const char *key);
+
 /* Takes @sock. TLS is spoken, by @tls, if the client begins with it. False: nothing to talk to. */
 bool rawconn_accept(struct rawconn *conn, int sock, SSL_CTX *tls);
 

@@ -38,12 +38,15 @@ enum behaviour {
 	B_GARBAGE,
 	B_HTTP09,
 	B_STOP_IN_HEAD,
+	B_KEEP,
 	B_BYTEWISE,
 	B_CHUNKED,
 	B_BAD_CHUNK,
 	B_HUGE_CHUNK,
 	B_NO_LAST,
 	B_ENDLESS,
+	B_AFTER,
+	B_TRAILERS,
 	B_CUT,
 	B_RESET,
 	B_CUT_TLS,
@@ -67,12 +70,15 @@ static const struct {
 	{"garbage", 0, B_GARBAGE},
 	{"http09", 0, B_HTTP09},
 	{"stopinhead", 1, B_STOP_IN_HEAD},
+	{"keep", 0, B_KEEP},
 	{"bytewise", 1, B_BYTEWISE},
 	{"chunked", 0, B_CHUNKED},
 	{"badchunk", 1, B_BAD_CHUNK},
 	{"hugechunk", 1, B_HUGE_CHUNK},
 	{"nolast", 0, B_NO_LAST},
 	{"endless", 0, B_ENDLESS},
+	{"after", 1, B_AFTER},
+	{"trailers", 0, B_TRAILERS},
 	{"cut", 1, B_CUT},
 	{"reset", 1, B_RESET},
 	{"cuttls", 1, B_CUT_TLS},
@@ -118,6 +124,8 @@ static void apply_to_head(struct rawscript *script, enum behaviour what, const c
 		script->framing = FRAMING_NONE;
 	else if (what == B_STOP_IN_HEAD)
 		script->head_max = strtoull(arg, NULL, 10);
+	else if (what == B_KEEP)
+		script->keep = true;
 }
 
 /* How the body goes. */
@@ -141,6 +149,12 @@ static void apply_to_body(struct rawscript *script, enum behaviour what, const c
 		chunked(script, arg, NULL);
 		script->no_last = true;
 		script->endless = what == B_ENDLESS;
+	}
+	if (what == B_AFTER)
+		unescape(arg, script->after, sizeof(script->after));
+	if (what == B_TRAILERS) {
+		chunked(script, arg, NULL);
+		script->trailers = true;
 	}
 	if (what == B_BYTEWISE) {
 		script->bytewise = true;

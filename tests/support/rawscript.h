@@ -15,6 +15,7 @@
  *	/garbage/FILE           bytes at random instead of an answer
  *	/http09/FILE            the body alone
  *	/stopinhead/N/FILE      N bytes of the headers, and then nothing
+ *	/keep/FILE              the connection stays, for other requests
  *
  * How the body goes:
  *	/bytewise/US/FILE       headers and body one byte a packet, so many microseconds apart
@@ -23,6 +24,8 @@
  *	/hugechunk/N/FILE       in chunks; after N bytes a size of more than 64 bits
  *	/nolast/FILE            in chunks; the last one, which is empty, is missing
  *	/endless/FILE           in chunks, again and again
+ *	/after/TEXT/FILE        more bytes, after the end; percent-encoded
+ *	/trailers/FILE          in chunks; trailers without an end
  *	/cut/N/FILE             the end after N bytes of it (with TLS: a proper one)
  *	/reset/N/FILE           RST after N bytes
  *	/cuttls/N/FILE          the end in the middle of a TLS record after N bytes
@@ -60,6 +63,7 @@ struct rawscript {
 	unsigned int interim;
 	bool garbage;
 	uint64_t head_max; /* bytes of the headers, and then nothing; 0: all */
+	bool keep;         /* the connection */
 
 	/* the body */
 	bool bytewise;
@@ -67,7 +71,9 @@ struct rawscript {
 	const char *bad_size; /* of the chunk after @stop_at, or NULL */
 	bool no_last;
 	bool endless;
-	uint64_t stop_at; /* bytes, then comes @end */
+	bool trailers;
+	char after[RAWSCRIPT_LINE]; /* after the end of the body */
+	uint64_t stop_at;           /* bytes, then comes @end */
 	enum rawconn_end end;
 };
 

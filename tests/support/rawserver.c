@@ -3,7 +3,8 @@
  *
  *	rawserver --port-file FILE --root DIR [--log FILE] [--cert FILE --key FILE]
  *
- * Plain HTTP and TLS on one free port of 127.0.0.1; one request a connection. It ends on SIGTERM.
+ * Plain HTTP and TLS on one free port of 127.0.0.1; one request a connection, unless it is told to
+ * keep it. It ends on SIGTERM.
  * The path of a request is a chain of behaviours, see rawscript.h, and then the name of a file
  * below the root; what is answered well is 200, 206, 304, 404 and 412, with a strong ETag.
  *
@@ -16,7 +17,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -44,6 +44,7 @@ struct answer {
 	struct server *server;
 	struct rawconn conn;
 	unsigned int number;
+	bool again; /* not the first request of its connection */
 	char request[REQUEST_MAX];
 	char method[16];
 	char path[PATH_SIZE];
@@ -124,7 +125,9 @@ static void put_head(const struct answer *answer, const char *etag, FILE *head)
 		fprintf(head, "%s\r\n", answer->script.status_line);
 	else
 		fprintf(head, "HTTP/1.1 %u Raw\r\n", answer->status);
-	fprintf(head, "Connection: close\r\nAccept-Ranges: bytes\r\n");
+	if (!answer->script.keep)
+		fprintf(head, "Connection: close\r\n");
+	fprintf(head, "Accept-Ranges: bytes\r\n");
 	if (etag[0])
 		fprintf(head, "ETag: %s\r\n", etag);
 	if (answer->status == 206)
@@ -220,6 +223,17 @@ static void send_stats(struct answer *answer)
 	rawconn_send(&answer->conn, text, strlen(text));
 }
 
+/* The last chunk. */
+static void send_last(struct answer *answer)
+{
+	static const char trailer[] = "X-Trailer: 0123456789012345678901234567890123456789\r\n";
+
+	rawconn_send(&answer->conn, "0\r\n", 3);
+	while (answer->script.trailers && !answer->conn.broken)
+		rawconn_send(&answer->conn, trailer, strlen(trailer));
+	rawconn_send(&answer->conn, "\r\n", 2);
+}
+
 static void respond(struct answer *answer)
 {
 	char etag[64] = "";
@@ -244,7 +258,8 @@ static void respond(struct answer *answer)
 		whole = send_body(answer);
 	while (whole && answer->script.endless);
 	if (whole && answer->script.framing == FRAMING_CHUNKED && !answer->script.no_last)
-		rawconn_send(&answer->conn, "0\r\n\r\n", 5);
+		send_last(answer);
+	rawconn_send(&answer->conn, answer->script.after, strlen(answer->script.after));
 }
 
 /* ---- connections ---- */
@@ -267,24 +282,27 @@ static bool read_request(struct answer *answer)
 	return sscanf(answer->request, "%15s %4095s", answer->method, answer->path) == 2;
 }
 
-static void serve_request(struct answer *answer)
+/* Whether there may be another one on this connection. */
+static bool serve_request(struct answer *answer)
 {
 	struct server *server = answer->server;
 
 	if (strcmp(answer->path, TALLY_STATS) == 0) {
 		send_stats(answer);
 		rawconn_end(&answer->conn, RAWCONN_CLOSE);
-		return;
+		return false;
 	}
-	tally_begin(&server->tally, true);
+	tally_begin(&server->tally, !answer->again);
 	respond(answer);
-	rawconn_end(&answer->conn, answer->script.end);
+	if (!answer->script.keep)
+		rawconn_end(&answer->conn, answer->script.end);
 	if (server->log)
 		fprintf(server->log, "%s %s %s %u %" PRIu64 " %u\n", answer->method, answer->path,
 			answer->range, answer->status, answer->sent, answer->number);
 	if (answer->fd >= 0)
 		close(answer->fd);
 	tally_end(&server->tally);
+	return answer->script.keep;
 }
 
 struct accepted {
@@ -297,17 +315,25 @@ static void *serve_connection(void *arg)
 {
 	struct accepted *accepted = arg;
 	struct answer *answer = calloc(1, sizeof(*answer));
+	struct rawconn conn;
+	bool again = false;
+	bool open;
 
 	if (!answer)
 		abort();
-	answer->server = accepted->server;
-	answer->number = accepted->number;
-	answer->fd = -1;
-	if (rawconn_accept(&answer->conn, accepted->sock, accepted->server->tls) &&
-		read_request(answer))
-		serve_request(answer);
-	else
-		rawconn_end(&answer->conn, RAWCONN_NO_NOTIFY);
+	open = rawconn_accept(&conn, accepted->sock, accepted->server->tls);
+	do {
+		*answer = (struct answer){.server = accepted->server,
+			.conn = conn,
+			.number = accepted->number,
+			.again = again,
+			.fd = -1};
+		again = true;
+		if (!open || !read_request(answer)) {
+			rawconn_end(&answer->conn, RAWCONN_NO_NOTIFY);
+			break;
+		}
+	} while (serve_request(answer));
 	free(answer);
 	free(accepted);
 	return NULL;
@@ -330,36 +356,6 @@ static void accept_all(struct server *server, int listener)
 		}
 		pthread_detach(thread);
 	}
-}
-
-static int listen_somewhere(const char *port_file)
-{
-	struct sockaddr_in address = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t size = sizeof(address);
-	int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	char temporary[PATH_SIZE];
-	FILE *file;
-
-	snprintf(temporary, sizeof(temporary), "%s.new", port_file);
-	if (bind(sock, (struct sockaddr *)&address, size) < 0 || listen(sock, 128) < 0 ||
-		getsockname(sock, (struct sockaddr *)&address, &size) < 0)
-		return -1;
-	file = fopen(temporary, "we");
-	if (!file)
-		return -1;
-	fprintf(file, "%u\n", ntohs(address.sin_port));
-	return fclose(file) == 0 && rename(temporary, port_file) == 0 ? sock : -1;
-}
-
-static SSL_CTX *load_tls(const char *cert, const char *key)
-{
-	SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
-
-	if (!tls || SSL_CTX_use_certificate_file(tls, cert, SSL_FILETYPE_PEM) != 1 ||
-		SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) != 1)
-		return NULL;
-	return tls;
 }
 
 int main(int argc, char **argv)
@@ -391,8 +387,8 @@ int main(int argc, char **argv)
 	if (server.log)
 		setvbuf(server.log, NULL, _IOLBF, 0);
 	if (values['c'])
-		server.tls = load_tls(values['c'], values['k']);
-	listener = listen_somewhere(values['p']);
+		server.tls = rawconn_load_tls(values['c'], values['k']);
+	listener = rawconn_listen(values['p']);
 	if (server.root < 0 || listener < 0 || (values['c'] && !server.tls)) {
 		perror("rawserver: start");
 		return 1;
