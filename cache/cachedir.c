@@ -54,6 +54,17 @@ int entry_key_make(const char *scope, const char *uri_text, struct entry_key *re
 	return 0;
 }
 
+int entry_key_next(const struct entry_key *key, struct entry_key *ret, struct err *err)
+{
+	struct digest digest;
+	int r = digest_buffer(key->bytes, sizeof(key->bytes), &digest, err);
+
+	if (r < 0)
+		return r;
+	memcpy(ret->bytes, digest.bytes, sizeof(ret->bytes));
+	return 0;
+}
+
 void entry_key_hex(const struct entry_key *key, char *ret)
 {
 	str_to_hex(key->bytes, sizeof(key->bytes), ret);

@@ -15,6 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* So often whoever leads says that it is at work. */
+#define BEAT_MS 500
+
 /* A file system's own notes on where a large file lies: one block for so many bytes of it. */
 #define BYTES_PER_EXTENT_BLOCK (UINT64_C(64) << 20)
 
@@ -68,6 +71,16 @@ int partial_grow_chunks(struct partial *partial, uint64_t count, struct err *err
 	memset(filled + partial->chunk_count, 0, more * sizeof(*filled));
 	partial->chunk_count = count;
 	return 0;
+}
+
+void partial_beat(struct partial *partial)
+{
+	int64_t now = clock_monotonic_ms();
+	int64_t last = atomic_load(&partial->beat_ms);
+
+	/* unsaid it is said the next time */
+	if (now - last >= BEAT_MS && atomic_compare_exchange_strong(&partial->beat_ms, &last, now))
+		ranges_beat(partial->ranges, now, NULL);
 }
 
 int partial_tell(struct partial *partial, struct err *err)
@@ -158,8 +171,10 @@ static int make_files(struct partial *partial, struct err *err)
 	if (r < 0) {
 		partial_data_file(partial->name, file);
 		unlinkat(dirfd, file, 0);
+		return r;
 	}
-	return r;
+	partial_beat(partial);
+	return 0;
 }
 
 int partial_create(const struct store *store, const struct partial_label *label,

@@ -114,8 +114,10 @@ static int load_chunks(struct partial *partial, uint64_t count, struct err *err)
 		uint64_t batch = count - first < BATCH ? count - first : BATCH;
 		int r = ranges_chunks(partial->ranges, first, batch, records, err);
 
-		for (uint64_t i = 0; r == 0 && i < batch; i++)
+		for (uint64_t i = 0; r == 0 && i < batch; i++) {
+			partial_beat(partial);
 			r = take_chunk(partial, first + i, &records[i], err);
+		}
 		if (r < 0)
 			return r;
 	}
@@ -190,6 +192,8 @@ static int load(
 		r = ranges_load(partial->ranges, &partial->header, err);
 	if (r == -EBADMSG)
 		return nothing(partial, "its map is damaged", err);
+	if (r == 0)
+		partial_beat(partial);
 	if (r == 0)
 		r = open_data(partial, err);
 	if (r == -ENOENT && partial->fd < 0 && partial->ranges && is_published(partial)) {

@@ -121,6 +121,7 @@ int partial_catch_up(struct partial *partial, uint64_t max, struct err *err)
 		ssize_t n;
 		int r;
 
+		partial_beat(partial);
 		{
 			WITH_LOCK(&partial->mu);
 

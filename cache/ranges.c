@@ -59,12 +59,13 @@ struct disk_header {
 };
 
 /* Written on their own, at any time, and therefore outside of the checksum. */
+#define BEAT_OFFSET     2016 /* when the leader was last at work, monotonic milliseconds */
 #define WANTS_OFFSET    2024 /* some number, another one whenever a reader asked for a chunk */
 #define FRONTIER_OFFSET 2032
 #define WHOLE_OFFSET    2040 /* not zero: a reader needs all of it */
 
 static_assert(offsetof(struct disk_header, checksum) == 2008, "nothing is hidden in padding");
-static_assert(sizeof(struct disk_header) <= WANTS_OFFSET, "the block ends before the numbers");
+static_assert(sizeof(struct disk_header) <= BEAT_OFFSET, "the block ends before the numbers");
 static_assert(WHOLE_OFFSET + 8 <= RANGES_HEADER, "the numbers are in the header");
 
 struct disk_chunk {
@@ -293,6 +294,23 @@ static int read_number(const struct ranges *ranges, uint64_t offset, uint64_t *r
 		return err_set(err, ERR_SYSTEM, (int)-n, "read map: %m");
 	*ret = n == sizeof(number) ? number : 0;
 	return 0;
+}
+
+int ranges_beat(struct ranges *ranges, int64_t ms, struct err *err)
+{
+	int r = fd_pwrite_all(ranges->fd, &ms, sizeof(ms), BEAT_OFFSET);
+
+	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write map: %m") : 0;
+}
+
+int ranges_last_beat(const struct ranges *ranges, int64_t *ret, struct err *err)
+{
+	uint64_t number;
+	int r = read_number(ranges, BEAT_OFFSET, &number, err);
+
+	if (r == 0)
+		*ret = (int64_t)number;
+	return r;
 }
 
 int ranges_frontier(const struct ranges *ranges, uint64_t *ret, struct err *err)

@@ -101,6 +101,10 @@ int ranges_store(struct ranges *ranges, const struct ranges_header *header, stru
  */
 int ranges_is_mixed(const struct ranges *ranges, bool *ret, struct err *err);
 
+/* The leader's: it was at work at @ms (monotonic). And when it last was; 0: it has not said so. */
+int ranges_beat(struct ranges *ranges, int64_t ms, struct err *err);
+int ranges_last_beat(const struct ranges *ranges, int64_t *ret, struct err *err);
+
 /* The leader's: bytes [0, @frontier) are there. Cheap; for every write. */
 int ranges_advance(struct ranges *ranges, uint64_t frontier, struct err *err);
 int ranges_frontier(const struct ranges *ranges, uint64_t *ret, struct err *err);

@@ -110,6 +110,12 @@ int partial_resume_sparse(const struct store *store, const struct partial_label 
 /* Reserve and allocate room for the missing bytes of [@offset, @offset + @length). */
 int partial_make_room(struct partial *partial, uint64_t offset, uint64_t length, struct err *err);
 
+/*
+ * Whoever leads is at work: said at least every second, or readers take it for frozen in the end.
+ * Writing and hashing say so by themselves. Thread-safe; cheap.
+ */
+void partial_beat(struct partial *partial);
+
 const struct ranges_version *partial_version(const struct partial *partial);
 
 /*

@@ -9,6 +9,7 @@
 
 #include <dirent.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 /* ---- objects ---- */
 
@@ -66,6 +67,7 @@ struct partial {
 	struct ranges *ranges;
 	int fd;                       /* of the data, for writing; -1 once that is over */
 	struct ranges_header header;  /* as last stored: by the leader's own thread only */
+	_Atomic int64_t beat_ms;      /* when it was last said that somebody is at work */
 	struct digest_stream *sha;    /* the thread's that set hashing */
 	struct checksum_stream *also; /* or NULL; goes where sha goes */
 	uint64_t reserved; /* by the only writer, or before there are any; or guarded by room_mu */

@@ -12,7 +12,8 @@ static int try_to_lead(
 	struct flight *flight, struct object *ret_object, struct entry *ret_entry, struct err *err)
 {
 	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
-	int r = cachedir_lock_key(&flight->fetchfs->dir, &flight->target->key, &lock);
+	const struct cachedir *dir = &flight->fetchfs->dir;
+	int r = cachedir_lock_key(dir, &flight->lead_key, &lock);
 
 	if (r == -EAGAIN)
 		return 1;
@@ -20,23 +21,30 @@ static int try_to_lead(
 		return err_set(err, ERR_SYSTEM, -r, "lock the cache: %m");
 	r = lead_flight(flight, ret_object, ret_entry, err);
 	/* whoever is next finds that what the index said before may have changed */
-	cachedir_move(&flight->fetchfs->dir, &flight->target->key);
+	cachedir_move(dir, &flight->target->key);
 	lock_release(&lock);
 	/* who found no map to follow waits for this */
-	cachedir_bump(&flight->fetchfs->dir, &flight->target->key);
+	cachedir_bump(dir, &flight->lead_key);
 	return r;
 }
 
 static int fly(
 	struct flight *flight, struct object *ret_object, struct entry *ret_entry, struct err *err)
 {
+	struct watch watch = {.since_ms = 0};
+
 	for (;;) {
 		int r = flight_check(flight, err);
 
 		if (r == 0)
 			r = try_to_lead(flight, ret_object, ret_entry, err);
 		if (r == 1)
-			r = follow_flight(flight, ret_object, ret_entry, err);
+			r = follow_flight(flight, &watch, ret_object, ret_entry, err);
+		if (r == FOLLOW_FROZEN) {
+			flight_pass_by(flight);
+			watch = (struct watch){.since_ms = 0};
+			continue;
+		}
 		if (r != 1)
 			return r;
 	}

@@ -13,8 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#define PASSED_BY_MAX 8
+
 static void flight_free(struct flight *flight)
 {
+	for (unsigned int i = 0; i < flight->old_count; i++)
+		close(flight->old_fds[i]);
 	target_unref(flight->target);
 	route_unref(flight->route);
 	fd_close(&flight->read_fd);
@@ -49,6 +53,7 @@ static struct flight *flight_new(struct fetchfs *fetchfs, struct target *target)
 
 	flight->fetchfs = fetchfs;
 	flight->key = key_of(target);
+	flight->lead_key = target->key;
 	flight->target = target_ref(target);
 	flight->read_fd = -1;
 	flight->object.fd = -1;
@@ -164,18 +169,29 @@ static int stale(struct err *err)
 		"the artifact changed at its origin while it was being read");
 }
 
+static bool is_same_version(const struct ranges_version *a, const struct ranges_version *b)
+{
+	return a->strong && b->strong && a->size == b->size && a->size >= 0 &&
+	       str_equal(a->etag, b->etag);
+}
+
 /* Caller holds mu. A descriptor that a reader may be using right now is never closed. */
-static int take_read_fd(struct flight *flight, int read_fd, struct err *err)
+static int take_read_fd(
+	struct flight *flight, const struct ranges_version *version, int read_fd, struct err *err)
 {
 	if (is_same_file(flight->read_fd, read_fd)) {
 		close(read_fd);
 		return 0;
 	}
-	if (flight->served) {
+	if (!flight->served) {
+		fd_close(&flight->read_fd);
+	} else if (is_same_version(&flight->version, version) &&
+		   flight->old_count < FLIGHT_OLD_FDS) {
+		flight->old_fds[flight->old_count++] = flight->read_fd;
+	} else {
 		close(read_fd);
 		return stale(err);
 	}
-	fd_close(&flight->read_fd);
 	flight->read_fd = read_fd;
 	return 0;
 }
@@ -187,7 +203,7 @@ int flight_started(struct flight *flight, const struct ranges_version *version, 
 	int r;
 
 	pthread_mutex_lock(&flight->mu);
-	r = take_read_fd(flight, read_fd, err);
+	r = take_read_fd(flight, version, read_fd, err);
 	if (r == 0) {
 		flight->state = FLIGHT_STARTED;
 		flight->resting = false;
@@ -220,6 +236,27 @@ int flight_restart(struct flight *flight, struct err *err)
 		return stale(err);
 	flight->state = FLIGHT_QUEUED;
 	return 0;
+}
+
+bool flight_pass_by(struct flight *flight)
+{
+	WITH_LOCK(&flight->mu);
+	struct entry_key next;
+
+	if (flight->passed_by == PASSED_BY_MAX ||
+		entry_key_next(&flight->lead_key, &next, NULL) < 0)
+		return false;
+	flight->lead_key = next;
+	flight->passed_by++;
+	return true;
+}
+
+struct partial_label flight_label(const struct flight *flight)
+{
+	const struct target *target = flight->target;
+
+	return (struct partial_label){
+		.key = &flight->lead_key, .uri = target->shown, .scope = target->decision.scope};
 }
 
 bool flight_wants_whole(const struct flight *flight)

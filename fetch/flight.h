@@ -62,21 +62,26 @@ struct flight_ahead {
 #define FLIGHT_WISHES_LAZY 8 /* when there is no leader's run beside them */
 #define FLIGHT_CLAIMS      32
 
+/* So often the data may go on in another file. */
+#define FLIGHT_OLD_FDS 8
+
 struct flight {
 	UT_hash_handle hh;
 	struct fetchfs *fetchfs;
-	struct flight_key key; /* fixed */
-	struct target *target; /* fixed: of whoever asked first */
-	bool in_table;         /* guarded by fetchfs->mu */
-	bool unknown;          /* fixed: the index had no such entry … */
-	uint32_t word;         /* fixed: … when this was the word of its key */
+	struct flight_key key;  /* fixed */
+	struct target *target;  /* fixed: of whoever asked first */
+	bool in_table;          /* guarded by fetchfs->mu */
+	bool unknown;           /* fixed: the index had no such entry … */
+	uint32_t word;          /* fixed: … when this was the word of its key */
+	unsigned int passed_by; /* leaders that were frozen; its flyer's */
 
 	pthread_mutex_t mu;
 	pthread_cond_t changed; /* claims, helpers, cancelled */
 
 	/* guarded by mu */
-	unsigned int refs;       /* files, and the job that flies it */
-	unsigned int interested; /* files */
+	struct entry_key lead_key; /* of its lock and partial: the entry's, unless leaders froze */
+	unsigned int refs;         /* files, and the job that flies it */
+	unsigned int interested;   /* files */
 	enum flight_state state;
 	struct err err;
 	bool cancelled;
@@ -84,7 +89,9 @@ struct flight {
 	bool served;     /* a reader has been given bytes of this version */
 	struct ranges_version version;
 	char type[MIME_MAX];
-	int read_fd;             /* the data, while STARTED */
+	int read_fd;                 /* the data, while STARTED */
+	int old_fds[FLIGHT_OLD_FDS]; /* the same version before, where readers may still be */
+	unsigned int old_count;
 	struct partial *partial; /* while led here and STARTED; the leader's */
 	struct ranges *followed; /* while followed and STARTED */
 	struct object object;    /* when DONE */
@@ -137,7 +144,7 @@ void flight_land(struct flight *flight);
  * The origin answered. @read_fd is taken over; @partial and @followed (one of them is NULL) stay
  * the caller's and must live until flight_detach() or the end. A flight may start again: on the
  * same data file after its leader died, or on another one as long as no reader has been given
- * bytes; else -ESTALE, since two versions must never be mixed.
+ * bytes, or if it is the same strong version; else -ESTALE, since two versions must never be mixed.
  */
 int flight_started(struct flight *flight, const struct ranges_version *version, const char *type,
 	int read_fd, struct partial *partial, struct ranges *followed, struct err *err);
@@ -159,6 +166,15 @@ bool flight_wants_whole(const struct flight *flight);
 
 /* More bytes may be there: wake those who waited for them. */
 void flight_progress(struct flight *flight);
+
+/*
+ * Whoever leads the flight elsewhere is frozen: go on without it, alone or with others who wait for
+ * it, too. false: not again, there is no end to those.
+ */
+bool flight_pass_by(struct flight *flight);
+
+/* What its partial is to be known by; for its flyer, valid as long as @flight. */
+struct partial_label flight_label(const struct flight *flight);
 
 /* The end. @object and @entry are taken over. The flight leaves the table first, so that whoever
  * asks afterwards looks in the index. */

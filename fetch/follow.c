@@ -18,12 +18,45 @@
 /* The same while it has no map: it may end at any moment. */
 #define MAPLESS_LOOK_MS 20
 
+/* After so long without a sign of life, what its last one says is believed: a late-comer need not
+ * wait for as long again. A leader gives two a second. */
+#define PROVEN_MS 3000
+
 /* Whether the leader is gone: its lock is free. */
 static bool leader_is_gone(struct flight *flight)
 {
 	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
 
-	return cachedir_lock_key(&flight->fetchfs->dir, &flight->target->key, &lock) == 0;
+	return cachedir_lock_key(&flight->fetchfs->dir, &flight->lead_key, &lock) == 0;
+}
+
+/* How long a leader may give no sign of life. Without a map it cannot: it may be connecting. */
+static int64_t patience_ms(const struct flight *flight, const struct watch *watch)
+{
+	const struct config *config = &flight->fetchfs->config;
+	int64_t ms = 2 * config->stall_ms;
+
+	return watch->map ? ms : ms + config->connect_ms + config->first_byte_ms;
+}
+
+/* Whether the leader, of whose map @header is if it has one, is frozen: stopped, or stuck. */
+static bool is_frozen(const struct flight *flight, struct watch *watch, const struct ranges *ranges,
+	const struct ranges_header *header)
+{
+	int64_t now = clock_monotonic_ms();
+	int64_t patience = patience_ms(flight, watch);
+	struct watch seen = {.map = ranges ? header->data_inode : 0, .since_ms = now};
+
+	if (ranges && ranges_last_beat(ranges, &seen.beat, NULL) < 0)
+		return false;
+	if (watch->since_ms == 0 || seen.map != watch->map || seen.beat != watch->beat) {
+		*watch = seen;
+		return false;
+	}
+	if (now - watch->since_ms >= patience)
+		return true;
+	/* (the clock of another boot, or of another namespace, is another one) */
+	return seen.beat > 0 && now - watch->since_ms >= PROVEN_MS && now - seen.beat >= patience;
 }
 
 static int published(struct flight *flight, struct object *ret_object, struct entry *ret_entry)
@@ -46,6 +79,8 @@ static int failed(const struct ranges_header *header, struct err *err)
 /* What one follower knows. */
 struct following {
 	struct flight *flight;
+	struct watch *watch;
+	struct ranges_header header; /* as it was last seen */
 	struct follower follower;
 	bool started; /* the flight knows the version */
 	int64_t asked_ms;
@@ -68,25 +103,25 @@ static void ask(struct following *f)
 static int look(
 	struct following *f, struct object *ret_object, struct entry *ret_entry, struct err *err)
 {
-	struct ranges_header header;
+	const struct ranges_header *header = &f->header;
 	int r = 0;
 
-	if (ranges_load(f->follower.ranges, &header, NULL) < 0)
+	if (ranges_load(f->follower.ranges, &f->header, NULL) < 0)
 		return 1;
-	switch (header.state) {
+	switch (header->state) {
 	case RANGES_DONE:
 		return published(f->flight, ret_object, ret_entry);
 	case RANGES_FAILED:
 		/* of an earlier transfer, if it is the first thing we see */
-		return f->joined ? failed(&header, err) : 1;
+		return f->joined ? failed(header, err) : 1;
 	case RANGES_ABANDONED:
 		return 1;
 	case RANGES_ACTIVE:
 		/* its leader knows a digest, and shows nobody what that has not vouched for */
-		if (header.mixed)
+		if (header->mixed)
 			break;
 		if (!f->started)
-			r = flight_started(f->flight, &header.version, "",
+			r = flight_started(f->flight, &header->version, "",
 				fd_steal(&f->follower.fd), NULL, f->follower.ranges, err);
 		if (r < 0)
 			return r;
@@ -105,7 +140,7 @@ static int follow(
 	struct following *f, struct object *ret_object, struct entry *ret_entry, struct err *err)
 {
 	const struct cachedir *dir = &f->flight->fetchfs->dir;
-	const struct entry_key *key = &f->flight->target->key;
+	const struct entry_key *key = &f->flight->lead_key;
 	int64_t checked_ms = clock_monotonic_ms();
 
 	for (;;) {
@@ -126,17 +161,20 @@ static int follow(
 		checked_ms = now;
 		if (leader_is_gone(f->flight))
 			return 1;
+		if (is_frozen(f->flight, f->watch, f->follower.ranges, &f->header))
+			return FOLLOW_FROZEN;
 	}
 }
 
-int follow_flight(
-	struct flight *flight, struct object *ret_object, struct entry *ret_entry, struct err *err)
+int follow_flight(struct flight *flight, struct watch *watch, struct object *ret_object,
+	struct entry *ret_entry, struct err *err)
 {
 	const struct cachedir *dir = &flight->fetchfs->dir;
-	const struct entry_key *key = &flight->target->key;
-	struct following f = {.flight = flight};
+	const struct entry_key *key = &flight->lead_key;
+	struct following f = {.flight = flight, .watch = watch};
+	bool frozen;
 	uint32_t seen = cachedir_word(dir, key);
-	int r = follower_attach(&flight->fetchfs->store, &flight->target->key, &f.follower, err);
+	int r = follower_attach(&flight->fetchfs->store, key, &f.follower, err);
 
 	if (r < 0 && r != -ENOENT)
 		return r;
@@ -148,9 +186,12 @@ int follow_flight(
 	} else {
 		r = 1;
 	}
+	if (r != 1 || f.joined || leader_is_gone(flight))
+		return r;
 	/* a leader has no map before it knows that it needs one; the word moves when it has, and
 	 * after its unlock */
-	if (r == 1 && !f.joined && !leader_is_gone(flight))
+	frozen = is_frozen(flight, watch, NULL, NULL);
+	if (!frozen)
 		cachedir_wait(dir, key, seen, MAPLESS_LOOK_MS);
-	return r;
+	return frozen ? FOLLOW_FROZEN : 1;
 }

@@ -93,8 +93,10 @@ bool gaps_next(struct flight *flight, struct partial *partial, struct gap *ret)
 	if (partial_version(partial)->size < 0)
 		return false;
 	while ((gap = unclaimed(flight, partial, partial_frontier(partial), 0)) < 0 &&
-		flight->helpers > 0)
+		flight->helpers > 0) {
+		partial_beat(partial);
 		wait_for_helpers(flight);
+	}
 	if (gap < 0)
 		return false;
 

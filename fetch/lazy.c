@@ -145,7 +145,7 @@ int lazy_serve(struct lead *lead, struct err *err)
 {
 	struct flight *flight = lead->flight;
 	const struct cachedir *dir = &flight->fetchfs->dir;
-	const struct entry_key *key = &flight->target->key;
+	const struct entry_key *key = &flight->lead_key;
 	int64_t quiet_since = clock_monotonic_ms();
 	struct route *route;
 	int r = routes_current(&lead->routes, &route, err);
@@ -157,6 +157,7 @@ int lazy_serve(struct lead *lead, struct err *err)
 	for (;;) {
 		uint32_t seen = cachedir_word(dir, key);
 
+		partial_beat(lead->partial);
 		r = look(lead, &quiet_since, err);
 		if (r != 1)
 			return r;

@@ -45,7 +45,7 @@ static int tell_readers(struct lead *lead, struct err *err)
 		return err_set(err, ERR_SYSTEM, -fd, "open what has arrived: %m");
 	r = flight_started(lead->flight, partial_version(lead->partial), lead->remote.type, fd,
 		lead->partial, NULL, err);
-	cachedir_bump(&lead->flight->fetchfs->dir, &lead->flight->target->key);
+	cachedir_bump(&lead->flight->fetchfs->dir, &lead->flight->lead_key);
 	return r;
 }
 
@@ -63,7 +63,7 @@ static void expect_small(struct lead *lead, bool expect)
 int lead_create_partial(struct lead *lead, struct err *err)
 {
 	struct flight *flight = lead->flight;
-	struct partial_label label = target_label(flight->target);
+	struct partial_label label = flight_label(flight);
 	int r;
 
 	expect_small(lead, false);
@@ -341,7 +341,7 @@ static int fetch_and_publish(
 static int open_partial(struct lead *lead, struct err *err)
 {
 	const struct store *store = &lead->flight->fetchfs->store;
-	struct partial_label label = target_label(lead->flight->target);
+	struct partial_label label = flight_label(lead->flight);
 	int r = lazy_suits(lead->flight)
 			? partial_resume_sparse(store, &label, &lead->partial, NULL)
 			: partial_resume(store, &label, &lead->partial, NULL);
@@ -363,7 +363,7 @@ static void give_up(struct lead *lead, const struct err *err)
 	/* who follows an interrupted leader takes over; a failure is everybody's */
 	if (lead->partial)
 		partial_fail(&lead->partial, interrupted ? NULL : err,
-			lead_can_continue(lead) && (interrupted || err->retry));
+			lead_may_keep(lead) && (interrupted || err->retry));
 	/* what this machine misses says nothing of the origin */
 	if (err->code == ENOENT && err->kind == ERR_REMOTE)
 		lookup_remember_absent(lead->flight->fetchfs, lead->flight->target);

@@ -38,6 +38,9 @@ bool lead_may_stand_in(const struct lead *lead, const struct err *err);
 /* Whether what has arrived can be completed by another request. */
 bool lead_can_continue(const struct lead *lead);
 
+/* Whether what has arrived is worth keeping: somebody may come by who completes it. */
+bool lead_may_keep(const struct lead *lead);
+
 /* Whether all has arrived, in memory. */
 bool lead_is_small(const struct lead *lead);
 

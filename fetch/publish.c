@@ -136,7 +136,7 @@ int lead_stand_in(
 {
 	note_why(lead->flight, err);
 	ahead_stop(lead->flight);
-	partial_fail(&lead->partial, NULL, lead_can_continue(lead));
+	partial_fail(&lead->partial, NULL, lead_may_keep(lead));
 	return hand_out_old(lead, lead->old.verified, clock_wall() + STAND_IN_SECONDS, ret_object,
 		ret_entry, err);
 }

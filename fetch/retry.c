@@ -10,6 +10,7 @@
 
 #define BACKOFF_FIRST_MS 250
 #define BACKOFF_MAX_MS   30000
+#define BEAT_MS          500
 #define CHANGES_MAX      3  /* of an artifact under one download */
 #define RETRY_AFTER_MAX  60 /* seconds: who asks for more is told to come back by himself */
 
@@ -23,9 +24,27 @@ bool lead_can_continue(const struct lead *lead)
 	return version->strong && version->ranges && version->size >= 0;
 }
 
+bool lead_may_keep(const struct lead *lead)
+{
+	/* beside a frozen leader nobody may ever look for it */
+	return lead_can_continue(lead) && lead->flight->passed_by == 0;
+}
+
+/* Whether it may be the same version that is begun again, so that readers can go on with it. */
+static bool may_be_same(const struct lead *lead, const struct err *why)
+{
+	const struct ranges_version *version;
+
+	if (!lead->started || why->code == ESTALE)
+		return false;
+	version = partial_version(lead->partial);
+	return version->strong && version->size >= 0;
+}
+
 static int start_afresh(struct lead *lead, const struct err *why, struct err *err)
 {
 	struct flight *flight = lead->flight;
+	bool same = may_be_same(lead, why);
 	int r;
 
 	ahead_stop(flight);
@@ -34,7 +53,10 @@ static int start_afresh(struct lead *lead, const struct err *why, struct err *er
 	lead->confirmed = false;
 	routes_afresh(&lead->routes, why->code == ESTALE);
 
-	r = flight_restart(flight, err);
+	/* from the beginning, but of the same version: who reads may go on */
+	if (same)
+		flight_detach(flight);
+	r = same ? 0 : flight_restart(flight, err);
 	if (r < 0) {
 		/* a broken network is the better explanation, if it was that */
 		if (why->code != ESTALE)
@@ -61,6 +83,21 @@ static unsigned int backoff_ms(unsigned int tries, const struct err *err)
 	if (ms > BACKOFF_MAX_MS)
 		ms = BACKOFF_MAX_MS;
 	return err->retry_after > 0 ? err->retry_after * 1000 : jittered(ms);
+}
+
+/* Pause, and show others all the time that somebody is there. */
+static int pause_visibly(struct lead *lead, unsigned int ms, struct err *err)
+{
+	int r = 0;
+
+	while (r == 0 && ms > 0) {
+		unsigned int step = ms < BEAT_MS ? ms : BEAT_MS;
+
+		partial_beat(lead->partial);
+		r = flight_pause(lead->flight, step, err);
+		ms -= step;
+	}
+	return r;
 }
 
 /* Whether there is any use in another round. */
@@ -134,7 +171,7 @@ static int pause_before_retry(
 	/* others shall see that somebody tries, and hear how it ends */
 	int r = lead->partial ? 0 : lead_create_partial(lead, err);
 
-	return r < 0 ? r : flight_pause(lead->flight, backoff_ms((*tries)++, why), err);
+	return r < 0 ? r : pause_visibly(lead, backoff_ms((*tries)++, why), err);
 }
 
 int lead_prepare_retry(struct lead *lead, unsigned int *tries, struct err *err)

@@ -282,7 +282,7 @@ static int on_write(struct sink *sink, const void *buf, size_t len, struct err *
 		return check(segment, err);
 	measure_rate(segment, len);
 	flight_progress(segment->flight);
-	cachedir_bump(&fetchfs->dir, &segment->flight->target->key);
+	cachedir_bump(&fetchfs->dir, &segment->flight->lead_key);
 	account(segment, len, since);
 	look_around(segment);
 	return check(segment, err);
@@ -298,6 +298,8 @@ static int on_poll(struct sink *sink, struct err *err)
 	if (r < 0)
 		return r;
 	if (!segment->small) {
+		if (segment->slot == 0)
+			partial_beat(segment->partial);
 		measure_rate(segment, 0);
 		look_around(segment);
 	}

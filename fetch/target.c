@@ -92,12 +92,6 @@ static int fill(struct fetchfs *fetchfs, const struct fetchfs_request *request, 
 	return entry_key_make(ret->decision.scope, ret->uri.text, &ret->key, err);
 }
 
-struct partial_label target_label(const struct target *target)
-{
-	return (struct partial_label){
-		.key = &target->key, .uri = target->shown, .scope = target->decision.scope};
-}
-
 int target_new(struct fetchfs *fetchfs, const struct fetchfs_request *request, struct target **ret,
 	struct err *err)
 {

@@ -32,9 +32,6 @@ void target_unref(struct target *target);
 void target_unrefp(struct target **target); /* for CLEANUP() */
 struct target *target_steal(struct target **target);
 
-/* What its partial is to be known by; valid as long as @target. */
-struct partial_label target_label(const struct target *target);
-
 /*
  * Whether what the origin says of its file may be served for it, as the file is now: -EACCES. Local
  * files are opened with the rights of this process, so others get those that anybody may read.

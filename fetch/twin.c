@@ -56,7 +56,7 @@ int twin_make(struct flight *flight, const struct object *object, const struct e
 	struct ranges_version version = {
 		.size = (int64_t)object->size, .modified = entry->modified};
 	const struct checksum expected = checksum_of_digest(&object->digest);
-	struct partial_label label = target_label(flight->target);
+	struct partial_label label = flight_label(flight);
 	struct partial *partial = NULL;
 	struct entry twin = {0};
 	int r = copy_entry(entry, &twin, err);

@@ -87,7 +87,7 @@ void waits_ask(const struct flight *flight)
 		ranges_want_whole(flight->followed, NULL);
 	/* a leader that has nothing else to do sleeps on it */
 	if (flight->waits)
-		cachedir_bump(&flight->fetchfs->dir, &flight->target->key);
+		cachedir_bump(&flight->fetchfs->dir, &flight->lead_key);
 }
 
 void waits_wake(struct fetchfs_wait *list, const struct flight *flight)

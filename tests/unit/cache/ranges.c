@@ -74,6 +74,25 @@ Test(ranges, header_comes_back_as_it_was_stored)
 	ranges_free(again);
 }
 
+Test(ranges, a_sign_of_life_stays_until_the_next_whatever_else_is_told)
+{
+	CLEANUP(map_remove) struct map map = map_make(1000);
+	struct ranges_header header = header_of(1000);
+	int64_t beat = -1;
+
+	cr_assert_eq(ranges_last_beat(map.ranges, &beat, NULL), 0);
+	cr_assert_eq(beat, 0);
+	cr_assert_eq(ranges_beat(map.ranges, INT64_C(1) << 40, NULL), 0);
+	cr_assert_eq(ranges_store(map.ranges, &header, NULL), 0);
+	cr_assert_eq(ranges_advance(map.ranges, 999, NULL), 0);
+	cr_assert_eq(ranges_want(map.ranges, 0, NULL), 0);
+	cr_assert_eq(ranges_want_whole(map.ranges, NULL), 0);
+	cr_assert_eq(ranges_last_beat(map.ranges, &beat, NULL), 0);
+	cr_assert_eq(beat, INT64_C(1) << 40);
+	cr_assert_eq(ranges_load(map.ranges, &header, NULL), 0);
+	cr_assert_eq(header.frontier, 999);
+}
+
 Test(ranges, cut_off_header_is_refused)
 {
 	CLEANUP(map_remove) struct map map = map_make(1000);

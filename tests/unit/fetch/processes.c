@@ -1,7 +1,10 @@
 /* Single flight between processes: forked ones, each with a fake backend of its own, whose counts
  * they leave in shared memory. */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fd.h"
+#include "base/lock.h"
+#include "base/str.h"
 #include "cache/cachedir.h"
 #include "fetch/fetchfs.h"
 #include "tests/support/fake_backend.h"
@@ -9,9 +12,11 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -23,6 +28,7 @@
 #define STALL_AT (4 * MIB)
 
 static char *dir;
+static char *config;               /* NULL: the usual one */
 static struct fake_counts *totals; /* one slot per process */
 
 static void setup(void)
@@ -42,7 +48,8 @@ TestSuite(processes, .init = setup, .fini = teardown);
 /* In a child: read the whole file and compare. The exit status is 0 when all was right. */
 static void child_read(int slot, const struct fake_file *file, int ready_fd)
 {
-	struct fetchfs_options options = {.cache = dir, .backends = fake_backends};
+	struct fetchfs_options options = {
+		.cache = dir, .config = config, .backends = fake_backends};
 	struct fetchfs_request request = {.uri = "fake://h/big", .uid = geteuid()};
 	struct fetchfs *fetchfs;
 	struct fetchfs_file *open_file;
@@ -126,6 +133,58 @@ Test(processes, a_killed_leader_is_succeeded_and_what_it_brought_is_kept, .timeo
 	cr_assert_eq(status_of(follower), 0);
 	cr_assert_eq(totals[1].fetches, 1);
 	cr_assert_leq(totals[1].bytes, STALL_AT + 262144);
+}
+
+/* Until it is killed: who took the lock of the key, and was stopped before it did anything else. */
+static pid_t spawn_frozen(int ready_fd)
+{
+	struct lock lock = LOCK_INIT;
+	struct cachedir cachedir;
+	struct entry_key key;
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (cachedir_open(dir, false, &cachedir, NULL) < 0 ||
+		entry_key_make("", "fake://h/big", &key, NULL) < 0 ||
+		cachedir_lock_key(&cachedir, &key, &lock) < 0)
+		_exit(1);
+	fd_write_all(ready_fd, "r", 1);
+	for (;;)
+		pause();
+}
+
+Test(processes, a_leader_that_never_shows_anything_is_passed_by, .timeout = 60)
+{
+	static const char limits[] =
+		"[fetch]\nconnect = 200ms\nfirst_byte = 200ms\nstall = 300ms\n";
+	CLEANUP(str_freep) char *path = str_printf("%s.conf", dir);
+	CLEANUP(fd_closep) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	struct fake_file file = {.len = 8 * MIB, .etag = "\"1\""};
+	int64_t began;
+	char byte;
+	int ready[2];
+	pid_t leader;
+	pid_t pids[2];
+
+	cr_assert_eq(fd_write_all(fd, limits, strlen(limits)), 0);
+	config = path;
+	cr_assert_eq(pipe(ready), 0);
+	leader = spawn_frozen(ready[1]);
+	cr_assert_eq(read(ready[0], &byte, 1), 1);
+	began = clock_monotonic_ms();
+	for (int i = 0; i < 2; i++)
+		pids[i] = spawn_reader(i, &file, -1);
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(status_of(pids[i]), 0);
+	cr_assert_geq(clock_monotonic_ms() - began, 1000);
+	/* who waited did not fetch it twice */
+	cr_assert_leq(totals[0].bytes + totals[1].bytes, 9 * MIB);
+	kill(leader, SIGKILL);
+	cr_assert_eq(status_of(leader), 1000 + SIGKILL);
+	config = NULL;
+	unlink(path);
 }
 
 /* Until it is killed: what others with the same word do. */
