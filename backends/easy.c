@@ -92,8 +92,8 @@ static int on_connected(void *arg, char *ip, char *local_ip, int port, int local
 	if (!transfer->opened && transfer->request->guard && !transfer->request->proxy &&
 		guard_reused(transfer, ip, port) < 0)
 		return CURL_PREREQFUNC_ABORT;
-	transfer->socket = sockets_find(transfer->sockets, ip, port, local_port);
-	transfer->leftovers = !transfer->opened && reuse_has_leftovers(transfer, transfer->socket);
+	transfer->fd = sockets_find(transfer->sockets, ip, port, local_port);
+	transfer->leftovers = !transfer->opened && reuse_has_leftovers(transfer);
 	return transfer->leftovers ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
@@ -119,6 +119,7 @@ static void heard(struct transfer *transfer, size_t len)
 {
 	if (!transfer->asked)
 		return;
+	sockets_heard(transfer->sockets, transfer->fd, *transfer->now);
 	if (!pace_is_started(&transfer->pace))
 		pace_start(&transfer->pace, *transfer->now, transfer->request->env->stall_ms);
 	pace_add(&transfer->pace, *transfer->now, len);

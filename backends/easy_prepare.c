@@ -183,6 +183,7 @@ void easy_again(struct transfer *transfer)
 	transfer->text[0] = '\0';
 	transfer->interim = 0;
 	transfer->leftovers = false;
+	transfer->fd = -1;
 	transfer->pace = (struct pace){.slot_ms = 0};
 	transfer->queued = *transfer->now;
 	transfer->began = 0;

@@ -4,6 +4,8 @@
 #include "backends/builtin.h"
 
 #include "backends/answer.h"
+#include "backends/hops.h"
+#include "backends/question.h"
 #include "base/cleanup.h"
 #include "base/str.h"
 
@@ -12,11 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define HOPS_MAX        10
-#define DRAIN_MAX       ((uint64_t)64 * 1024) /* of a body nobody wants, to keep the connection */
-#define REQUEST_HEADERS 6                     /* and a NULL */
+#define HOPS_MAX  10
+#define DRAIN_MAX ((uint64_t)64 * 1024) /* of a body nobody wants, to keep the connection */
 
 /* One file asked for, over all its hops. */
 struct exchange {
@@ -45,91 +45,6 @@ static void exchange_releasep(struct exchange *exchange)
 	free(exchange->location);
 }
 
-static bool wants_range(const struct exchange *exchange)
-{
-	return exchange->request->offset > 0 || exchange->request->length > 0;
-}
-
-static bool is_strong(const char *etag)
-{
-	return etag[0] && !str_has_prefix(etag, "W/");
-}
-
-/* ---- the request ---- */
-
-static char *header_date(const char *name, int64_t seconds)
-{
-	time_t when = (time_t)seconds;
-	struct tm utc;
-	char text[64];
-
-	/* the program never leaves the C locale, which has RFC 9110's names of days and months */
-	if (!gmtime_r(&when, &utc) ||
-		!strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &utc))
-		return NULL;
-	return str_printf("%s: %s", name, text);
-}
-
-static char *header_range(const struct backend_request *request)
-{
-	if (request->length == 0)
-		return str_printf("Range: bytes=%" PRIu64 "-", request->offset);
-	return str_printf("Range: bytes=%" PRIu64 "-%" PRIu64, request->offset,
-		request->offset + request->length - 1);
-}
-
-/* The condition by which the known version is told from others: a part must be of it, a whole
- * must not. */
-static char *header_condition(const struct exchange *exchange)
-{
-	const struct validators *known = exchange->request->known;
-	bool range = wants_range(exchange);
-
-	if (known->etag[0] && (!range || is_strong(known->etag)))
-		return str_printf("%s: %s", range ? "If-Match" : "If-None-Match", known->etag);
-	if (known->modified != TIME_UNKNOWN)
-		return header_date(
-			range ? "If-Unmodified-Since" : "If-Modified-Since", known->modified);
-	return NULL;
-}
-
-/* To HTTP/1.1 and to HTTP/1.0 (RFC 9111, 5.2.1.4 and 5.4). */
-static const char *const past_caches[] = {"Cache-Control: no-cache", "Pragma: no-cache"};
-
-static void headers_releasep(char *(*headers)[REQUEST_HEADERS])
-{
-	for (size_t i = 0; i < REQUEST_HEADERS; i++)
-		free((*headers)[i]);
-}
-
-static bool has_condition(const struct exchange *exchange)
-{
-	const struct validators *known = exchange->request->known;
-
-	return known && (known->etag[0] || known->modified != TIME_UNKNOWN);
-}
-
-static int make_headers(
-	const struct exchange *exchange, char *headers[REQUEST_HEADERS], struct err *err)
-{
-	size_t count = 0;
-
-	if (wants_range(exchange) && exchange->sink) {
-		headers[count] = header_range(exchange->request);
-		if (!headers[count++])
-			return err_oom(err);
-	}
-	if (exchange->request->no_cache)
-		for (size_t i = 0; i < ARRAY_SIZE(past_caches); i++) {
-			headers[count] = str_copy(past_caches[i]);
-			if (!headers[count++])
-				return err_oom(err);
-		}
-	if (has_condition(exchange))
-		headers[count++] = header_condition(exchange);
-	return 0;
-}
-
 /* ---- the answer ---- */
 
 static int judge_range(struct exchange *exchange, struct transfer *transfer, struct err *err)
@@ -137,7 +52,7 @@ static int judge_range(struct exchange *exchange, struct transfer *transfer, str
 	int64_t size;
 	int r;
 
-	if (!wants_range(exchange))
+	if (!question_wants_part(exchange->request))
 		return err_set(err, ERR_REMOTE, EBADMSG, "206 without having asked for a part");
 	r = answer_range(transfer, exchange->request, &size, &exchange->promised, err);
 	if (r < 0)
@@ -164,7 +79,7 @@ static int judge_whole(struct exchange *exchange, struct err *err)
 	if (exchange->request->offset > 0 && exchange->sink)
 		return err_set(err, ERR_REMOTE, EOPNOTSUPP, "the server ignores ranges");
 	exchange->promised = exchange->remote.size;
-	if (wants_range(exchange) && exchange->sink)
+	if (question_wants_part(exchange->request) && exchange->sink)
 		exchange->remote.ranges = false;
 	return 0;
 }
@@ -210,7 +125,8 @@ static int judge(struct exchange *exchange, struct transfer *transfer, struct er
 
 	answer_remote(transfer, &exchange->remote);
 	exchange->promised = -1;
-	if (status == 304 && has_condition(exchange) && !wants_range(exchange)) {
+	if (status == 304 && question_has_condition(exchange->request) &&
+		!question_wants_part(exchange->request)) {
 		exchange->remote.unchanged = true;
 		exchange->remote.size = SIZE_UNKNOWN;
 		return 0;
@@ -218,7 +134,7 @@ static int judge(struct exchange *exchange, struct transfer *transfer, struct er
 	if (status != 200 && status != 203 && status != 206)
 		return judge_error(exchange, transfer, err);
 	r = answer_check_body(transfer, err);
-	if (r == 0 && known && wants_range(exchange))
+	if (r == 0 && known && question_wants_part(exchange->request))
 		r = judge_version(known, &exchange->remote.validators, err);
 	if (r < 0)
 		return r;
@@ -309,60 +225,13 @@ static int on_poll(void *arg, struct err *err)
 
 /* ---- the hops ---- */
 
-static bool same_origin(const struct uri *a, const struct uri *b)
-{
-	return str_equal(a->scheme, b->scheme) && str_equal(a->host, b->host) &&
-	       str_equal(a->port, b->port);
-}
-
-/* "…/name" that leads to "…/name/": what servers answer for a folder. */
-static bool is_folder(const struct uri *from, const struct uri *to)
-{
-	size_t len = strlen(from->path);
-
-	return str_equal(from->host, to->host) && str_has_prefix(to->path, from->path) &&
-	       str_equal(to->path + len, "/");
-}
-
-static int check_hop(const struct uri *from, const struct uri *to, struct err *err)
-{
-	if (!str_equal(to->scheme, "http") && !str_equal(to->scheme, "https"))
-		return err_set(
-			err, ERR_POLICY, EACCES, "redirect to %s is never followed", to->scheme);
-	if (str_equal(from->scheme, "https") && str_equal(to->scheme, "http"))
-		return err_set(
-			err, ERR_POLICY, EACCES, "redirect from https to http is never followed");
-	if (is_folder(from, to))
-		return err_set(err, ERR_REMOTE, EISDIR, "the origin says that it is a folder");
-	return 0;
-}
-
-/* Userinfo stays with the server it was meant for. */
-static int keep_userinfo(const struct uri *from, struct uri *to, struct err *err)
-{
-	if (to->user || !from->user || !same_origin(from, to))
-		return 0;
-	to->user = str_copy(from->user);
-	to->password = str_copy(from->password);
-	if (!to->user || (from->password && !to->password))
-		return err_oom(err);
-	return 0;
-}
-
 static int follow_redirect(struct exchange *exchange, struct err *err)
 {
 	struct uri next = {.text = NULL};
-	int r;
+	int r = hops_next(exchange->at, exchange->location, &next, err);
 
-	if (uri_resolve(exchange->at, exchange->location, &next, NULL) < 0)
-		return err_set(err, ERR_REMOTE, EBADMSG, "redirect to a malformed location");
-	r = check_hop(exchange->at, &next, err);
-	if (r == 0)
-		r = keep_userinfo(exchange->at, &next, err);
-	if (r < 0) {
-		uri_release(&next);
+	if (r < 0)
 		return r;
-	}
 	uri_release(&exchange->target);
 	exchange->target = next;
 	exchange->at = &exchange->target;
@@ -391,14 +260,14 @@ static int end_of_hop(
 /* One request. 0 with exchange->location set: there is another hop. */
 static int hop(struct exchange *exchange, struct err *err)
 {
-	CLEANUP(headers_releasep) char *headers[REQUEST_HEADERS] = {NULL};
+	CLEANUP(question_releasep) char *headers[QUESTION_HEADERS] = {NULL};
 	const struct guard *guard = exchange->request->guard;
 	int r = guard ? guard->uri(guard, exchange->at, err) : 0;
 	struct err why = ERR_INIT;
 
 	if (r < 0)
 		return r;
-	r = make_headers(exchange, headers, err);
+	r = question_headers(exchange->request, exchange->sink, headers, err);
 	if (r < 0)
 		return r;
 

@@ -29,6 +29,13 @@ static uint64_t least_bytes(const struct backend_env *env)
 	return bytes > 0 ? bytes : 1;
 }
 
+int64_t limits_silence(const struct transfer *transfer, int64_t now)
+{
+	const struct backend_env *env = transfer->request->env;
+
+	return now - (env->stall_ms < env->first_byte_ms ? env->stall_ms : env->first_byte_ms);
+}
+
 int limits_check(struct transfer *transfer, struct err *err)
 {
 	const struct backend_env *env = transfer->request->env;

@@ -9,6 +9,9 @@
 /* -ETIMEDOUT when @transfer is past one of them now. On the curl thread. */
 int limits_check(struct transfer *transfer, struct err *err);
 
+/* What has been silent since then, at @now, is silent for too long. */
+int64_t limits_silence(const struct transfer *transfer, int64_t now);
+
 /* The error of a connection that took too long. Returns -ETIMEDOUT. */
 int limits_no_connection(const struct transfer *transfer, struct err *err);
 

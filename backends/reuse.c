@@ -6,7 +6,7 @@
 #include <curl/curl.h>
 #include <sys/ioctl.h>
 
-bool reuse_has_leftovers(const struct transfer *transfer, int fd)
+bool reuse_has_leftovers(const struct transfer *transfer)
 {
 	const struct curl_tlssessioninfo *session = NULL;
 	int waiting = 0;
@@ -21,7 +21,7 @@ bool reuse_has_leftovers(const struct transfer *transfer, int fd)
 			return true;
 	}
 	/* under TLS it may also be a message of TLS itself: a connection more harms nobody */
-	return fd >= 0 && ioctl(fd, FIONREAD, &waiting) == 0 && waiting > 0;
+	return transfer->fd >= 0 && ioctl(transfer->fd, FIONREAD, &waiting) == 0 && waiting > 0;
 }
 
 bool reuse_is_to_blame(const struct transfer *transfer, int code)

@@ -13,9 +13,8 @@
 
 #include "backends/transfer_private.h"
 
-/* The request is about to go out over an old connection, @fd: is there anything to be read already?
- */
-bool reuse_has_leftovers(const struct transfer *transfer, int fd);
+/* The request is about to go out over an old connection: is there anything to be read already? */
+bool reuse_has_leftovers(const struct transfer *transfer);
 
 /* It has ended by @code, a CURLcode: because of an old connection, so that a new one may do? */
 bool reuse_is_to_blame(const struct transfer *transfer, int code);

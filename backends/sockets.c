@@ -102,3 +102,27 @@ int sockets_find(struct sockets *sockets, const char *ip, int port, int local)
 	}
 	return -1;
 }
+
+static struct socket_row *row_of(struct sockets *sockets, int fd)
+{
+	for (size_t i = 0; fd >= 0 && i < sockets->count; i++)
+		if (sockets->rows[i].fd == fd)
+			return &sockets->rows[i];
+	return NULL;
+}
+
+void sockets_heard(struct sockets *sockets, int fd, int64_t now)
+{
+	struct socket_row *row = row_of(sockets, fd);
+
+	if (row)
+		row->heard_ms = now;
+}
+
+void sockets_break(struct sockets *sockets, int fd, int64_t since)
+{
+	struct socket_row *row = row_of(sockets, fd);
+
+	if (row && row->heard_ms <= since)
+		shutdown(fd, SHUT_RDWR);
+}

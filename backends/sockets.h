@@ -1,6 +1,6 @@
 /*
  * The sockets of the curl thread, found by what libcurl (7.88) tells of a connection before a
- * request goes out over it: its addresses, but not its socket.
+ * request goes out over it: its addresses, but not its socket; and when something last came in.
  *
  * For one thread.
  */
@@ -8,11 +8,13 @@
 #define FETCHFS_BACKENDS_SOCKETS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct sockets {
 	struct socket_row {
 		int fd;
 		int port; /* here; 0: not connected when it was last looked at */
+		int64_t heard_ms;
 	} * rows;
 	size_t count;
 	size_t room;
@@ -27,5 +29,15 @@ int sockets_close(struct sockets *sockets, int fd);
 
 /* The one that is connected from @local_port to @port of @ip ("127.0.0.1", "::1"); or -1. */
 int sockets_find(struct sockets *sockets, const char *ip, int port, int local_port);
+
+/* Something came in over @fd, which may be -1, at @now (monotonic ms). */
+void sockets_heard(struct sockets *sockets, int fd, int64_t now);
+
+/*
+ * A request over @fd (or -1) was answered too late. If nothing else has come in over it since
+ * @since either, end it for all that share it: libcurl would try again, over HTTP/2, on a dead
+ * connection.
+ */
+void sockets_break(struct sockets *sockets, int fd, int64_t since);
 
 #endif

@@ -94,6 +94,7 @@ static void start(struct transfers *transfers, struct transfer *transfer)
 		end(transfers, transfer, &err);
 		return;
 	}
+	transfer->fd = -1;
 	transfer->queued = transfers->now;
 	transfer->now = &transfers->now;
 	transfer->next = transfers->running;
@@ -201,6 +202,13 @@ static bool is_brief(const struct transfers *transfers, const struct transfer *t
 	       transfers->now - transfer->answered_ms < BRIEF_MS;
 }
 
+/* It is past a limit. */
+static void give_up(struct transfers *transfers, struct transfer *transfer, const struct err *err)
+{
+	sockets_break(&transfers->sockets, transfer->fd, limits_silence(transfer, transfers->now));
+	end(transfers, transfer, err);
+}
+
 /* Wake those who got bytes; end those who are past a limit. */
 static void tick(struct transfers *transfers)
 {
@@ -220,7 +228,7 @@ static void tick(struct transfers *transfers)
 		}
 
 		if (limits_check(transfer, &err) < 0)
-			end(transfers, transfer, &err);
+			give_up(transfers, transfer, &err);
 	}
 }
 

@@ -52,7 +52,6 @@ struct transfer {
 	void *easy;           /* CURL; NULL: not started, or ended */
 	struct curl_slist *header_list;
 	const int64_t *now;    /* the curl thread's clock, ms */
-	int socket;            /* of its connection; negative: not known */
 	struct transfer *next; /* of owner->running */
 	struct transfer *prev;
 	int64_t queued; /* when curl got it */
@@ -64,6 +63,7 @@ struct transfer {
 	uint64_t offered;     /* bytes of the body that the server may have been allowed to send */
 	unsigned int interim; /* answers before the answer */
 	size_t trailers;      /* bytes of headers after the body */
+	int fd;               /* of the connection, when asked; -1: not known */
 	bool opened;          /* a connection of its own */
 	bool leftovers;       /* of another request, on its connection */
 	bool answered;

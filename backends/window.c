@@ -16,7 +16,7 @@
 /* TCP_WINDOW_CLAMP, tcp(7): other than by SO_RCVBUF, the kernel's tuning stays on. */
 static void clamp(struct transfer *transfer, int bytes)
 {
-	setsockopt(transfer->socket, IPPROTO_TCP, TCP_WINDOW_CLAMP, &bytes, sizeof(bytes));
+	setsockopt(transfer->fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, &bytes, sizeof(bytes));
 	transfer->narrowed = bytes < WINDOW_MAX;
 }
 
@@ -25,8 +25,7 @@ static bool has_own_window(const struct transfer *transfer)
 	long version = 0;
 
 	curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
-	return transfer->socket >= 0 && easy_speaks_http(transfer) &&
-	       version <= CURL_HTTP_VERSION_1_1;
+	return transfer->fd >= 0 && easy_speaks_http(transfer) && version <= CURL_HTTP_VERSION_1_1;
 }
 
 /* How long much has waited that this machine had not got to. */
@@ -49,7 +48,7 @@ static void note_window(struct transfer *transfer, uint64_t waiting)
 	socklen_t len = sizeof(info);
 	uint64_t reach;
 
-	getsockopt(transfer->socket, IPPROTO_TCP, TCP_INFO, &info, &len);
+	getsockopt(transfer->fd, IPPROTO_TCP, TCP_INFO, &info, &len);
 	reach = transfer->received + waiting + info.tcpi_rcv_ssthresh;
 	if (transfer->offered < reach)
 		transfer->offered = reach;
@@ -79,7 +78,7 @@ void window_look(struct transfer *transfer)
 	int waiting;
 
 	if (transfer->received < LOOK_FROM || !has_own_window(transfer) ||
-		ioctl(transfer->socket, FIONREAD, &waiting) < 0)
+		ioctl(transfer->fd, FIONREAD, &waiting) < 0)
 		return;
 	note_backlog(transfer, (uint64_t)waiting);
 	note_window(transfer, (uint64_t)waiting);
