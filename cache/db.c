@@ -65,6 +65,9 @@ static int fail(sqlite3 *handle, int code, struct err *err)
 
 	if (number == EAGAIN)
 		return err_set_retry(err, ERR_SYSTEM, EAGAIN, 0, "index: %s", text);
+	if (kind == ERR_SPACE &&
+		(code & 0xff) != SQLITE_FULL) /* sqlite's text says no more than EIO */
+		return err_set(err, ERR_SPACE, number, "index: %s: %m", text);
 	return err_set(err, (enum err_kind)kind, number, "index: %s", text);
 }
 
