@@ -13,6 +13,10 @@
 #include <errno.h>
 #include <string.h>
 
+/* So often the version that was asked for is believed to have changed, before it is not asked for
+ * any more, but taken from the answer that brings the whole. */
+#define LAZY_CHANGES 2
+
 static struct validators old_validators(const struct lead *lead)
 {
 	struct validators validators = {.modified = lead->old.modified};
@@ -201,6 +205,7 @@ static int fetch_gap(struct lead *lead, const struct gap *gap, struct err *err)
 	else
 		conditional = false;
 
+	lead->asks_for_part = gap->offset > 0 || gap->length > 0;
 	segment_init(&part.segment, lead->flight, route, lead->partial, 0, gap->offset);
 	part.segment.on_begin = on_begin;
 	if (!lead->partial) {
@@ -252,7 +257,8 @@ static int fetch_wishes(struct lead *lead, struct err *err)
 {
 	int r = 0;
 
-	if (!lead->no_ranges && lazy_suits(lead->flight))
+	/* what seems to change all the time may only be described wrongly */
+	if (!lead->no_ranges && lead->changes < LAZY_CHANGES && lazy_suits(lead->flight))
 		r = begin_lazily(lead, err);
 	if (r == 0 && lead->lazy && !lead->unchanged)
 		r = lazy_serve(lead, err);

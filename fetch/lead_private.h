@@ -20,6 +20,7 @@ struct lead {
 	bool started;            /* the version of the partial is known, and readers were told */
 	bool confirmed;          /* the origin has answered for this version */
 	bool unchanged;          /* it said that the old version still holds */
+	bool asks_for_part;      /* the last request did, rather than for the whole */
 	bool no_ranges;          /* it does not serve them, whatever it says */
 	bool retried_digest;
 	unsigned int changes; /* how often the artifact was another one suddenly */

@@ -51,6 +51,8 @@ static int start_afresh(struct lead *lead, const struct err *why, struct err *er
 	partial_fail(&lead->partial, NULL, false);
 	lead->started = false;
 	lead->confirmed = false;
+	lead->lazy = false;
+	lazy_give_up(flight);
 	routes_afresh(&lead->routes, why->code == ESTALE);
 
 	/* from the beginning, but of the same version: who reads may go on */
@@ -82,7 +84,9 @@ static unsigned int backoff_ms(unsigned int tries, const struct err *err)
 
 	if (ms > BACKOFF_MAX_MS)
 		ms = BACKOFF_MAX_MS;
-	return err->retry_after > 0 ? err->retry_after * 1000 : jittered(ms);
+	/* nor do all those that were told the same time */
+	return err->retry_after > 0 ? err->retry_after * 1000 + jittered(BACKOFF_FIRST_MS)
+				    : jittered(ms);
 }
 
 /* Pause, and show others all the time that somebody is there. */
@@ -132,10 +136,14 @@ static bool may_turn_to_another(struct lead *lead, const struct err *err)
 	       lead->changes++ < CHANGES_MAX && !flight_is_late(lead->flight);
 }
 
-/* Whether the place is without ranges, whatever it or another one said. */
+/* Whether the place is without ranges, or answers them with nonsense, whatever it or another one
+ * said. */
 static bool lacks_ranges(const struct lead *lead, const struct err *err)
 {
-	return err->code == EOPNOTSUPP && lead->started && !lead->no_ranges;
+	bool nonsense = err->code == EBADMSG && err->kind == ERR_REMOTE &&
+			(lead->asks_for_part || lead->lazy);
+
+	return (err->code == EOPNOTSUPP || nonsense) && lead->started && !lead->no_ranges;
 }
 
 /* Who took over for the place of the beginning may lack what others have. */
@@ -152,8 +160,6 @@ static enum next decide(struct lead *lead, unsigned int tries, const struct err 
 		return NEXT_ELSEWHERE;
 	if (lacks_ranges(lead, why)) {
 		lead->no_ranges = true;
-		lead->lazy = false;
-		lazy_give_up(lead->flight);
 		return NEXT_AFRESH;
 	}
 	if (!flight_is_late(lead->flight) && routes_failed(&lead->routes, why))

@@ -157,6 +157,11 @@ gets "$RAWS/once/cuttls/300000/b.bin" 2
 gets "$RAWS/once/cut/300000/b.bin" 2
 gets "$RAWS/once/reset/300000/b.bin" 2
 
+say "a certificate that nobody vouches for is told at once"
+sed -i '/ca_file/d' "$CONFIG"
+fails 1 '.*certificate' "$RAWS/e.bin" 0
+echo "ca_file = $CA" >>"$CONFIG"
+
 say "nothing of it harms the cache"
 fetchfs fetch "$RAW/c.bin"
 fetchfs cat "$RAW/c.bin" | cmp - "$RAWROOT/a.bin" || fail "afterwards: other bytes"

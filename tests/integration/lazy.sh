@@ -109,4 +109,14 @@ except OSError as e:
 [ "$got" = ESTALE ] || fail "reading on from the old version: $got"
 exec 9<&-
 same other.bin $((250 << 20)) 4096
+
+say "an origin whose HEAD tells of another version, or whose parts are nonsense: the whole comes"
+random_file 3M "$ORIGINROOT/odd.bin" odd
+for path in otherhead/odd.bin wrongrange/odd.bin header/Accept-Ranges/bytes/noranges/odd.bin; do
+	cmp <(piece "$(at "$ORIGIN/$path")" $((2 << 20)) 4096) <(piece "$ORIGINROOT/odd.bin" $((2 << 20)) 4096) ||
+		fail "$path: other bytes"
+	settle_mount
+	quiet_origin
+	[ "$(origin_requests GET "/$path")" -le 5 ] || fail "$path: $(origin_requests GET "/$path") requests"
+done
 stop_mount

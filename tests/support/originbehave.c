@@ -93,6 +93,13 @@ static void be_status_after(struct origin_answer *answer, const char *arg, const
 		answer->status = (unsigned int)strtoul(end + 1, NULL, 10);
 }
 
+static void be_other_head(struct origin_answer *answer, const char *arg, const char *rest)
+{
+	(void)arg;
+	(void)rest;
+	answer->changed = !is_get(answer);
+}
+
 static void be_short(struct origin_answer *answer, const char *arg, const char *rest)
 {
 	(void)rest;
@@ -221,6 +228,7 @@ static const struct behaviour {
 	{"loop", 0, be_loop},
 	{"folder", 0, be_folder},
 	{"nohead", 0, be_no_head},
+	{"otherhead", 0, be_other_head},
 	{"noranges", 0, be_no_ranges},
 	{"wrongrange", 0, be_wrong_range},
 	{"atmost", 1, be_at_most},

@@ -29,6 +29,7 @@
  *	/loop                      to itself
  *	/folder/FILE               to itself with a slash at the end
  *	/nohead/FILE               405 to HEAD
+ *	/otherhead/FILE            HEAD tells another ETag
  *	/noranges/FILE             knows no ranges
  *	/wrongrange/FILE           answers a range with another one
  *	/atmost/N/FILE             answers a range with its first N bytes
