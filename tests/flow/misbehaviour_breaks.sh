@@ -22,7 +22,21 @@ sent_at_most $size
 no_debris
 settings 2
 
+say "cut, and shorter by the next command: 416 to a server without conditions, and afresh"
+path=/novalidators/header/ETag/%22same%22/once/short/600000/shrinks.bin
+cp "$ORIGINROOT/a.bin" "$ORIGINROOT/shrinks.bin"
+settings 0
+fails 3 'body shorter' $path 1
+truncate -s 1000 "$ORIGINROOT/shrinks.bin"
+fetchfs cat "$ORIGIN$path" | cmp - "$ORIGINROOT/shrinks.bin" || fail "other bytes"
+gets_were 3
+grep -q ' 416 ' "$ORIGIN_LOG" || fail "not asked for the rest: $(<"$ORIGIN_LOG")"
+no_debris
+settings 2
+
 say "cut, and not to be resumed: from the beginning"
+works "/novalidators/header/Last-Modified/Wed,%2021%20Oct%202015%2007:28:00%20GMT/once/short/600000/a.bin" 2
+! grep -q $'\tRange: ' "$WORK/trace" || fail "put together by its time alone"
 works /noranges/once/short/600000/a.bin 2
 works /weak/once/short/600000/a.bin 2
 works /novalidators/once/short/600000/a.bin 2

@@ -135,6 +135,9 @@ say "a body that ends too soon is asked for again, and never taken for the whole
 # (the second time, for the rest)
 keeps 3 'body shorter than promised: 100000 of 616800 bytes' "$RAW/cut/100000/a.bin" 2
 keeps 3 '.*reset by peer|body shorter' "$RAW/reset/100000/a.bin" 2
+# (the length is a lie: there is no rest, and the whole comes as short again)
+fails 3 'body shorter than promised: 716800 of 717800 bytes' "$RAW/lie/1000/a.bin" 3
+keeps 3 'stalled: 0 bytes in 2 s' "$RAW/keep/lie/1000/a.bin" 3
 fails 3 'illegal or missing hexadecimal' "$RAW/badchunk/100000/a.bin" 2
 fails 3 'too long hexadecimal|illegal or missing hexadecimal' "$RAW/hugechunk/100000/a.bin" 2
 fails 3 'transfer closed with outstanding' "$RAW/nolast/a.bin" 2

@@ -83,6 +83,7 @@ seen EIO 'transfer closed' "$ORIGIN/chunked/short/100000/a.bin" 2
 seen EIO 'reset by peer|shorter than promised' "$RAW/reset/100000/a.bin" 2
 seen EIO 'hexadecimal' "$RAW/badchunk/100000/a.bin" 2
 seen EIO 'transfer closed' "$RAW/nolast/a.bin" 2
+seen EIO 'shorter than promised' "$RAW/lie/1000/a.bin" 3
 seen EIO 'shorter than promised' "$RAWS/cut/100000/nonotify/a.bin" 2
 seen EIO 'body cut: the connection broke off, and TLS' "$RAWS/untilclose/nonotify/a.bin" 2
 
