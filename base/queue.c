@@ -15,16 +15,10 @@
 #define IDLE_SECONDS    3 /* without a job for so long a thread ends */
 #define THREAD_NAME_MAX 16
 
-struct job {
-	void (*run)(void *arg);
-	void *arg;
-	struct job *next;
-};
-
 /* A thread without a job, on its own stack. */
 struct idler {
 	struct waker waker;
-	struct job *job; /* what it shall do; NULL: nothing yet, or end */
+	struct queue_job *job; /* what it shall do; NULL: nothing yet, or end */
 	struct idler *next;
 };
 
@@ -41,10 +35,11 @@ struct queue {
 	pthread_mutex_t mu;
 	pthread_cond_t ended; /* a thread ended */
 	/* all below: guarded by mu */
-	struct job *first;
-	struct job **last;  /* where the next one is hooked in */
-	struct idler *idle; /* who came last goes first: its memory is still near */
+	struct queue_job *first;
+	struct queue_job **last; /* where the next one is hooked in */
+	struct idler *idle;      /* who came last goes first: its memory is still near */
 	unsigned int threads;
+	bool kept; /* one thread stays */
 	bool closing;
 };
 
@@ -112,9 +107,9 @@ void queue_free(struct queue *queue)
 }
 
 /* With queue->mu held. */
-static struct job *take_first(struct queue *queue)
+static struct queue_job *take_first(struct queue *queue)
 {
-	struct job *job = queue->first;
+	struct queue_job *job = queue->first;
 
 	if (!job)
 		return NULL;
@@ -136,7 +131,7 @@ static void stop_idling(struct queue *queue, const struct idler *idler)
 }
 
 /* Until a job is given; NULL when the thread should end. With queue->mu held. */
-static struct job *await_job(struct queue *queue, struct idler *idler)
+static struct queue_job *await_job(struct queue *queue, struct idler *idler)
 {
 	struct timespec deadline;
 	int r = 0;
@@ -155,26 +150,33 @@ static struct job *await_job(struct queue *queue, struct idler *idler)
 }
 
 /* NULL when the thread should end. With queue->mu held. */
-static struct job *next_job(struct queue *queue, struct idler *idler)
+static struct queue_job *next_job(struct queue *queue, struct idler *idler)
 {
-	struct job *job = take_first(queue);
+	struct queue_job *job = take_first(queue);
 
-	return job || queue->closing ? job : await_job(queue, idler);
+	while (!job && !queue->closing) {
+		job = await_job(queue, idler);
+		if (!job && !(queue->kept && queue->threads == 1))
+			break;
+	}
+	return job;
 }
 
 static void *run_jobs(void *arg)
 {
 	struct queue *queue = arg;
 	struct idler idler;
-	struct job *job;
+	struct queue_job *job;
 
 	pthread_setname_np(pthread_self(), queue->name);
 	waker_init(&idler.waker);
 	pthread_mutex_lock(&queue->mu);
 	while ((job = next_job(queue, &idler))) {
+		struct queue_job *ours = job->pushed ? job : NULL;
+
 		pthread_mutex_unlock(&queue->mu);
-		job->run(job->arg);
-		free(job);
+		job->run(job->arg); /* one that was given may be gone afterwards */
+		free(ours);
 		pthread_mutex_lock(&queue->mu);
 	}
 	queue->threads--;
@@ -200,8 +202,12 @@ static int start_thread(struct queue *queue, struct err *err)
 	return 0;
 }
 
-/* With queue->mu held. *ret_wake: the thread that has got it, and sleeps. */
-static int give(struct queue *queue, struct job *job, struct idler **ret_wake, struct err *err)
+/*
+ * To an idle thread, a new one, or the list, for threads that are at work (or for nobody, if there
+ * are none: an error then). With queue->mu held. *ret_wake: the thread that has got it, and sleeps.
+ */
+static int give(
+	struct queue *queue, struct queue_job *job, struct idler **ret_wake, struct err *err)
 {
 	struct idler *idler = queue->idle;
 	int r;
@@ -217,28 +223,53 @@ static int give(struct queue *queue, struct job *job, struct idler **ret_wake, s
 	r = start_thread(queue, err);
 	if (r < 0)
 		return r;
+	job->next = NULL;
 	*queue->last = job;
 	queue->last = &job->next;
 	return 0;
 }
 
-int queue_push(struct queue *queue, void (*job)(void *arg), void *arg, struct err *err)
+static int give_and_wake(struct queue *queue, struct queue_job *job, struct err *err)
 {
-	struct job *new = malloc(sizeof(*new));
 	struct idler *wake = NULL;
 	int r;
 
-	if (!new)
-		return err_oom(err);
-	*new = (struct job){.run = job, .arg = arg};
-
 	pthread_mutex_lock(&queue->mu);
-	r = give(queue, new, &wake, err);
+	r = give(queue, job, &wake, err);
 	pthread_mutex_unlock(&queue->mu);
 	/* from here on the queue may be gone: once the job has run. Its thread waits for this. */
 	if (wake)
 		waker_wake(&wake->waker);
+	return r;
+}
+
+int queue_push(struct queue *queue, void (*job)(void *arg), void *arg, struct err *err)
+{
+	struct queue_job *new = malloc(sizeof(*new));
+	int r;
+
+	if (!new)
+		return err_oom(err);
+	*new = (struct queue_job){.run = job, .arg = arg, .pushed = true};
+	r = give_and_wake(queue, new, err);
 	if (r < 0)
 		free(new);
 	return r;
+}
+
+int queue_keep(struct queue *queue, struct err *err)
+{
+	WITH_LOCK(&queue->mu);
+	int r = queue->threads > 0 ? 0 : start_thread(queue, err);
+
+	queue->kept = queue->kept || r == 0;
+	return r;
+}
+
+void queue_give(struct queue *queue, struct queue_job *job)
+{
+	int r = give_and_wake(queue, job, NULL);
+
+	assert(r == 0);
+	(void)r;
 }

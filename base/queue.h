@@ -10,6 +10,8 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
+
 struct queue;
 
 /* @name (at most 15 characters) is shown by ps -L and debuggers. */
@@ -20,5 +22,19 @@ void queue_free(struct queue *queue);
 
 /* Run @job(@arg) on some thread, later. -ENOMEM, or -EAGAIN when no thread at all can be had. */
 int queue_push(struct queue *queue, void (*job)(void *arg), void *arg, struct err *err);
+
+/* Start a thread that does not end when it is idle: from then on queue_give() may be called. */
+int queue_keep(struct queue *queue, struct err *err);
+
+/* A job that lies in memory of the caller's until it is run. */
+struct queue_job {
+	void (*run)(void *arg);
+	void *arg;
+	struct queue_job *next; /* the queue's, as is the rest */
+	bool pushed;
+};
+
+/* Run @job, later: it never fails, and takes no longer than a lock. */
+void queue_give(struct queue *queue, struct queue_job *job);
 
 #endif

@@ -157,6 +157,31 @@ Test(queue, idle_threads_are_used_again_and_more_are_started)
 	cr_assert_eq(board.done, 9);
 }
 
+static void bump(void *arg)
+{
+	struct board *board = arg;
+
+	WITH_LOCK(&board->mu);
+	board->done++;
+	pthread_cond_broadcast(&board->moved);
+}
+
+Test(queue, given_jobs_run_in_memory_of_the_giver_and_one_thread_stays_for_them)
+{
+	struct board board = board_of(0);
+	struct queue *queue = queue_of(2);
+	struct queue_job job = {.run = bump, .arg = &board};
+
+	cr_assert_eq(queue_keep(queue, NULL), 0);
+	for (unsigned int i = 1; i <= 100; i++) {
+		queue_give(queue, &job); /* the same again: it is ours once it runs */
+		WITH_LOCK(&board.mu);
+		await(&board, &board.done, i);
+		cr_assert_eq(board.done, i);
+	}
+	queue_free(queue);
+}
+
 Test(queue, signals_are_not_for_its_threads)
 {
 	struct queue *queue = queue_of(1);
