@@ -40,6 +40,9 @@ struct uri {
 int uri_parse(const char *text, struct uri *ret, struct err *err);
 void uri_release(struct uri *uri);
 
+/* *ret is the caller's, for uri_release(). */
+int uri_copy(const struct uri *uri, struct uri *ret, struct err *err);
+
 /*
  * The URI that @reference (a Location header: absolute or relative) means, seen from @base. User
  * and password stay with their origin (scheme, host and port): they are taken over only there.

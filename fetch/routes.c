@@ -126,22 +126,16 @@ static int place_uri(const struct routes *routes, struct uri *ret, struct err *e
 {
 	const struct uri *uri = &routes->target->uri;
 	const char *mirror = routes->places[routes->place].mirror;
-	const struct origin *origin = section_of(routes);
-	char *text = mirror ? str_printf("%s%s", mirror, uri->text + strlen(origin->prefix))
-			    : str_copy(uri->text);
-	int r = text ? uri_parse(text, ret, err) : err_oom(err);
+	char *text;
+	int r;
 
+	if (!mirror)
+		return uri_copy(uri, ret, err);
+	/* without userinfo, which is for the origin alone */
+	text = str_printf("%s%s", mirror, uri->text + strlen(section_of(routes)->prefix));
+	r = text ? uri_parse(text, ret, err) : err_oom(err);
 	free(text);
-	if (r < 0 || mirror)
-		return r;
-	/* userinfo is for the origin alone */
-	ret->user = str_copy(uri->user);
-	ret->password = str_copy(uri->password);
-	if ((uri->user && !ret->user) || (uri->password && !ret->password)) {
-		uri_release(ret);
-		return err_oom(err);
-	}
-	return 0;
+	return r;
 }
 
 static int find_proxies(struct routes *routes, const struct uri *uri, struct err *err)

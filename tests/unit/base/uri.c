@@ -42,6 +42,25 @@ static void check_refused(const char *text, int code)
 	cr_assert_null(uri.text);
 }
 
+Test(uri, a_copy_is_equal_and_its_own)
+{
+	struct uri uri = {.text = NULL};
+	struct uri copy = {.text = NULL};
+
+	cr_assert_eq(uri_parse("https://u:p@h:8/a/b?q", &uri, NULL), 0);
+	cr_assert_eq(uri_copy(&uri, &copy, NULL), 0);
+	uri_release(&uri);
+	cr_assert_str_eq(copy.text, "https://h:8/a/b?q");
+	cr_assert_str_eq(copy.scheme, "https");
+	cr_assert_str_eq(copy.host, "h");
+	cr_assert_str_eq(copy.port, "8");
+	cr_assert_str_eq(copy.path, "/a/b");
+	cr_assert_str_eq(copy.query, "q");
+	cr_assert_str_eq(copy.user, "u");
+	cr_assert_str_eq(copy.password, "p");
+	uri_release(&copy);
+}
+
 Test(uri, scheme_and_host_are_lower_case)
 {
 	check_canonical("HTTPS://Example.ORG/Dist/A", "https://example.org/Dist/A");
