@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define ROOM_FIRST 512 /* enough for most answers */
+
 void headers_release(struct headers *headers)
 {
 	free(headers->text);
@@ -13,17 +15,20 @@ void headers_release(struct headers *headers)
 
 int headers_add(struct headers *headers, const char *line, size_t len, struct err *err)
 {
-	char *bigger;
-
 	if (len >= HEADERS_MAX - headers->len)
 		return err_set(
 			err, ERR_REMOTE, EBADMSG, "headers are longer than %zu bytes", HEADERS_MAX);
-	bigger = realloc(headers->text, headers->len + len + 1);
-	if (!bigger)
-		return err_oom(err);
-	memcpy(bigger + headers->len, line, len);
-	bigger[headers->len + len] = '\0';
-	headers->text = bigger;
+	if (len >= headers->room - headers->len) {
+		size_t room = 2 * (headers->len + len + 1) + ROOM_FIRST;
+		char *bigger = realloc(headers->text, room);
+
+		if (!bigger)
+			return err_oom(err);
+		headers->text = bigger;
+		headers->room = room;
+	}
+	memcpy(headers->text + headers->len, line, len);
+	headers->text[headers->len + len] = '\0';
 	headers->len += len + 1;
 	return 0;
 }

@@ -12,6 +12,7 @@
 struct headers {
 	char *text; /* the lines, each with a NUL at its end */
 	size_t len;
+	size_t room;
 };
 
 void headers_release(struct headers *headers);
