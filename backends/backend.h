@@ -99,6 +99,8 @@ struct access {
 	const char *const *headers; /* "Name: value", NULL-terminated */
 };
 
+struct backend_call; /* what begin() has begun */
+
 struct backend_request {
 	const struct uri *uri;
 	uint64_t offset; /* the first byte wanted */
@@ -128,6 +130,14 @@ struct backend_request {
 	 * non-zero answer. NULL: never. */
 	int (*poll)(void *arg, struct err *err);
 	void *poll_arg;
+
+	/*
+	 * For begin(): called once, on another thread, which it must not keep waiting, perhaps
+	 * before begin() returns. @whole: finish() will not wait for anybody. It is called soon
+	 * (after a tenth of a second or so), however silent the origin is.
+	 */
+	void (*on_ready)(void *arg, bool whole);
+	void *ready_arg;
 };
 
 /* What all requests of one program share; set up by registry_open(). */
@@ -164,6 +174,15 @@ struct backend {
 	/* Bring the bytes. 0 only when every byte that was promised has been written to @sink. */
 	int (*fetch)(const struct backend_env *env, const struct backend_request *request,
 		struct sink *sink, struct err *err);
+
+	/*
+	 * The two parts of fetch(), for who has no thread to wait with; NULL: there is only the
+	 * whole. begin() sends the request, which must live until finish(), whatever comes; that
+	 * brings the bytes, waiting for them like fetch() if it is called before all are here.
+	 */
+	int (*begin)(const struct backend_env *env, const struct backend_request *request,
+		struct backend_call **ret, struct err *err);
+	int (*finish)(struct backend_call *call, struct sink *sink, struct err *err);
 };
 
 #endif

@@ -22,11 +22,15 @@
 struct exchange {
 	const struct backend_env *env;
 	const struct backend_request *request;
-	struct sink *sink; /* NULL: HEAD */
+	bool head;
+	struct sink *sink; /* NULL: HEAD, or not here yet */
 
 	const struct uri *at; /* of this hop: the request's, or @target */
 	struct uri target;    /* of the last redirect */
 	char *location;       /* of the next one */
+	char *headers[QUESTION_HEADERS];
+	struct transfer_request hop;
+	struct transfer *asked; /* by begin_hop(), to be finished; NULL: none */
 
 	struct transfer *transfer; /* of this hop, once it has answered */
 	struct remote remote;      /* once the last hop has answered */
@@ -41,6 +45,7 @@ struct exchange {
 
 static void exchange_releasep(struct exchange *exchange)
 {
+	question_releasep(&exchange->headers);
 	uri_release(&exchange->target);
 	free(exchange->location);
 }
@@ -257,36 +262,49 @@ static int end_of_hop(
 	return r;
 }
 
-/* One request. 0 with exchange->location set: there is another hop. */
-static int hop(struct exchange *exchange, struct err *err)
+/* Send one request. */
+static int begin_hop(struct exchange *exchange, struct err *err)
 {
-	CLEANUP(question_releasep) char *headers[QUESTION_HEADERS] = {NULL};
-	const struct guard *guard = exchange->request->guard;
+	const struct backend_request *request = exchange->request;
+	const struct guard *guard = request->guard;
+	bool is_first = exchange->at == request->uri;
 	int r = guard ? guard->uri(guard, exchange->at, err) : 0;
-	struct err why = ERR_INIT;
 
 	if (r < 0)
 		return r;
-	r = question_headers(exchange->request, exchange->sink, headers, err);
+	question_releasep(&exchange->headers);
+	r = question_headers(request, !exchange->head, exchange->headers, err);
 	if (r < 0)
 		return r;
-
-	struct transfer_request request = {
+	exchange->hop = (struct transfer_request){
 		.uri = exchange->at,
-		.headers = (const char *const *)headers,
-		.own_connection = exchange->request->own_connection,
-		.no_body = !exchange->sink,
+		.headers = (const char *const *)exchange->headers,
+		.own_connection = request->own_connection,
+		.no_body = exchange->head,
 		.env = exchange->env,
 		.guard = guard,
-		.proxy = exchange->request->proxy,
-		.access = exchange->request->access,
+		.proxy = request->proxy,
+		.access = request->access,
 		.on_answer = on_answer,
 		.on_body = on_body,
 		.on_poll = on_poll,
 		.arg = exchange,
+		.on_ready = is_first ? request->on_ready : NULL,
+		.ready_arg = request->ready_arg,
 	};
 	exchange->drained = 0;
-	r = transfer_run(exchange->env->transfers, &request, &why);
+	return transfer_start(exchange->env->transfers, &exchange->hop, &exchange->asked, err);
+}
+
+/* Its answer. 0 with exchange->location set: there is another hop. */
+static int end_hop(struct exchange *exchange, struct err *err)
+{
+	struct transfer *asked = exchange->asked;
+	struct err why = ERR_INIT;
+	int r;
+
+	exchange->asked = NULL;
+	r = transfer_finish(asked, &why);
 	return end_of_hop(exchange, r, &why, err);
 }
 
@@ -318,9 +336,10 @@ static int run(struct exchange *exchange, struct err *err)
 	struct err why = ERR_INIT;
 	int r;
 
-	exchange->at = exchange->request->uri;
 	for (int hops = 0;; hops++) {
-		r = hop(exchange, &why);
+		r = exchange->asked ? 0 : begin_hop(exchange, &why);
+		if (r == 0)
+			r = end_hop(exchange, &why);
 		if (r == 0 && !exchange->location)
 			r = whole_body(exchange, &why);
 		if (r == 0 && !exchange->location)
@@ -344,7 +363,9 @@ static int run(struct exchange *exchange, struct err *err)
 static int http_stat(const struct backend_env *env, const struct backend_request *request,
 	struct remote *ret, struct err *err)
 {
-	CLEANUP(exchange_releasep) struct exchange exchange = {.env = env, .request = request};
+	CLEANUP(exchange_releasep)
+	struct exchange exchange = {
+		.env = env, .request = request, .at = request->uri, .head = true};
 	int r = run(&exchange, err);
 
 	if (r < 0)
@@ -357,9 +378,46 @@ static int http_fetch(const struct backend_env *env, const struct backend_reques
 	struct sink *sink, struct err *err)
 {
 	CLEANUP(exchange_releasep)
-	struct exchange exchange = {.env = env, .request = request, .sink = sink};
+	struct exchange exchange = {
+		.env = env, .request = request, .at = request->uri, .sink = sink};
 
 	return run(&exchange, err);
+}
+
+struct backend_call {
+	struct exchange exchange;
+};
+
+static void call_freep(struct backend_call **call)
+{
+	if (*call)
+		exchange_releasep(&(*call)->exchange);
+	free(*call);
+}
+
+static int http_begin(const struct backend_env *env, const struct backend_request *request,
+	struct backend_call **ret, struct err *err)
+{
+	CLEANUP(call_freep) struct backend_call *call = calloc(1, sizeof(*call));
+	int r;
+
+	if (!call)
+		return err_oom(err);
+	call->exchange = (struct exchange){.env = env, .request = request, .at = request->uri};
+	/* who is told that it is ready may be quicker than we are */
+	*ret = call;
+	r = begin_hop(&call->exchange, err);
+	if (r == 0)
+		call = NULL;
+	return r;
+}
+
+static int http_finish(struct backend_call *call, struct sink *sink, struct err *err)
+{
+	CLEANUP(call_freep) struct backend_call *mine = call;
+
+	call->exchange.sink = sink;
+	return run(&call->exchange, err);
 }
 
 static const char *const schemes[] = {"http", "https", NULL};
@@ -370,4 +428,6 @@ const struct backend http_backend = {
 	.cheap_parts = true,
 	.stat = http_stat,
 	.fetch = http_fetch,
+	.begin = http_begin,
+	.finish = http_finish,
 };

@@ -59,7 +59,7 @@ static const char *const past_caches[] = {"Cache-Control: no-cache", "Pragma: no
 void question_releasep(char *(*headers)[QUESTION_HEADERS])
 {
 	for (size_t i = 0; i < QUESTION_HEADERS; i++)
-		free((*headers)[i]);
+		str_freep(&(*headers)[i]);
 }
 
 bool question_has_condition(const struct backend_request *request)

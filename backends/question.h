@@ -18,6 +18,6 @@ bool question_has_condition(const struct backend_request *request);
  * the headers of the file are wanted. -ENOMEM. */
 int question_headers(const struct backend_request *request, bool body,
 	char *headers[QUESTION_HEADERS], struct err *err);
-void question_releasep(char *(*headers)[QUESTION_HEADERS]); /* for CLEANUP() */
+void question_releasep(char *(*headers)[QUESTION_HEADERS]); /* leaves NULLs; for CLEANUP(), too */
 
 #endif

@@ -66,6 +66,28 @@ static void put_away(struct transfers *transfers, struct transfer *transfer, boo
 	transfers->pool[transfers->pooled++] = easy;
 }
 
+/* Whoever called transfer_start() has something to do now. */
+static void tell_ready(struct transfer *transfer)
+{
+	const struct transfer_request *request = transfer->request;
+
+	if (!transfer->told_ready)
+		request->on_ready(request->ready_arg, false);
+	transfer->told_ready = true;
+}
+
+/* The relay is the last that is touched, unless nobody is there yet who would free it. */
+static void end_relay(struct transfer *transfer, const struct err *err)
+{
+	const struct transfer_request *request = transfer->request;
+	bool untold = !transfer->told_ready;
+	bool whole = !err->code && transfer->status >= 200 && transfer->status < 300;
+
+	relay_end(&transfer->relay, err);
+	if (untold)
+		request->on_ready(request->ready_arg, whole);
+}
+
 static void end(struct transfers *transfers, struct transfer *transfer, const struct err *err)
 {
 	if (transfer->prev)
@@ -79,7 +101,7 @@ static void end(struct transfers *transfers, struct transfer *transfer, const st
 	if (transfer->easy)
 		put_away(transfers, transfer, !err->code);
 	curl_slist_free_all(transfer->header_list);
-	relay_end(&transfer->relay, err);
+	end_relay(transfer, err);
 }
 
 static void start(struct transfers *transfers, struct transfer *transfer)
@@ -225,7 +247,10 @@ static void tick(struct transfers *transfers)
 		if (transfer->unread && !is_brief(transfers, transfer)) {
 			relay_flush(&transfer->relay);
 			transfer->unread = false;
+			tell_ready(transfer);
 		}
+		if (transfers->now - transfer->queued >= TRANSFER_READY_MS)
+			tell_ready(transfer);
 
 		if (limits_check(transfer, &err) < 0)
 			give_up(transfers, transfer, &err);

@@ -4,7 +4,8 @@
  * A single thread runs one CURLM, so that connections and HTTP/2 streams are shared between all
  * callers. The body goes from that thread to the calling thread through a bounded buffer; when the
  * caller (disk, hashing) is slower than the network, the connection is paused. Everything that
- * calls back does so on the calling thread, apart from the guard, which must be thread-safe.
+ * calls back does so on the calling thread, apart from on_ready and the guard, which must be
+ * thread-safe.
  *
  * Redirects are not followed here (http.c does, asking the guard for each hop). Proxy variables,
  * ~/.netrc, cookies and content decoding are off. Curl codes become errors here.
@@ -42,6 +43,10 @@ struct transfer_request {
 	int (*on_body)(const void *buf, size_t len, void *arg, struct err *err);
 	int (*on_poll)(void *arg, struct err *err);
 	void *arg;
+
+	/* For transfer_start(), or NULL: once, on the curl thread, which it must not keep. */
+	void (*on_ready)(void *arg, bool whole);
+	void *ready_arg;
 };
 
 /*
@@ -50,6 +55,16 @@ struct transfer_request {
  */
 int transfer_run(
 	struct transfers *transfers, const struct transfer_request *request, struct err *err);
+
+/*
+ * The two parts of it, for who has no thread to wait with: transfer_start() sends the request,
+ * which must live until transfer_finish() has done the rest. That waits for nothing if on_ready
+ * said @whole; it is called after TRANSFER_READY_MS at the latest, however silent the server is.
+ */
+#define TRANSFER_READY_MS 100
+int transfer_start(struct transfers *transfers, const struct transfer_request *request,
+	struct transfer **ret, struct err *err);
+int transfer_finish(struct transfer *transfer, struct err *err);
 
 long transfer_status(const struct transfer *transfer); /* 200, 226 …; 0: none */
 

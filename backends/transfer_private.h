@@ -72,6 +72,7 @@ struct transfer {
 	bool narrowed;      /* the window of its socket is smaller than the kernel would have it */
 	bool dropped;       /* it is about to end: nobody wants what comes */
 	bool unread;        /* something was put since the last flush */
+	bool told_ready;    /* or nobody wants to be told */
 	struct err refusal; /* why we broke it off ourselves */
 	char text[TRANSFER_TEXT_MAX];
 };

@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/str.h"
 
+#include <stdlib.h>
+
 #define POLL_MS 100 /* what struct sink promises */
 
 static int hand_over(struct transfer *transfer, struct relay_buffer *buffer, struct err *err)
@@ -62,27 +64,45 @@ static void cancel(struct transfer *transfer)
 			relay_hand_back(&transfer->relay, buffer);
 }
 
+int transfer_start(struct transfers *transfers, const struct transfer_request *request,
+	struct transfer **ret, struct err *err)
+{
+	struct transfer *transfer = calloc(1, sizeof(*transfer));
+
+	if (!transfer)
+		return err_oom(err);
+	transfer->request = request;
+	transfer->owner = transfers;
+	transfer->length = SIZE_UNKNOWN;
+	transfer->filetime = TIME_UNKNOWN;
+	transfer->told_ready = !request->on_ready;
+	relay_init(&transfer->relay);
+	*ret = transfer;
+	transfers_command(transfer, COMMAND_START);
+	return 0;
+}
+
+int transfer_finish(struct transfer *transfer, struct err *err)
+{
+	bool ended = false;
+	int r = follow(transfer, &ended, err);
+
+	if (!ended)
+		cancel(transfer);
+	transfers_forget(transfer);
+	relay_release(&transfer->relay);
+	headers_release(&transfer->headers);
+	free(transfer);
+	return r;
+}
+
 int transfer_run(
 	struct transfers *transfers, const struct transfer_request *request, struct err *err)
 {
-	struct transfer transfer = {
-		.request = request,
-		.owner = transfers,
-		.length = SIZE_UNKNOWN,
-		.filetime = TIME_UNKNOWN,
-	};
-	bool ended = false;
-	int r;
+	struct transfer *transfer;
+	int r = transfer_start(transfers, request, &transfer, err);
 
-	relay_init(&transfer.relay);
-	transfers_command(&transfer, COMMAND_START);
-	r = follow(&transfer, &ended, err);
-	if (!ended)
-		cancel(&transfer);
-	transfers_forget(&transfer);
-	relay_release(&transfer.relay);
-	headers_release(&transfer.headers);
-	return r;
+	return r < 0 ? r : transfer_finish(transfer, err);
 }
 
 bool transfer_is_proxied_ftp(const struct uri *uri, const char *proxy)

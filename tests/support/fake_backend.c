@@ -35,6 +35,8 @@ static pthread_mutex_t mu =
 	PTHREAD_MUTEX_INITIALIZER; /* guards the table and all versions' users */
 static struct slot slots[FILES_MAX];
 
+static pthread_mutex_t begin_mu = PTHREAD_MUTEX_INITIALIZER; /* held while a thread is made */
+
 static void die(const char *what)
 {
 	fprintf(stderr, "fake backend: %s\n", what);
@@ -373,6 +375,61 @@ static int fake_fetch(const struct backend_env *env, const struct backend_reques
 	return stream(&call, request->offset, end, sink, err);
 }
 
+/* ---- in two parts: that it is ready is told by a thread of each call's own ---- */
+
+struct backend_call {
+	const struct backend_env *env;
+	const struct backend_request *request;
+	pthread_t thread;
+};
+
+/* Whether a fetch will not wait for anybody. */
+static bool is_quick(const struct backend_request *request)
+{
+	WITH_LOCK(&mu);
+	const struct version *version = slot_of(request->uri->path)->version;
+
+	return version && !version->file.error && !version->file.stall &&
+	       version->file.len <= BLOCK;
+}
+
+static void *tell(void *arg)
+{
+	const struct backend_call *call = arg;
+	const struct backend_request *request = call->request;
+
+	request->on_ready(request->ready_arg, is_quick(request));
+	return NULL;
+}
+
+static int fake_begin(const struct backend_env *env, const struct backend_request *request,
+	struct backend_call **ret, struct err *err)
+{
+	struct backend_call *call = calloc(1, sizeof(*call));
+
+	if (!call)
+		return err_oom(err);
+	*call = (struct backend_call){.env = env, .request = request};
+	*ret = call;
+	WITH_LOCK(&begin_mu);
+	if (pthread_create(&call->thread, NULL, tell, call) == 0)
+		return 0;
+	free(call);
+	return err_oom(err);
+}
+
+static int fake_finish(struct backend_call *call, struct sink *sink, struct err *err)
+{
+	int r;
+
+	pthread_mutex_lock(&begin_mu); /* call->thread is there */
+	pthread_mutex_unlock(&begin_mu);
+	pthread_join(call->thread, NULL);
+	r = fake_fetch(call->env, call->request, sink, err);
+	free(call);
+	return r;
+}
+
 static const char *const schemes[] = {"fake", NULL};
 
 const struct backend fake_backend = {
@@ -381,6 +438,8 @@ const struct backend fake_backend = {
 	.cheap_parts = true,
 	.stat = fake_stat,
 	.fetch = fake_fetch,
+	.begin = fake_begin,
+	.finish = fake_finish,
 };
 
 const struct backend *const fake_backends[] = {&fake_backend, &file_backend, NULL};
