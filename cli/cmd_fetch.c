@@ -187,7 +187,7 @@ static int start_some(struct fetch *fetch)
 		/* the rest of it may be another thread's by now */
 		if (*job->digest) {
 			fetch_report_clear(&fetch->report);
-			cli_warn_weak(fetch->cli, job->digest, job->shown);
+			cli_warn_weak(fetch->cli, job->digest, fetch_job_shown(job));
 		}
 		fetch_report_start(&fetch->report, job);
 	}

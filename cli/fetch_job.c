@@ -165,10 +165,9 @@ struct fetch_job *fetch_job_start(
 		return NULL;
 	job->crew = crew;
 	job->uri = str_copy(uri);
-	job->shown = cli_shown(uri);
 	atomic_init(&job->size, -1);
 	atomic_init(&job->bytes, 0);
-	if (!job->uri || !job->shown) {
+	if (!job->uri) {
 		fetch_job_free(job);
 		return NULL;
 	}
@@ -178,6 +177,14 @@ struct fetch_job *fetch_job_start(
 	else if (queue_push(crew->queue, read_mounted, job, &job->err) < 0)
 		crew_hand_in(job->crew, job);
 	return job;
+}
+
+const char *fetch_job_shown(struct fetch_job *job)
+{
+	/* most are never shown */
+	if (!job->shown)
+		job->shown = cli_shown(job->uri);
+	return job->shown ? job->shown : "(out of memory)";
 }
 
 void fetch_job_free(struct fetch_job *job)

@@ -13,7 +13,7 @@
 struct fetch_job {
 	struct crew *crew;
 	char *uri;
-	char *shown;
+	char *shown;            /* fetch_job_shown() */
 	bool cached;            /* was here already; only a curious crew finds out */
 	int64_t fetched_before; /* when the bytes came that were here; -1: none */
 	enum fetchfs_state state;
@@ -34,6 +34,9 @@ struct fetch_job {
 /* Start one; it always comes back by crew_reap(), also when it fails. NULL: out of memory. */
 struct fetch_job *fetch_job_start(
 	struct crew *crew, const char *uri, const struct fetchfs_request *request);
+
+/* The URI as it may be shown. */
+const char *fetch_job_shown(struct fetch_job *job);
 
 /* Bring size and bytes up to date. */
 void fetch_job_look(struct fetch_job *job);

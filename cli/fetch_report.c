@@ -64,34 +64,34 @@ static void open_event(struct fetch_report *report, struct json *json, const cha
 	report->unwritten = true;
 }
 
-static void tell_start(struct fetch_report *report, const struct fetch_job *job)
+static void tell_start(struct fetch_report *report, struct fetch_job *job)
 {
 	struct json json = {.out = stdout};
 
 	open_event(report, &json, "start");
-	json_text(&json, "uri", job->shown);
+	json_text(&json, "uri", fetch_job_shown(job));
 	json_close(&json, '}');
 }
 
-static void tell_progress(struct fetch_report *report, const struct fetch_job *job)
+static void tell_progress(struct fetch_report *report, struct fetch_job *job)
 {
 	struct json json = {.out = stdout};
 
 	open_event(report, &json, "progress");
-	json_text(&json, "uri", job->shown);
+	json_text(&json, "uri", fetch_job_shown(job));
 	json_number(&json, "bytes", job->bytes);
 	json_known(&json, "size", job->size);
 	json_number(&json, "rate", (int64_t)job->rate.per_second);
 	json_close(&json, '}');
 }
 
-static void tell_end(struct fetch_report *report, const struct fetch_job *job)
+static void tell_end(struct fetch_report *report, struct fetch_job *job)
 {
 	bool failed = job->err.code != 0;
 	struct json json = {.out = stdout};
 
 	open_event(report, &json, failed ? "failed" : "done");
-	json_text(&json, "uri", job->shown);
+	json_text(&json, "uri", fetch_job_shown(job));
 	json_text(&json, "state", fetchfs_state_name(failed ? FETCHFS_FAILED : job->state));
 	json_number(&json, "bytes", job->bytes);
 	json_known(&json, "size", job->size);
@@ -125,7 +125,7 @@ static void flush(struct fetch_report *report)
 
 /* ---- the terminal ---- */
 
-static void add_job(struct progress_state *state, const struct fetch_job *job, size_t room)
+static void add_job(struct progress_state *state, struct fetch_job *job, size_t room)
 {
 	uint64_t bytes = (uint64_t)job->bytes;
 	int64_t size = job->size;
@@ -139,7 +139,7 @@ static void add_job(struct progress_state *state, const struct fetch_job *job, s
 		state->part += (double)bytes / (double)size;
 	if (state->bar_count < room)
 		state->bars[state->bar_count++] = (struct progress_bar){
-			.name = job->shown,
+			.name = fetch_job_shown(job),
 			.size = size,
 			.bytes = bytes,
 			.rate = job->rate.per_second,
@@ -201,18 +201,19 @@ void fetch_report_start(struct fetch_report *report, struct fetch_job *job)
 		tell_start(report, job);
 }
 
-static void say_done(struct fetch_report *report, const struct fetch_job *job)
+static void say_done(struct fetch_report *report, struct fetch_job *job)
 {
 	char size[UNITS_SIZE_TEXT];
 
-	if (job->stands_in)
+	if (job->stands_in) {
 		fetch_report_clear(report);
-	cli_warn_old(report->cli, job->shown, job->stands_in);
+		cli_warn_old(report->cli, fetch_job_shown(job), job->stands_in);
+	}
 	if (!report->cli->verbose)
 		return;
 	units_format_size((uint64_t)job->bytes, size);
 	fetch_report_clear(report);
-	fprintf(stderr, "fetchfs: %s: %s\n", job->shown, size);
+	fprintf(stderr, "fetchfs: %s: %s\n", fetch_job_shown(job), size);
 }
 
 int fetch_report_end(struct fetch_report *report, struct fetch_job *job, bool cancelled)
@@ -228,7 +229,7 @@ int fetch_report_end(struct fetch_report *report, struct fetch_job *job, bool ca
 		report->failed++;
 		if (!cancelled) {
 			fetch_report_clear(report);
-			status = cli_fail(report->cli, job->shown, &job->err);
+			status = cli_fail(report->cli, fetch_job_shown(job), &job->err);
 		}
 	}
 	if (report->json)
