@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,13 +17,15 @@
 #include <unistd.h>
 
 /* Publications in one transaction. */
-#define BATCH 64
+#define BATCH 128
 
-/* A transaction waits so long for others who are on their way, until so many have come: each costs
- * as much as several rows, and what is under way goes on meanwhile. */
-#define GATHER_US  1000
-#define GATHER_MIN 4 /* with fewer on their way nobody is kept waiting */
-#define GATHER_MAX 32
+/*
+ * A transaction waits for others as long as they keep coming, up to so many or so long: rows that
+ * go to the log together share its pages, of which each costs as much as several rows.
+ */
+#define GATHER_QUIET_US 1000
+#define GATHER_LOOKS    16 /* of so long */
+#define GATHER_MIN      4  /* with fewer on their way nobody is kept waiting */
 
 /* Processes that may publish small objects at the same time. */
 #define NAMES 65536
@@ -49,12 +52,16 @@ struct group {
 	uint64_t taken;         /* by publications under way; guarded by mu */
 	uint64_t wanting;       /* by those who wait for room; guarded by mu */
 	unsigned int expected;  /* publications; guarded by mu */
-	unsigned int waiting;   /* jobs; guarded by mu */
-	pthread_cond_t gathered;
 	struct group_job *jobs; /* oldest first; guarded by mu */
-	atomic_int_fast64_t
-		no_partials;    /* when partial/, which is empty, was changed; 0: unknown */
 	struct group_job **end; /* where the next one goes; guarded by mu */
+	unsigned int waiting;   /* jobs; guarded by mu */
+
+	pthread_t publisher;   /* once it is started */
+	pthread_cond_t work;   /* for the publisher: there are jobs, or enough of them, or stop */
+	bool started, stopped; /* guarded by mu */
+
+	/* when partial/, which is empty, was changed; 0: unknown */
+	atomic_int_fast64_t no_partials;
 };
 
 int group_new(const struct store *store, struct group **ret, struct err *err)
@@ -68,20 +75,32 @@ int group_new(const struct store *store, struct group **ret, struct err *err)
 	group->end = &group->jobs;
 	pthread_mutex_init(&group->mu, NULL);
 	pthread_cond_init(&group->changed, NULL);
-	pthread_cond_init(&group->gathered, NULL);
+	pthread_cond_init(&group->work, NULL);
 	*ret = group;
 	return 0;
+}
+
+/* The publisher ends with the last job. */
+static void stop(struct group *group)
+{
+	pthread_mutex_lock(&group->mu);
+	group->stopped = true;
+	pthread_cond_signal(&group->work);
+	pthread_mutex_unlock(&group->mu);
+	if (group->started)
+		pthread_join(group->publisher, NULL);
 }
 
 void group_free(struct group *group)
 {
 	if (!group)
 		return;
+	stop(group);
 	/* or an evictor does it, once the key is free */
 	if (group->reserved > 0)
 		catalog_unreserve(group->store->catalog, group->name, NULL);
 	lock_release(&group->key);
-	pthread_cond_destroy(&group->gathered);
+	pthread_cond_destroy(&group->work);
 	pthread_cond_destroy(&group->changed);
 	pthread_mutex_destroy(&group->mu);
 	free(group);
@@ -112,22 +131,11 @@ static void become_busy(struct group *group)
 	group->busy = true;
 }
 
-/*
- * Only those are woken who have something to do now: of the jobs, the first, by the caller (NULL:
- * nobody) once it has given up mu.
- */
-static struct waker *end_busy(struct group *group)
+static void end_busy(struct group *group)
 {
 	group->busy = false;
 	if (group->waiters > 0)
 		pthread_cond_broadcast(&group->changed);
-	return group->jobs && waker_take(&group->jobs->waker) ? &group->jobs->waker : NULL;
-}
-
-static void wake(struct waker *waker)
-{
-	if (waker)
-		waker_wake(waker);
 }
 
 /* ---- room ---- */
@@ -199,7 +207,7 @@ static int refill(struct group *group, uint64_t bytes, struct err *err)
 	pthread_mutex_lock(&group->mu);
 	if (r == 0)
 		group->reserved = reserved;
-	wake(end_busy(group));
+	end_busy(group);
 	return r;
 }
 
@@ -243,7 +251,7 @@ void group_expect(struct group *group, int change)
 		catalog_unreserve(group->store->catalog, group->name, NULL);
 		pthread_mutex_lock(&group->mu);
 	}
-	wake(end_busy(group));
+	end_busy(group);
 }
 
 /* ---- transactions ---- */
@@ -334,45 +342,40 @@ static unsigned int gather_limit(const struct group *group)
 {
 	if (group->expected < GATHER_MIN)
 		return 0;
-	return group->expected < GATHER_MAX ? group->expected : GATHER_MAX;
+	return group->expected < BATCH ? group->expected : BATCH;
 }
 
-static void gather(struct group *group)
+/* Caller holds mu. Whether enough have come by the end of a while. */
+static bool look_again(struct group *group)
 {
 	struct timespec until;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += GATHER_US * 1000;
+	until.tv_nsec += GATHER_QUIET_US * 1000L;
 	if (until.tv_nsec >= 1000000000) {
 		until.tv_sec++;
 		until.tv_nsec -= 1000000000;
 	}
 	while (group->waiting < gather_limit(group)) {
-		if (pthread_cond_clockwait(&group->gathered, &group->mu, CLOCK_MONOTONIC, &until) ==
+		if (pthread_cond_clockwait(&group->work, &group->mu, CLOCK_MONOTONIC, &until) ==
 			ETIMEDOUT)
+			break;
+	}
+	return group->waiting >= gather_limit(group);
+}
+
+static void gather(struct group *group)
+{
+	unsigned int before = 0;
+
+	for (unsigned int i = 0; i < GATHER_LOOKS && group->waiting > before; i++) {
+		before = group->waiting;
+		if (group->waiting >= gather_limit(group) || look_again(group))
 			break;
 	}
 }
 
-/* Caller holds mu, which is given up: who gets his outcome shall not wait for it. */
-static void end_batch(struct group *group, const struct batch *batch)
-{
-	struct waker *sleepers[BATCH];
-	struct waker *next = end_busy(group);
-	size_t count = 0;
-
-	for (size_t i = 0; i < batch->count; i++) {
-		batch->jobs[i]->done = true;
-		if (waker_take(&batch->jobs[i]->waker))
-			sleepers[count++] = &batch->jobs[i]->waker;
-	}
-	pthread_mutex_unlock(&group->mu);
-	wake(next);
-	for (size_t i = 0; i < count; i++)
-		waker_wake(sleepers[i]);
-}
-
-/* Nobody else is busy. Caller holds mu, which is given up. */
+/* There are jobs. Caller holds mu, which is given up meanwhile. */
 static void run_batch(struct group *group)
 {
 	uint64_t reserved;
@@ -380,8 +383,8 @@ static void run_batch(struct group *group)
 	struct err err = ERR_INIT;
 	int r;
 
-	group->busy = true;
 	gather(group);
+	become_busy(group);
 	take_jobs(group, &batch);
 	reserved = group->reserved;
 	/* nobody to come: what nobody has taken is given back. From here on it cannot be taken. */
@@ -395,39 +398,60 @@ static void run_batch(struct group *group)
 		batch.jobs[i]->err = err;
 	}
 	pthread_mutex_lock(&group->mu);
-
 	group->reserved = r == 0 ? batch.left : reserved;
 	group->taken -= batch.taken;
-	end_batch(group, &batch);
+	end_busy(group);
+	pthread_mutex_unlock(&group->mu);
+	for (size_t i = 0; i < batch.count; i++)
+		batch.jobs[i]->done(batch.jobs[i]);
+	pthread_mutex_lock(&group->mu);
 }
 
-/* Caller holds mu, which is given up meanwhile. */
-static void wait_for_outcome(struct group *group, struct group_job *job)
+static void *publish(void *arg)
 {
-	while (!job->done) {
-		if (group->busy) {
-			waker_wait(&job->waker, &group->mu, NULL);
-			continue;
-		}
-		run_batch(group);
-		pthread_mutex_lock(&group->mu);
+	struct group *group = arg;
+
+	pthread_setname_np(pthread_self(), "publisher");
+	pthread_mutex_lock(&group->mu);
+	while (group->jobs || !group->stopped) {
+		if (group->jobs)
+			run_batch(group);
+		else
+			pthread_cond_wait(&group->work, &group->mu);
 	}
+	pthread_mutex_unlock(&group->mu);
+	return NULL;
+}
+
+/* Caller holds mu. Signals are for the program's first thread. */
+static int start(struct group *group, struct err *err)
+{
+	sigset_t all;
+	sigset_t before;
+	int code;
+
+	if (group->started)
+		return 0;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	code = pthread_create(&group->publisher, NULL, publish, group);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	group->started = code == 0;
+	return code ? err_set(err, ERR_SYSTEM, code, "start the publisher's thread: %m") : 0;
 }
 
 int group_publish(struct group *group, struct group_job *job, struct err *err)
 {
-	waker_init(&job->waker);
+	WITH_LOCK(&group->mu);
+	int r = start(group, err);
+
+	if (r < 0)
+		return r;
 	job->next = NULL;
-	pthread_mutex_lock(&group->mu);
 	*group->end = job;
 	group->end = &job->next;
 	group->waiting++;
-	if (group->busy && group->waiting == gather_limit(group))
-		pthread_cond_signal(&group->gathered);
-	wait_for_outcome(group, job);
-	pthread_mutex_unlock(&group->mu);
-	waker_release(&job->waker);
-	if (job->result < 0 && err)
-		*err = job->err;
-	return job->result;
+	if (group->waiting == 1 || group->waiting == gather_limit(group))
+		pthread_cond_signal(&group->work);
+	return 0;
 }

@@ -6,12 +6,12 @@
  * thus leaves a row that the next one takes over, or that evictors drop, as they drop any partial
  * that nobody leads.
  *
- * Transactions are shared by whoever comes while one is under way: all of them are the next one.
+ * Transactions are made by one thread, the publisher, which takes all that came while it was at the
+ * one before. Nobody waits for it: each publication says what is to be done when it has ended.
  */
 #ifndef FETCHFS_CACHE_GROUP_H
 #define FETCHFS_CACHE_GROUP_H
 
-#include "base/waker.h"
 #include "cache/store.h"
 
 struct group;
@@ -31,25 +31,26 @@ void group_give_back(struct group *group, uint64_t bytes);
 bool group_no_partials(const struct group *group, int64_t changed);
 void group_found_no_partials(struct group *group, int64_t changed);
 
-/* One publication. */
+/* One publication. Its memory is the caller's, until done() is called. */
 struct group_job {
 	const struct entry *entry;
 	struct catalog_object row;
 	int fd;         /* read only, of a complete file without a name; -1: its object is there */
 	uint64_t taken; /* of the room: goes over to the row, or back */
-	bool lost;      /* out: somebody else's file of the same content has the name */
+	void (*done)(struct group_job *job); /* on the publisher's thread, under no lock */
 
-	/* the group's */
+	/* out */
 	int result;
 	struct err err;
-	bool done;
-	struct waker waker;
-	struct group_job *next;
+	bool lost; /* somebody else's file of the same content has the name */
+
+	struct group_job *next; /* the group's */
 };
 
 /*
- * Record the entry of @job and give its file the name. First the row, then the name: a file that
- * was never named vanishes by itself when we die, and a row without a file is no more than a miss.
+ * Record the entry of @job and give its file the name, soon. First the row, then the name: a file
+ * that was never named vanishes by itself when we die, and a row without a file is no more than a
+ * miss. 0: job->done() will be called.
  */
 int group_publish(struct group *group, struct group_job *job, struct err *err);
 

@@ -139,6 +139,13 @@ int partial_newest(
 	return 0;
 }
 
+bool partial_is_there(const struct store *store, const struct entry_key *key)
+{
+	uint32_t newest;
+
+	return partial_newest(store, key, &newest, NULL) < 0 || newest > 0;
+}
+
 /* Tell those who read a generation along that it will never be complete. */
 static void abandon(const struct store *store, const char *map_file)
 {

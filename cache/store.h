@@ -56,12 +56,21 @@ void store_expect_small(const struct store *store);
 void store_expected_small(const struct store *store);
 
 /*
- * Publish @len bytes (at most CHUNK_SIZE) that are complete in memory. The caller holds the lock of
- * the entry's key. @expected, @entry, *ret and errors are those of partial_commit(). Thread-safe:
- * calls at the same time share one transaction.
+ * How a publication ended: 0, and @object is there to be taken by object_steal(); or -errno, and
+ * @err. Called under no lock, by another thread, perhaps before store_publish_small() returns.
+ */
+typedef void store_published(void *arg, int result, struct object *object, const struct err *err);
+
+/*
+ * Publish @len bytes (at most CHUNK_SIZE) that are complete in memory: 0 when that will end by a
+ * call of @published(@arg), to which @entry and what it refers to, and @expected, must live. The
+ * caller holds the lock of the entry's key until then. @expected, @entry and errors are those of
+ * partial_commit(); wrong bytes are told here. Thread-safe; publications that are under way at the
+ * same time share one transaction.
  */
 int store_publish_small(const struct store *store, const void *bytes, size_t len,
-	const struct checksum *expected, struct entry *entry, struct object *ret, struct err *err);
+	const struct checksum *expected, struct entry *entry, store_published *published, void *arg,
+	struct err *err);
 
 /* ---- partials: the leader's side. One thread at a time unless said otherwise ---- */
 
@@ -89,6 +98,9 @@ int partial_create(const struct store *store, const struct partial_label *label,
  */
 int partial_resume(const struct store *store, const struct partial_label *label,
 	struct partial **ret, struct err *err);
+
+/* Whether @key may have one, of a dead leader or of somebody who is at work. Thread-safe. */
+bool partial_is_there(const struct store *store, const struct entry_key *key);
 
 /*
  * Compute the checksum of @kind, too, along with SHA-256, because partial_commit() will expect it:

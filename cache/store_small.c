@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -99,58 +100,107 @@ static int make_file(const struct store *store, const void *bytes, size_t len, m
 	return 0;
 }
 
-/* The content is there already: only the row is needed. -ENOENT when it is not. */
-static int publish_row(const struct store *store, const char *path, struct group_job *job,
-	struct object *ret, struct err *err)
-{
-	CLEANUP(object_release) struct object object = {.fd = -1};
-	struct stat st;
-	int r;
+/* A publication under way. */
+struct publication {
+	struct group_job job; /* first */
+	const struct store *store;
+	struct object object; /* to be handed out */
+	store_published *published;
+	void *arg;
+};
 
+static void on_done(struct group_job *job)
+{
+	struct publication *publication = (struct publication *)job;
+	const struct entry *entry = job->entry;
+
+	if (job->result == 0 && job->lost) {
+		object_release(&publication->object);
+		job->result = store_open(publication->store, &entry->digest, entry->executable,
+			&publication->object, &job->err);
+	}
+	publication->published(publication->arg, job->result, &publication->object, &job->err);
+	object_release(&publication->object);
+	free(publication);
+}
+
+/* The content is there already: only the row is needed. -ENOENT when it is not. */
+static int take_object(const struct store *store, struct publication *publication)
+{
+	const struct entry *entry = publication->job.entry;
+	char path[STORE_PATH_SIZE];
+	struct stat st;
+
+	store_path(&entry->digest, entry->executable, path);
 	if (faccessat(store->dir->objects_fd, path, F_OK, 0) < 0)
 		return -ENOENT;
 	/* held open it cannot go, and its row can neither */
-	r = store_open(store, &job->entry->digest, job->entry->executable, &object, NULL);
-	if (r == 0 && fstat(object.fd, &st) < 0)
-		r = -errno;
-	if (r < 0)
+	if (store_open(store, &entry->digest, entry->executable, &publication->object, NULL) < 0)
 		return -ENOENT;
-	job->row.blocks = (uint64_t)st.st_blocks * 512;
-	r = group_publish(store->group, job, err);
-	if (r == 0)
-		*ret = object_steal(&object);
-	return r;
+	if (fstat(publication->object.fd, &st) < 0) {
+		object_release(&publication->object);
+		return -ENOENT;
+	}
+	publication->job.row.blocks = (uint64_t)st.st_blocks * 512;
+	return 0;
 }
 
-static int publish_file(const struct store *store, const void *bytes, size_t len,
-	struct group_job *job, struct object *ret, struct err *err)
+static int make_object(const struct store *store, const void *bytes, size_t len,
+	struct publication *publication, struct err *err)
 {
+	struct group_job *job = &publication->job;
 	uint64_t needed = (len + 4095) / 4096 * 4096 + BESIDE;
-	CLEANUP(fd_closep) int fd = -1;
 	int r = group_take(store->group, needed, err);
 
 	if (r < 0)
 		return r;
-	r = make_file(store, bytes, len, job->entry->executable ? 0555 : 0444, &fd,
+	r = make_file(store, bytes, len, job->entry->executable ? 0555 : 0444, &job->fd,
 		&job->row.blocks, err);
 	if (r < 0) {
 		group_give_back(store->group, needed);
 		return r;
 	}
-	job->fd = fd;
 	job->taken = needed;
 	job->row.fresh = true;
-	r = group_publish(store->group, job, err);
-	if (r == 0 && job->lost)
-		return store_open(store, &job->entry->digest, job->entry->executable, ret, err);
-	if (r == 0)
-		*ret = (struct object){
-			.fd = fd_steal(&fd),
-			.digest = job->entry->digest,
-			.executable = job->entry->executable,
-			.size = len,
-		};
+	publication->object = (struct object){
+		.fd = job->fd,
+		.digest = job->entry->digest,
+		.executable = job->entry->executable,
+		.size = len,
+	};
+	return 0;
+}
+
+static int publish(const struct store *store, const void *bytes, size_t len,
+	struct publication *publication, struct err *err)
+{
+	int r = take_object(store, publication);
+
+	if (r == -ENOENT)
+		r = make_object(store, bytes, len, publication, err);
+	if (r < 0)
+		return r;
+	r = group_publish(store->group, &publication->job, err);
+	if (r < 0 && publication->job.taken > 0)
+		group_give_back(store->group, publication->job.taken);
 	return r;
+}
+
+static struct publication *publication_new(
+	const struct store *store, const struct entry *entry, store_published *published, void *arg)
+{
+	struct publication *publication = calloc(1, sizeof(*publication));
+
+	if (!publication)
+		return NULL;
+	publication->job.entry = entry;
+	publication->job.fd = -1;
+	publication->job.done = on_done;
+	publication->store = store;
+	publication->object.fd = -1;
+	publication->published = published;
+	publication->arg = arg;
+	return publication;
 }
 
 /* Where files without a name cannot be had. */
@@ -191,11 +241,24 @@ static int check(const void *bytes, size_t len, const struct digest *digest,
 	return r < 0 ? r : checksum_check(&is, expected, err);
 }
 
-int store_publish_small(const struct store *store, const void *bytes, size_t len,
-	const struct checksum *expected, struct entry *entry, struct object *ret, struct err *err)
+/* At once, on this thread. */
+static int publish_now(const struct store *store, const void *bytes, size_t len,
+	const struct checksum *expected, struct entry *entry, store_published *published, void *arg,
+	struct err *err)
 {
-	struct group_job job = {.entry = entry, .fd = -1};
-	char path[STORE_PATH_SIZE];
+	CLEANUP(object_release) struct object object = {.fd = -1};
+	int r = publish_partial(store, bytes, len, expected, entry, &object, err);
+
+	if (r == 0)
+		published(arg, 0, &object, err);
+	return r;
+}
+
+int store_publish_small(const struct store *store, const void *bytes, size_t len,
+	const struct checksum *expected, struct entry *entry, store_published *published, void *arg,
+	struct err *err)
+{
+	struct publication *publication;
 	int r = digest_buffer(bytes, len, &entry->digest, err);
 
 	assert(len <= CHUNK_SIZE);
@@ -206,15 +269,19 @@ int store_publish_small(const struct store *store, const void *bytes, size_t len
 	entry->state = ENTRY_COMPLETE;
 	entry->size = (int64_t)len;
 	if (!store->group)
-		return publish_partial(store, bytes, len, expected, entry, ret, err);
+		return publish_now(store, bytes, len, expected, entry, published, arg, err);
 
-	job.row.hash = hash_of_hashes(bytes, len);
-	job.row.verified = expected;
-	store_path(&entry->digest, entry->executable, path);
-	r = publish_row(store, path, &job, ret, err);
-	if (r == -ENOENT)
-		r = publish_file(store, bytes, len, &job, ret, err);
+	publication = publication_new(store, entry, published, arg);
+	if (!publication)
+		return err_oom(err);
+	publication->job.row.hash = hash_of_hashes(bytes, len);
+	publication->job.row.verified = expected;
+	r = publish(store, bytes, len, publication, err);
+	if (r == 0)
+		return 0;
+	object_release(&publication->object);
+	free(publication);
 	if (r == -EOPNOTSUPP)
-		r = publish_partial(store, bytes, len, expected, entry, ret, err);
+		return publish_now(store, bytes, len, expected, entry, published, arg, err);
 	return r;
 }

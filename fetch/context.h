@@ -29,16 +29,27 @@ struct fetchfs {
 	char **proxy_environment; /* the variables that name proxies, NULL-terminated */
 	unsigned int turn;        /* by chance: which member of a group of proxies comes first */
 
-	struct queue *leaders; /* one job per flight, for as long as it lasts */
+	struct queue *leaders; /* flights that wait for the network, for as long as they do */
+	struct queue *brief;   /* steps of flights that wait for nobody */
 	struct queue *helpers; /* ranges fetched ahead for readers; never waits for a leader */
 
 	pthread_mutex_t mu;
 	struct flight *flights; /* by key; guarded by mu */
+	unsigned int under_way; /* context_enter(); guarded by mu */
+	pthread_cond_t none;    /* nothing is under way any more */
 	atomic_bool closing;
 
 	atomic_uint_fast64_t hits;
 	atomic_uint_fast64_t misses;
 	atomic_uint_fast64_t fetched_bytes;
 };
+
+/*
+ * Something is under way that is no job of any queue, or it is so no more: the cache is not closed
+ * before. Whoever leaves it does nothing with the cache afterwards but to end his job.
+ */
+void context_enter(struct fetchfs *fetchfs);
+void context_leave(struct fetchfs *fetchfs);
+void context_wait(struct fetchfs *fetchfs); /* until nothing is */
 
 #endif

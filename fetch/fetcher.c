@@ -1,80 +1,56 @@
 #include "fetch/fetcher.h"
 
-#include "base/cleanup.h"
-#include "base/lock.h"
 #include "fetch/follow.h"
 #include "fetch/lead.h"
 
-#include <errno.h>
-
-/* 1: somebody else leads. */
-static int try_to_lead(
-	struct flight *flight, struct object *ret_object, struct entry *ret_entry, struct err *err)
+void fetcher_end(struct flight *flight, int r, struct object *object, struct entry *entry,
+	const struct err *err)
 {
-	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
-	const struct cachedir *dir = &flight->fetchfs->dir;
-	int r = cachedir_lock_key(dir, &flight->lead_key, &lock);
-
-	if (r == -EAGAIN)
-		return 1;
 	if (r < 0)
-		return err_set(err, ERR_SYSTEM, -r, "lock the cache: %m");
-	r = lead_flight(flight, ret_object, ret_entry, err);
-	/* whoever is next finds that what the index said before may have changed */
-	cachedir_move(dir, &flight->target->key);
-	lock_release(&lock);
-	/* who found no map to follow waits for this */
-	cachedir_bump(dir, &flight->lead_key);
-	return r;
+		flight_failed(flight, err);
+	else if (r != LEAD_RESTS)
+		flight_done(flight, object, entry);
+	flight_land(flight);
 }
 
-static int fly(
-	struct flight *flight, struct object *ret_object, struct entry *ret_entry, struct err *err)
-{
-	struct watch watch = {.since_ms = 0};
-
-	for (;;) {
-		int r = flight_check(flight, err);
-
-		if (r == 0)
-			r = try_to_lead(flight, ret_object, ret_entry, err);
-		if (r == 1)
-			r = follow_flight(flight, &watch, ret_object, ret_entry, err);
-		if (r == FOLLOW_FROZEN) {
-			flight_pass_by(flight);
-			watch = (struct watch){.since_ms = 0};
-			continue;
-		}
-		if (r != 1)
-			return r;
-	}
-}
-
+/* On a thread that may wait. */
 static void fetcher_run(void *arg)
 {
 	struct flight *flight = arg;
 	struct object object = {.fd = -1};
 	struct entry entry = {0};
+	struct watch watch = {.since_ms = 0};
 	struct err err = ERR_INIT;
+	int r;
 
-	switch (fly(flight, &object, &entry, &err)) {
-	case 0:
-		flight_done(flight, &object, &entry);
-		break;
-	case LEAD_RESTS:
-		break;
-	default:
-		flight_failed(flight, &err);
-	}
-	flight_land(flight);
+	do {
+		struct lead *lead;
+
+		r = flight_check(flight, &err);
+		if (r == 0)
+			r = lead_new(flight, &lead, &err);
+		if (r == 0) {
+			lead_run(lead);
+			return;
+		}
+		if (r == 1)
+			r = follow_flight(flight, &watch, &object, &entry, &err);
+		if (r == FOLLOW_FROZEN) {
+			flight_pass_by(flight);
+			watch = (struct watch){.since_ms = 0};
+			r = 1;
+		}
+	} while (r == 1);
+	fetcher_end(flight, r, &object, &entry, &err);
 }
 
 void fetcher_start(struct flight *flight)
 {
+	struct lead *lead;
 	struct err err = ERR_INIT;
 
-	if (queue_push(flight->fetchfs->leaders, fetcher_run, flight, &err) == 0)
-		return;
-	flight_failed(flight, &err);
-	flight_land(flight);
+	if (flight->unknown && lead_new(flight, &lead, NULL) == 0)
+		lead_start(lead);
+	else if (queue_push(flight->fetchfs->leaders, fetcher_run, flight, &err) < 0)
+		fetcher_end(flight, -err.code, NULL, NULL, &err);
 }

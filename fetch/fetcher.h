@@ -1,14 +1,20 @@
 /*
- * Flying: every flight is flown by one thread, which leads it if it can get the lock of the key,
- * and follows whoever has it otherwise.
+ * Flying: every flight is led here if the lock of its key can be had, and follows whoever has it
+ * otherwise.
  */
 #ifndef FETCHFS_FETCH_FETCHER_H
 #define FETCHFS_FETCH_FETCHER_H
 
 #include "fetch/flight.h"
 
-/* Fly @flight, just made by flight_join(), on a thread of its own. A failure to do so is the
- * flight's outcome. */
+/*
+ * Fly @flight, just made by flight_join(): without a thread as long as there is nothing to do but
+ * to wait for an answer, else on one of its own. A failure to do so is the flight's outcome.
+ */
 void fetcher_start(struct flight *flight);
+
+/* The end of it: @object and @entry are taken over if @r is 0, LEAD_RESTS is none, else @err. */
+void fetcher_end(struct flight *flight, int r, struct object *object, struct entry *entry,
+	const struct err *err);
 
 #endif

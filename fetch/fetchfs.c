@@ -20,6 +20,9 @@
 #define LEADERS_MAX 256
 #define HELPERS_MAX 64
 
+/* Threads that never wait for them: as many as do not get into each other's way. */
+#define BRIEF_MAX 2
+
 #define PROXY_VARIABLES_MAX 16
 
 static int default_cache(const char *const *environment, char **ret, struct err *err)
@@ -147,6 +150,10 @@ static int open_network(
 	if (r == 0)
 		r = queue_new("fetchfs-fetch", LEADERS_MAX, &fetchfs->leaders, err);
 	if (r == 0)
+		r = queue_new("fetchfs-brief", BRIEF_MAX, &fetchfs->brief, err);
+	if (r == 0)
+		r = queue_keep(fetchfs->brief, err);
+	if (r == 0)
 		r = queue_new("fetchfs-ahead", HELPERS_MAX, &fetchfs->helpers, err);
 	return r;
 }
@@ -159,6 +166,7 @@ int fetchfs_open(const struct fetchfs_options *options, struct fetchfs **ret, st
 	if (!fetchfs)
 		return err_oom(err);
 	pthread_mutex_init(&fetchfs->mu, NULL);
+	pthread_cond_init(&fetchfs->none, NULL);
 	machine_init(&fetchfs->machine);
 	fetchfs->owner = geteuid();
 	fetchfs->dir.fd = fetchfs->dir.objects_fd = fetchfs->dir.partial_fd = -1;
@@ -182,6 +190,8 @@ void fetchfs_close(struct fetchfs *fetchfs)
 	if (!fetchfs)
 		return;
 	flight_cancel_all(fetchfs);
+	context_wait(fetchfs);
+	queue_free(fetchfs->brief);
 	queue_free(fetchfs->leaders); /* each waits for its helpers */
 	queue_free(fetchfs->helpers);
 	registry_close(fetchfs->env);
@@ -194,6 +204,7 @@ void fetchfs_close(struct fetchfs *fetchfs)
 	free(fetchfs->proxy_environment);
 	config_release(&fetchfs->config);
 	machine_release(&fetchfs->machine);
+	pthread_cond_destroy(&fetchfs->none);
 	pthread_mutex_destroy(&fetchfs->mu);
 	free(fetchfs);
 }

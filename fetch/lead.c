@@ -1,364 +1,64 @@
 #include "fetch/lead.h"
 
 #include "base/cleanup.h"
-#include "base/clock.h"
-#include "base/str.h"
 #include "fetch/ahead.h"
-#include "fetch/alone.h"
+#include "fetch/fetcher.h"
 #include "fetch/lazy.h"
 #include "fetch/lead_private.h"
 #include "fetch/lookup.h"
-#include "fetch/segment.h"
 
 #include <errno.h>
-#include <string.h>
+#include <stdlib.h>
 
-/* So often the version that was asked for is believed to have changed, before it is not asked for
- * any more, but taken from the answer that brings the whole. */
-#define LAZY_CHANGES 2
-
-static struct validators old_validators(const struct lead *lead)
+int lead_new(struct flight *flight, struct lead **ret, struct err *err)
 {
-	struct validators validators = {.modified = lead->old.modified};
-
-	if (lead->old.etag)
-		str_fit(validators.etag, sizeof(validators.etag), lead->old.etag);
-	return validators;
-}
-
-static struct ranges_version version_of(const struct lead *lead, const struct remote *remote)
-{
-	const char *etag = remote->validators.etag;
-	struct ranges_version version = {
-		.size = remote->size,
-		.modified = remote->validators.modified,
-		.ranges = remote->ranges && !lead->no_ranges,
-		.strong = etag[0] != '\0' && !str_has_prefix(etag, "W/"),
-	};
-
-	str_fit(version.etag, sizeof(version.etag), etag);
-	return version;
-}
-
-static int tell_readers(struct lead *lead, struct err *err)
-{
-	int fd = partial_reader_fd(lead->partial);
-	int r;
-
-	if (fd < 0)
-		return err_set(err, ERR_SYSTEM, -fd, "open what has arrived: %m");
-	r = flight_started(lead->flight, partial_version(lead->partial), lead->remote.type, fd,
-		lead->partial, NULL, err);
-	cachedir_bump(&lead->flight->fetchfs->dir, &lead->flight->lead_key);
-	return r;
-}
-
-static void expect_small(struct lead *lead, bool expect)
-{
-	const struct store *store = &lead->flight->fetchfs->store;
-
-	if (expect && !lead->expects_small)
-		store_expect_small(store);
-	if (!expect && lead->expects_small)
-		store_expected_small(store);
-	lead->expects_small = expect;
-}
-
-int lead_create_partial(struct lead *lead, struct err *err)
-{
-	struct flight *flight = lead->flight;
-	struct partial_label label = flight_label(flight);
-	int r;
-
-	expect_small(lead, false);
-	r = partial_create(&flight->fetchfs->store, &label, &lead->partial, err);
-
-	return r < 0 ? r : partial_hash_also(lead->partial, flight->target->expected.kind, err);
-}
-
-/* The origin's first answer for this partial. */
-static int begin_version(struct lead *lead, const struct remote *remote, struct err *err)
-{
-	struct ranges_version version = version_of(lead, remote);
-	int r = lead->lazy ? partial_start_sparse(lead->partial, &version, err)
-			   : partial_start(lead->partial, &version, err);
-
-	if (r < 0)
-		return r;
-	lead->started = true;
-	route_unref(lead->begun_by);
-	lead->begun_by = route_ref(lead->flight->route);
-	return tell_readers(lead, err);
-}
-
-/*
- * Whether parts from the current place may be put to what came from another one although its
- * validators differ: only where the whole is checked before anybody sees it.
- */
-static bool is_like_any(const struct lead *lead)
-{
-	return lead->flight->target->has_expected && lead->begun_by &&
-	       !route_same_place(lead->begun_by, lead->flight->route);
-}
-
-struct lead_segment {
-	struct segment segment; /* first */
+	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
 	struct lead *lead;
-};
+	int r = cachedir_lock_key(&flight->fetchfs->dir, &flight->lead_key, &lock);
 
-/* Others shall see what is on its way. */
-static int on_outgrown(struct segment *segment, struct err *err)
-{
-	struct lead *lead = ((struct lead_segment *)segment)->lead;
-	int r = lead_create_partial(lead, err);
-
-	segment->partial = lead->partial;
-	return r == 0 && lead->small.begun ? begin_version(lead, &lead->remote, err) : r;
-}
-
-/* From now on, not from its last byte on, the answer ages. */
-static void set_confirmed(struct lead *lead)
-{
-	lead->confirmed = true;
-	lead->answered = clock_wall();
-}
-
-/* The first answer: what is small, and quick, needs no partial. */
-static int begin(
-	struct segment *segment, struct lead *lead, const struct remote *remote, struct err *err)
-{
-	int r = 0;
-
-	set_confirmed(lead);
-	if (segment->small && small_suits(remote->size)) {
-		small_answered(&lead->small);
-		return 0;
-	}
-	if (segment->small)
-		r = on_outgrown(segment, err);
-	segment->small = NULL;
-	return r < 0 ? r : begin_version(lead, remote, err);
-}
-
-static int on_begin(struct segment *segment, const struct remote *remote, struct err *err)
-{
-	struct lead *lead = ((struct lead_segment *)segment)->lead;
-	const struct ranges_version *version;
-	int r = target_check_remote(lead->flight->target, remote, err);
-
+	if (r == -EAGAIN)
+		return 1;
 	if (r < 0)
-		return r;
-	if (remote->unchanged) {
-		lead->remote = *remote;
-		lead->unchanged = true;
-		return 0;
-	}
-	if (!lead->confirmed)
-		lead->remote = *remote;
-	if (!lead->started)
-		return begin(segment, lead, remote, err);
-
-	version = partial_version(lead->partial);
-	if ((remote->size != SIZE_UNKNOWN && remote->size != version->size) ||
-		(!is_like_any(lead) && strcmp(remote->validators.etag, version->etag) != 0))
-		return err_set(err, ERR_REMOTE, ESTALE, "the artifact changed at its origin");
-	/* who reads along expects no digest, nor may who comes next */
-	if (strcmp(remote->validators.etag, version->etag) != 0)
-		r = partial_mix(lead->partial, err);
-	if (r < 0 || lead->confirmed)
-		return r;
-	set_confirmed(lead);
-	return tell_readers(lead, err);
+		return err_set(err, ERR_SYSTEM, -r, "lock the cache: %m");
+	lead = calloc(1, sizeof(*lead));
+	if (!lead)
+		return err_oom(err);
+	lead->flight = flight;
+	lead->key = lock_steal(&lock);
+	lead->remote.max_age = TIME_UNKNOWN;
+	lead->object.fd = lead->old_object.fd = -1;
+	*ret = lead;
+	return 0;
 }
 
-bool lead_is_small(const struct lead *lead)
-{
-	return !lead->partial && lead->small.begun;
-}
+/* ---- the end ---- */
 
-static int check_small(const struct lead *lead, struct err *err)
-{
-	if (lead->remote.size < 0 || (uint64_t)lead->remote.size == lead->small.len)
-		return 0;
-	return err_set_retry(err, ERR_NETWORK, EIO, 0, "only %zu of %lld bytes arrived",
-		lead->small.len, (long long)lead->remote.size);
-}
-
-static int fetch_gap(struct lead *lead, const struct gap *gap, struct err *err)
-{
-	struct lead_segment part = {.lead = lead};
-	struct validators known;
-	struct route *route;
-	bool conditional = true;
-	int r = routes_current(&lead->routes, &route, err);
-
-	if (r < 0)
-		return r;
-	ahead_route(lead->flight, route);
-
-	/* a part must be of this version; the whole file is asked for unconditionally, and checked
-	 */
-	if (lead->started && (gap->offset > 0 || gap->length > 0) && !is_like_any(lead))
-		known = ahead_validators(partial_version(lead->partial));
-	else if (!lead->started && lead_has_old(lead))
-		known = old_validators(lead);
-	else
-		conditional = false;
-
-	lead->asks_for_part = gap->offset > 0 || gap->length > 0;
-	segment_init(&part.segment, lead->flight, route, lead->partial, 0, gap->offset);
-	part.segment.on_begin = on_begin;
-	if (!lead->partial) {
-		small_begin(&lead->small);
-		part.segment.small = &lead->small;
-		part.segment.on_outgrown = on_outgrown;
-	}
-	r = segment_fetch(&part.segment, gap->length, conditional ? &known : NULL, err);
-	lead->received = part.segment.position;
-	if (r == 0 && lead_is_small(lead))
-		return check_small(lead, err);
-	if (r == 0 && !lead->started && !lead->unchanged)
-		return err_set(err, ERR_REMOTE, EIO, "the origin's answer has no beginning");
-	return r;
-}
-
-/* The version, without a byte of it, if that is all that is wanted. */
-static int begin_lazily(struct lead *lead, struct err *err)
+/* The flight has its outcome, and nothing is left of @lead. */
+static void end(struct lead *lead, int r)
 {
 	struct flight *flight = lead->flight;
-	struct remote remote;
-	int r = lazy_learn(lead, &remote, err);
+	struct fetchfs *fetchfs = flight->fetchfs;
+	bool counted = lead->counted;
 
-	if (r <= 0)
-		return r;
-	lead->remote = remote;
-	if (!lead->started && lead_has_old(lead) &&
-		str_equal(lead->old.etag, remote.validators.etag)) {
-		lead->unchanged = true;
-		return 0;
-	}
-	if (!lead->started && small_suits(remote.size))
-		return 0;
-	lead->lazy = true;
-	set_confirmed(lead);
-	r = lead->partial ? 0 : lead_create_partial(lead, err);
-	if (r < 0)
-		return r;
-	r = lead->started ? tell_readers(lead, err) : begin_version(lead, &remote, err);
-	if (r == 0) {
-		WITH_LOCK(&flight->mu);
-		flight->lazy = true;
-	}
-	return r;
-}
+	lead_expect_small(lead, false);
+	small_release(&lead->small);
+	ahead_route(flight, NULL);
+	route_unref(lead->begun_by);
+	routes_release(&lead->routes);
+	object_release(&lead->old_object);
+	entry_release(&lead->old);
 
-/* What readers wish, as long as nobody needs the whole. 0: now all that is missing. */
-static int fetch_wishes(struct lead *lead, struct err *err)
-{
-	int r = 0;
-
-	/* what seems to change all the time may only be described wrongly */
-	if (!lead->no_ranges && lead->changes < LAZY_CHANGES && lazy_suits(lead->flight))
-		r = begin_lazily(lead, err);
-	if (r == 0 && lead->lazy && !lead->unchanged)
-		r = lazy_serve(lead, err);
-	if (r == 0 && lead->started)
-		r = partial_make_room(lead->partial, 0, UINT64_MAX, err);
-	return r;
-}
-
-/* All that is missing, once. */
-static int fetch_missing(struct lead *lead, struct err *err)
-{
-	int r = fetch_wishes(lead, err);
-
-	if (r != 0 || lead->unchanged)
-		return r;
-	for (;;) {
-		struct gap gap = {0};
-
-		if (lead->started && !alone_next(lead->flight, &gap) &&
-			!gaps_next(lead->flight, lead->partial, &gap))
-			return 0;
-		r = flight_check(lead->flight, err);
-		if (r == 0)
-			r = fetch_gap(lead, &gap, err);
-		if (r < 0 || lead->unchanged || lead_is_small(lead))
-			return r;
-	}
-}
-
-static bool is_whole(const struct lead *lead)
-{
-	return lead->started && partial_version(lead->partial)->size >= 0 &&
-	       partial_next_gap(lead->partial, 0) < 0;
-}
-
-/* Whether another chunk has come since this was asked: then the origin is not without hope. */
-static bool has_progressed(struct lead *lead)
-{
-	uint64_t before = lead->written;
-	WITH_LOCK(&lead->flight->mu);
-
-	lead->written = lead->flight->written;
-	return lead->written - before >= CHUNK_SIZE;
-}
-
-static int fetch_all(struct lead *lead, struct err *err)
-{
-	unsigned int tries = 0;
-
-	for (;;) {
-		int r = fetch_missing(lead, err);
-
-		/* interrupted with the last byte: only publishing is left, which is brief */
-		if (r == -ECANCELED && is_whole(lead))
-			return 0;
-		if (r >= 0 || r == -ECANCELED)
-			return r;
-		if (lead_can_continue(lead) && has_progressed(lead))
-			tries = 0;
-		r = lead_prepare_retry(lead, &tries, err);
-		if (r < 0)
-			return r;
-	}
-}
-
-/* Fetch and publish; again when the bytes were not the expected ones. */
-static int fetch_and_publish(
-	struct lead *lead, struct object *ret_object, struct entry *ret_entry, struct err *err)
-{
-	for (;;) {
-		int r = fetch_all(lead, err);
-
-		if (r != 0)
-			return r;
-		if (lead->unchanged)
-			return lead_keep_old(lead, ret_object, ret_entry, err);
-		r = lead_publish(lead, ret_object, ret_entry, err);
-		if (r != -EBADMSG)
-			return r;
-		r = lead_retry_corrupt(lead, err);
-		if (r < 0)
-			return r;
-	}
-}
-
-static int open_partial(struct lead *lead, struct err *err)
-{
-	const struct store *store = &lead->flight->fetchfs->store;
-	struct partial_label label = flight_label(lead->flight);
-	int r = lazy_suits(lead->flight)
-			? partial_resume_sparse(store, &label, &lead->partial, NULL)
-			: partial_resume(store, &label, &lead->partial, NULL);
-
-	if (r == 0) {
-		lead->started = true;
-		return partial_hash_also(lead->partial, lead->flight->target->expected.kind, err);
-	}
-	/* a new one is made once it is worth it */
-	expect_small(lead, true);
-	return 0;
+	/* whoever is next finds that what the index said before may have changed */
+	cachedir_move(&fetchfs->dir, &flight->target->key);
+	lock_release(&lead->key);
+	/* who found no map to follow waits for this */
+	cachedir_bump(&fetchfs->dir, &flight->lead_key);
+	fetcher_end(flight, r, &lead->object, &lead->entry, &lead->err);
+	object_release(&lead->object);
+	entry_release(&lead->entry);
+	free(lead);
+	if (counted)
+		context_leave(fetchfs);
 }
 
 static void give_up(struct lead *lead, const struct err *err)
@@ -375,32 +75,166 @@ static void give_up(struct lead *lead, const struct err *err)
 		lookup_remember_absent(lead->flight->fetchfs, lead->flight->target);
 }
 
-int lead_flight(
-	struct flight *flight, struct object *ret_object, struct entry *ret_entry, struct err *err)
+void lead_end(struct lead *lead, int r)
 {
-	struct lead lead = {.flight = flight, .remote = {.max_age = TIME_UNKNOWN}};
-	int r = lookup_again(flight, ret_object, ret_entry, &lead.old, err);
+	if (r < 0 && lead->prepared && lead_may_stand_in(lead, &lead->err))
+		r = lead_stand_in(lead, &lead->err);
+	if (r < 0 && lead->prepared)
+		give_up(lead, &lead->err);
+	else if (r == LEAD_RESTS)
+		partial_fail(&lead->partial, NULL, true);
+	end(lead, r);
+}
+
+/* ---- from the first look to the last byte ---- */
+
+static int open_partial(struct lead *lead, struct err *err)
+{
+	const struct store *store = &lead->flight->fetchfs->store;
+	struct partial_label label = flight_label(lead->flight);
+	int r = lazy_suits(lead->flight)
+			? partial_resume_sparse(store, &label, &lead->partial, NULL)
+			: partial_resume(store, &label, &lead->partial, NULL);
+
+	if (r == 0) {
+		lead->started = true;
+		return partial_hash_also(lead->partial, lead->flight->target->expected.kind, err);
+	}
+	/* a new one is made once it is worth it */
+	lead_expect_small(lead, true);
+	return 0;
+}
+
+/* 1: it has to be fetched. 0: it is here. */
+static int prepare(struct lead *lead)
+{
+	struct flight *flight = lead->flight;
+	int r = lookup_again(flight, &lead->object, &lead->entry, &lead->old, &lead->err);
 
 	if (r <= 0)
 		return r;
-	lead.old_object = object_steal(ret_object);
-	routes_init(&lead.routes, flight->fetchfs, flight->target);
+	lead->prepared = true;
+	lead->old_object = object_steal(&lead->object);
+	routes_init(&lead->routes, flight->fetchfs, flight->target);
 	flight_limit(flight);
-	r = open_partial(&lead, err);
-	if (r == 0)
-		r = fetch_and_publish(&lead, ret_object, ret_entry, err);
-	if (r < 0 && lead_may_stand_in(&lead, err))
-		r = lead_stand_in(&lead, ret_object, ret_entry, err);
-	if (r < 0)
-		give_up(&lead, err);
-	else if (r == LEAD_RESTS)
-		partial_fail(&lead.partial, NULL, true);
-	expect_small(&lead, false);
-	small_release(&lead.small);
-	ahead_route(flight, NULL);
-	route_unref(lead.begun_by);
-	routes_release(&lead.routes);
-	object_release(&lead.old_object);
-	entry_release(&lead.old);
+	r = open_partial(lead, &lead->err);
+	return r < 0 ? r : 1;
+}
+
+int lead_put_off(struct lead *lead, const struct err *err)
+{
+	lead->put_off = *err;
+	return LEAD_PUT_OFF;
+}
+
+/* What was put off, if anything was, is to be put right. */
+static int take_up(struct lead *lead, struct err *err)
+{
+	if (!lead->put_off.code)
+		return 0;
+	*err = lead->put_off;
+	lead->put_off.code = 0;
+	return err->kind == ERR_INTEGRITY ? lead_retry_corrupt(lead, err)
+					  : lead_prepare_retry(lead, err);
+}
+
+/* Fetch and publish; again when the bytes were not the expected ones. */
+static int fetch_and_publish(struct lead *lead, struct err *err)
+{
+	int r = take_up(lead, err);
+
+	while (r == 0) {
+		r = lead_fetch_all(lead, err);
+		if (r != 0)
+			return r;
+		if (lead->unchanged)
+			return lead_keep_old(lead, err);
+		r = lead_publish(lead, err);
+		if (r != -EBADMSG)
+			return r;
+		r = lead->brief ? lead_put_off(lead, err) : lead_retry_corrupt(lead, err);
+	}
 	return r;
+}
+
+/* ---- on a thread ---- */
+
+static void lead_job(void *arg)
+{
+	lead_run(arg);
+}
+
+/* A thread that may wait for the network goes on. Without one this one has to. */
+static void hand_on(struct lead *lead)
+{
+	lead->brief = false;
+	if (queue_push(lead->flight->fetchfs->leaders, lead_job, lead, NULL) < 0)
+		lead_run(lead);
+}
+
+void lead_run(struct lead *lead)
+{
+	int r = lead->prepared ? 1 : prepare(lead);
+
+	if (r > 0)
+		r = fetch_and_publish(lead, &lead->err);
+	if (r == LEAD_PUT_OFF)
+		hand_on(lead);
+	else if (r != LEAD_PUBLISHES) /* then it may be gone by now */
+		lead_end(lead, r);
+}
+
+/* ---- without a thread, as long as there is nothing to do ---- */
+
+static void brief_job(void *arg)
+{
+	struct lead *lead = arg;
+
+	if (lead->brief)
+		lead_run(lead);
+	else
+		hand_on(lead);
+}
+
+static void on_ready(void *arg, bool whole)
+{
+	struct lead *lead = arg;
+
+	lead->brief = whole;
+	lead->job = (struct queue_job){.run = brief_job, .arg = lead};
+	queue_give(lead->flight->fetchfs->brief, &lead->job);
+}
+
+/* Whether all that comes before the request is as brief as the request itself. */
+static bool is_simple(struct flight *flight)
+{
+	const struct fetchfs *fetchfs = flight->fetchfs;
+
+	return lookup_is_unchanged(flight) && !lazy_suits(flight) &&
+	       !partial_is_there(&fetchfs->store, &flight->lead_key);
+}
+
+/* false: that takes a thread. */
+static bool begin(struct lead *lead)
+{
+	int r;
+
+	if (!is_simple(lead->flight))
+		return false;
+	r = prepare(lead);
+	if (r <= 0) {
+		lead_end(lead, r);
+		return true;
+	}
+	context_enter(lead->flight->fetchfs);
+	lead->counted = true;
+	return lead_ask(lead, on_ready);
+}
+
+void lead_start(struct lead *lead)
+{
+	if (begin(lead))
+		return;
+	if (queue_push(lead->flight->fetchfs->leaders, lead_job, lead, &lead->err) < 0)
+		lead_end(lead, -lead->err.code);
 }

@@ -169,12 +169,12 @@ static int consider_old(struct flight *flight, struct entry *entry, struct objec
 	return 1;
 }
 
-/* Whether the first look still holds: whoever leads moves the word before the lock is free. */
-static bool is_still_unknown(const struct flight *flight)
+/* Whoever leads moves the word before the lock is free. */
+bool lookup_is_unchanged(const struct flight *flight)
 {
 	const struct target *target = flight->target;
 
-	return flight->unknown && !target->has_expected &&
+	return flight->unknown &&
 	       cachedir_word(&flight->fetchfs->dir, &target->key) == flight->word;
 }
 
@@ -187,7 +187,7 @@ int lookup_again(struct flight *flight, struct object *ret_object, struct entry 
 	int64_t now = clock_wall();
 	int r;
 
-	if (is_still_unknown(flight))
+	if (lookup_is_unchanged(flight) && !target->has_expected)
 		return 1;
 	r = catalog_find(fetchfs->catalog, &target->key, &entry, err);
 	if (r < 0 && r != -ENOENT)

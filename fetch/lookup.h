@@ -14,6 +14,10 @@
 int lookup_cached(struct fetchfs *fetchfs, const struct target *target, struct object *ret_object,
 	struct entry *ret_entry, bool *ret_unknown, struct err *err);
 
+/* Whether the index still has no such entry, as it had none when the flight was made. Under the
+ * key's lock. */
+bool lookup_is_unchanged(const struct flight *flight);
+
 /*
  * The second look, under the key's lock. 0: it is here (somebody else just brought it, or the same
  * content is here under another name), in *ret_object and *ret_entry. 1: ask the origin; *ret_old

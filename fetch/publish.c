@@ -45,41 +45,50 @@ static int fill_entry(const struct lead *lead, struct entry *ret, struct err *er
 	return 0;
 }
 
-static int commit(struct lead *lead, const struct checksum *expected, struct entry *entry,
-	struct object *ret, struct err *err)
+static void on_published(void *arg, int result, struct object *object, const struct err *err)
+{
+	struct lead *lead = arg;
+
+	lead->object = object_steal(object);
+	if (result < 0)
+		lead->err = *err;
+	lead_end(lead, result);
+}
+
+static int commit(struct lead *lead, const struct checksum *expected, struct err *err)
 {
 	int64_t size;
 
-	if (lead_is_small(lead))
-		return store_publish_small(&lead->flight->fetchfs->store, lead->small.bytes,
-			lead->small.len, expected, entry, ret, err);
 	ahead_stop(lead->flight);
 	size = partial_version(lead->partial)->size;
 	return partial_commit(&lead->partial, size >= 0 ? (uint64_t)size : lead->received, expected,
-		entry, ret, err);
+		&lead->entry, &lead->object, err);
 }
 
-int lead_publish(
-	struct lead *lead, struct object *ret_object, struct entry *ret_entry, struct err *err)
+static int publish_small(struct lead *lead, const struct checksum *expected, struct err *err)
+{
+	int r = store_publish_small(&lead->flight->fetchfs->store, lead->small.bytes,
+		lead->small.len, expected, &lead->entry, on_published, lead, err);
+
+	return r < 0 ? r : LEAD_PUBLISHES;
+}
+
+int lead_publish(struct lead *lead, struct err *err)
 {
 	const struct target *target = lead->flight->target;
-	struct entry entry = {0};
-	int r = fill_entry(lead, &entry, err);
+	const struct checksum *expected = target->has_expected ? &target->expected : NULL;
+	int r = fill_entry(lead, &lead->entry, err);
 
 	if (r < 0)
 		return r;
-	r = commit(lead, target->has_expected ? &target->expected : NULL, &entry, ret_object, err);
-	if (r < 0) {
-		entry_release(&entry);
-		return r;
-	}
-	*ret_entry = entry;
-	return 0;
+	r = lead_is_small(lead) ? publish_small(lead, expected, err) : commit(lead, expected, err);
+	if (r < 0)
+		entry_release(&lead->entry);
+	return r;
 }
 
 /* The old version, as fresh as @verified and @expires say. */
-static int hand_out_old(struct lead *lead, int64_t verified, int64_t expires,
-	struct object *ret_object, struct entry *ret_entry, struct err *err)
+static int hand_out_old(struct lead *lead, int64_t verified, int64_t expires, struct err *err)
 {
 	int r = catalog_confirm(
 		lead->flight->fetchfs->catalog, &lead->old.key, verified, expires, err);
@@ -89,14 +98,13 @@ static int hand_out_old(struct lead *lead, int64_t verified, int64_t expires,
 		return r;
 	lead->old.verified = verified;
 	lead->old.expires = expires;
-	*ret_object = object_steal(&lead->old_object);
-	*ret_entry = lead->old;
+	lead->object = object_steal(&lead->old_object);
+	lead->entry = lead->old;
 	lead->old = (struct entry){0};
 	return 0;
 }
 
-int lead_keep_old(
-	struct lead *lead, struct object *ret_object, struct entry *ret_entry, struct err *err)
+int lead_keep_old(struct lead *lead, struct err *err)
 {
 	int64_t now = clock_wall();
 
@@ -104,7 +112,7 @@ int lead_keep_old(
 	return hand_out_old(lead, now,
 		freshness_confirmed(
 			&lead->flight->target->decision, &lead->remote, &lead->old, now),
-		ret_object, ret_entry, err);
+		err);
 }
 
 bool lead_has_old(const struct lead *lead)
@@ -131,12 +139,10 @@ static void note_why(struct flight *flight, const struct err *why)
 	flight->stood_in = *why;
 }
 
-int lead_stand_in(
-	struct lead *lead, struct object *ret_object, struct entry *ret_entry, struct err *err)
+int lead_stand_in(struct lead *lead, struct err *err)
 {
 	note_why(lead->flight, err);
 	ahead_stop(lead->flight);
 	partial_fail(&lead->partial, NULL, lead_may_keep(lead));
-	return hand_out_old(lead, lead->old.verified, clock_wall() + STAND_IN_SECONDS, ret_object,
-		ret_entry, err);
+	return hand_out_old(lead, lead->old.verified, clock_wall() + STAND_IN_SECONDS, err);
 }

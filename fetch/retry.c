@@ -105,7 +105,7 @@ static int pause_visibly(struct lead *lead, unsigned int ms, struct err *err)
 }
 
 /* Whether there is any use in another round. */
-static bool may_retry(struct lead *lead, unsigned int tries, const struct err *err)
+static bool may_retry(struct lead *lead, const struct err *err)
 {
 	const struct config *config = &lead->flight->fetchfs->config;
 	/* who has something to hand out does not keep readers waiting for long */
@@ -115,7 +115,7 @@ static bool may_retry(struct lead *lead, unsigned int tries, const struct err *e
 	/* another version is no failure: it is begun, however often may be retried */
 	if (err->code == ESTALE && lead->started)
 		return lead->changes++ < CHANGES_MAX && !flight_is_late(lead->flight);
-	return err->retry && err->retry_after <= RETRY_AFTER_MAX && tries < limit &&
+	return err->retry && err->retry_after <= RETRY_AFTER_MAX && lead->tries < limit &&
 	       !flight_is_late(lead->flight);
 }
 
@@ -123,10 +123,10 @@ static bool may_retry(struct lead *lead, unsigned int tries, const struct err *e
  * Others have another version, as copies with other times are: what was begun is first looked for
  * where it may still be, though it failed just now, as often as after other failures.
  */
-static bool may_come_back(const struct lead *lead, unsigned int tries, const struct err *err)
+static bool may_come_back(const struct lead *lead, const struct err *err)
 {
 	return err->code == ESTALE && lead_can_continue(lead) && routes_are_left(&lead->routes) &&
-	       tries < lead->flight->fetchfs->config.retries && !flight_is_late(lead->flight);
+	       lead->tries < lead->flight->fetchfs->config.retries && !flight_is_late(lead->flight);
 }
 
 /* Where it was begun it does not come back in time: then what others have, if they have it. */
@@ -154,7 +154,7 @@ static bool is_elsewhere(const struct lead *lead)
 
 enum next { NEXT_ELSEWHERE, NEXT_PAUSE, NEXT_AFRESH, NEXT_END };
 
-static enum next decide(struct lead *lead, unsigned int tries, const struct err *why)
+static enum next decide(struct lead *lead, const struct err *why)
 {
 	if (lacks_ranges(lead, why) && is_elsewhere(lead) && routes_failed(&lead->routes, why))
 		return NEXT_ELSEWHERE;
@@ -164,31 +164,30 @@ static enum next decide(struct lead *lead, unsigned int tries, const struct err 
 	}
 	if (!flight_is_late(lead->flight) && routes_failed(&lead->routes, why))
 		return NEXT_ELSEWHERE;
-	if (may_come_back(lead, tries, why))
+	if (may_come_back(lead, why))
 		return NEXT_PAUSE;
-	if (!may_retry(lead, tries, why))
+	if (!may_retry(lead, why))
 		return may_turn_to_another(lead, why) ? NEXT_AFRESH : NEXT_END;
 	return why->code == ESTALE ? NEXT_AFRESH : NEXT_PAUSE;
 }
 
-static int pause_before_retry(
-	struct lead *lead, unsigned int *tries, const struct err *why, struct err *err)
+static int pause_before_retry(struct lead *lead, const struct err *why, struct err *err)
 {
 	/* others shall see that somebody tries, and hear how it ends */
 	int r = lead->partial ? 0 : lead_create_partial(lead, err);
 
-	return r < 0 ? r : pause_visibly(lead, backoff_ms((*tries)++, why), err);
+	return r < 0 ? r : pause_visibly(lead, backoff_ms(lead->tries++, why), err);
 }
 
-int lead_prepare_retry(struct lead *lead, unsigned int *tries, struct err *err)
+int lead_prepare_retry(struct lead *lead, struct err *err)
 {
 	struct err why = *err;
-	enum next next = decide(lead, *tries, &why);
+	enum next next = decide(lead, &why);
 
 	if (next == NEXT_END)
 		return -why.code;
 	if (next == NEXT_PAUSE) {
-		int r = pause_before_retry(lead, tries, &why, err);
+		int r = pause_before_retry(lead, &why, err);
 
 		if (r < 0)
 			return r;

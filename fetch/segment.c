@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "fetch/ahead.h"
 #include "fetch/alone.h"
-#include "fetch/credentials.h"
 #include "fetch/gaps.h"
 
 #include <errno.h>
@@ -340,14 +339,14 @@ static void claim_start(const struct segment *segment)
 }
 
 /* What was seen of the way; failures are for whoever chooses the next one. */
-static void note_speed(const struct segment *segment, uint64_t begin, int64_t since)
+static void note_speed(const struct segment *segment)
 {
 	struct health *health = segment->flight->fetchfs->health;
 
-	if (segment->position == begin)
+	if (segment->position == segment->first)
 		return;
-	health_worked(health, segment->route->host, segment->position - begin,
-		clock_monotonic_ms() - since);
+	health_worked(health, segment->route->host, segment->position - segment->first,
+		clock_monotonic_ms() - segment->asked_ms);
 	if (segment->route->proxy)
 		health_worked(health, segment->route->proxy, 0, 0);
 }
@@ -356,29 +355,31 @@ static void note_speed(const struct segment *segment, uint64_t begin, int64_t si
  * A part may be shorter than what was asked for; the next request is for the rest. But it takes
  * that part further by a chunk, or there would be no end to the requests.
  */
-static int check_part(
-	const struct segment *segment, uint64_t begin, uint64_t length, struct err *err)
+static int check_part(const struct segment *segment, struct err *err)
 {
 	int64_t size = segment->partial ? partial_version(segment->partial)->size : SIZE_UNKNOWN;
-	uint64_t end = begin + length;
+	uint64_t length = segment->request.length;
+	uint64_t end = segment->first + length;
 
 	if (segment->reached || size < 0)
 		return 0;
 	if (length == 0 || end > (uint64_t)size)
 		end = (uint64_t)size;
-	if (segment->position >= end || segment->position - begin >= CHUNK_SIZE)
+	if (segment->position >= end || segment->position - segment->first >= CHUNK_SIZE)
 		return 0;
 	return err_set_retry(err, ERR_REMOTE, EIO, 0, "the origin sent less than was asked for");
 }
 
-int segment_fetch(
+/* Fill in the request. conclude() follows, whatever comes. */
+static int prepare(
 	struct segment *segment, uint64_t length, const struct validators *known, struct err *err)
 {
 	const struct target *target = segment->flight->target;
 	struct fetchfs *fetchfs = segment->flight->fetchfs;
-	struct route *route = segment->route;
-	CLEANUP(credentials_release) struct credentials credentials = CREDENTIALS_INIT;
-	struct backend_request request = {
+	const struct route *route = segment->route;
+	int r;
+
+	segment->request = (struct backend_request){
 		.uri = &route->uri,
 		.offset = segment->position,
 		.length = length,
@@ -388,25 +389,62 @@ int segment_fetch(
 		.own_connection = segment->own_connection,
 		.no_cache = route->no_cache,
 	};
-	uint64_t begin = segment->position;
-	int64_t since = clock_monotonic_ms();
-	int r = credentials_load(
-		&fetchfs->config, &target->decision, &route->uri, &credentials, err);
-
-	request.access = credentials_access(&credentials);
-	claim_start(segment);
+	segment->first = segment->position;
+	segment->asked_ms = clock_monotonic_ms();
 	health_enter(fetchfs->health, route->host);
-	if (r == 0)
-		r = route->backend->fetch(fetchfs->env, &request, &segment->sink, err);
-	health_leave(fetchfs->health, route->host);
-	note_speed(segment, begin, since);
+	r = credentials_load(
+		&fetchfs->config, &target->decision, &route->uri, &segment->credentials, err);
+	segment->request.access = credentials_access(&segment->credentials);
+	claim_start(segment);
+	return r;
+}
+
+/* The end of the request: @r is what became of it. */
+static int conclude(struct segment *segment, int r, struct err *err)
+{
+	health_leave(segment->flight->fetchfs->health, segment->route->host);
+	note_speed(segment);
+	credentials_release(&segment->credentials);
 	partial_writer_free(segment->writer);
 	segment->writer = NULL;
-	route_unref(route);
+	route_unref(segment->route);
 	segment->route = NULL;
 	if (r == 0)
-		r = check_part(segment, begin, length, err);
+		r = check_part(segment, err);
 	if (segment->reached && err)
 		err->code = 0;
 	return segment->reached ? 0 : r;
+}
+
+int segment_fetch(
+	struct segment *segment, uint64_t length, const struct validators *known, struct err *err)
+{
+	struct fetchfs *fetchfs = segment->flight->fetchfs;
+	int r = prepare(segment, length, known, err);
+
+	if (r == 0)
+		r = segment->route->backend->fetch(
+			fetchfs->env, &segment->request, &segment->sink, err);
+	return conclude(segment, r, err);
+}
+
+int segment_begin(struct segment *segment, void (*on_ready)(void *arg, bool whole), void *arg,
+	struct err *err)
+{
+	struct fetchfs *fetchfs = segment->flight->fetchfs;
+	int r = prepare(segment, 0, NULL, err);
+
+	segment->request.on_ready = on_ready;
+	segment->request.ready_arg = arg;
+	if (r == 0)
+		r = segment->route->backend->begin(
+			fetchfs->env, &segment->request, &segment->call, err);
+	return r < 0 ? conclude(segment, r, err) : 0;
+}
+
+int segment_finish(struct segment *segment, struct err *err)
+{
+	const struct backend *backend = segment->route->backend;
+
+	return conclude(segment, backend->finish(segment->call, &segment->sink, err), err);
 }

@@ -7,6 +7,7 @@
 #ifndef FETCHFS_FETCH_SEGMENT_H
 #define FETCHFS_FETCH_SEGMENT_H
 
+#include "fetch/credentials.h"
 #include "fetch/flight.h"
 #include "fetch/routes.h"
 #include "fetch/small.h"
@@ -31,6 +32,13 @@ struct segment {
 	int64_t window_ms;     /* measuring the rate */
 	uint64_t window_bytes;
 
+	/* of the one request */
+	struct backend_request request;
+	struct credentials credentials;
+	struct backend_call *call; /* by segment_begin() */
+	uint64_t first;            /* byte */
+	int64_t asked_ms;
+
 	/* On the origin's answer; starts the partial on the first one. Set by the owner. */
 	int (*on_begin)(struct segment *segment, const struct remote *remote, struct err *err);
 
@@ -49,5 +57,14 @@ void segment_init(struct segment *segment, struct flight *flight, struct route *
  */
 int segment_fetch(
 	struct segment *segment, uint64_t length, const struct validators *known, struct err *err);
+
+/*
+ * The two parts of segment_fetch(), of a whole file, where the backend has begin(). @on_ready as
+ * in backend_request: it may have been called, and @segment be gone, before segment_begin()
+ * returns 0.
+ */
+int segment_begin(struct segment *segment, void (*on_ready)(void *arg, bool whole), void *arg,
+	struct err *err);
+int segment_finish(struct segment *segment, struct err *err);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/fault.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 
 static struct cache *small_make(uint64_t limit)
 {
@@ -20,6 +21,45 @@ static void small_removep(struct cache **cache)
 	cache_removep(cache);
 }
 
+/* A publication that is waited for. */
+struct outcome {
+	sem_t ended;
+	int result;
+	struct object object;
+	struct err err;
+};
+
+static void on_published(void *arg, int result, struct object *object, const struct err *err)
+{
+	struct outcome *outcome = arg;
+
+	outcome->result = result;
+	outcome->object = object_steal(object);
+	outcome->err = *err;
+	sem_post(&outcome->ended);
+}
+
+static int publish_and_wait(const struct store *store, const void *bytes, size_t len,
+	const struct checksum *expected, struct entry *entry, struct object *ret, struct err *err)
+{
+	struct outcome outcome = {.object = {.fd = -1}};
+	int r;
+
+	sem_init(&outcome.ended, 0, 0);
+	r = store_publish_small(store, bytes, len, expected, entry, on_published, &outcome, err);
+	if (r == 0) {
+		while (sem_wait(&outcome.ended) < 0)
+			;
+		r = outcome.result;
+		if (r < 0 && err)
+			*err = outcome.err;
+		if (r == 0)
+			*ret = object_steal(&outcome.object);
+	}
+	sem_destroy(&outcome.ended);
+	return r;
+}
+
 /* The whole way of one small artifact. */
 static int put_bytes(struct cache *cache, const char *uri, size_t len, uint64_t seed,
 	bool executable, const struct checksum *expected, struct object *ret, struct err *err)
@@ -32,7 +72,7 @@ static int put_bytes(struct cache *cache, const char *uri, size_t len, uint64_t 
 	entry.executable = executable;
 	fill_bytes(bytes, len, 0, seed);
 	if (r == 0)
-		r = store_publish_small(&cache->store, bytes, len, expected, &entry, ret, err);
+		r = publish_and_wait(&cache->store, bytes, len, expected, &entry, ret, err);
 	free(bytes);
 	return r;
 }

@@ -9,6 +9,7 @@
 #include "tests/support/tmpdir.h"
 
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -171,6 +172,51 @@ static void *reader_run(void *arg)
 		reader->right = (unsigned char)buf[i] == fake_backend_byte(i);
 	free(buf);
 	return NULL;
+}
+
+/* Threads of this process that bear @name. */
+static unsigned int count_threads(const char *name)
+{
+	unsigned int count = 0;
+	DIR *tasks = opendir("/proc/self/task");
+	const struct dirent *item;
+
+	while ((item = readdir(tasks))) {
+		CLEANUP(str_freep) char *path = str_printf("/proc/self/task/%s/comm", item->d_name);
+		CLEANUP(str_freep) char *comm = NULL;
+
+		if (fd_read_file(AT_FDCWD, path, 64, &comm, NULL) == 0) {
+			comm[strcspn(comm, "\n")] = '\0';
+			count += str_equal(comm, name);
+		}
+	}
+	closedir(tasks);
+	return count;
+}
+
+Test(flow, small_files_on_their_way_need_no_thread_each)
+{
+	enum { COUNT = 60 };
+	struct fetchfs *fetchfs = open_cache();
+	struct fetchfs_file *files[COUNT];
+	struct err err = ERR_INIT;
+
+	for (int i = 0; i < COUNT; i++) {
+		CLEANUP(str_freep) char *path = str_printf("/%d", i);
+		CLEANUP(str_freep) char *uri = str_printf("fake://h%s", path);
+		struct fetchfs_request request = ask(uri);
+
+		fake_backend_put(path, &(struct fake_file){.content = uri, .len = strlen(uri)});
+		cr_assert_eq(fetchfs_get(fetchfs, &request, &files[i], &err), 0, "%s", err.msg);
+	}
+	for (int i = 0; i < COUNT; i++) {
+		cr_assert_eq(fetchfs_file_wait_until(
+				     files[i], FETCHFS_UNTIL_COMPLETE, 0, 0, WAIT_MS, &err),
+			0, "%s", err.msg);
+		fetchfs_file_free(files[i]);
+	}
+	cr_assert_eq(count_threads("fetchfs-fetch"), 0);
+	fetchfs_close(fetchfs);
 }
 
 Test(flow, many_readers_share_one_download)
