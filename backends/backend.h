@@ -68,6 +68,10 @@ struct sink {
 	uint64_t window;
 	int64_t behind_ms;
 
+	/* Set before each poll by a backend that knows: the request is still waiting for its turn,
+	 * as one of more than there may be connections. So nobody is slow. */
+	bool queued;
+
 	/*
 	 * Set by the sink in write(): the first byte that it will not take, as an offset from the
 	 * start of the file; 0: all are wanted. The sink ends the fetch there. A backend that can
@@ -134,7 +138,7 @@ struct backend_request {
 	/*
 	 * For begin(): called once, on another thread, which it must not keep waiting, perhaps
 	 * before begin() returns. @whole: finish() will not wait for anybody. It is called soon
-	 * (after a tenth of a second or so), however silent the origin is.
+	 * (a tenth of a second or so after the request had its turn), however silent the origin.
 	 */
 	void (*on_ready)(void *arg, bool whole);
 	void *ready_arg;

@@ -31,6 +31,7 @@ static void begin_turn(struct transfer *transfer)
 	if (transfer->began)
 		return;
 	transfer->began = *transfer->now;
+	atomic_store(&transfer->had_turn, true);
 	curl_easy_setopt(transfer->easy, CURLOPT_CONNECTTIMEOUT_MS,
 		(long)(transfer->began - transfer->queued) +
 			(long)transfer->request->env->connect_ms);

@@ -220,10 +220,12 @@ static int on_poll(void *arg, struct err *err)
 
 	int r = 0;
 
-	if (exchange->sink)
+	if (exchange->sink) {
+		exchange->sink->queued = transfer_is_queued(exchange->asked);
 		r = exchange->sink->poll(exchange->sink, err);
-	else if (request->poll)
+	} else if (request->poll) {
 		r = request->poll(request->poll_arg, err);
+	}
 	exchange->stopped |= r < 0;
 	return r;
 }
@@ -299,12 +301,10 @@ static int begin_hop(struct exchange *exchange, struct err *err)
 /* Its answer. 0 with exchange->location set: there is another hop. */
 static int end_hop(struct exchange *exchange, struct err *err)
 {
-	struct transfer *asked = exchange->asked;
 	struct err why = ERR_INIT;
-	int r;
+	int r = transfer_finish(exchange->asked, &why);
 
 	exchange->asked = NULL;
-	r = transfer_finish(asked, &why);
 	return end_of_hop(exchange, r, &why, err);
 }
 

@@ -85,6 +85,12 @@ int registry_open(const struct registry_options *options, struct backend_env **r
 	return 0;
 }
 
+void registry_hurry(struct backend_env *env)
+{
+	if (env)
+		transfers_hurry(env->transfers);
+}
+
 void registry_close(struct backend_env *env)
 {
 	struct registry *registry = (struct registry *)env;

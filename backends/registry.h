@@ -30,6 +30,9 @@ struct registry_options {
 int registry_open(
 	const struct registry_options *options, struct backend_env **ret, struct err *err);
 
+/* Whatever has been begun is ready now, and from now on at once: it is about to be given up. */
+void registry_hurry(struct backend_env *env);
+
 /* No operation may be running. NULL is ignored. */
 void registry_close(struct backend_env *env);
 

@@ -31,6 +31,7 @@ struct transfers {
 	struct transfer *first_command; /* guarded by mu */
 	struct transfer *last_command;  /* guarded by mu */
 	bool stop;                      /* guarded by mu */
+	atomic_bool hurry;
 
 	/* the curl thread's */
 	struct sockets sockets;
@@ -231,6 +232,12 @@ static void give_up(struct transfers *transfers, struct transfer *transfer, cons
 	end(transfers, transfer, err);
 }
 
+static bool is_late(const struct transfers *transfers, const struct transfer *transfer)
+{
+	return atomic_load(&transfers->hurry) ||
+	       (transfer->began && transfers->now - transfer->began >= TRANSFER_READY_MS);
+}
+
 /* Wake those who got bytes; end those who are past a limit. */
 static void tick(struct transfers *transfers)
 {
@@ -249,7 +256,7 @@ static void tick(struct transfers *transfers)
 			transfer->unread = false;
 			tell_ready(transfer);
 		}
-		if (transfers->now - transfer->queued >= TRANSFER_READY_MS)
+		if (is_late(transfers, transfer))
 			tell_ready(transfer);
 
 		if (limits_check(transfer, &err) < 0)
@@ -357,6 +364,12 @@ void transfers_free(struct transfers *transfers)
 }
 
 /* ---- what the calling thread uses ---- */
+
+void transfers_hurry(struct transfers *transfers)
+{
+	atomic_store(&transfers->hurry, true);
+	curl_multi_wakeup(transfers->multi);
+}
 
 void transfers_command(struct transfer *transfer, enum command command)
 {

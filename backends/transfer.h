@@ -59,12 +59,14 @@ int transfer_run(
 /*
  * The two parts of it, for who has no thread to wait with: transfer_start() sends the request,
  * which must live until transfer_finish() has done the rest. That waits for nothing if on_ready
- * said @whole; it is called after TRANSFER_READY_MS at the latest, however silent the server is.
+ * said @whole; it is called at the latest TRANSFER_READY_MS after the request had its turn, however
+ * silent the server is, and at once after transfers_hurry().
  */
 #define TRANSFER_READY_MS 100
 int transfer_start(struct transfers *transfers, const struct transfer_request *request,
 	struct transfer **ret, struct err *err);
 int transfer_finish(struct transfer *transfer, struct err *err);
+void transfers_hurry(struct transfers *transfers);
 
 long transfer_status(const struct transfer *transfer); /* 200, 226 …; 0: none */
 
@@ -81,6 +83,9 @@ int64_t transfer_filetime(const struct transfer *transfer);
 
 /* Whether an HTTP proxy is to speak ftp for us: the answers are then those of HTTP. */
 bool transfer_is_proxied_ftp(const struct uri *uri, const char *proxy);
+
+/* See struct sink. Valid from transfer_start() on. */
+bool transfer_is_queued(const struct transfer *transfer);
 
 /* See struct sink. Valid in on_answer, and later on its thread. */
 uint64_t transfer_window(const struct transfer *transfer);

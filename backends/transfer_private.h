@@ -43,6 +43,7 @@ struct transfer {
 	/* written by the curl thread at any time */
 	atomic_uint_fast64_t window;
 	atomic_int_fast64_t behind_ms;
+	atomic_bool had_turn;
 
 	/* written by the calling thread at any time */
 	atomic_uint_fast64_t wanted; /* of the body, in bytes; 0: all */

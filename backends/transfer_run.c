@@ -125,6 +125,11 @@ int64_t transfer_filetime(const struct transfer *transfer)
 	return transfer->filetime;
 }
 
+bool transfer_is_queued(const struct transfer *transfer)
+{
+	return !atomic_load(&transfer->had_turn);
+}
+
 uint64_t transfer_window(const struct transfer *transfer)
 {
 	return atomic_load(&transfer->window);

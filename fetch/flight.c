@@ -376,6 +376,7 @@ void flight_cancel_all(struct fetchfs *fetchfs)
 {
 	struct flight *flight;
 	struct flight *next;
+
 	WITH_LOCK(&fetchfs->mu);
 
 	atomic_store(&fetchfs->closing, true);
@@ -385,4 +386,6 @@ void flight_cancel_all(struct fetchfs *fetchfs)
 		pthread_cond_broadcast(&flight->changed);
 		pthread_mutex_unlock(&flight->mu);
 	}
+	/* those that nobody flies find out by this */
+	registry_hurry(fetchfs->env);
 }

@@ -292,6 +292,8 @@ static int on_poll(struct sink *sink, struct err *err)
 	struct segment *segment = (struct segment *)sink;
 	int r = 0;
 
+	if (segment->small && sink->queued)
+		small_begin(segment->small);
 	if (segment->small && small_is_slow(segment->small))
 		r = outgrow(segment, err);
 	if (r < 0)

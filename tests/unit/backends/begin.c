@@ -24,11 +24,9 @@ static void on_ready(void *arg, bool whole)
 	sem_post(&begun->ready);
 }
 
-/* Begin to fetch @path, and wait until it is ready. */
-static void begin(struct fixture *fixture, const char *path, struct begun *ret)
+static void ask(struct fixture *fixture, const char *path, struct begun *ret)
 {
 	struct err err = ERR_INIT;
-	struct timespec until;
 
 	*ret = (struct begun){.uri = fixture_uri(fixture, path)};
 	ret->request =
@@ -36,9 +34,22 @@ static void begin(struct fixture *fixture, const char *path, struct begun *ret)
 	sem_init(&ret->ready, 0, 0);
 	cr_assert_eq(http_backend.begin(fixture->env, &ret->request, &ret->call, &err), 0, "%s",
 		err.msg);
+}
+
+static void await_ready(struct begun *begun)
+{
+	struct timespec until;
+
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += READY_SECONDS;
-	cr_assert_eq(sem_timedwait(&ret->ready, &until), 0, "nobody was told");
+	cr_assert_eq(sem_timedwait(&begun->ready, &until), 0, "nobody was told");
+}
+
+/* Begin to fetch @path, and wait until it is ready. */
+static void begin(struct fixture *fixture, const char *path, struct begun *ret)
+{
+	ask(fixture, path, ret);
+	await_ready(ret);
 }
 
 static int finish(struct begun *begun, struct collect *got, struct err *err)
@@ -126,4 +137,27 @@ Test(begin, unreachable_server_is_told_too)
 	begin(&f, "http://127.0.0.1:1/a", &begun);
 	cr_assert(!begun.whole);
 	cr_assert_eq(finish(&begun, &got, &err), -EHOSTUNREACH);
+}
+
+Test(begin, waiting_for_a_turn_is_no_silence_until_there_is_a_hurry)
+{
+	enum { AT_ONCE = 8 }; /* the fixture's limit per host */
+	WITH_FIXTURE(f);
+	struct begun begun[AT_ONCE + 1];
+
+	for (size_t i = 0; i <= AT_ONCE; i++)
+		ask(&f, "/hang/a", &begun[i]);
+	for (size_t i = 0; i < AT_ONCE; i++)
+		await_ready(&begun[i]);
+	cr_assert_eq(begun[AT_ONCE].told, 0);
+	registry_hurry(f.env);
+	await_ready(&begun[AT_ONCE]);
+	for (size_t i = AT_ONCE + 1; i-- > 0;) {
+		WITH_COLLECT(got);
+		struct err err = ERR_INIT;
+
+		got.fail_poll = 1;
+		cr_assert_eq(finish(&begun[i], &got, &err), -EINTR);
+		cr_assert_eq(got.sink.queued, i == AT_ONCE);
+	}
 }
