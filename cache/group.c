@@ -337,12 +337,15 @@ static void take_jobs(struct group *group, struct batch *batch)
 		group->end = &group->jobs;
 }
 
-/* Caller holds mu. */
+/* Half of what is on its way: the other half keeps the network at work meanwhile. Caller holds mu.
+ */
 static unsigned int gather_limit(const struct group *group)
 {
+	unsigned int half = group->expected / 2;
+
 	if (group->expected < GATHER_MIN)
 		return 0;
-	return group->expected < BATCH ? group->expected : BATCH;
+	return half < BATCH ? half : BATCH;
 }
 
 /* Caller holds mu. Whether enough have come by the end of a while. */
