@@ -186,7 +186,6 @@ static void init_part(struct lead *lead, struct route *route, uint64_t offset)
 {
 	struct segment *part = &lead->part;
 
-	ahead_route(lead->flight, route);
 	segment_init(part, lead->flight, route, lead->partial, 0, offset);
 	part->on_begin = on_begin;
 	if (lead->partial)
@@ -202,6 +201,7 @@ bool lead_ask(struct lead *lead, void (*on_ready)(void *arg, bool whole))
 
 	if (routes_current(&lead->routes, &route, NULL) < 0 || !route->backend->begin)
 		return false;
+	ahead_route(lead->flight, route);
 	init_part(lead, route, 0);
 	lead->asked = true;
 	if (segment_begin(&lead->part, on_ready, lead, NULL) == 0)
@@ -220,6 +220,7 @@ static int ask_for(struct lead *lead, const struct gap *gap, struct err *err)
 
 	if (r < 0)
 		return r;
+	ahead_route(lead->flight, route);
 
 	/* a part must be of this version; the whole file is asked for unconditionally, and checked
 	 */

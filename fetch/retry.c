@@ -30,21 +30,22 @@ bool lead_may_keep(const struct lead *lead)
 	return lead_can_continue(lead) && lead->flight->passed_by == 0;
 }
 
-/* Whether it may be the same version that is begun again, so that readers can go on with it. */
-static bool may_be_same(const struct lead *lead, const struct err *why)
+/* Whether readers can go on if the version that is begun again turns out to be the same. */
+static bool may_be_same(const struct lead *lead)
 {
 	const struct ranges_version *version;
 
-	if (!lead->started || why->code == ESTALE)
+	if (!lead->started)
 		return false;
 	version = partial_version(lead->partial);
 	return version->strong && version->size >= 0;
 }
 
-static int start_afresh(struct lead *lead, const struct err *why, struct err *err)
+/* @another: another version is to be expected. */
+static int start_afresh(struct lead *lead, bool another, const struct err *why, struct err *err)
 {
 	struct flight *flight = lead->flight;
-	bool same = may_be_same(lead, why);
+	bool same = !another && may_be_same(lead);
 	int r;
 
 	ahead_stop(flight);
@@ -152,7 +153,7 @@ static bool is_elsewhere(const struct lead *lead)
 	return !lead->begun_by || !route_same_place(lead->begun_by, lead->flight->route);
 }
 
-enum next { NEXT_ELSEWHERE, NEXT_PAUSE, NEXT_AFRESH, NEXT_END };
+enum next { NEXT_ELSEWHERE, NEXT_PAUSE, NEXT_AFRESH, NEXT_ANOTHER, NEXT_END };
 
 static enum next decide(struct lead *lead, const struct err *why)
 {
@@ -167,8 +168,8 @@ static enum next decide(struct lead *lead, const struct err *why)
 	if (may_come_back(lead, why))
 		return NEXT_PAUSE;
 	if (!may_retry(lead, why))
-		return may_turn_to_another(lead, why) ? NEXT_AFRESH : NEXT_END;
-	return why->code == ESTALE ? NEXT_AFRESH : NEXT_PAUSE;
+		return may_turn_to_another(lead, why) ? NEXT_ANOTHER : NEXT_END;
+	return why->code == ESTALE ? NEXT_ANOTHER : NEXT_PAUSE;
 }
 
 static int pause_before_retry(struct lead *lead, const struct err *why, struct err *err)
@@ -192,9 +193,9 @@ int lead_prepare_retry(struct lead *lead, struct err *err)
 		if (r < 0)
 			return r;
 	}
-	if (next != NEXT_AFRESH && lead_can_continue(lead))
+	if (next != NEXT_AFRESH && next != NEXT_ANOTHER && lead_can_continue(lead))
 		return 0;
-	return start_afresh(lead, &why, err);
+	return start_afresh(lead, next == NEXT_ANOTHER, &why, err);
 }
 
 int lead_retry_corrupt(struct lead *lead, struct err *err)

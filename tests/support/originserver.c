@@ -65,6 +65,7 @@
 #include <inttypes.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,16 +195,19 @@ static enum MHD_Result on_headers(void *arg, struct MHD_Connection *connection, 
 	return origin_answer_file(answer, at);
 }
 
-/* What was given to the socket of a connection that broke off, and never left it. */
+/* What was given to the socket of a connection that the client broke off, and never left it. */
 static uint64_t unsent(struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct tcp_info tcp = {0};
+	socklen_t len = sizeof(tcp);
 	int bytes = 0;
 
-	return info && ioctl(info->connect_fd, SIOCOUTQNSD, &bytes) == 0 && bytes > 0
-		       ? (uint64_t)bytes
-		       : 0;
+	if (!info || getsockopt(info->connect_fd, IPPROTO_TCP, TCP_INFO, &tcp, &len) < 0 ||
+		tcp.tcpi_state != TCP_CLOSE)
+		return 0;
+	return ioctl(info->connect_fd, SIOCOUTQNSD, &bytes) == 0 && bytes > 0 ? (uint64_t)bytes : 0;
 }
 
 static void on_completed(void *arg, struct MHD_Connection *connection, void **request,
@@ -213,9 +217,10 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **re
 	uint64_t stayed;
 
 	(void)arg;
+	(void)code;
 	if (!answer)
 		return;
-	stayed = code == MHD_REQUEST_TERMINATED_COMPLETED_OK ? 0 : unsent(connection);
+	stayed = unsent(connection);
 	answer->sent -= stayed < answer->sent ? stayed : answer->sent;
 	if (answer->server->log && answer->counted)
 		fprintf(answer->server->log, "%s %s %s %u %" PRIu64 " %u\n", answer->method,

@@ -229,7 +229,8 @@ Test(proxy, that_refuses_is_told_from_an_origin)
 		{"http://127.0.0.1:2/a", EACCES, ERR_PROXY, false, "403 forbidden"},
 		/* these are the origin's own */
 		{"/status/403/a", EACCES, ERR_REMOTE, false, "403 forbidden"},
-		{"/status/503/a", EIO, ERR_REMOTE, true, "503 service unavailable"},
+		{"/status/503/a", EIO, ERR_REMOTE, true,
+			"503 service unavailable, retry after 7 s"},
 	};
 	WITH_FIXTURE(f);
 	WITH_SQUID(squid);

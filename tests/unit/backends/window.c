@@ -9,7 +9,8 @@
 
 #define END      (64 * MIB)
 #define PAUSE    (63 * MIB) /* what is between may wait on this side of the socket */
-#define TRIES    5
+#define BOUND    (2 * MIB)
+#define TRIES    8
 #define QUIET_MS 100
 
 /* Takes bytes up to END. */
@@ -65,7 +66,7 @@ static int take_until_end(struct sink *sink, const void *buf, size_t len, struct
 	if (ender->tells && before >= 8 * MIB)
 		sink->end = END;
 	r = ender->write(sink, buf, len, err);
-	if (before < PAUSE && ender->collect.len >= PAUSE)
+	if (!ender->tells && before < PAUSE && ender->collect.len >= PAUSE)
 		wait_until_full(ender->port);
 	return r;
 }
@@ -98,17 +99,17 @@ Test(window, what_will_not_be_taken_is_not_sent)
 	uint64_t least = UINT64_MAX;
 	uint64_t most = 0;
 
-	/* the kernel may open the window by itself between two looks at it: not each time */
-	for (int i = 0; i < TRIES && least > MIB; i++) {
+	/* on a busy machine much may come between two looks at the window: not each time */
+	for (int i = 0; i < TRIES && least > BOUND; i++) {
 		uint64_t vain = sent_in_vain(true);
 
 		least = vain < least ? vain : least;
 	}
-	for (int i = 0; i < TRIES && most <= MIB; i++) {
+	for (int i = 0; i < TRIES && most <= BOUND; i++) {
 		uint64_t vain = sent_in_vain(false);
 
 		most = vain > most ? vain : most;
 	}
-	cr_assert_leq(least, MIB, "%llu bytes", (unsigned long long)least);
-	cr_assert_gt(most, MIB, "%llu bytes", (unsigned long long)most);
+	cr_assert_leq(least, BOUND, "%llu bytes", (unsigned long long)least);
+	cr_assert_gt(most, BOUND, "%llu bytes", (unsigned long long)most);
 }
