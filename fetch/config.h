@@ -12,7 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONFIG_ID_SIZE 33
+#define CONFIG_ID_SIZE     33
+#define CONFIG_MIRRORS_MAX 16
+#define CONFIG_PROXIES_MAX 32
 
 /* A list of strings, one per line or comma of the file. */
 struct config_list {

@@ -133,11 +133,17 @@ static int canonical_mirror(
 
 int config_set_mirrors(const struct setting *setting, const char *value, struct err *err)
 {
+	int r;
+
 	if (!str_has_suffix(setting->origin->prefix, "/"))
 		return err_set(err, ERR_USAGE, EINVAL,
 			"%s: the section must be of a prefix that ends with '/'",
 			setting->key->name);
-	return add_items(setting, value, ",", canonical_mirror, err);
+	r = add_items(setting, value, ",", canonical_mirror, err);
+	if (r == 0 && setting->origin->mirrors.count > CONFIG_MIRRORS_MAX)
+		return err_set(err, ERR_USAGE, EINVAL, "%s: more than %d", setting->key->name,
+			CONFIG_MIRRORS_MAX);
+	return r;
 }
 
 /* A name, a number, "@group" or "*". Whether there is such a user is seen when one asks. */

@@ -56,6 +56,7 @@ int config_set_proxy(const struct setting *setting, const char *value, struct er
 	CLEANUP(config_free_secretp) char *list = NULL;
 	char *rest = copy;
 	char separator = ';';
+	int count = 0;
 
 	if (!copy)
 		return err_oom(err);
@@ -74,6 +75,9 @@ int config_set_proxy(const struct setting *setting, const char *value, struct er
 				"'environment', or 'direct' and URLs such as http://host:3128 "
 				"between '|' (same group) and ';' (next group)",
 				err);
+		if (++count > CONFIG_PROXIES_MAX)
+			return err_set(err, ERR_USAGE, EINVAL, "%s: more than %d",
+				setting->key->name, CONFIG_PROXIES_MAX);
 		r = append(&list, separator, member, err);
 		if (r < 0)
 			return r;

@@ -11,10 +11,11 @@
 
 #include "base/err.h"
 #include "base/uri.h"
+#include "fetch/config.h"
 
 #include <stddef.h>
 
-#define PROXIES_MAX 32
+#define PROXIES_MAX CONFIG_PROXIES_MAX
 
 struct proxies {
 	char *items[PROXIES_MAX]; /* "http://host:port"; "" is direct. The struct's */

@@ -13,13 +13,14 @@
 #ifndef FETCHFS_FETCH_ROUTES_H
 #define FETCHFS_FETCH_ROUTES_H
 
+#include "fetch/config.h"
 #include "fetch/health.h"
 #include "fetch/proxies.h"
 #include "fetch/target.h"
 
 #include <stdatomic.h>
 
-#define ROUTES_PLACES (1 + 16) /* the origin, and mirrors */
+#define ROUTES_PLACES (1 + CONFIG_MIRRORS_MAX) /* the origin, and mirrors */
 
 /* One way; immutable. */
 struct route {

@@ -387,6 +387,47 @@ Test(config, a_file_with_credentials_that_everybody_may_read_is_warned_of)
 	}
 }
 
+/* @count times @item, behind @head. */
+static char *repeated(const char *head, const char *item, int count)
+{
+	char *text = strdup(head);
+
+	for (int i = 0; i < count; i++) {
+		char *longer = str_printf("%s%s", text, item);
+
+		free(text);
+		text = longer;
+	}
+	return text;
+}
+
+Test(config, what_is_too_long_to_be_used_is_refused_and_not_cut)
+{
+	static const struct {
+		const char *head;
+		const char *item;
+		int most;
+	} lists[] = {
+		{ORIGIN "mirrors = ", "http://m/,", CONFIG_MIRRORS_MAX},
+		{ORIGIN "mirrors = http://m/\n", " http://m/\n", CONFIG_MIRRORS_MAX - 1},
+		{"[fetch]\nproxy = direct", "|http://p:1", CONFIG_PROXIES_MAX - 1},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		CLEANUP(str_freep)
+		char *full = repeated(lists[i].head, lists[i].item, lists[i].most);
+		CLEANUP(str_freep)
+		char *longer = repeated(lists[i].head, lists[i].item, lists[i].most + 1);
+		CLEANUP(config_release) struct config config = {0};
+		struct config bad = {0};
+		struct err err = ERR_INIT;
+
+		cr_assert_eq(load(full, false, &config, &err), 0, "%s", err.msg);
+		cr_assert_eq(load(longer, false, &bad, &err), -EINVAL);
+		cr_assert(strstr(err.msg, ": more than "), "%s", err.msg);
+	}
+}
+
 Test(config, lenient_only_warns_of_the_unknown)
 {
 	CLEANUP(config_release) struct config config = {0};
