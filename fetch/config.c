@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/uri.h"
+#include "fetch/config_check.h"
 #include "fetch/config_keys.h"
 #include "fetch/config_values.h"
 #include "fetch/members.h"
@@ -13,7 +14,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define FILE_SIZE_MAX (1024 * 1024)
 #define ORIGINS_MAX   1024
@@ -154,13 +154,6 @@ static int read_lines(struct reader *reader)
 	}
 }
 
-static bool is_readable_by_others(const char *file)
-{
-	struct stat st;
-
-	return stat(file, &st) == 0 && (st.st_mode & S_IROTH);
-}
-
 static int read_file(
 	struct config *config, const char *file, bool must_exist, bool lenient, struct err *err)
 {
@@ -169,7 +162,7 @@ static int read_file(
 		.config = config,
 		.file = file,
 		.lenient = lenient,
-		.readable_by_others = is_readable_by_others(file),
+		.readable_by_others = config_is_readable_by_others(file),
 		.origin = ORIGINS_MAX,
 		.err = err,
 	};
@@ -249,29 +242,6 @@ static int make_id(struct origin *origin, struct err *err)
 	return 0;
 }
 
-/* Of files with credentials that are no secret, though they may be written anew later. */
-static int warn_of_files(struct config *config, const struct origin *origin, struct err *err)
-{
-	const struct {
-		const char *key;
-		const char *file;
-	} files[] = {
-		{"user_file", origin->user_file},
-		{"bearer_file", origin->bearer_file},
-		{"netrc", origin->netrc},
-		{"client_cert", origin->client_cert},
-	};
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(files); i++)
-		if (files[i].file && is_readable_by_others(files[i].file))
-			r = config_list_add(&config->warnings,
-				str_printf("%s of [origin \"%s\"]: everybody may read %s",
-					files[i].key, origin->prefix, files[i].file),
-				err);
-	return r;
-}
-
 /* All files are read. */
 static int finish(struct config *config, struct err *err)
 {
@@ -279,9 +249,7 @@ static int finish(struct config *config, struct err *err)
 
 	for (size_t i = 0; r == 0 && i < config->origin_count; i++)
 		r = make_id(&config->origins[i], err);
-	for (size_t i = 0; r == 0 && i < config->origin_count; i++)
-		r = warn_of_files(config, &config->origins[i], err);
-	return r;
+	return r < 0 ? r : config_check(config, err);
 }
 
 int config_load(const char *file, const char *const *environment, bool lenient, struct config *ret,

@@ -387,6 +387,18 @@ Test(config, a_file_with_credentials_that_everybody_may_read_is_warned_of)
 	}
 }
 
+Test(config, users_whom_nothing_is_kept_for_are_warned_of)
+{
+	CLEANUP(config_release) struct config open = {0};
+	CLEANUP(config_release) struct config kept = {0};
+
+	cr_assert_eq(load(ORIGIN "users = alice\n", false, &open, NULL), 0);
+	cr_assert_eq(open.warnings.count, 1);
+	cr_assert(strstr(open.warnings.items[0], "keeps nobody out"));
+	cr_assert_eq(load(ORIGIN "users = alice\nbearer = x\n", false, &kept, NULL), 0);
+	cr_assert_eq(kept.warnings.count, 0);
+}
+
 /* @count times @item, behind @head. */
 static char *repeated(const char *head, const char *item, int count)
 {

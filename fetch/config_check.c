@@ -1,0 +1,60 @@
+#include "fetch/config_check.h"
+
+#include "base/str.h"
+#include "fetch/config_values.h"
+
+#include <sys/stat.h>
+
+bool config_is_readable_by_others(const char *file)
+{
+	struct stat st;
+
+	return stat(file, &st) == 0 && (st.st_mode & S_IROTH);
+}
+
+/* Of files with credentials that are no secret, though they may be written anew later. */
+static int warn_of_files(struct config *config, const struct origin *origin, struct err *err)
+{
+	const struct {
+		const char *key;
+		const char *file;
+	} files[] = {
+		{"user_file", origin->user_file},
+		{"bearer_file", origin->bearer_file},
+		{"netrc", origin->netrc},
+		{"client_cert", origin->client_cert},
+	};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(files); i++)
+		if (files[i].file && config_is_readable_by_others(files[i].file))
+			r = config_list_add(&config->warnings,
+				str_printf("%s of [origin \"%s\"]: everybody may read %s",
+					files[i].key, origin->prefix, files[i].file),
+				err);
+	return r;
+}
+
+/* Without credentials an artifact is everybody's, whoever is named. */
+static int warn_of_users(struct config *config, const struct origin *origin, struct err *err)
+{
+	if (origin->users.count == 0 || config_has_credentials(origin))
+		return 0;
+	return config_list_add(&config->warnings,
+		str_printf("users of [origin \"%s\"]: without credentials in the section it "
+			   "keeps nobody out",
+			origin->prefix),
+		err);
+}
+
+int config_check(struct config *config, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < config->origin_count; i++) {
+		r = warn_of_files(config, &config->origins[i], err);
+		if (r == 0)
+			r = warn_of_users(config, &config->origins[i], err);
+	}
+	return r;
+}
