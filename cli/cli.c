@@ -22,7 +22,7 @@ static const struct argp_option global_options[] = {
 		0},
 	{"config", OPTION_CONFIG, "FILE", 0, "the configuration (else $FETCHFS_CONFIG)", 0},
 	{"quiet", 'q', 0, 0, "say nothing but what failed", 0},
-	{"verbose", 'v', 0, 0, "say what is done", 0},
+	{"verbose", 'v', 0, 0, "say what is done; twice: what was tried in vain, too", 0},
 	{0},
 };
 
@@ -40,8 +40,10 @@ static error_t parse_global(int key, char *arg, struct argp_state *state)
 	case 'q':
 		cli->quiet = true;
 		cli->verbose = false;
+		cli->debug = false;
 		return 0;
 	case 'v':
+		cli->debug = cli->verbose;
 		cli->verbose = true;
 		cli->quiet = false;
 		return 0;
@@ -82,6 +84,14 @@ void cli_parse(struct cli *cli, const struct argp *argp, int argc, char **argv, 
 	struct parse parse = {.cli = cli, .input = input};
 
 	argp_parse(&both, argc, argv, 0, NULL, &parse);
+	log_setup(cli_log_level(cli), LOG_TO_STDERR);
+}
+
+enum log_level cli_log_level(const struct cli *cli)
+{
+	if (cli->debug)
+		return LOG_LEVEL_DEBUG;
+	return cli->verbose ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
 }
 
 error_t cli_parse_only(

@@ -8,6 +8,7 @@
 #define FETCHFS_CLI_CLI_H
 
 #include "base/err.h"
+#include "base/log.h"
 #include "fetch/fetchfs.h"
 
 #include <argp.h>
@@ -21,6 +22,7 @@ struct cli {
 	const char *config; /* --config, or NULL */
 	bool quiet;
 	bool verbose;
+	bool debug;          /* twice -v */
 	const char *command; /* its name, for messages */
 	bool warned_weak;    /* of digests that protect against nobody */
 	int out_error;       /* errno with which stdout failed earlier, or 0 */
@@ -33,6 +35,9 @@ struct command {
 	int (*run)(struct cli *cli, int argc,
 		char **argv); /* argv[0] is "fetchfs NAME"; exit status */
 };
+
+/* What of the log is shown, by -q and -v. */
+enum log_level cli_log_level(const struct cli *cli);
 
 extern const struct command command_table[]; /* ends with a NULL name */
 

@@ -213,7 +213,7 @@ static int daemon_main(struct mounting *mounting)
 	struct err err = ERR_INIT;
 
 	setsid();
-	log_setup(cli->verbose ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, LOG_TO_SYSLOG);
+	log_setup(cli_log_level(cli), LOG_TO_SYSLOG);
 	if (serve(mounting, &err) == 0)
 		return EXIT_DONE;
 	log_error("%s: %s", mounting->directory, err.msg);

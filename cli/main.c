@@ -127,7 +127,7 @@ int main(int argc, char **argv)
 	if (!arguments)
 		return EXIT_FAILED;
 	argp_parse(&argp, argc, arguments, ARGP_IN_ORDER, NULL, &start);
-	log_setup(start.cli.verbose ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, LOG_TO_STDERR);
+	log_setup(cli_log_level(&start.cli), LOG_TO_STDERR);
 	raise_descriptor_limit();
 	return run(&start, argc - start.command, arguments + start.command);
 }

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "fetch/credentials.h"
 
@@ -295,6 +296,18 @@ static bool next_place(struct routes *routes, const struct err *err)
 	return choose_place(routes);
 }
 
+/* Of what is left out nobody hears otherwise, as long as something else works. */
+static void log_failure(const struct routes *routes, const struct err *err)
+{
+	CLEANUP(str_freep) char *shown = uri_display(&routes->current->uri);
+
+	if (routes->current->proxy)
+		log_debug("%s by proxy %zu of %zu: %s", shown ? shown : "?", routes->proxy + 1,
+			routes->proxies.count, err->msg);
+	else
+		log_debug("%s: %s", shown ? shown : "?", err->msg);
+}
+
 bool routes_failed(struct routes *routes, const struct err *err)
 {
 	bool is_mirror = routes->places[routes->place].mirror != NULL;
@@ -302,6 +315,7 @@ bool routes_failed(struct routes *routes, const struct err *err)
 	if (!routes->current || err->kind == ERR_CANCELLED || err->kind == ERR_SYSTEM ||
 		err->kind == ERR_SPACE)
 		return false;
+	log_failure(routes, err);
 	if (is_proxys_fault(routes, err) && next_proxy(routes, err))
 		return true;
 	/* the origin has the last word on what there is */

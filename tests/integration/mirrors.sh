@@ -52,7 +52,11 @@ one_nginx SECOND "$WORK/third" 0
 
 say "the first mirror that works brings the file; what it lacks comes from the origin"
 configure "$FIRST/, $SECOND/"
-fetchfs fetch "$ORIGIN/big.bin" "$ORIGIN/only-origin.bin"
+fetchfs -vv fetch "$ORIGIN/big.bin" "$ORIGIN/only-origin.bin" 2>"$WORK/said"
+for mirror in "$FIRST" "$SECOND"; do
+	grep -qxF "fetchfs: $mirror/only-origin.bin: 404 not found" "$WORK/said" ||
+		fail "it is not said why the mirror is not used: $(<"$WORK/said")"
+done
 fetchfs cat "$ORIGIN/big.bin" | cmp - "$WWW/big.bin" || fail "big.bin differs"
 fetchfs cat "$ORIGIN/only-origin.bin" | cmp - "$WWW/only-origin.bin" || fail "only-origin.bin differs"
 [ "$(asked ORIGIN 'GET /big.bin')" -eq 0 ] || fail "the origin was asked for big.bin"
