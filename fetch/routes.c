@@ -42,7 +42,9 @@ void routes_init(struct routes *routes, struct fetchfs *fetchfs, const struct ta
 {
 	const struct origin *origin;
 
-	*routes = (struct routes){.fetchfs = fetchfs, .target = target};
+	/* who wants to know does not mean what a cache on the way remembers */
+	*routes =
+		(struct routes){.fetchfs = fetchfs, .target = target, .no_cache = target->refresh};
 	/* a query that is a secret is told to nobody but the origin */
 	origin = target->decision.secret_query ? NULL : section_of(routes);
 	for (size_t i = 0; origin && i < origin->mirrors.count && i < ROUTES_PLACES - 1; i++)

@@ -58,6 +58,14 @@ quiet_origin
 [ "$(origin_requests GET /one.bin)" -eq 1 ] || fail "the origin was asked more than once"
 [ "$(proxied one.bin)" -ge 2 ] || fail "the proxy was not used"
 
+say "--refresh asks the origin, not what a proxy remembers of it"
+uri=$ORIGIN/header/Cache-Control/max-age=600/nine.bin
+fetchfs fetch "$uri"
+random_file 1M "$ORIGINROOT/nine.new" new
+mv "$ORIGINROOT/nine.new" "$ORIGINROOT/nine.bin"
+fetchfs fetch --refresh "$uri"
+fetchfs cat "$uri" | cmp - "$ORIGINROOT/nine.bin" || fail "an old copy of the proxy's"
+
 say "by the environment's variables, which a command obeys, and no_proxy"
 through
 http_proxy=http://127.0.0.1:$SQUID fetchfs fetch "$ORIGIN/two.bin"
