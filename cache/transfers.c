@@ -1,6 +1,7 @@
 #include "cache/transfers.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/str.h"
 #include "cache/store_private.h"
 
@@ -12,6 +13,9 @@ static void free_ranges(struct ranges **ranges)
 	ranges_free(*ranges);
 }
 
+/* Whoever leads says so twice a second. */
+#define SILENCE_MS 5000
+
 /* Whether the next leader would take up what is there. */
 static bool is_resumable(const struct ranges_header *header)
 {
@@ -20,14 +24,25 @@ static bool is_resumable(const struct ranges_header *header)
 	       header->version.size >= 0;
 }
 
+static bool is_silent(const struct ranges *ranges)
+{
+	int64_t beat;
+
+	return ranges_last_beat(ranges, &beat, NULL) == 0 && beat > 0 &&
+	       clock_monotonic_ms() - beat >= SILENCE_MS;
+}
+
 /* What goes on with a map. false: nothing, it is about to disappear. */
-static bool find_state(const struct ranges_header *header, bool is_led, enum transfer_state *ret)
+static bool find_state(const struct ranges *ranges, const struct ranges_header *header, bool is_led,
+	enum transfer_state *ret)
 {
 	if (!is_led) {
 		*ret = TRANSFER_INTERRUPTED;
 		return is_resumable(header);
 	}
 	*ret = header->state == RANGES_STARTING ? TRANSFER_WAITING : TRANSFER_ACTIVE;
+	if (is_silent(ranges))
+		*ret = TRANSFER_STOPPED;
 	return header->state == RANGES_STARTING || header->state == RANGES_ACTIVE;
 }
 
@@ -57,7 +72,7 @@ static int look(const struct store *store, const char *name, struct transfer *re
 		return r;
 	ret->label = header.label;
 	ret->size = header.version.size;
-	return find_state(&header, is_led, &ret->state);
+	return find_state(ranges, &header, is_led, &ret->state);
 }
 
 int transfers_visit(

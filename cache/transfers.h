@@ -16,6 +16,7 @@ enum transfer_state {
 	TRANSFER_WAITING,     /* for the origin's answer: nothing is known of it yet */
 	TRANSFER_ACTIVE,      /* bytes arrive */
 	TRANSFER_INTERRUPTED, /* nobody leads it; the next who asks resumes */
+	TRANSFER_STOPPED,     /* whoever leads it gives no sign of life */
 };
 
 struct transfer {

@@ -140,7 +140,10 @@ static void print_transfer(const struct fetchfs_transfer *transfer)
 	} else {
 		str_fit(how, sizeof(how), fetchfs_transfer_state_name(transfer->state));
 	}
-	printf("%5s  %10s  %12s  %s\n", percent, size, how, transfer->uri);
+	printf("%5s  %10s  %12s  %s", percent, size, how, transfer->uri);
+	if (transfer->state == FETCHFS_TRANSFER_STOPPED)
+		printf(" (by process %d)", transfer->pid);
+	putchar('\n');
 }
 
 static void print_screen(const struct report *report)

@@ -280,9 +280,10 @@ enum fetchfs_transfer_state {
 	FETCHFS_TRANSFER_WAITING,     /* for the origin's answer */
 	FETCHFS_TRANSFER_ACTIVE,      /* bytes arrive */
 	FETCHFS_TRANSFER_INTERRUPTED, /* nobody works on it; the next who asks resumes */
+	FETCHFS_TRANSFER_STOPPED,     /* the process that works on it has been stopped, or hangs */
 };
 
-/* A stable word: "waiting", "active", "interrupted". */
+/* A stable word: "waiting", "active", "interrupted", "stopped". */
 FETCHFS_API const char *fetchfs_transfer_state_name(enum fetchfs_transfer_state state);
 
 struct fetchfs_transfer {

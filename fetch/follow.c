@@ -22,6 +22,9 @@
  * wait for as long again. A leader gives two a second. */
 #define PROVEN_MS 3000
 
+/* However short the limits are: a leader on a busy machine is no frozen one. */
+#define PATIENCE_MIN_MS 5000
+
 /* Whether the leader is gone: its lock is free. */
 static bool leader_is_gone(struct flight *flight)
 {
@@ -36,6 +39,8 @@ static int64_t patience_ms(const struct flight *flight, const struct watch *watc
 	const struct config *config = &flight->fetchfs->config;
 	int64_t ms = 2 * config->stall_ms;
 
+	if (ms < PATIENCE_MIN_MS)
+		ms = PATIENCE_MIN_MS;
 	return watch->map ? ms : ms + config->connect_ms + config->first_byte_ms;
 }
 

@@ -22,6 +22,7 @@ const char *fetchfs_transfer_state_name(enum fetchfs_transfer_state state)
 		[FETCHFS_TRANSFER_WAITING] = "waiting",
 		[FETCHFS_TRANSFER_ACTIVE] = "active",
 		[FETCHFS_TRANSFER_INTERRUPTED] = "interrupted",
+		[FETCHFS_TRANSFER_STOPPED] = "stopped",
 	};
 
 	if ((unsigned int)state >= ARRAY_SIZE(names))
@@ -49,6 +50,7 @@ static int show(const struct transfer *transfer, void *arg)
 		[TRANSFER_WAITING] = FETCHFS_TRANSFER_WAITING,
 		[TRANSFER_ACTIVE] = FETCHFS_TRANSFER_ACTIVE,
 		[TRANSFER_INTERRUPTED] = FETCHFS_TRANSFER_INTERRUPTED,
+		[TRANSFER_STOPPED] = FETCHFS_TRANSFER_STOPPED,
 	};
 	struct walk *walk = arg;
 	struct fetchfs_transfer shown = {

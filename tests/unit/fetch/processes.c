@@ -178,7 +178,7 @@ Test(processes, a_leader_that_never_shows_anything_is_passed_by, .timeout = 60)
 		pids[i] = spawn_reader(i, &file, -1);
 	for (int i = 0; i < 2; i++)
 		cr_assert_eq(status_of(pids[i]), 0);
-	cr_assert_geq(clock_monotonic_ms() - began, 1000);
+	cr_assert_geq(clock_monotonic_ms() - began, 5000 + 400);
 	/* who waited did not fetch it twice */
 	cr_assert_leq(totals[0].bytes + totals[1].bytes, 9 * MIB);
 	kill(leader, SIGKILL);
