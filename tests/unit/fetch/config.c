@@ -61,7 +61,7 @@ Test(config, an_empty_file_leaves_the_defaults)
 	cr_assert_eq(config.stall_ms, 60000);
 	cr_assert_eq(config.connect_ms, 10000);
 	cr_assert_eq(config.total_ms, 0);
-	cr_assert_eq(config.retries, 3);
+	cr_assert_eq(config.retries, 5);
 	cr_assert_eq(config.ttl_ms, 300000);
 	cr_assert_eq(config.negative_ttl_ms, 10000);
 	cr_assert_not(config.hardlink);
