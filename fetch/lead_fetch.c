@@ -188,6 +188,7 @@ static void init_part(struct lead *lead, struct route *route, uint64_t offset)
 
 	segment_init(part, lead->flight, route, lead->partial, 0, offset);
 	part->on_begin = on_begin;
+	part->passes_all = lead->from_start;
 	if (lead->partial)
 		return;
 	small_begin(&lead->small);
@@ -308,6 +309,8 @@ static int fetch_missing(struct lead *lead, struct err *err)
 		if (lead->started && !alone_next(lead->flight, &gap) &&
 			!gaps_next(lead->flight, lead->partial, &gap))
 			return 0;
+		if (lead->from_start)
+			gap = (struct gap){0};
 		/* what has been asked for must be finished: it looks for itself */
 		r = lead->asked ? 0 : flight_check(lead->flight, err);
 		if (r == 0)

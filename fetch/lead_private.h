@@ -40,6 +40,7 @@ struct lead {
 	bool unchanged;          /* it said that the old version still holds */
 	bool asks_for_part;      /* the last request did, rather than for the whole */
 	bool no_ranges;          /* it does not serve them, whatever it says */
+	bool from_start;         /* of this version the whole comes once more, over what is here */
 	bool retried_digest;
 	unsigned int changes; /* how often the artifact was another one suddenly */
 	struct entry old;     /* a version that is here, but stale; old.uri NULL: none */

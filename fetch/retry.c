@@ -21,7 +21,7 @@ bool lead_can_continue(const struct lead *lead)
 	if (!lead->started)
 		return false;
 	version = partial_version(lead->partial);
-	return version->strong && version->ranges && version->size >= 0;
+	return version->strong && version->ranges && version->size >= 0 && !lead->no_ranges;
 }
 
 bool lead_may_keep(const struct lead *lead)
@@ -30,8 +30,8 @@ bool lead_may_keep(const struct lead *lead)
 	return lead_can_continue(lead) && lead->flight->passed_by == 0;
 }
 
-/* Whether readers can go on if the version that is begun again turns out to be the same. */
-static bool may_be_same(const struct lead *lead)
+/* Whether the same version may come once more, from its beginning: who reads it can go on. */
+static bool may_come_again(const struct lead *lead)
 {
 	const struct ranges_version *version;
 
@@ -41,25 +41,21 @@ static bool may_be_same(const struct lead *lead)
 	return version->strong && version->size >= 0;
 }
 
-/* @another: another version is to be expected. */
-static int start_afresh(struct lead *lead, bool another, const struct err *why, struct err *err)
+static int start_afresh(struct lead *lead, const struct err *why, struct err *err)
 {
 	struct flight *flight = lead->flight;
-	bool same = !another && may_be_same(lead);
 	int r;
 
 	ahead_stop(flight);
 	partial_fail(&lead->partial, NULL, false);
 	lead->started = false;
 	lead->confirmed = false;
+	lead->from_start = false;
 	lead->lazy = false;
 	lazy_give_up(flight);
 	routes_afresh(&lead->routes, why->code == ESTALE);
 
-	/* from the beginning, but of the same version: who reads may go on */
-	if (same)
-		flight_detach(flight);
-	r = same ? 0 : flight_restart(flight, err);
+	r = flight_restart(flight, err);
 	if (r < 0) {
 		/* a broken network is the better explanation, if it was that */
 		if (why->code != ESTALE)
@@ -67,6 +63,19 @@ static int start_afresh(struct lead *lead, bool another, const struct err *why, 
 		return -err->code;
 	}
 	return lead_create_partial(lead, err);
+}
+
+/* The whole once more. What is here stays, since it is of the same version or the answer is
+ * refused. */
+static void come_again(struct lead *lead)
+{
+	struct flight *flight = lead->flight;
+
+	lead->from_start = true;
+	lead->lazy = false;
+	lazy_give_up(flight);
+	WITH_LOCK(&flight->mu);
+	flight->no_helpers = true;
 }
 
 /* Many machines that lost one origin do not come back as one: half of the time is by chance. */
@@ -195,7 +204,10 @@ int lead_prepare_retry(struct lead *lead, struct err *err)
 	}
 	if (next != NEXT_AFRESH && next != NEXT_ANOTHER && lead_can_continue(lead))
 		return 0;
-	return start_afresh(lead, next == NEXT_ANOTHER, &why, err);
+	if (next == NEXT_ANOTHER || why.code == ESTALE || !may_come_again(lead))
+		return start_afresh(lead, &why, err);
+	come_again(lead);
+	return 0;
 }
 
 int lead_retry_corrupt(struct lead *lead, struct err *err)
@@ -209,6 +221,7 @@ int lead_retry_corrupt(struct lead *lead, struct err *err)
 	}
 	lead->started = false;
 	lead->confirmed = false;
+	lead->from_start = false;
 	r = flight_restart(lead->flight, NULL);
 	if (r == 0)
 		r = lead_create_partial(lead, err);

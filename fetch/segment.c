@@ -82,9 +82,10 @@ static enum entered leader_enters(struct segment *segment)
 	uint64_t others;
 	WITH_LOCK(&flight->mu);
 
-	segment->sink.end = flight->helped ? end_in_sight(segment) : 0;
+	segment->sink.end = flight->helped && !segment->passes_all ? end_in_sight(segment) : 0;
 	others = others_ahead(segment, segment->position);
-	if (others > 0 && may_pass_over(segment, segment->position, others, 0)) {
+	if (others > 0 &&
+		(segment->passes_all || may_pass_over(segment, segment->position, others, 0))) {
 		flight->passed += CHUNK_SIZE;
 		return ENTER_OTHERS;
 	}

@@ -20,6 +20,7 @@ struct segment {
 	struct small *small;           /* NULL, or where the bytes go as long as they are few */
 	struct partial_writer *writer; /* NULL while passing over others' chunks */
 	bool own_connection;           /* see struct backend_request */
+	bool passes_all;               /* whatever others have is passed over, however much */
 	bool entered;                  /* it has come to its first chunk */
 	unsigned int slot;             /* of flight->claims; 0 is the leader's */
 	uint64_t position;             /* of the next byte, from the start of the file */
