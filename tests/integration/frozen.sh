@@ -12,6 +12,7 @@ cat >"$CONFIG" <<-END
 	first_byte = 1s
 	stall = 1s
 	ttl = 1h
+	per_host = 1
 END
 start_origin
 size=$((8 << 20))
