@@ -100,6 +100,7 @@ void json_error(struct json *json, const char *key, const struct err *err)
 	json_text(json, "kind", err_kind_name(err->kind));
 	json_text(json, "message", err->msg);
 	json_bool(json, "retry", err->retry);
+	json_known(json, "retry_after", err->retry_after > 0 ? (int64_t)err->retry_after : -1);
 	json_close(json, '}');
 }
 

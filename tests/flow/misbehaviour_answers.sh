@@ -40,6 +40,9 @@ fails 3 '503 service unavailable, retry after 86400 s' /retryafter/86400/9/503/a
 fails 3 '503 service unavailable, retry after 604800 s' /retryafter/99999999999999999999/9/503/a.bin 1
 fails 3 '429 too many requests, retry after (599|600) s' /retryafter/d600/9/429/a.bin 1
 no_debris
+"${fetchfs[@]}" fetch --json "$ORIGIN/retryafter/3600/9/503/a.bin" >"$WORK/events" 2>/dev/null && fail "success"
+jq -se 'any(.[]; .event == "failed" and .error.retry and .error.retry_after == 3600)' "$WORK/events" >/dev/null ||
+	fail "events: $(<"$WORK/events")"
 
 say "pauses grow, and not all come back at the same moment"
 settings 3
