@@ -181,8 +181,9 @@ struct backend {
 
 	/*
 	 * The two parts of fetch(), for who has no thread to wait with; NULL: there is only the
-	 * whole. begin() sends the request, which must live until finish(), whatever comes; that
-	 * brings the bytes, waiting for them like fetch() if it is called before all are here.
+	 * whole. begin() sends the request, which must live until finish() has returned. That has
+	 * to follow, once on_ready has been called, and brings the bytes; for those that are not
+	 * here yet it waits like fetch().
 	 */
 	int (*begin)(const struct backend_env *env, const struct backend_request *request,
 		struct backend_call **ret, struct err *err);

@@ -15,14 +15,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TICK_MS   50 /* how exactly stalls are noticed */
-#define IDLE_MS   60000
-#define REST_US   150
-#define REST_MIN  16 /* transfers */
-#define REST_PART 2
-#define BRIEF_MS  20 /* what is small is told in one piece if all of it comes within this */
-#define BRIEF_MAX 65536
-#define POOL_MAX  64 /* easy handles kept for the next request */
+#define TICK_MS     50 /* how exactly stalls are noticed */
+#define IDLE_MS     60000
+#define REST_US     150
+#define REST_MIN    16 /* transfers */
+#define REST_PART   2
+#define BRIEF_MS    20 /* what is small is told in one piece if all of it comes within this */
+#define BRIEF_MAX   65536
+#define STREAMS_MAX 1000L
+#define POOL_MAX    64 /* easy handles kept for the next request */
 
 struct transfers {
 	CURLM *multi;
@@ -327,6 +328,8 @@ int transfers_new(
 	curl_multi_setopt(transfers->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)per_host);
 	curl_multi_setopt(transfers->multi, CURLMOPT_MAXCONNECTS, (long)connections);
 	curl_multi_setopt(transfers->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
+	/* as many streams as the server allows */
+	curl_multi_setopt(transfers->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, STREAMS_MAX);
 
 	/* signals are for the threads of the program */
 	sigfillset(&all);

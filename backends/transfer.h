@@ -58,9 +58,9 @@ int transfer_run(
 
 /*
  * The two parts of it, for who has no thread to wait with: transfer_start() sends the request,
- * which must live until transfer_finish() has done the rest. That waits for nothing if on_ready
- * said @whole; it is called at the latest TRANSFER_READY_MS after the request had its turn, however
- * silent the server is, and at once after transfers_hurry().
+ * which must live until transfer_finish() has done the rest: once on_ready was called, and waiting
+ * for nothing if that said @whole. It is called at the latest TRANSFER_READY_MS after the request
+ * had its turn, however silent the server is, and at once after transfers_hurry().
  */
 #define TRANSFER_READY_MS 100
 int transfer_start(struct transfers *transfers, const struct transfer_request *request,

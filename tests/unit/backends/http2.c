@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #define BIG      ((size_t)64 << 20)
@@ -154,4 +155,55 @@ Test(http2, many_requests_share_a_connection)
 	add_file(&setting, "small", SMALL);
 	run(&setting, fetch_small);
 	cr_assert_leq(nginx_connections(&setting.nginx), 2);
+}
+
+/* One that is begun before others have ended. */
+struct begun {
+	struct backend_request request;
+	struct backend_call *call;
+	sem_t ready;
+};
+
+static void on_ready(void *arg, bool whole)
+{
+	struct begun *begun = arg;
+
+	(void)whole;
+	sem_post(&begun->ready);
+}
+
+Test(http2, more_than_a_hundred_at_a_time_share_a_connection_too)
+{
+	enum { AT_ONCE = 120 }; /* nginx allows 128 */
+	CLEANUP(setting_stop) struct setting setting = {.next = 0};
+	CLEANUP(str_freep) char *text = NULL;
+	CLEANUP(uri_release) struct uri uri = {.text = NULL};
+	struct begun begun[AT_ONCE];
+	struct err err = ERR_INIT;
+
+	setting_start(&setting);
+	add_file(&setting, "small", SMALL);
+	text = str_printf("%s/small", setting.nginx.base);
+	uri = fixture_uri(&setting.fixture, text);
+	/* from then on it is known how many the server allows */
+	cr_assert(fetch(&setting, "small", (struct backend_request){.offset = 0}, 0, SMALL));
+	for (size_t i = 0; i < AT_ONCE; i++) {
+		begun[i].request = (struct backend_request){
+			.uri = &uri, .on_ready = on_ready, .ready_arg = &begun[i]};
+		sem_init(&begun[i].ready, 0, 0);
+		cr_assert_eq(http_backend.begin(
+				     setting.fixture.env, &begun[i].request, &begun[i].call, &err),
+			0, "%s", err.msg);
+	}
+	for (size_t i = 0; i < AT_ONCE; i++) {
+		struct checker checker = {.sink = {begin, check, go_on}};
+
+		while (sem_wait(&begun[i].ready) < 0)
+			continue;
+		sem_destroy(&begun[i].ready);
+		cr_assert_eq(
+			http_backend.finish(begun[i].call, &checker.sink, &err), 0, "%s", err.msg);
+		cr_assert(!checker.wrong && checker.at == SMALL);
+	}
+	cr_assert_eq(nginx_connections(&setting.nginx), 1);
 }
