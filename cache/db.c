@@ -106,8 +106,8 @@ int db_open(const char *path, struct db **ret, struct err *err)
 	sqlite3_busy_timeout(db->handle, DB_BUSY_MS);
 
 	r = db_exec(db,
-		"PRAGMA journal_mode = WAL;"
 		"PRAGMA synchronous = NORMAL;"
+		"PRAGMA journal_mode = WAL;"
 		"PRAGMA temp_store = MEMORY;"
 		"PRAGMA trusted_schema = OFF",
 		err);
