@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define JOBS_DEFAULT 100
+#define JOBS_DEFAULT 160 /* those that are being published keep no connection idle */
 #define JOBS_MAX     1024
 
 enum {
@@ -29,7 +29,7 @@ enum {
 
 static const struct argp_option options[] = {
 	{"input", 'i', "FILE", 0, "read URIs from FILE ('-': stdin), one a line", 0},
-	{"jobs", 'j', "N", 0, "at most N at a time (default 100)", 0},
+	{"jobs", 'j', "N", 0, "at most N at a time (default 160)", 0},
 	{"digest", OPTION_DIGEST, "KIND:HEX", 0,
 		"what the bytes must hash to (sha256, sha512, sha1, md5); for one URI", 0},
 	{"digests", OPTION_DIGESTS, "URI", 0, "a file as of sha256sum, which lists all of them", 0},
