@@ -56,8 +56,8 @@ static void note_window(struct transfer *transfer, uint64_t waiting)
 }
 
 /*
- * What is offered reaches to the end of what is wanted and no further, so that hardly anything is on
- * its way when the connection is broken off there: no more than came since the last look.
+ * What is offered reaches to the end of what is wanted and no further, so that hardly anything is
+ * on its way when the connection is broken off there: no more than came since the last look.
  */
 static void fit_window(struct transfer *transfer, uint64_t waiting)
 {
