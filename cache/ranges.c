@@ -305,7 +305,7 @@ int ranges_beat(struct ranges *ranges, int64_t ms, struct err *err)
 
 int ranges_last_beat(const struct ranges *ranges, int64_t *ret, struct err *err)
 {
-	uint64_t number;
+	uint64_t number = 0;
 	int r = read_number(ranges, BEAT_OFFSET, &number, err);
 
 	if (r == 0)
