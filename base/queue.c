@@ -43,6 +43,9 @@ struct queue {
 	bool closing;
 };
 
+/* What becomes of a job while all threads are busy. */
+typedef int queue_busy(struct queue *queue, struct queue_job *job, struct err *err);
+
 /* Signals are for the program's first thread, apart from those that a thread causes itself. */
 static int init_attr(pthread_attr_t *attr)
 {
@@ -190,52 +193,81 @@ static void *run_jobs(void *arg)
 static int start_thread(struct queue *queue, struct err *err)
 {
 	pthread_t thread;
-	int code;
+	int code = pthread_create(&thread, &queue->attr, run_jobs, queue);
 
-	if (queue->threads >= queue->max)
-		return 0;
-	code = pthread_create(&thread, &queue->attr, run_jobs, queue);
-	if (code == 0)
-		queue->threads++;
-	else if (queue->threads == 0)
+	if (code != 0)
 		return err_set(err, ERR_SYSTEM, EAGAIN, "start a thread %s: %m", queue->name);
+	queue->threads++;
 	return 0;
 }
 
-/*
- * To an idle thread, a new one, or the list, for threads that are at work (or for nobody, if there
- * are none: an error then). With queue->mu held. *ret_wake: the thread that has got it, and sleeps.
- */
-static int give(
-	struct queue *queue, struct queue_job *job, struct idler **ret_wake, struct err *err)
+/* With queue->mu held. */
+static void add_last(struct queue *queue, struct queue_job *job)
 {
-	struct idler *idler = queue->idle;
-	int r;
-
-	assert(!queue->closing);
-	if (idler) {
-		queue->idle = idler->next;
-		idler->job = job;
-		if (waker_take(&idler->waker))
-			*ret_wake = idler;
-		return 0;
-	}
-	r = start_thread(queue, err);
-	if (r < 0)
-		return r;
 	job->next = NULL;
 	*queue->last = job;
 	queue->last = &job->next;
+}
+
+/* With queue->mu held. */
+static void add_first(struct queue *queue, struct queue_job *job)
+{
+	job->next = queue->first;
+	if (!queue->first)
+		queue->last = &job->next;
+	queue->first = job;
+}
+
+/* By a new thread, or one that is at work. With queue->mu held. */
+static int let_wait(struct queue *queue, struct queue_job *job, struct err *err)
+{
+	int r = 0;
+
+	if (queue->threads < queue->max)
+		r = start_thread(queue, queue->threads == 0 ? err : NULL);
+	if (r < 0 && queue->threads == 0)
+		return r;
+	add_last(queue, job);
 	return 0;
 }
 
-static int give_and_wake(struct queue *queue, struct queue_job *job, struct err *err)
+/* By a new thread, however many there are. With queue->mu held. */
+static int put_first(struct queue *queue, struct queue_job *job, struct err *err)
+{
+	int r = start_thread(queue, err);
+
+	if (r == 0)
+		add_first(queue, job);
+	return r;
+}
+
+/*
+ * To an idle thread, or as @busy says what is to be done if there is none. With queue->mu held.
+ * *ret_wake: the thread that has got it, and sleeps.
+ */
+static int give(struct queue *queue, struct queue_job *job, queue_busy *busy,
+	struct idler **ret_wake, struct err *err)
+{
+	struct idler *idler = queue->idle;
+
+	assert(!queue->closing);
+	if (!idler)
+		return busy(queue, job, err);
+	queue->idle = idler->next;
+	idler->job = job;
+	if (waker_take(&idler->waker))
+		*ret_wake = idler;
+	return 0;
+}
+
+static int give_and_wake(
+	struct queue *queue, struct queue_job *job, queue_busy *busy, struct err *err)
 {
 	struct idler *wake = NULL;
 	int r;
 
 	pthread_mutex_lock(&queue->mu);
-	r = give(queue, job, &wake, err);
+	r = give(queue, job, busy, &wake, err);
 	pthread_mutex_unlock(&queue->mu);
 	/* from here on the queue may be gone: once the job has run. Its thread waits for this. */
 	if (wake)
@@ -243,7 +275,8 @@ static int give_and_wake(struct queue *queue, struct queue_job *job, struct err 
 	return r;
 }
 
-int queue_push(struct queue *queue, void (*job)(void *arg), void *arg, struct err *err)
+static int push(
+	struct queue *queue, void (*job)(void *arg), void *arg, queue_busy *busy, struct err *err)
 {
 	struct queue_job *new = malloc(sizeof(*new));
 	int r;
@@ -251,10 +284,20 @@ int queue_push(struct queue *queue, void (*job)(void *arg), void *arg, struct er
 	if (!new)
 		return err_oom(err);
 	*new = (struct queue_job){.run = job, .arg = arg, .pushed = true};
-	r = give_and_wake(queue, new, err);
+	r = give_and_wake(queue, new, busy, err);
 	if (r < 0)
 		free(new);
 	return r;
+}
+
+int queue_push(struct queue *queue, void (*job)(void *arg), void *arg, struct err *err)
+{
+	return push(queue, job, arg, let_wait, err);
+}
+
+int queue_push_first(struct queue *queue, void (*job)(void *arg), void *arg, struct err *err)
+{
+	return push(queue, job, arg, put_first, err);
 }
 
 int queue_keep(struct queue *queue, struct err *err)
@@ -268,7 +311,7 @@ int queue_keep(struct queue *queue, struct err *err)
 
 void queue_give(struct queue *queue, struct queue_job *job)
 {
-	int r = give_and_wake(queue, job, NULL);
+	int r = give_and_wake(queue, job, let_wait, NULL);
 
 	assert(r == 0);
 	(void)r;

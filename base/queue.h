@@ -23,6 +23,12 @@ void queue_free(struct queue *queue);
 /* Run @job(@arg) on some thread, later. -ENOMEM, or -EAGAIN when no thread at all can be had. */
 int queue_push(struct queue *queue, void (*job)(void *arg), void *arg, struct err *err);
 
+/*
+ * The same for a job that others, which have all the threads, may be waiting for: it waits for none
+ * of them, but gets a thread beyond the limit. -EAGAIN when that cannot be had.
+ */
+int queue_push_first(struct queue *queue, void (*job)(void *arg), void *arg, struct err *err);
+
 /* Start a thread that does not end when it is idle: from then on queue_give() may be called. */
 int queue_keep(struct queue *queue, struct err *err);
 

@@ -16,7 +16,8 @@
 
 #define SIZE_DEFAULT_MIN (UINT64_C(1) << 30)
 
-/* Threads that may wait for origins at the same time; connections are bounded elsewhere. */
+/* Threads that may wait for origins at the same time, beside those of flights that have been
+ * answered; connections are bounded elsewhere. */
 #define LEADERS_MAX 256
 #define HELPERS_MAX 64
 

@@ -164,11 +164,14 @@ static void lead_job(void *arg)
 	lead_run(arg);
 }
 
-/* A thread that may wait for the network goes on. Without one this one has to. */
+/*
+ * A thread that may wait for the network goes on. Without one this one has to. It has a connection,
+ * perhaps, for which all the leaders' threads are waiting: it is not kept until one of them ends.
+ */
 static void hand_on(struct lead *lead)
 {
 	lead->brief = false;
-	if (queue_push(lead->flight->fetchfs->leaders, lead_job, lead, NULL) < 0)
+	if (queue_push_first(lead->flight->fetchfs->leaders, lead_job, lead, NULL) < 0)
 		lead_run(lead);
 }
 

@@ -140,6 +140,19 @@ Test(queue, the_limit_of_threads_holds)
 	cr_assert_eq(board.done, 30);
 }
 
+Test(queue, what_others_wait_for_gets_a_thread_beyond_the_limit)
+{
+	struct board board = board_of(4);
+	struct queue *queue = queue_of(3);
+
+	for (int i = 0; i < 5; i++)
+		cr_assert_eq(queue_push(queue, meet, &board, NULL), 0);
+	cr_assert_eq(queue_push_first(queue, meet, &board, NULL), 0);
+	queue_free(queue);
+	cr_assert_eq(board.most, 4);
+	cr_assert_eq(board.done, 6);
+}
+
 Test(queue, idle_threads_are_used_again_and_more_are_started)
 {
 	struct board board = board_of(1);
