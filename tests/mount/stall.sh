@@ -53,14 +53,14 @@ done
 for pid in "${stalled[@]}"; do
 	wait_for 10 gone "$pid" || fail "a reader cannot be interrupted"
 done
-wait_for 10 in_flight_are 0 || fail "in flight: $(jq .in_flight "$MNT/.fetchfs/status")"
+wait_for 30 in_flight_are 0 || fail "in flight: $(jq .in_flight "$MNT/.fetchfs/status")"
 
 say "an open that hangs can be interrupted, too"
 read_in_background "$(at "$ORIGIN/hang/b.bin")"
-wait_for 10 in_flight_are 1 || fail "not in flight"
+wait_for 30 in_flight_are 1 || fail "not in flight"
 kill "$READER"
 wait_for 10 gone "$READER" || fail "an open cannot be interrupted"
-wait_for 10 in_flight_are 0 || fail "its download goes on"
+wait_for 30 in_flight_are 0 || fail "its download goes on"
 
 say "a size that hangs can be interrupted, too"
 stat "$(at "$ORIGIN/hang/a.bin")" >/dev/null 2>&1 &
@@ -70,7 +70,7 @@ wait_for 10 gone $! || fail "a stat cannot be interrupted"
 
 say "in the middle of a download: a busy mount says so, and ends all the same when told to"
 read_in_background "$(at "$ORIGIN/stall/1000/a.bin")"
-wait_for 10 in_flight_are 1 || fail "not in flight"
+wait_for 30 in_flight_are 1 || fail "not in flight"
 expect_failure 1 "in use.*--lazy" "${fetchfs[@]}" unmount "$MNT"
 kill -TERM "$MOUNT_PID"
 wait_for 20 gone "$MOUNT_PID" || fail "the daemon does not end"
@@ -82,5 +82,5 @@ wait_for 10 gone "$READER" || fail "the reader does not end"
 say "and with nobody reading, by unmount"
 start_mount
 head -c 1 "$(at "$ORIGIN/rate/100000/a.bin")" >/dev/null
-wait_for 10 in_flight_are 1 || fail "not in flight"
+wait_for 30 in_flight_are 1 || fail "not in flight"
 stop_mount
