@@ -97,13 +97,14 @@ static bool has_work(struct flight *flight)
 	return flight->waits || flight->helpers > 0;
 }
 
-/* What a leader that fetched all was at is nobody's any more: no reader may count on it. */
-static void forget_run(struct flight *flight)
+void lazy_begin(struct flight *flight)
 {
 	WITH_LOCK(&flight->mu);
 
 	flight->claims[0].used = false;
 	flight->helper_err.code = 0;
+	flight->helpers_after_ms = 0;
+	flight->no_helpers = false;
 }
 
 void lazy_give_up(struct flight *flight)
@@ -153,7 +154,6 @@ int lazy_serve(struct lead *lead, struct err *err)
 	if (r < 0)
 		return r;
 	ahead_route(flight, route);
-	forget_run(flight);
 	for (;;) {
 		uint32_t seen = cachedir_word(dir, key);
 

@@ -22,6 +22,12 @@ bool lazy_suits(struct flight *flight);
 int lazy_learn(struct lead *lead, struct remote *ret, struct err *err);
 
 /*
+ * Before readers are told of the version: what the leader was at, and how helpers failed, is of the
+ * past. (From then on a reader may start a helper, whose failure lazy_serve() is to see.)
+ */
+void lazy_begin(struct flight *flight);
+
+/*
  * Serve wishes. 0: from now on fetch what is missing, if anything is. LEAD_RESTS: nobody wished
  * anything for a while.
  */

@@ -273,6 +273,7 @@ static int begin_lazily(struct lead *lead, struct err *err)
 	r = lead->partial ? 0 : lead_create_partial(lead, err);
 	if (r < 0)
 		return r;
+	lazy_begin(flight);
 	r = lead->started ? tell_readers(lead, err) : begin_version(lead, &remote, err);
 	if (r == 0) {
 		WITH_LOCK(&flight->mu);

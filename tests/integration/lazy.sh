@@ -112,7 +112,12 @@ same other.bin $((250 << 20)) 4096
 
 say "an origin whose HEAD tells of another version, or whose parts are nonsense: the whole comes"
 random_file 3M "$ORIGINROOT/odd.bin" odd
-for path in otherhead/odd.bin wrongrange/odd.bin header/Accept-Ranges/bytes/noranges/odd.bin; do
+# (some more of the first: the failure of its part may come as soon as the version is known)
+for i in {1..8}; do
+	ln "$ORIGINROOT/odd.bin" "$ORIGINROOT/odd$i.bin"
+done
+for path in otherhead/odd{,1,2,3,4,5,6,7,8}.bin wrongrange/odd.bin \
+	header/Accept-Ranges/bytes/noranges/odd.bin; do
 	cmp <(piece "$(at "$ORIGIN/$path")" $((2 << 20)) 4096) <(piece "$ORIGINROOT/odd.bin" $((2 << 20)) 4096) ||
 		fail "$path: other bytes"
 	settle_mount
