@@ -2,10 +2,10 @@
  * A backend brings bytes from elsewhere. It knows no cache, no policy and no user.
  *
  * Each is a const table of operations for some schemes, found through registry.h. Operations
- * block the calling thread, may be called from any number of threads at once, hold no lock while
- * they call back, never retry (fetch/ does), never log and never print. How a URI is turned into
- * requests is theirs alone; the connection, redirects and timeouts of everything that libcurl
- * speaks are transfer.h's.
+ * (but begin()) block the calling thread, may be called from any number of threads at once, hold no
+ * lock while they call back, never retry (fetch/ does), never log and never print. How a URI is
+ * turned into requests is theirs alone; the connection, redirects and timeouts of everything that
+ * libcurl speaks are transfer.h's.
  */
 #ifndef FETCHFS_BACKENDS_BACKEND_H
 #define FETCHFS_BACKENDS_BACKEND_H
@@ -131,7 +131,8 @@ struct backend_request {
 	bool no_cache; /* caches on the way shall ask the origin: what they had was bad (http) */
 
 	/* For stat(), as struct sink has it for fetch(): asked at least every 100 ms, ends it by a
-	 * non-zero answer. NULL: never. */
+	 * non-zero answer. NULL: never. For begin(): asked, on another thread, as long as the
+	 * request waits for its turn; by a non-zero answer on_ready is called at once. */
 	int (*poll)(void *arg, struct err *err);
 	void *poll_arg;
 

@@ -293,6 +293,8 @@ static int begin_hop(struct exchange *exchange, struct err *err)
 		.arg = exchange,
 		.on_ready = is_first ? request->on_ready : NULL,
 		.ready_arg = request->ready_arg,
+		.on_queued = is_first ? request->poll : NULL,
+		.queued_arg = request->poll_arg,
 	};
 	exchange->drained = 0;
 	return transfer_start(exchange->env->transfers, &exchange->hop, &exchange->asked, err);

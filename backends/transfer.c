@@ -17,6 +17,7 @@
 
 #define TICK_MS     50 /* how exactly stalls are noticed */
 #define IDLE_MS     60000
+#define LOOK_MS     100 /* whether those who wait for a connection are still wanted */
 #define REST_US     150
 #define REST_MIN    16 /* transfers */
 #define REST_PART   2
@@ -171,7 +172,7 @@ static void obey(struct transfers *transfers, struct transfer *transfer, unsigne
 
 /*
  * The next command. As long as a transfer is in the list or has a running easy handle its caller
- * is inside transfer_run(): it takes itself off the list, under the lock, before it leaves.
+ * has not left transfer_finish(): it takes itself off the list, under the lock, before it does.
  */
 static bool take_command(
 	struct transfers *transfers, struct transfer **ret, unsigned int *ret_commands)
@@ -233,10 +234,24 @@ static void give_up(struct transfers *transfers, struct transfer *transfer, cons
 	end(transfers, transfer, err);
 }
 
-static bool is_late(const struct transfers *transfers, const struct transfer *transfer)
+/* Whether whoever began it, and has no thread to wait with, does not want it any more. */
+static bool is_unwanted(const struct transfers *transfers, struct transfer *transfer)
 {
-	return atomic_load(&transfers->hurry) ||
-	       (transfer->began && transfers->now - transfer->began >= TRANSFER_READY_MS);
+	const struct transfer_request *request = transfer->request;
+
+	if (!request->on_queued || transfers->now - transfer->looked < LOOK_MS)
+		return false;
+	transfer->looked = transfers->now;
+	return request->on_queued(request->queued_arg, NULL) != 0;
+}
+
+static bool is_late(const struct transfers *transfers, struct transfer *transfer)
+{
+	if (transfer->told_ready || atomic_load(&transfers->hurry))
+		return true;
+	if (transfer->began)
+		return transfers->now - transfer->began >= TRANSFER_READY_MS;
+	return is_unwanted(transfers, transfer);
 }
 
 /* Wake those who got bytes; end those who are past a limit. */

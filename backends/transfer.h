@@ -1,5 +1,5 @@
 /*
- * One request over libcurl: the only file that knows it.
+ * One request over libcurl, of which nothing is seen here.
  *
  * A single thread runs one CURLM, so that connections and HTTP/2 streams are shared between all
  * callers. The body goes from that thread to the calling thread through a bounded buffer; when the
@@ -47,6 +47,9 @@ struct transfer_request {
 	/* For transfer_start(), or NULL: once, on the curl thread, which it must not keep. */
 	void (*on_ready)(void *arg, bool whole);
 	void *ready_arg;
+	/* Likewise, or NULL: asked while the request waits for its turn. Not 0: it is ready. */
+	int (*on_queued)(void *arg, struct err *err);
+	void *queued_arg;
 };
 
 /*

@@ -56,6 +56,7 @@ struct transfer {
 	struct transfer *next; /* of owner->running */
 	struct transfer *prev;
 	int64_t queued; /* when curl got it */
+	int64_t looked; /* when it was last asked whether it shall still wait */
 	int64_t began;  /* when it got its turn; 0: it waits for a connection */
 	int64_t asked;  /* when the request went out; 0: there is no connection yet */
 	int64_t answered_ms;

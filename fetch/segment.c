@@ -431,6 +431,12 @@ int segment_fetch(
 	return conclude(segment, r, err);
 }
 
+/* As long as nobody waits who would look himself. */
+static int is_wanted(void *arg, struct err *err)
+{
+	return flight_check(arg, err);
+}
+
 int segment_begin(struct segment *segment, void (*on_ready)(void *arg, bool whole), void *arg,
 	struct err *err)
 {
@@ -439,6 +445,8 @@ int segment_begin(struct segment *segment, void (*on_ready)(void *arg, bool whol
 
 	segment->request.on_ready = on_ready;
 	segment->request.ready_arg = arg;
+	segment->request.poll = is_wanted;
+	segment->request.poll_arg = segment->flight;
 	if (r == 0)
 		r = segment->route->backend->begin(
 			fetchfs->env, &segment->request, &segment->call, err);
