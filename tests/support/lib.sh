@@ -46,6 +46,8 @@ mounts=()
 cleanup() {
 	local status=$? pid dir log
 	trap - EXIT
+	# A child that is killed before it has become its program still has our traps.
+	[ "$BASHPID" -eq $$ ] || exit $status
 	set +e
 	for dir in "${mounts[@]}"; do
 		umount -l "$dir" 2>/dev/null || fusermount3 -uzq "$dir" 2>/dev/null
