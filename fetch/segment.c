@@ -4,19 +4,9 @@
 #include "base/clock.h"
 #include "fetch/ahead.h"
 #include "fetch/alone.h"
-#include "fetch/gaps.h"
+#include "fetch/segment_enter.h"
 
 #include <errno.h>
-
-/*
- * Others' chunks are received and dropped as long as that is cheaper than a new connection: not
- * many in one go, and all together no more than so small a part of the file.
- */
-#define PASS_OVER_MAX  (16 * CHUNK_SIZE)
-#define PASS_OVER_PART 256
-
-/* More than that is never on its way: no window is so large. */
-#define SIGHT (128 * CHUNK_SIZE)
 
 #define LOOK_INTERVAL_MS 50
 #define RATE_WINDOW_MS   50
@@ -25,94 +15,20 @@
 #define NEAR_MIN         (8 * CHUNK_SIZE)
 #define NEAR_UNMEASURED  (64 * CHUNK_SIZE)
 
-/* Caller holds mu. How many bytes from @offset on are others', as far as it matters here. */
-static uint64_t others_ahead(const struct segment *segment, uint64_t offset)
-{
-	uint64_t run = 0;
-
-	while (run <= PASS_OVER_MAX &&
-		(partial_has(segment->partial, offset + run, CHUNK_SIZE) ||
-			gaps_claimed(segment->flight, offset + run, segment->slot)))
-		run += CHUNK_SIZE;
-	return run;
-}
-
-/*
- * Caller holds mu. Whether the leader receives the @others bytes of others that begin at @at, when
- * @passed others lie before them. What is on its way already costs nothing.
- */
-static bool may_pass_over(
-	const struct segment *segment, uint64_t at, uint64_t others, uint64_t passed)
-{
-	const struct flight *flight = segment->flight;
-	uint64_t coming = segment->position + segment->sink.window;
-
-	if (others > PASS_OVER_MAX)
-		return false;
-	return at + others <= coming ||
-	       flight->passed + passed + others <= (uint64_t)flight->version.size / PASS_OVER_PART;
-}
-
-/* Caller holds mu. Where the leader, who enters a chunk, will have to end, if that is in sight. */
-static uint64_t end_in_sight(const struct segment *segment)
-{
-	uint64_t size = (uint64_t)segment->flight->version.size;
-	uint64_t at = segment->position - segment->position % CHUNK_SIZE;
-	uint64_t limit = at + SIGHT < size ? at + SIGHT : size;
-	uint64_t passed = 0;
-
-	while (at < limit) {
-		uint64_t others = others_ahead(segment, at);
-
-		if (others > 0 && !may_pass_over(segment, at, others, passed))
-			return at;
-		passed += others;
-		at += others + CHUNK_SIZE; /* the one behind them is nobody's */
-	}
-	return 0;
-}
-
-enum entered { ENTER_OURS, ENTER_OTHERS, ENTER_END };
-
-/* The leader comes to a chunk. Helpers claimed all of their run beforehand. */
-static enum entered leader_enters(struct segment *segment)
-{
-	struct flight *flight = segment->flight;
-	struct flight_claim *claim = &flight->claims[0];
-	uint64_t others;
-	WITH_LOCK(&flight->mu);
-
-	segment->sink.end = flight->helped && !segment->passes_all ? end_in_sight(segment) : 0;
-	others = others_ahead(segment, segment->position);
-	if (others > 0 &&
-		(segment->passes_all || may_pass_over(segment, segment->position, others, 0))) {
-		flight->passed += CHUNK_SIZE;
-		return ENTER_OTHERS;
-	}
-	if (others > 0) {
-		flight->bounded = true;
-		return ENTER_END;
-	}
-	claim->begin = segment->position - segment->position % CHUNK_SIZE;
-	if (claim->end < chunk_after(segment->position))
-		claim->end = chunk_after(segment->position);
-	return ENTER_OURS;
-}
-
 /*
  * The next byte is the first one for its chunk. -ECANCELED with reached set when what follows is
  * not ours, and too much to pass over.
  */
 static int enter_chunk(struct segment *segment, struct err *err)
 {
-	enum entered entered = segment->slot == 0 ? leader_enters(segment) : ENTER_OURS;
+	enum segment_entered entered = segment->slot == 0 ? segment_enter(segment) : SEGMENT_OURS;
 
 	segment->entered = true;
-	if (entered == ENTER_END) {
+	if (entered == SEGMENT_END) {
 		segment->reached = true;
 		return err_set(err, ERR_CANCELLED, ECANCELED, "the rest is here");
 	}
-	if (entered == ENTER_OTHERS) {
+	if (entered == SEGMENT_OTHERS) {
 		partial_writer_free(segment->writer);
 		segment->writer = NULL;
 		return 0;
