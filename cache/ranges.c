@@ -1,4 +1,5 @@
 #include "cache/ranges.h"
+#include "cache/ranges_private.h"
 
 #include "base/cleanup.h"
 #include "base/fd.h"
@@ -24,9 +25,6 @@
 
 /* A fresh map is one block of a file system, written whole: up to 128 chunks need no other. */
 #define FIRST_BLOCK 4096
-
-/* How many records to read at once. */
-#define BATCH 512
 
 #define FLAG_RANGES 1U
 #define FLAG_STRONG 2U
@@ -58,34 +56,9 @@ struct disk_header {
 	uint64_t checksum; /* XXH3-64 of all before it */
 };
 
-/* Written on their own, at any time, and therefore outside of the checksum. */
-#define BEAT_OFFSET     2016 /* when the leader was last at work, monotonic milliseconds */
-#define WANTS_OFFSET    2024 /* some number, another one whenever a reader asked for a chunk */
-#define FRONTIER_OFFSET 2032
-#define WHOLE_OFFSET    2040 /* not zero: a reader needs all of it */
-
 static_assert(offsetof(struct disk_header, checksum) == 2008, "nothing is hidden in padding");
 static_assert(sizeof(struct disk_header) <= BEAT_OFFSET, "the block ends before the numbers");
 static_assert(WHOLE_OFFSET + 8 <= RANGES_HEADER, "the numbers are in the header");
-
-struct disk_chunk {
-	uint64_t hash;
-	uint8_t present; /* the leader's */
-	uint8_t wanted;  /* any reader's */
-	uint8_t zero[2];
-	uint32_t filled; /* the leader's, written on its own */
-};
-static_assert(sizeof(struct disk_chunk) == 16, "a record never lies across two pages");
-static_assert(offsetof(struct disk_chunk, filled) == 12, "nothing is hidden in padding");
-
-struct ranges {
-	int fd;
-};
-
-static uint64_t chunk_offset(uint64_t chunk)
-{
-	return RANGES_HEADER + chunk * sizeof(struct disk_chunk);
-}
 
 static int make_ranges(int fd, struct ranges **ret, struct err *err)
 {
@@ -339,114 +312,4 @@ int ranges_whole_wanted(const struct ranges *ranges, bool *ret, struct err *err)
 	if (r == 0)
 		*ret = number != 0;
 	return r;
-}
-
-/* ---- chunks ---- */
-
-static int put_chunk(
-	struct ranges *ranges, uint64_t chunk, uint64_t hash, bool present, struct err *err)
-{
-	struct disk_chunk record = {.hash = hash, .present = present};
-	/* up to "wanted", which is not ours */
-	int r = fd_pwrite_all(
-		ranges->fd, &record, offsetof(struct disk_chunk, wanted), chunk_offset(chunk));
-
-	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write map: %m") : 0;
-}
-
-int ranges_mark(struct ranges *ranges, uint64_t chunk, uint64_t hash, struct err *err)
-{
-	return put_chunk(ranges, chunk, hash, true, err);
-}
-
-int ranges_unmark(struct ranges *ranges, uint64_t chunk, struct err *err)
-{
-	return put_chunk(ranges, chunk, 0, false, err);
-}
-
-int ranges_fill(struct ranges *ranges, uint64_t chunk, uint32_t filled, struct err *err)
-{
-	int r = fd_pwrite_all(ranges->fd, &filled, sizeof(filled),
-		chunk_offset(chunk) + offsetof(struct disk_chunk, filled));
-
-	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write map: %m") : 0;
-}
-
-int ranges_want(const struct ranges *ranges, uint64_t chunk, struct err *err)
-{
-	static const uint8_t one = 1;
-	struct timespec now;
-	struct stat st;
-	uint64_t stamp;
-	int r;
-
-	if (fstat(ranges->fd, &st) < 0)
-		return err_set(err, ERR_SYSTEM, errno, "read map: %m");
-	/* only inside of what is allocated: a wish must not make the cache grow */
-	if (chunk > (uint64_t)st.st_size || chunk_offset(chunk + 1) > (uint64_t)st.st_size)
-		return 0;
-	r = fd_pwrite_all(ranges->fd, &one, sizeof(one),
-		chunk_offset(chunk) + offsetof(struct disk_chunk, wanted));
-	if (r == 0) {
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		stamp = (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-		r = fd_pwrite_all(ranges->fd, &stamp, sizeof(stamp), WANTS_OFFSET);
-	}
-	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write map: %m") : 0;
-}
-
-int ranges_chunks(const struct ranges *ranges, uint64_t first, uint64_t count,
-	struct ranges_chunk *ret, struct err *err)
-{
-	for (uint64_t done = 0; done < count;) {
-		struct disk_chunk records[BATCH] = {0};
-		uint64_t batch = count - done < BATCH ? count - done : BATCH;
-		ssize_t n = fd_pread_full(ranges->fd, records, batch * sizeof(records[0]),
-			chunk_offset(first + done));
-
-		if (n < 0)
-			return err_set(err, ERR_SYSTEM, (int)-n, "read map: %m");
-		for (uint64_t i = 0; i < batch; i++)
-			ret[done + i] = (struct ranges_chunk){
-				.present = records[i].present != 0,
-				.wanted = records[i].wanted != 0,
-				.filled = records[i].filled,
-				.hash = records[i].hash,
-			};
-		done += batch;
-	}
-	return 0;
-}
-
-/* How many bytes of a chunk of @length are there. */
-static uint64_t bytes_of(const struct ranges_chunk *record, uint64_t length)
-{
-	if (record->present)
-		return length;
-	return record->filled < length ? record->filled : 0;
-}
-
-int ranges_arrived(const struct ranges *ranges, int64_t size, uint64_t *ret, struct err *err)
-{
-	uint64_t chunks = size > 0 ? ((uint64_t)size + CHUNK_SIZE - 1) / CHUNK_SIZE : 0;
-	struct ranges_chunk records[BATCH];
-	uint64_t bytes = 0;
-	uint64_t first;
-	int r = ranges_frontier(ranges, &bytes, err);
-
-	if (r < 0)
-		return r;
-	first = (bytes + CHUNK_SIZE - 1) / CHUNK_SIZE;
-	while (first < chunks) {
-		uint64_t count = chunks - first < BATCH ? chunks - first : BATCH;
-
-		r = ranges_chunks(ranges, first, count, records, err);
-		if (r < 0)
-			return r;
-		for (uint64_t i = 0; i < count; i++)
-			bytes += bytes_of(&records[i], chunk_length(first + i, size));
-		first += count;
-	}
-	*ret = bytes;
-	return 0;
 }
