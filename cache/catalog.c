@@ -7,128 +7,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define SCHEMA_VERSION 3
-
-/*
- * Version 1. "total" has one row, kept by triggers, so that asking for space is no scan. "used" is
- * the LRU: a number that only the newest use exceeds. boot and settled say whether the file of an
- * object surely survived a power cut (docs/cache-format.md).
- */
-static const char schema[] =
-	"CREATE TABLE entry ("
-	"	key BLOB PRIMARY KEY, scope TEXT NOT NULL, uri TEXT NOT NULL,"
-	"	state INTEGER NOT NULL, has_query INTEGER NOT NULL, executable INTEGER NOT NULL,"
-	"	pinned INTEGER NOT NULL, digest BLOB, size INTEGER NOT NULL, etag TEXT,"
-	"	modified INTEGER NOT NULL, fetched INTEGER NOT NULL, verified INTEGER NOT NULL,"
-	"	expires INTEGER NOT NULL"
-	") WITHOUT ROWID;"
-	"CREATE INDEX entry_uri ON entry (uri);"
-	"CREATE INDEX entry_digest ON entry (digest) WHERE digest IS NOT NULL;"
-	"CREATE TABLE object ("
-	"	digest BLOB PRIMARY KEY, size INTEGER NOT NULL,"
-	"	bytes INTEGER NOT NULL, twin_bytes INTEGER NOT NULL,"
-	"	xxh3 INTEGER NOT NULL, used INTEGER NOT NULL, last_used INTEGER NOT NULL,"
-	"	boot TEXT NOT NULL, settled INTEGER NOT NULL"
-	") WITHOUT ROWID;"
-	"CREATE INDEX object_used ON object (used);"
-	"CREATE TABLE reservation ("
-	"	partial TEXT PRIMARY KEY, bytes INTEGER NOT NULL"
-	") WITHOUT ROWID;"
-	"CREATE TABLE lease ("
-	"	id INTEGER PRIMARY KEY, directory TEXT NOT NULL, device INTEGER NOT NULL,"
-	"	inode INTEGER NOT NULL, name TEXT NOT NULL, method TEXT NOT NULL,"
-	"	file_inode INTEGER NOT NULL, digest BLOB NOT NULL, since INTEGER NOT NULL,"
-	"	boot TEXT NOT NULL, namespace INTEGER NOT NULL"
-	");"
-	"CREATE INDEX lease_directory ON lease (inode, device);"
-	"CREATE INDEX lease_digest ON lease (digest);"
-	"CREATE TABLE total ("
-	"	id INTEGER PRIMARY KEY CHECK (id = 1), objects INTEGER NOT NULL,"
-	"	object_count INTEGER NOT NULL, reserved INTEGER NOT NULL, complete INTEGER NOT NULL"
-	");"
-	"INSERT INTO total VALUES (1, 0, 0, 0, 0);"
-	"CREATE TRIGGER object_insert AFTER INSERT ON object BEGIN"
-	"	UPDATE total SET objects = objects + new.bytes + new.twin_bytes,"
-	"		object_count = object_count + 1;"
-	"END;"
-	"CREATE TRIGGER object_update AFTER UPDATE OF bytes, twin_bytes ON object "
-	"WHEN new.bytes + new.twin_bytes != old.bytes + old.twin_bytes BEGIN"
-	"	UPDATE total SET objects = objects + new.bytes + new.twin_bytes"
-	"		- old.bytes - old.twin_bytes;"
-	"END;"
-	"CREATE TRIGGER object_delete AFTER DELETE ON object BEGIN"
-	"	UPDATE total SET objects = objects - old.bytes - old.twin_bytes,"
-	"		object_count = object_count - 1;"
-	"END;"
-	"CREATE TRIGGER reservation_insert AFTER INSERT ON reservation BEGIN"
-	"	UPDATE total SET reserved = reserved + new.bytes;"
-	"END;"
-	"CREATE TRIGGER reservation_update AFTER UPDATE OF bytes ON reservation BEGIN"
-	"	UPDATE total SET reserved = reserved + new.bytes - old.bytes;"
-	"END;"
-	"CREATE TRIGGER reservation_delete AFTER DELETE ON reservation BEGIN"
-	"	UPDATE total SET reserved = reserved - old.bytes;"
-	"END;"
-	"CREATE TRIGGER entry_insert AFTER INSERT ON entry WHEN new.state = 1 BEGIN"
-	"	UPDATE total SET complete = complete + 1;"
-	"END;"
-	"CREATE TRIGGER entry_update AFTER UPDATE OF state ON entry "
-	"WHEN (new.state = 1) != (old.state = 1) BEGIN"
-	"	UPDATE total SET complete = complete + (new.state = 1) - (old.state = 1);"
-	"END;"
-	"CREATE TRIGGER entry_delete AFTER DELETE ON entry WHEN old.state = 1 BEGIN"
-	"	UPDATE total SET complete = complete - 1;"
-	"END;"
-	"PRAGMA application_id = 0x66746673;" /* "ftfs", for file(1) */
-	"PRAGMA user_version = 1";
-
-/* What version 2 adds. The trigger also serves those who opened the index before. */
-static const char schema_2[] =
-	"CREATE TABLE checksum ("
-	"	digest BLOB NOT NULL, kind INTEGER NOT NULL, value BLOB NOT NULL,"
-	"	PRIMARY KEY (digest, kind)"
-	") WITHOUT ROWID;"
-	"CREATE INDEX checksum_value ON checksum (value, kind);"
-	"CREATE TRIGGER checksum_delete AFTER DELETE ON object BEGIN"
-	"	DELETE FROM checksum WHERE digest = old.digest;"
-	"END;"
-	"PRAGMA user_version = 2";
-
-static const char schema_3[] = "ALTER TABLE entry ADD COLUMN must_ask INTEGER NOT NULL DEFAULT 0;"
-			       "PRAGMA user_version = 3";
-
-_Static_assert(ENTRY_KNOWN == 0 && ENTRY_COMPLETE == 1 && ENTRY_ABSENT == 2, "stored on disk");
-
-static int schema_version(struct db *db, int64_t *ret, struct err *err)
-{
-	CLEANUP(db_resetp) struct db_query *query = NULL;
-	int r = db_query(db, "PRAGMA user_version", &query, err);
-
-	if (r == 0)
-		r = db_step(query, err);
-	if (r < 0)
-		return r;
-	*ret = db_int(query, 0);
-	return 0;
-}
-
 /* Make a fresh index, or bring an older one up to date, in place. */
 static int make_schema(struct catalog *catalog, struct err *err)
 {
 	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
-	int64_t version = 0;
 	int r = catalog_begin(catalog, &txn, err);
 
-	if (r == 0) /* again: somebody may have made it in the meantime */
-		r = schema_version(catalog->db, &version, err);
-	if (r < 0)
-		return r;
-	if (version == 0)
-		r = db_exec(catalog->db, schema, err);
-	if (r == 0 && version < 2)
-		r = db_exec(catalog->db, schema_2, err);
-	if (r == 0 && version < 3)
-		r = db_exec(catalog->db, schema_3, err);
+	if (r == 0) /* which looks again: somebody may have made it in the meantime */
+		r = catalog_schema_make(catalog->db, err);
 	return r < 0 ? r : catalog_commit(&txn, err);
 }
 
@@ -148,18 +34,18 @@ static int open_database(struct catalog *catalog, struct err *err)
 	r = db_open(path, &catalog->db, err);
 	lock_release(&writer);
 	if (r == 0)
-		r = schema_version(catalog->db, &version, err);
-	if (r == 0 && version < SCHEMA_VERSION)
+		r = catalog_schema_version(catalog->db, &version, err);
+	if (r == 0 && version < CATALOG_SCHEMA)
 		r = make_schema(catalog, err);
 	if (r == -EBADMSG)
 		return err_set(err, ERR_INTEGRITY, EBADMSG, CACHEDIR_DAMAGED("index.db"),
 			catalog->dir->path);
 	if (r < 0)
 		return err_context(err, "open %s", path);
-	if (version > SCHEMA_VERSION)
+	if (version > CATALOG_SCHEMA)
 		return err_set(err, ERR_USAGE, ENOTSUP,
 			"%s was made by a newer fetchfs (schema %lld, this one knows %d)", path,
-			(long long)version, SCHEMA_VERSION);
+			(long long)version, CATALOG_SCHEMA);
 	return 0;
 }
 
@@ -179,6 +65,13 @@ int catalog_open(const struct cachedir *dir, struct catalog **ret, struct err *e
 	}
 	*ret = catalog;
 	return 0;
+}
+
+int catalog_bound_log(struct catalog *catalog, uint64_t bytes, struct err *err)
+{
+	WITH_LOCK(&catalog->mu);
+
+	return db_bound_log(catalog->db, bytes, err);
 }
 
 void catalog_close(struct catalog *catalog)

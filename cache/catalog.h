@@ -46,6 +46,8 @@ struct catalog;
 /* Open or make the index of @dir, which must outlive it. A newer schema is refused with -ENOTSUP.
  */
 int catalog_open(const struct cachedir *dir, struct catalog **ret, struct err *err);
+/* How long the index's log may become (room_of_log()). */
+int catalog_bound_log(struct catalog *catalog, uint64_t bytes, struct err *err);
 void catalog_close(struct catalog *catalog);
 
 /* -ENOENT when the index has no such entry. */

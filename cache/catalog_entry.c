@@ -76,14 +76,19 @@ int catalog_find(
 	return catalog_read_first(query, ret, err);
 }
 
-/* ---- changes: in a transaction ---- */
+/*
+ * ---- changes: in a transaction ----
+ *
+ * OR ROLLBACK: what breaks a rule of the tables is our own bug, and ends the transaction. SQLite
+ * then needs no savepoint for each row.
+ */
 
 static int put_entry(struct db *db, const struct entry *entry, struct err *err)
 {
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	int r = db_query(db,
-		"INSERT INTO entry (key, scope, uri, state, has_query, executable, pinned, digest,"
-		"	size, etag, modified, fetched, verified, expires, must_ask)"
+		"INSERT OR ROLLBACK INTO entry (key, scope, uri, state, has_query, executable,"
+		"	pinned, digest, size, etag, modified, fetched, verified, expires, must_ask)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
 		" ON CONFLICT (key) DO UPDATE SET state = excluded.state,"
 		"	executable = excluded.executable, digest = excluded.digest,"
@@ -124,7 +129,8 @@ static int put_object(struct catalog *catalog, const struct entry *entry,
 	int64_t now = entry->verified > entry->fetched ? entry->verified : entry->fetched;
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	int r = db_query(catalog->db,
-		"INSERT INTO object (digest, size, bytes, twin_bytes, xxh3, used, last_used, boot,"
+		"INSERT OR ROLLBACK INTO object (digest, size, bytes, twin_bytes, xxh3, used, "
+		"last_used, boot,"
 		"	settled)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, (SELECT ifnull(max(used), 0) + 1 FROM object), ?6,"
 		"	?7, 0)"

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,24 +79,32 @@ int db_exec(struct db *db, const char *sql, struct err *err)
 	return code == SQLITE_OK ? 0 : fail(db->handle, code, err);
 }
 
-static int bound_log(struct db *db, struct err *err)
+int db_bound_log(struct db *db, uint64_t bytes, struct err *err)
 {
 	char sql[64];
 
-	snprintf(sql, sizeof(sql), "PRAGMA journal_size_limit = %llu",
-		(unsigned long long)DB_LOG_BYTES);
-	sqlite3_wal_autocheckpoint(db->handle, (int)((DB_LOG_BYTES - LOG_LAST) / LOG_PAGE));
+	snprintf(sql, sizeof(sql), "PRAGMA journal_size_limit = %llu", (unsigned long long)bytes);
+	sqlite3_wal_autocheckpoint(db->handle, (int)((bytes - LOG_LAST) / LOG_PAGE));
 	return db_exec(db, sql, err);
+}
+
+/* Nobody asks how much memory SQLite has; counting it takes a lock for each allocation. Without
+ * effect in a program that has used SQLite before us. */
+static void count_no_memory(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
 int db_open(const char *path, struct db **ret, struct err *err)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	CLEANUP(db_closep) struct db *db = calloc(1, sizeof(*db));
 	int code;
 	int r;
 
 	if (!db)
 		return err_oom(err);
+	pthread_once(&once, count_no_memory);
 	code = sqlite3_open_v2(path, &db->handle,
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (code != SQLITE_OK)
@@ -112,7 +121,7 @@ int db_open(const char *path, struct db **ret, struct err *err)
 		"PRAGMA trusted_schema = OFF",
 		err);
 	if (r == 0)
-		r = bound_log(db, err);
+		r = db_bound_log(db, DB_LOG_BYTES, err);
 	if (r < 0)
 		return r;
 

@@ -26,8 +26,6 @@
 
 #define DB_BUSY_MS 5000
 
-/* The log grows up to this, and is then used anew from its beginning. Readers who are at work
- * whenever that is tried put it off: then it is longer for a while, and cut back afterwards. */
 #define DB_LOG_BYTES (UINT64_C(4) << 20)
 
 struct db;
@@ -36,6 +34,11 @@ struct db_query;
 /* Open or make the database @path: WAL, synchronous=NORMAL (a power cut may lose the last
  * transactions, never tear one). */
 int db_open(const char *path, struct db **ret, struct err *err);
+
+/* The log grows up to @bytes (DB_LOG_BYTES, unless told otherwise), and is then used anew from its
+ * beginning. Readers who are at work whenever that is tried put it off: then it is longer for a
+ * while, and cut back afterwards. */
+int db_bound_log(struct db *db, uint64_t bytes, struct err *err);
 void db_close(struct db *db);
 void db_closep(struct db **db); /* for CLEANUP() */
 

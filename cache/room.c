@@ -11,6 +11,10 @@
  * by until the next one looks. */
 #define HEADROOM (UINT64_C(256) << 10)
 
+/* The log where it is less than this part of the limit. */
+#define LOG_MAX (UINT64_C(8) << 20)
+#define LOG_PER 128
+
 static uint64_t blocks_of(int dirfd, const char *name)
 {
 	struct stat st;
@@ -20,9 +24,15 @@ static uint64_t blocks_of(int dirfd, const char *name)
 	return (uint64_t)st.st_blocks * 512;
 }
 
-/* What a cache occupies beside objects and partials: the index, small files, its folders. */
-static uint64_t overhead(const struct cachedir *dir)
+uint64_t room_of_log(const struct store *store)
 {
+	return store->limit / LOG_PER < LOG_MAX ? DB_LOG_BYTES : LOG_MAX;
+}
+
+/* What a cache occupies beside objects and partials: the index, small files, its folders. */
+static uint64_t overhead(const struct store *store)
+{
+	const struct cachedir *dir = store->dir;
 	static const char *const files[] = {"index.db", "index.db-shm", "shared", "secret"};
 	uint64_t sum = blocks_of(dir->fd, ".") + blocks_of(dir->fd, "partial");
 	uint64_t log = blocks_of(dir->fd, "index.db-wal");
@@ -30,8 +40,7 @@ static uint64_t overhead(const struct cachedir *dir)
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 		sum += blocks_of(dir->fd, files[i]);
-	/* any change makes the log longer, and not each of them asks for room before */
-	sum += log > DB_LOG_BYTES ? log : DB_LOG_BYTES;
+	sum += log > room_of_log(store) ? log : room_of_log(store);
 	/* objects/ab: a block each, where a folder's links count its folders */
 	if (fstat(dir->objects_fd, &st) == 0)
 		sum += (uint64_t)st.st_blocks * 512 + (uint64_t)st.st_nlink * 4096;
@@ -40,7 +49,7 @@ static uint64_t overhead(const struct cachedir *dir)
 
 uint64_t room_within(const struct store *store)
 {
-	uint64_t other = overhead(store->dir) + HEADROOM;
+	uint64_t other = overhead(store) + HEADROOM;
 
 	return store->limit > other ? store->limit - other : 0;
 }

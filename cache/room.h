@@ -9,6 +9,13 @@
 /* How many bytes objects and reservations may amount to: the limit without what else there is. */
 uint64_t room_within(const struct store *store);
 
+/*
+ * How much of the limit is for the index's log, from the start, since any change makes it longer
+ * and not each of them asks for room before. Where there is plenty it may be longer: the next
+ * checkpoint, for which everybody who writes has to wait, is then further away.
+ */
+uint64_t room_of_log(const struct store *store);
+
 /* How many bytes must become free on the file system before @more can be written. */
 int room_missing_on_disk(const struct store *store, uint64_t more, uint64_t *ret, struct err *err);
 

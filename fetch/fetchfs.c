@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "base/uri.h"
+#include "cache/room.h"
 #include "fetch/context.h"
 #include "fetch/flight.h"
 
@@ -99,6 +100,8 @@ static int open_cache(
 	fetchfs->store.dir = &fetchfs->dir;
 	fetchfs->store.catalog = fetchfs->catalog;
 	r = choose_limits(fetchfs, err);
+	if (r == 0)
+		r = catalog_bound_log(fetchfs->catalog, room_of_log(&fetchfs->store), err);
 	return r < 0 ? r : store_share(&fetchfs->store, err);
 }
 

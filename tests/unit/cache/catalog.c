@@ -386,52 +386,6 @@ Test(catalog, checksums_show_nobody_what_is_not_theirs)
 	entry_release(&is);
 }
 
-Test(catalog, index_of_the_first_schema_is_brought_up_to_date_in_place)
-{
-	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
-	CLEANUP(entry_release) struct entry is = {.size = -1};
-	CLEANUP(str_freep) char *path = str_printf("%s/index.db", cache->path);
-	struct checksum sha512 = checksum_of_bytes(CHECKSUM_SHA512, 10, 1);
-	struct entry_key key = key_of(BASE "a");
-	struct checksum found;
-	struct err err = ERR_INIT;
-	struct db *db;
-
-	record_as(cache, BASE "a", "", ENTRY_COMPLETE);
-	catalog_close(cache->store.catalog);
-	cr_assert_eq(db_open(path, &db, &err), 0);
-	cr_assert_eq(db_exec(db,
-			     "DROP TABLE checksum; DROP TRIGGER checksum_delete;"
-			     "ALTER TABLE entry DROP COLUMN must_ask;"
-			     "PRAGMA user_version = 1",
-			     &err),
-		0, "%s", err.msg);
-	db_close(db);
-
-	cr_assert_eq(catalog_open(&cache->dir, &cache->store.catalog, &err), 0, "%s", err.msg);
-	cr_assert_eq(catalog_find(cache->store.catalog, &key, &is, &err), 0, "%s", err.msg);
-	cr_assert_eq(catalog_checksum_add(cache->store.catalog, &is.digest, &sha512, &err), 0, "%s",
-		err.msg);
-	cr_assert_eq(
-		catalog_checksum(cache->store.catalog, &is.digest, CHECKSUM_SHA512, &found, &err),
-		0, "%s", err.msg);
-}
-
-Test(catalog, newer_schema_is_refused)
-{
-	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
-	CLEANUP(str_freep) char *path = str_printf("%s/index.db", cache->path);
-	struct catalog *catalog;
-	struct err err = ERR_INIT;
-	struct db *db;
-
-	cr_assert_eq(db_open(path, &db, &err), 0);
-	cr_assert_eq(db_exec(db, "PRAGMA user_version = 4", &err), 0);
-	db_close(db);
-	cr_assert_eq(catalog_open(&cache->dir, &catalog, &err), -ENOTSUP);
-	cr_assert(strstr(err.msg, "newer"), "%s", err.msg);
-}
-
 Test(catalog, file_that_is_no_database_is_ebadmsg)
 {
 	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);

@@ -1,0 +1,159 @@
+/*
+ * The tables of the index, and how those of older versions become them (docs/cache-format.md).
+ *
+ * entry and object have rowids: keys and digests are spread evenly, so that rows kept in their
+ * order would dirty a page each; rows at the end of a table share theirs, and only the indexes,
+ * which are small, are written all over.
+ */
+#include "base/cleanup.h"
+#include "cache/catalog_private.h"
+
+#define ENTRY(name)                                                                                \
+	"CREATE TABLE " name " ("                                                                  \
+	"	key BLOB NOT NULL PRIMARY KEY, scope TEXT NOT NULL, uri TEXT NOT NULL,"                  \
+	"	state INTEGER NOT NULL, has_query INTEGER NOT NULL, executable INTEGER NOT NULL,"        \
+	"	pinned INTEGER NOT NULL, digest BLOB, size INTEGER NOT NULL, etag TEXT,"                 \
+	"	modified INTEGER NOT NULL, fetched INTEGER NOT NULL, verified INTEGER NOT NULL,"         \
+	"	expires INTEGER NOT NULL, must_ask INTEGER NOT NULL DEFAULT 0"                           \
+	");"
+
+#define ENTRY_INDEXES                                                                              \
+	"CREATE INDEX entry_uri ON entry (uri, key);"                                              \
+	"CREATE INDEX entry_digest ON entry (digest) WHERE digest IS NOT NULL;"
+
+/* "used" is the LRU: a number that only the newest use exceeds. boot and settled say whether the
+ * file surely survived a power cut. */
+#define OBJECT(name)                                                                               \
+	"CREATE TABLE " name " ("                                                                  \
+	"	digest BLOB NOT NULL PRIMARY KEY, size INTEGER NOT NULL,"                                \
+	"	bytes INTEGER NOT NULL, twin_bytes INTEGER NOT NULL,"                                    \
+	"	xxh3 INTEGER NOT NULL, used INTEGER NOT NULL, last_used INTEGER NOT NULL,"               \
+	"	boot TEXT NOT NULL, settled INTEGER NOT NULL"                                            \
+	");"
+
+#define OBJECT_INDEXES "CREATE INDEX object_used ON object (used);"
+
+/* What else content hashes to. */
+#define CHECKSUM                                                                                   \
+	"CREATE TABLE checksum ("                                                                  \
+	"	digest BLOB NOT NULL, kind INTEGER NOT NULL, value BLOB NOT NULL,"                       \
+	"	PRIMARY KEY (digest, kind)"                                                              \
+	") WITHOUT ROWID;"                                                                         \
+	"CREATE INDEX checksum_value ON checksum (value, kind);"
+
+#define CHECKSUM_TRIGGER                                                                           \
+	"CREATE TRIGGER checksum_delete AFTER DELETE ON object BEGIN"                              \
+	"	DELETE FROM checksum WHERE digest = old.digest;"                                         \
+	"END;"
+
+/* The totals have one row, kept by triggers, so that asking for space is no scan. */
+#define TOTAL_TRIGGERS                                                                             \
+	"CREATE TRIGGER object_insert AFTER INSERT ON object BEGIN"                                \
+	"	UPDATE total SET objects = objects + new.bytes + new.twin_bytes,"                        \
+	"		object_count = object_count + 1;"                                                       \
+	"END;"                                                                                     \
+	"CREATE TRIGGER object_update AFTER UPDATE OF bytes, twin_bytes ON object "                \
+	"WHEN new.bytes + new.twin_bytes != old.bytes + old.twin_bytes BEGIN"                      \
+	"	UPDATE total SET objects = objects + new.bytes + new.twin_bytes"                         \
+	"		- old.bytes - old.twin_bytes;"                                                          \
+	"END;"                                                                                     \
+	"CREATE TRIGGER object_delete AFTER DELETE ON object BEGIN"                                \
+	"	UPDATE total SET objects = objects - old.bytes - old.twin_bytes,"                        \
+	"		object_count = object_count - 1;"                                                       \
+	"END;"                                                                                     \
+	"CREATE TRIGGER entry_insert AFTER INSERT ON entry WHEN new.state = 1 BEGIN"               \
+	"	UPDATE total SET complete = complete + 1;"                                               \
+	"END;"                                                                                     \
+	"CREATE TRIGGER entry_update AFTER UPDATE OF state ON entry "                              \
+	"WHEN (new.state = 1) != (old.state = 1) BEGIN"                                            \
+	"	UPDATE total SET complete = complete + (new.state = 1) - (old.state = 1);"               \
+	"END;"                                                                                     \
+	"CREATE TRIGGER entry_delete AFTER DELETE ON entry WHEN old.state = 1 BEGIN"               \
+	"	UPDATE total SET complete = complete - 1;"                                               \
+	"END;"
+
+/* What has been as it is from the first version on. */
+#define SINCE_1                                                                                    \
+	"CREATE TABLE reservation ("                                                               \
+	"	partial TEXT PRIMARY KEY, bytes INTEGER NOT NULL"                                        \
+	") WITHOUT ROWID;"                                                                         \
+	"CREATE TABLE lease ("                                                                     \
+	"	id INTEGER PRIMARY KEY, directory TEXT NOT NULL, device INTEGER NOT NULL,"               \
+	"	inode INTEGER NOT NULL, name TEXT NOT NULL, method TEXT NOT NULL,"                       \
+	"	file_inode INTEGER NOT NULL, digest BLOB NOT NULL, since INTEGER NOT NULL,"              \
+	"	boot TEXT NOT NULL, namespace INTEGER NOT NULL"                                          \
+	");"                                                                                       \
+	"CREATE INDEX lease_directory ON lease (inode, device);"                                   \
+	"CREATE INDEX lease_digest ON lease (digest);"                                             \
+	"CREATE TABLE total ("                                                                     \
+	"	id INTEGER PRIMARY KEY CHECK (id = 1), objects INTEGER NOT NULL,"                        \
+	"	object_count INTEGER NOT NULL, reserved INTEGER NOT NULL,"                               \
+	"	complete INTEGER NOT NULL"                                                               \
+	");"                                                                                       \
+	"INSERT INTO total VALUES (1, 0, 0, 0, 0);"                                                \
+	"CREATE TRIGGER reservation_insert AFTER INSERT ON reservation BEGIN"                      \
+	"	UPDATE total SET reserved = reserved + new.bytes;"                                       \
+	"END;"                                                                                     \
+	"CREATE TRIGGER reservation_update AFTER UPDATE OF bytes ON reservation BEGIN"             \
+	"	UPDATE total SET reserved = reserved + new.bytes - old.bytes;"                           \
+	"END;"                                                                                     \
+	"CREATE TRIGGER reservation_delete AFTER DELETE ON reservation BEGIN"                      \
+	"	UPDATE total SET reserved = reserved - old.bytes;"                                       \
+	"END;"                                                                                     \
+	"PRAGMA application_id = 0x66746673;" /* "ftfs", for file(1) */
+
+static const char fresh[] = SINCE_1 ENTRY("entry") ENTRY_INDEXES OBJECT("object")
+	OBJECT_INDEXES TOTAL_TRIGGERS CHECKSUM CHECKSUM_TRIGGER "PRAGMA user_version = 4";
+
+/* From the version before. Triggers also serve those who opened the index earlier. */
+static const char upgrade_2[] = CHECKSUM CHECKSUM_TRIGGER "PRAGMA user_version = 2";
+
+static const char upgrade_3[] = "ALTER TABLE entry ADD COLUMN must_ask INTEGER NOT NULL DEFAULT 0;"
+				"PRAGMA user_version = 3";
+
+/* A table takes its indexes and triggers with it. */
+static const char upgrade_4[] = ENTRY(
+	"entry_4") "INSERT INTO entry_4 SELECT key, scope, uri, state, has_query, executable, "
+		   "pinned, digest,"
+		   "	size, etag, modified, fetched, verified, expires, must_ask FROM entry;"
+		   "DROP TABLE entry;"
+		   "ALTER TABLE entry_4 RENAME TO entry;" ENTRY_INDEXES OBJECT(
+			   "object_4") "INSERT INTO object_4 SELECT digest, size, bytes, "
+				       "twin_bytes, xxh3, used, last_used, boot,"
+				       "	settled FROM object;"
+				       "DROP TABLE object;"
+				       "ALTER TABLE object_4 RENAME TO object;" OBJECT_INDEXES
+					       TOTAL_TRIGGERS CHECKSUM_TRIGGER
+				       "PRAGMA user_version = 4";
+
+static const char *const upgrades[CATALOG_SCHEMA + 1] = {
+	NULL, NULL, upgrade_2, upgrade_3, upgrade_4};
+
+_Static_assert(ENTRY_KNOWN == 0 && ENTRY_COMPLETE == 1 && ENTRY_ABSENT == 2, "stored on disk");
+
+int catalog_schema_version(struct db *db, int64_t *ret, struct err *err)
+{
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(db, "PRAGMA user_version", &query, err);
+
+	if (r == 0)
+		r = db_step(query, err);
+	if (r < 0)
+		return r;
+	*ret = db_int(query, 0);
+	return 0;
+}
+
+int catalog_schema_make(struct db *db, struct err *err)
+{
+	int64_t version;
+	int r = catalog_schema_version(db, &version, err);
+
+	if (r < 0)
+		return r;
+	if (version == 0)
+		return db_exec(db, fresh, err);
+	for (int64_t next = version + 1; r == 0 && next <= CATALOG_SCHEMA; next++)
+		r = db_exec(db, upgrades[next], err);
+	return r;
+}
