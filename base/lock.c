@@ -6,49 +6,55 @@
 #include <errno.h>
 #include <fcntl.h>
 
-static struct flock one_byte(uint64_t offset, short type)
+static struct flock bytes(uint64_t offset, uint64_t length, short type)
 {
 	return (struct flock){
-		.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)offset, .l_len = 1};
+		.l_type = type,
+		.l_whence = SEEK_SET,
+		.l_start = (off_t)offset,
+		.l_len = (off_t)length,
+	};
 }
 
-static int set(int fd, uint64_t offset, enum lock_mode mode, int command)
+static struct flock one_byte(uint64_t offset, short type)
 {
-	struct flock request = one_byte(offset, mode == LOCK_SHARED ? F_RDLCK : F_WRLCK);
+	return bytes(offset, 1, type);
+}
 
+static int acquire(int dirfd, const char *name, struct flock request, int command, struct lock *ret)
+{
+	CLEANUP(fd_closep) int fd = openat(dirfd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return -errno;
 	while (fcntl(fd, command, &request) < 0) {
 		if (errno == EINTR)
 			continue;
 		return errno == EACCES ? -EAGAIN : -errno;
 	}
-	return 0;
-}
-
-static int acquire(int dirfd, const char *name, uint64_t offset, enum lock_mode mode, int command,
-	struct lock *ret)
-{
-	CLEANUP(fd_closep) int fd = openat(dirfd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	int r = fd < 0 ? -errno : set(fd, offset, mode, command);
-
-	if (r < 0)
-		return r;
 	*ret = (struct lock){.fd = fd_steal(&fd)};
 	return 0;
 }
 
+static short type_of(enum lock_mode mode)
+{
+	return mode == LOCK_SHARED ? F_RDLCK : F_WRLCK;
+}
+
 int lock_try(int dirfd, const char *name, uint64_t offset, enum lock_mode mode, struct lock *ret)
 {
-	return acquire(dirfd, name, offset, mode, F_OFD_SETLK, ret);
+	return acquire(dirfd, name, one_byte(offset, type_of(mode)), F_OFD_SETLK, ret);
 }
 
 int lock_wait(int dirfd, const char *name, uint64_t offset, enum lock_mode mode, struct lock *ret)
 {
-	return acquire(dirfd, name, offset, mode, F_OFD_SETLKW, ret);
+	return acquire(dirfd, name, one_byte(offset, type_of(mode)), F_OFD_SETLKW, ret);
 }
 
-int lock_also(const struct lock *lock, uint64_t offset, enum lock_mode mode)
+int lock_wait_range(int dirfd, const char *name, uint64_t offset, uint64_t length,
+	enum lock_mode mode, struct lock *ret)
 {
-	return set(lock->fd, offset, mode, F_OFD_SETLKW);
+	return acquire(dirfd, name, bytes(offset, length, type_of(mode)), F_OFD_SETLKW, ret);
 }
 
 void lock_release(struct lock *lock)
@@ -61,14 +67,32 @@ struct lock lock_steal(struct lock *lock)
 	return (struct lock){.fd = fd_steal(&lock->fd)};
 }
 
-int lock_is_held(int dirfd, const char *name, uint64_t offset)
+/* What would exclude an exclusive lock of the byte; its type is F_UNLCK when nothing would. */
+static int probe(int dirfd, const char *name, uint64_t offset, struct flock *ret)
 {
 	struct flock request = one_byte(offset, F_WRLCK);
 	CLEANUP(fd_closep) int fd = openat(dirfd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 
 	if (fd < 0 || fcntl(fd, F_OFD_GETLK, &request) < 0)
 		return -errno;
-	return request.l_type != F_UNLCK;
+	*ret = request;
+	return 0;
+}
+
+int lock_is_held(int dirfd, const char *name, uint64_t offset)
+{
+	struct flock found;
+	int r = probe(dirfd, name, offset, &found);
+
+	return r < 0 ? r : found.l_type != F_UNLCK;
+}
+
+int lock_is_in_range(int dirfd, const char *name, uint64_t offset)
+{
+	struct flock found;
+	int r = probe(dirfd, name, offset, &found);
+
+	return r < 0 ? r : found.l_type != F_UNLCK && found.l_len != 1;
 }
 
 int lock_mark_open(int fd)

@@ -33,9 +33,9 @@ int lock_try(int dirfd, const char *name, uint64_t offset, enum lock_mode mode, 
 /* The same, waiting for as long as it takes: only for locks that are held briefly. */
 int lock_wait(int dirfd, const char *name, uint64_t offset, enum lock_mode mode, struct lock *ret);
 
-/* Lock one more byte of the same file by a lock that is held, waiting: @lock then stands for all.
- */
-int lock_also(const struct lock *lock, uint64_t offset, enum lock_mode mode);
+/* The same for the @length bytes from @offset on. */
+int lock_wait_range(int dirfd, const char *name, uint64_t offset, uint64_t length,
+	enum lock_mode mode, struct lock *ret);
 
 /* Unlock. Does nothing when the lock is not held. Also for CLEANUP(). */
 void lock_release(struct lock *lock);
@@ -50,6 +50,8 @@ static inline bool lock_held(const struct lock *lock)
 
 /* Whether somebody holds byte @offset of the file @name in @dirfd, in any mode. 1, 0 or -errno. */
 int lock_is_held(int dirfd, const char *name, uint64_t offset);
+/* The same; 1 only if the byte is part of a range that somebody holds as a whole. */
+int lock_is_in_range(int dirfd, const char *name, uint64_t offset);
 
 /* Mark the open file @fd itself as being read: a shared lock on its first byte. 0 or -errno. */
 int lock_mark_open(int fd);

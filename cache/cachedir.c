@@ -364,22 +364,28 @@ static uint64_t digest_byte(const struct digest *digest)
 	return LOCK_BASE + LOCK_HALF + lock_byte(digest->bytes);
 }
 
+/*
+ * Two who hold a digest each and wait for the other's would wait for ever: so only shared locks
+ * wait, and with them whoever meets a lock of all digests, who can hold none himself.
+ */
 int cachedir_lock_digest(const struct cachedir *dir, const struct digest *digest,
 	enum lock_mode mode, struct lock *ret)
 {
 	uint64_t offset = digest_byte(digest);
+	int r;
 
-	/* whoever holds one exclusively may be about to take another: only shared may wait */
-	if (mode == LOCK_EXCLUSIVE)
-		return lock_try(dir->fd, "locks", offset, mode, ret);
-	return lock_wait(dir->fd, "locks", offset, mode, ret);
+	if (mode == LOCK_SHARED)
+		return lock_wait(dir->fd, "locks", offset, mode, ret);
+	r = lock_try(dir->fd, "locks", offset, mode, ret);
+	if (r == -EAGAIN && lock_is_in_range(dir->fd, "locks", offset) > 0)
+		r = lock_wait(dir->fd, "locks", offset, mode, ret);
+	return r;
 }
 
-int cachedir_lock_digest_also(
-	const struct cachedir *dir, const struct digest *digest, const struct lock *lock)
+int cachedir_lock_digests(const struct cachedir *dir, struct lock *ret)
 {
-	(void)dir;
-	return lock_also(lock, digest_byte(digest), LOCK_SHARED);
+	return lock_wait_range(
+		dir->fd, "locks", LOCK_BASE + LOCK_HALF, LOCK_HALF, LOCK_SHARED, ret);
 }
 
 int cachedir_lock_writer(const struct cachedir *dir, struct lock *ret)

@@ -57,9 +57,8 @@ int cachedir_lock_key(const struct cachedir *dir, const struct entry_key *key, s
 int cachedir_is_led(const struct cachedir *dir, const struct entry_key *key); /* 1, 0, -errno */
 int cachedir_lock_digest(const struct cachedir *dir, const struct digest *digest,
 	enum lock_mode mode, struct lock *ret); /* shared: waits; exclusive: only tries, -EAGAIN */
-/* Shared, by a lock that is held already (of another digest): it then stands for both. Waits. */
-int cachedir_lock_digest_also(
-	const struct cachedir *dir, const struct digest *digest, const struct lock *lock);
+/* All digests, shared: waits. Who tries one exclusively meanwhile waits for the end of this. */
+int cachedir_lock_digests(const struct cachedir *dir, struct lock *ret);
 int cachedir_lock_writer(const struct cachedir *dir, struct lock *ret); /* waits */
 
 /*

@@ -297,7 +297,7 @@ static int place(const struct store *store, struct group_job *job)
 }
 
 /*
- * Under the digests' locks, shared, from before the rows until after the names: an evictor that
+ * Under the digests' lock, shared, from before the rows until after the names: an evictor that
  * found a row without a file in between would drop the row, and leave the file without one.
  */
 static int commit(const struct group *group, const struct batch *batch, struct err *err)
@@ -305,18 +305,12 @@ static int commit(const struct group *group, const struct batch *batch, struct e
 	const struct store *store = group->store;
 	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
 	struct catalog_item items[BATCH];
-	int r = 0;
+	int r = cachedir_lock_digests(store->dir, &lock);
 
-	for (size_t i = 0; r == 0 && i < batch->count; i++) {
-		const struct group_job *job = batch->jobs[i];
-		const struct digest *digest = &job->entry->digest;
-
-		items[i] = (struct catalog_item){job->entry, job->row};
-		r = lock_held(&lock) ? cachedir_lock_digest_also(store->dir, digest, &lock)
-				     : cachedir_lock_digest(store->dir, digest, LOCK_SHARED, &lock);
-	}
 	if (r < 0)
-		return err_set(err, ERR_SYSTEM, -r, "lock an object: %m");
+		return err_set(err, ERR_SYSTEM, -r, "lock the objects: %m");
+	for (size_t i = 0; i < batch->count; i++)
+		items[i] = (struct catalog_item){batch->jobs[i]->entry, batch->jobs[i]->row};
 	r = catalog_publish_all(store->catalog, items, batch->count, group->name, batch->left, err);
 	for (size_t i = 0; r == 0 && i < batch->count; i++)
 		batch->jobs[i]->result = place(store, batch->jobs[i]);

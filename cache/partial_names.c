@@ -16,8 +16,12 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Changes of a folder that are so far apart surely have different times. */
-#define SAME_TIME_NS 100000000
+/*
+ * Changes of a folder that are so far apart surely have different times: two ticks of the slowest
+ * clock of the kernel, or what file systems that know only seconds need.
+ */
+#define SAME_TIME_NS   INT64_C(20000000)
+#define SAME_SECOND_NS INT64_C(2000000000)
 
 void partial_name(const struct entry_key *key, uint32_t generation, char ret[PARTIAL_NAME_SIZE])
 {
@@ -100,10 +104,11 @@ static int64_t when_changed(const struct store *store)
  * that is not too short ago for the clock of the file system. */
 static void remember_none(const struct store *store, int64_t changed)
 {
+	int64_t apart = changed % 1000000000 == 0 ? SAME_SECOND_NS : SAME_TIME_NS;
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	if (changed > 0 && nanoseconds(now) - changed > SAME_TIME_NS)
+	if (changed > 0 && nanoseconds(now) - changed > apart)
 		group_found_no_partials(store->group, changed);
 }
 

@@ -92,10 +92,14 @@ static int open_partial(struct lead *lead, struct err *err)
 {
 	const struct store *store = &lead->flight->fetchfs->store;
 	struct partial_label label = flight_label(lead->flight);
-	int r = lazy_suits(lead->flight)
-			? partial_resume_sparse(store, &label, &lead->partial, NULL)
-			: partial_resume(store, &label, &lead->partial, NULL);
+	int r;
 
+	if (lead->alone)
+		r = -ENOENT;
+	else if (lazy_suits(lead->flight))
+		r = partial_resume_sparse(store, &label, &lead->partial, NULL);
+	else
+		r = partial_resume(store, &label, &lead->partial, NULL);
 	if (r == 0) {
 		lead->started = true;
 		return partial_hash_also(lead->partial, lead->flight->target->expected.kind, err);
@@ -224,6 +228,7 @@ static bool begin(struct lead *lead)
 
 	if (!is_simple(lead->flight))
 		return false;
+	lead->alone = true;
 	r = prepare(lead);
 	if (r <= 0) {
 		lead_end(lead, r);

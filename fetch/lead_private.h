@@ -24,6 +24,7 @@ struct lead {
 	struct queue_job job; /* the next step */
 	bool counted;         /* by context_enter() */
 	bool prepared;        /* the first look is done, the routes are there */
+	bool alone;           /* under the key's lock it was seen that there is no partial */
 	bool asked;           /* `part` has been begun, to be finished */
 	bool brief;           /* the thread may not wait */
 	struct err put_off;   /* what went wrong when it might not; its code is 0: nothing did */

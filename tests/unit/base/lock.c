@@ -89,6 +89,22 @@ Test(lock, shared_holders_exclude_an_exclusive_one)
 	cr_assert_eq(tried_elsewhere(&place, 0, LOCK_EXCLUSIVE), -EAGAIN);
 }
 
+Test(lock, a_range_is_told_from_its_single_bytes)
+{
+	CLEANUP(place_release) struct place place = place_make();
+	CLEANUP(lock_release) struct lock range = LOCK_INIT;
+	CLEANUP(lock_release) struct lock byte = LOCK_INIT;
+
+	cr_assert_eq(lock_try(place.dirfd, "locks", 5, LOCK_SHARED, &byte), 0);
+	cr_assert_eq(lock_is_in_range(place.dirfd, "locks", 5), 0);
+	cr_assert_eq(lock_wait_range(place.dirfd, "locks", 10, 1000, LOCK_SHARED, &range), 0);
+	cr_assert_eq(lock_is_in_range(place.dirfd, "locks", 500), 1);
+	cr_assert_eq(lock_is_in_range(place.dirfd, "locks", 1010), 0);
+	cr_assert_eq(tried_elsewhere(&place, 1009, LOCK_EXCLUSIVE), -EAGAIN);
+	cr_assert_eq(tried_elsewhere(&place, 1009, LOCK_SHARED), 0);
+	cr_assert_eq(tried_elsewhere(&place, 1010, LOCK_EXCLUSIVE), 0);
+}
+
 Test(lock, a_killed_holder_blocks_nobody)
 {
 	CLEANUP(place_release) struct place place = place_make();

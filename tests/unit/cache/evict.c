@@ -1,5 +1,8 @@
 #include "fixture.h"
 
+#include <pthread.h>
+#include <time.h>
+
 #define LIMIT (20 * MIB)
 
 static char *uri_of(int i)
@@ -293,4 +296,39 @@ Test(evict, publishing_and_evicting_in_several_processes_loses_nothing)
 	cr_assert_eq(count_files(cache, "partial"), 0);
 	cr_assert_eq(usage_of(cache).reserved, 0);
 	free(path);
+}
+
+struct evictor {
+	struct cache *cache;
+	struct digest digest;
+	int result;
+};
+
+static void *evict(void *arg)
+{
+	struct evictor *evictor = arg;
+
+	evictor->result = evict_object(&evictor->cache->store, &evictor->digest, NULL);
+	return NULL;
+}
+
+Test(evict, objects_wait_for_who_publishes_many_at_once)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+	CLEANUP(lock_release) struct lock publisher = LOCK_INIT;
+	struct evictor evictor = {.cache = cache, .digest = digest_of_number(1, 100), .result = 1};
+	struct timespec soon;
+	pthread_t thread;
+
+	put_number(cache, 1, 100);
+	cr_assert_eq(cachedir_lock_digests(&cache->dir, &publisher), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, evict, &evictor), 0);
+	clock_gettime(CLOCK_REALTIME, &soon);
+	soon.tv_sec++;
+	cr_assert_eq(pthread_timedjoin_np(thread, NULL, &soon), ETIMEDOUT, "it gave up: %d",
+		evictor.result);
+	lock_release(&publisher);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	cr_assert_eq(evictor.result, 0, "it went in the end");
+	cr_assert_not(is_cached(cache, 1));
 }
