@@ -56,8 +56,9 @@ void store_expect_small(const struct store *store);
 void store_expected_small(const struct store *store);
 
 /*
- * How a publication ended: 0, and @object is there to be taken by object_steal(); or -errno, and
- * @err. Called under no lock, by another thread, perhaps before store_publish_small() returns.
+ * How a publication ended: 0, and @object is there to be taken by object_steal(), or closed if it
+ * was not to be handed out; or -errno, and @err. Called under no lock, by another thread, perhaps
+ * before store_publish_small() returns.
  */
 typedef void store_published(void *arg, int result, struct object *object, const struct err *err);
 
@@ -69,8 +70,8 @@ typedef void store_published(void *arg, int result, struct object *object, const
  * same time share one transaction.
  */
 int store_publish_small(const struct store *store, const void *bytes, size_t len,
-	const struct checksum *expected, struct entry *entry, store_published *published, void *arg,
-	struct err *err);
+	const struct checksum *expected, struct entry *entry, bool hand_out,
+	store_published *published, void *arg, struct err *err);
 
 /* ---- partials: the leader's side. One thread at a time unless said otherwise ---- */
 

@@ -63,16 +63,32 @@ static bool is_unsupported(int error)
 }
 
 /*
- * A complete file without a name, open for reading only and marked so: nobody can write it any
- * more, nor will an evictor take it. -EOPNOTSUPP: it cannot be had here.
+ * The file of @writer, open for reading only and marked so: nobody can write it any more, nor will
+ * an evictor take it. -EOPNOTSUPP: that cannot be had here.
  */
+static int reopen(int writer, int *ret, struct err *err)
+{
+	CLEANUP(fd_closep) int reader = -1;
+	char proc[32];
+	int r;
+
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", writer);
+	reader = open(proc, O_RDONLY | O_CLOEXEC);
+	if (reader < 0)
+		return -EOPNOTSUPP;
+	r = lock_mark_open(reader);
+	if (r < 0)
+		return err_set(err, ERR_SYSTEM, -r, "mark an object: %m");
+	*ret = fd_steal(&reader);
+	return 0;
+}
+
+/* A complete file without a name, open. -EOPNOTSUPP: it cannot be had here. */
 static int make_file(const struct store *store, const void *bytes, size_t len, mode_t mode,
-	int *ret_fd, uint64_t *ret_blocks, struct err *err)
+	bool hand_out, int *ret_fd, uint64_t *ret_blocks, struct err *err)
 {
 	CLEANUP(fd_closep)
 	int fd = openat(store->dir->objects_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
-	CLEANUP(fd_closep) int reader = -1;
-	char proc[32];
 	struct stat st;
 	int r;
 
@@ -88,14 +104,12 @@ static int make_file(const struct store *store, const void *bytes, size_t len, m
 		return err_set(
 			err, r == -ENOSPC ? ERR_SPACE : ERR_SYSTEM, -r, "write an object: %m");
 
-	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
-	reader = open(proc, O_RDONLY | O_CLOEXEC);
-	if (reader < 0)
-		return -EOPNOTSUPP;
-	r = lock_mark_open(reader);
+	if (hand_out)
+		r = reopen(fd, ret_fd, err);
+	else
+		*ret_fd = fd_steal(&fd);
 	if (r < 0)
-		return err_set(err, ERR_SYSTEM, -r, "mark an object: %m");
-	*ret_fd = fd_steal(&reader);
+		return r;
 	*ret_blocks = (uint64_t)st.st_blocks * 512;
 	return 0;
 }
@@ -104,7 +118,8 @@ static int make_file(const struct store *store, const void *bytes, size_t len, m
 struct publication {
 	struct group_job job; /* first */
 	const struct store *store;
-	struct object object; /* to be handed out */
+	struct object object; /* to be handed out, or … */
+	bool hand_out;        /* … only to be open until it has its name */
 	store_published *published;
 	void *arg;
 };
@@ -114,7 +129,9 @@ static void on_done(struct group_job *job)
 	struct publication *publication = (struct publication *)job;
 	const struct entry *entry = job->entry;
 
-	if (job->result == 0 && job->lost) {
+	if (!publication->hand_out) {
+		object_release(&publication->object);
+	} else if (job->result == 0 && job->lost) {
 		object_release(&publication->object);
 		job->result = store_open(publication->store, &entry->digest, entry->executable,
 			&publication->object, &job->err);
@@ -154,8 +171,8 @@ static int make_object(const struct store *store, const void *bytes, size_t len,
 
 	if (r < 0)
 		return r;
-	r = make_file(store, bytes, len, job->entry->executable ? 0555 : 0444, &job->fd,
-		&job->row.blocks, err);
+	r = make_file(store, bytes, len, job->entry->executable ? 0555 : 0444,
+		publication->hand_out, &job->fd, &job->row.blocks, err);
 	if (r < 0) {
 		group_give_back(store->group, needed);
 		return r;
@@ -255,8 +272,8 @@ static int publish_now(const struct store *store, const void *bytes, size_t len,
 }
 
 int store_publish_small(const struct store *store, const void *bytes, size_t len,
-	const struct checksum *expected, struct entry *entry, store_published *published, void *arg,
-	struct err *err)
+	const struct checksum *expected, struct entry *entry, bool hand_out,
+	store_published *published, void *arg, struct err *err)
 {
 	struct publication *publication;
 	int r = digest_buffer(bytes, len, &entry->digest, err);
@@ -274,6 +291,8 @@ int store_publish_small(const struct store *store, const void *bytes, size_t len
 	publication = publication_new(store, entry, published, arg);
 	if (!publication)
 		return err_oom(err);
+	/* nobody can execute what is open for writing, be it for the moment that this is */
+	publication->hand_out = hand_out || entry->executable;
 	publication->job.row.hash = hash_of_hashes(bytes, len);
 	publication->job.row.verified = expected;
 	r = publish(store, bytes, len, publication, err);

@@ -326,7 +326,7 @@ int cmd_fetch(struct cli *cli, int argc, char **argv)
 	struct fetch fetch = {
 		.cli = cli,
 		.jobs = JOBS_DEFAULT,
-		.request = {.uid = getuid()},
+		.request = {.uid = getuid(), .prefetch = true},
 		.crew = {.event = -1},
 	};
 	struct urilist list;

@@ -73,6 +73,7 @@ struct fetchfs_request {
 	const char *digest;
 	bool refresh;    /* ask the origin even when the cache is fresh */
 	bool executable; /* hand out as 0555 */
+	bool prefetch;   /* only fill the cache: the file is waited for, but not read (EBADF) */
 };
 
 enum fetchfs_state {
@@ -205,8 +206,8 @@ FETCHFS_API ssize_t fetchfs_file_read_now(
 	struct fetchfs_file *file, void *buf, size_t len, uint64_t offset, struct err *err);
 
 /*
- * The descriptor of the complete object, still the file's; -1 before. Its inode is shared by all
- * who use the content: to be read, linked or copied, never changed.
+ * The descriptor of the complete object, still the file's; -1 before, and after a prefetch. Its
+ * inode is shared by all who use the content: to be read, linked or copied, never changed.
  */
 FETCHFS_API int fetchfs_file_fd(struct fetchfs_file *file);
 

@@ -15,6 +15,7 @@ struct fetchfs_file {
 	struct fetchfs *fetchfs;
 	struct target *target; /* NULL when opened by digest */
 	struct flight *flight; /* or NULL: then object and entry are this file's own */
+	bool prefetch;         /* of a flight whose object may have no descriptor */
 	struct object object;
 	struct entry entry;
 };
@@ -35,8 +36,8 @@ int file_of_object(struct fetchfs *fetchfs, struct target *target, struct object
 	return 0;
 }
 
-int file_of_flight(
-	struct target *target, struct flight *flight, struct fetchfs_file **ret, struct err *err)
+int file_of_flight(struct target *target, struct flight *flight, bool prefetch,
+	struct fetchfs_file **ret, struct err *err)
 {
 	struct fetchfs_file *file = calloc(1, sizeof(*file));
 
@@ -45,6 +46,7 @@ int file_of_flight(
 	file->fetchfs = flight->fetchfs;
 	file->target = target_ref(target);
 	file->flight = flight;
+	file->prefetch = prefetch;
 	file->object.fd = -1;
 	*ret = file;
 	return 0;
@@ -234,6 +236,8 @@ static int readable_fd(
 
 	if (!flight)
 		return file->object.fd;
+	if (file->prefetch)
+		return err_set(err, ERR_USAGE, EBADF, "it was fetched into the cache, not opened");
 
 	WITH_LOCK(&flight->mu);
 	if (has_ended(flight)) {

@@ -10,9 +10,10 @@
 int file_of_object(struct fetchfs *fetchfs, struct target *target, struct object *object,
 	struct entry *entry, struct fetchfs_file **ret, struct err *err);
 
-/* Read along with @flight, whose reference is taken over on success. */
-int file_of_flight(
-	struct target *target, struct flight *flight, struct fetchfs_file **ret, struct err *err);
+/* Read along with @flight, whose reference is taken over on success; @prefetch: only wait for it.
+ */
+int file_of_flight(struct target *target, struct flight *flight, bool prefetch,
+	struct fetchfs_file **ret, struct err *err);
 
 /* Whether its bytes may be shown only when their digest has been checked. */
 bool file_has_expected(const struct fetchfs_file *file);

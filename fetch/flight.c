@@ -71,7 +71,8 @@ static void leave_table(struct flight *flight)
 }
 
 /* Caller holds fetchfs->mu. */
-static struct flight *find_and_ref(struct fetchfs *fetchfs, const struct flight_key *key)
+static struct flight *find_and_ref(
+	struct fetchfs *fetchfs, const struct flight_key *key, bool to_be_read)
 {
 	struct flight *flight;
 
@@ -86,11 +87,12 @@ static struct flight *find_and_ref(struct fetchfs *fetchfs, const struct flight_
 	}
 	flight->refs++;
 	flight->interested++;
+	flight->to_be_read |= to_be_read;
 	return flight;
 }
 
-int flight_join(struct fetchfs *fetchfs, struct target *target, struct flight **ret, bool *ret_new,
-	struct err *err)
+int flight_join(struct fetchfs *fetchfs, struct target *target, bool prefetch, struct flight **ret,
+	bool *ret_new, struct err *err)
 {
 	struct flight_key key = key_of(target);
 	struct flight *flight;
@@ -99,7 +101,7 @@ int flight_join(struct fetchfs *fetchfs, struct target *target, struct flight **
 	if (atomic_load(&fetchfs->closing))
 		return err_set(err, ERR_CANCELLED, ECANCELED, "the cache is being closed");
 
-	flight = find_and_ref(fetchfs, &key);
+	flight = find_and_ref(fetchfs, &key, !prefetch);
 	*ret_new = !flight;
 	if (!flight) {
 		flight = flight_new(fetchfs, target);
@@ -107,6 +109,7 @@ int flight_join(struct fetchfs *fetchfs, struct target *target, struct flight **
 			return err_oom(err);
 		flight->refs = 2; /* the caller's and the flyer's */
 		flight->interested = 1;
+		flight->to_be_read = !prefetch;
 		flight->in_table = true;
 		HASH_ADD(hh, fetchfs->flights, key, sizeof(flight->key), flight);
 	}
@@ -119,7 +122,7 @@ struct flight *flight_find(struct fetchfs *fetchfs, const struct entry_key *key)
 	struct flight_key any = {.entry = *key};
 	WITH_LOCK(&fetchfs->mu);
 
-	return find_and_ref(fetchfs, &any);
+	return find_and_ref(fetchfs, &any, false);
 }
 
 void flight_unref(struct flight *flight, bool abandon)
@@ -267,6 +270,19 @@ bool flight_wants_whole(const struct flight *flight)
 		if (wait->until == FETCHFS_UNTIL_COMPLETE)
 			return true;
 	return false;
+}
+
+bool flight_is_to_be_read(struct flight *flight)
+{
+	WITH_LOCK(&flight->fetchfs->mu);
+	bool to_be_read;
+
+	pthread_mutex_lock(&flight->mu);
+	to_be_read = flight->to_be_read;
+	pthread_mutex_unlock(&flight->mu);
+	if (!to_be_read)
+		leave_table(flight);
+	return to_be_read;
 }
 
 bool flight_rest(struct flight *flight)

@@ -82,6 +82,7 @@ struct flight {
 	struct entry_key lead_key; /* of its lock and partial: the entry's, unless leaders froze */
 	unsigned int refs;         /* files, and the job that flies it */
 	unsigned int interested;   /* files */
+	bool to_be_read;           /* some of them may be read: no prefetch */
 	enum flight_state state;
 	struct err err;
 	bool cancelled;
@@ -126,8 +127,8 @@ struct flight {
  * must hand it to somebody who flies it (who holds a reference of its own from now on) or call
  * flight_failed() and flight_land(). *ret is the caller's, for flight_unref().
  */
-int flight_join(struct fetchfs *fetchfs, struct target *target, struct flight **ret, bool *ret_new,
-	struct err *err);
+int flight_join(struct fetchfs *fetchfs, struct target *target, bool prefetch, struct flight **ret,
+	bool *ret_new, struct err *err);
 
 /* The plain flight of @key (no digest expected, not executable), with a reference, or NULL. */
 struct flight *flight_find(struct fetchfs *fetchfs, const struct entry_key *key);
@@ -163,6 +164,12 @@ bool flight_rest(struct flight *flight);
 
 /* Caller holds mu. Whether somebody who waits here needs the whole file. */
 bool flight_wants_whole(const struct flight *flight);
+
+/*
+ * Whether the object is to be handed out: somebody may read it. If not, nobody joins any more who
+ * might: whoever comes finds it in the index.
+ */
+bool flight_is_to_be_read(struct flight *flight);
 
 /* More bytes may be there: wake those who waited for them. */
 void flight_progress(struct flight *flight);

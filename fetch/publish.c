@@ -67,8 +67,9 @@ static int commit(struct lead *lead, const struct checksum *expected, struct err
 
 static int publish_small(struct lead *lead, const struct checksum *expected, struct err *err)
 {
-	int r = store_publish_small(&lead->flight->fetchfs->store, lead->small.bytes,
-		lead->small.len, expected, &lead->entry, on_published, lead, err);
+	struct flight *flight = lead->flight;
+	int r = store_publish_small(&flight->fetchfs->store, lead->small.bytes, lead->small.len,
+		expected, &lead->entry, flight_is_to_be_read(flight), on_published, lead, err);
 
 	return r < 0 ? r : LEAD_PUBLISHES;
 }

@@ -188,12 +188,12 @@ int fetchfs_stat(struct fetchfs *fetchfs, const struct fetchfs_request *request,
 }
 
 /* @unknown: the index had no entry of it when @word was the word of its key. */
-static int join_flight(struct fetchfs *fetchfs, struct target *target, bool unknown, uint32_t word,
-	struct fetchfs_file **ret, struct err *err)
+static int join_flight(struct fetchfs *fetchfs, struct target *target, bool prefetch, bool unknown,
+	uint32_t word, struct fetchfs_file **ret, struct err *err)
 {
 	struct flight *flight;
 	bool is_new;
-	int r = flight_join(fetchfs, target, &flight, &is_new, err);
+	int r = flight_join(fetchfs, target, prefetch, &flight, &is_new, err);
 
 	if (r < 0)
 		return r;
@@ -202,7 +202,7 @@ static int join_flight(struct fetchfs *fetchfs, struct target *target, bool unkn
 		flight->word = word;
 		fetcher_start(flight);
 	}
-	r = file_of_flight(target, flight, ret, err);
+	r = file_of_flight(target, flight, prefetch, ret, err);
 	if (r < 0)
 		flight_unref(flight, true);
 	return r;
@@ -226,7 +226,7 @@ int fetchfs_get(struct fetchfs *fetchfs, const struct fetchfs_request *request,
 		return r;
 	if (r == 0) {
 		atomic_fetch_add(&fetchfs->misses, 1);
-		return join_flight(fetchfs, target, unknown, word, ret, err);
+		return join_flight(fetchfs, target, request->prefetch, unknown, word, ret, err);
 	}
 
 	atomic_fetch_add(&fetchfs->hits, 1);

@@ -219,12 +219,13 @@ static void use_file(struct worker *worker, struct round *round)
 	name_file(worker, uri, sizeof(uri), &file);
 	request.refresh = stress_below(worker, 8) == 0;
 	request.executable = stress_below(worker, 8) == 0;
+	request.prefetch = stress_below(worker, 8) == 0;
 	r = fetchfs_get(round->fetchfs, &request, &opened, &err);
 	ALLOW(round, file, r, &err);
 	if (r < 0)
 		return;
 	for (uint64_t i = 1 + stress_below(worker, 6); r == 0 && i > 0; i--) {
-		switch (stress_below(worker, 8)) {
+		switch (request.prefetch ? 1 : stress_below(worker, 8)) {
 		case 0:
 			r = wait_and_cancel(worker, opened, file, &err);
 			break;

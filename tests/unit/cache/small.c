@@ -46,7 +46,8 @@ static int publish_and_wait(const struct store *store, const void *bytes, size_t
 	int r;
 
 	sem_init(&outcome.ended, 0, 0);
-	r = store_publish_small(store, bytes, len, expected, entry, on_published, &outcome, err);
+	r = store_publish_small(
+		store, bytes, len, expected, entry, true, on_published, &outcome, err);
 	if (r == 0) {
 		while (sem_wait(&outcome.ended) < 0)
 			;
