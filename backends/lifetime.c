@@ -94,13 +94,13 @@ static struct control read_control(const struct headers *headers)
 /* Seconds until the earliest Expires, or TIME_UNKNOWN. */
 static int64_t read_expires(const struct headers *headers, int64_t now)
 {
-	const char *date = headers_find(headers, "Date");
-	int64_t theirs = date ? transfer_date(date) : TIME_UNKNOWN;
 	int64_t seconds = TIME_UNKNOWN;
 	const char *text;
 	size_t at = 0;
 
 	while ((text = headers_next(headers, "Expires", &at))) {
+		const char *date = headers_find(headers, "Date");
+		int64_t theirs = date ? transfer_date(date) : TIME_UNKNOWN;
 		int64_t when = transfer_date(text);
 		int64_t left = when - (theirs == TIME_UNKNOWN ? now : theirs);
 

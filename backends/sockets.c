@@ -3,8 +3,6 @@
 #include "base/str.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -66,30 +64,26 @@ static int port_of(const union address *address)
 	return address->any.sa_family == AF_INET6 ? ntohs(address->v6.sin6_port) : 0;
 }
 
-static int local_port(struct socket_row *row)
+/* Both ends of a connection, which never change. false: it is none yet. */
+static bool know(struct socket_row *row)
 {
-	union address address = {.any = {.sa_family = AF_UNSPEC}};
-	socklen_t len = sizeof(address);
+	union address here = {.any = {.sa_family = AF_UNSPEC}};
+	union address peer = {.any = {.sa_family = AF_UNSPEC}};
+	socklen_t here_len = sizeof(here);
+	socklen_t peer_len = sizeof(peer);
 
-	if (row->port == 0 && getsockname(row->fd, &address.any, &len) == 0)
-		row->port = port_of(&address);
-	return row->port;
-}
-
-/* Several connections may have one local port. */
-static bool leads_to(const struct socket_row *row, const char *ip, int port)
-{
-	union address address = {.any = {.sa_family = AF_UNSPEC}};
-	socklen_t len = sizeof(address);
-	char text[INET6_ADDRSTRLEN] = "";
-
-	if (getpeername(row->fd, &address.any, &len) < 0 || port_of(&address) != port)
+	if (row->port != 0)
+		return true;
+	if (getsockname(row->fd, &here.any, &here_len) < 0 ||
+		getpeername(row->fd, &peer.any, &peer_len) < 0)
 		return false;
-	if (address.any.sa_family == AF_INET)
-		inet_ntop(AF_INET, &address.v4.sin_addr, text, sizeof(text));
+	if (peer.any.sa_family == AF_INET)
+		inet_ntop(AF_INET, &peer.v4.sin_addr, row->ip, sizeof(row->ip));
 	else
-		inet_ntop(AF_INET6, &address.v6.sin6_addr, text, sizeof(text));
-	return str_equal(text, ip);
+		inet_ntop(AF_INET6, &peer.v6.sin6_addr, row->ip, sizeof(row->ip));
+	row->peer_port = port_of(&peer);
+	row->port = port_of(&here);
+	return row->port != 0;
 }
 
 int sockets_find(struct sockets *sockets, const char *ip, int port, int local)
@@ -97,10 +91,20 @@ int sockets_find(struct sockets *sockets, const char *ip, int port, int local)
 	for (size_t i = 0; i < sockets->count; i++) {
 		struct socket_row *row = &sockets->rows[i];
 
-		if (local_port(row) == local && leads_to(row, ip, port))
+		/* several connections may have one local port */
+		if (know(row) && row->port == local && row->peer_port == port &&
+			str_equal(row->ip, ip))
 			return row->fd;
 	}
 	return -1;
+}
+
+bool sockets_has(const struct sockets *sockets, int fd)
+{
+	for (size_t i = 0; fd >= 0 && i < sockets->count; i++)
+		if (sockets->rows[i].fd == fd)
+			return true;
+	return false;
 }
 
 static struct socket_row *row_of(struct sockets *sockets, int fd)

@@ -7,13 +7,17 @@
 #ifndef FETCHFS_BACKENDS_SOCKETS_H
 #define FETCHFS_BACKENDS_SOCKETS_H
 
+#include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct sockets {
 	struct socket_row {
 		int fd;
-		int port; /* here; 0: not connected when it was last looked at */
+		int port;                  /* here; 0: not connected when it was last looked at */
+		char ip[INET6_ADDRSTRLEN]; /* the peer, once the port is known */
+		int peer_port;
 		int64_t heard_ms;
 	} * rows;
 	size_t count;
@@ -29,6 +33,9 @@ int sockets_close(struct sockets *sockets, int fd);
 
 /* The one that is connected from @local_port to @port of @ip ("127.0.0.1", "::1"); or -1. */
 int sockets_find(struct sockets *sockets, const char *ip, int port, int local_port);
+
+/* Whether @fd is still one of them: libcurl closes connections by itself. */
+bool sockets_has(const struct sockets *sockets, int fd);
 
 /* Something came in over @fd, which may be -1, at @now (monotonic ms). */
 void sockets_heard(struct sockets *sockets, int fd, int64_t now);

@@ -87,6 +87,6 @@ void window_look(struct transfer *transfer)
 
 void window_restore(struct transfer *transfer)
 {
-	if (transfer->narrowed)
+	if (transfer->narrowed && sockets_has(transfer->sockets, transfer->fd))
 		clamp(transfer, WINDOW_MAX);
 }

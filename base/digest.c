@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,11 +43,27 @@ static int failed(struct err *err)
 	return err_set(err, ERR_SYSTEM, EIO, "compute sha256: libcrypto failed");
 }
 
+static EVP_MD *found; /* by look_up(), once; then it never changes */
+
+static void look_up(void)
+{
+	found = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
+/* Looking the algorithm up takes as long as hashing a kilobyte: once is enough for a process. */
+static const EVP_MD *sha256(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, look_up);
+	return found ? found : EVP_sha256();
+}
+
 int digest_buffer(const void *buf, size_t len, struct digest *ret, struct err *err)
 {
 	struct digest digest;
 
-	if (!EVP_Digest(buf, len, digest.bytes, NULL, EVP_sha256(), NULL))
+	if (!EVP_Digest(buf, len, digest.bytes, NULL, sha256(), NULL))
 		return failed(err);
 	*ret = digest;
 	return 0;
@@ -75,7 +92,7 @@ int digest_stream_new(struct digest_stream **ret, struct err *err)
 	stream->ctx = EVP_MD_CTX_new();
 	if (!stream->ctx)
 		return err_oom(err);
-	if (!EVP_DigestInit_ex(stream->ctx, EVP_sha256(), NULL))
+	if (!EVP_DigestInit_ex(stream->ctx, sha256(), NULL))
 		return failed(err);
 
 	*ret = stream;
