@@ -76,26 +76,16 @@ int catalog_find(
 	return catalog_read_first(query, ret, err);
 }
 
-/*
- * ---- changes: in a transaction ----
+/* ---- changes: in a transaction ----
  *
- * OR ROLLBACK: what breaks a rule of the tables is our own bug, and ends the transaction. SQLite
- * then needs no savepoint for each row.
+ * Most rows are new. So they are inserted OR IGNORE, which needs no savepoint for each, and changed
+ * by another statement where they are there.
  */
 
-static int put_entry(struct db *db, const struct entry *entry, struct err *err)
+static int run_on_entry(struct db *db, const char *sql, const struct entry *entry, struct err *err)
 {
 	CLEANUP(db_resetp) struct db_query *query = NULL;
-	int r = db_query(db,
-		"INSERT OR ROLLBACK INTO entry (key, scope, uri, state, has_query, executable,"
-		"	pinned, digest, size, etag, modified, fetched, verified, expires, must_ask)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
-		" ON CONFLICT (key) DO UPDATE SET state = excluded.state,"
-		"	executable = excluded.executable, digest = excluded.digest,"
-		"	size = excluded.size, etag = excluded.etag, modified = excluded.modified,"
-		"	fetched = excluded.fetched, verified = excluded.verified,"
-		"	expires = excluded.expires, must_ask = excluded.must_ask",
-		&query, err);
+	int r = db_query(db, sql, &query, err);
 
 	if (r < 0)
 		return r;
@@ -118,29 +108,29 @@ static int put_entry(struct db *db, const struct entry *entry, struct err *err)
 	return db_run(query, err);
 }
 
-/*
- * The row of an object. An empty boot says: the file was there before us, and nobody knows whether
- * it survived the last power cut. A row that needs that check keeps needing it when another file
- * (the twin) joins it; a settled one is unsettled by the new file.
- */
-static int put_object(struct catalog *catalog, const struct entry *entry,
+static int put_entry(struct db *db, const struct entry *entry, struct err *err)
+{
+	int r = run_on_entry(db,
+		"INSERT OR IGNORE INTO entry (key, scope, uri, state, has_query, executable,"
+		"	pinned, digest, size, etag, modified, fetched, verified, expires, must_ask)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+		entry, err);
+
+	if (r < 0 || db_changes(db) > 0)
+		return r;
+	return run_on_entry(db,
+		"UPDATE OR ROLLBACK entry SET state = ?4, executable = ?6, digest = ?8, size = ?9,"
+		"	etag = ?10, modified = ?11, fetched = ?12, verified = ?13, expires = ?14,"
+		"	must_ask = ?15 WHERE key = ?1",
+		entry, err);
+}
+
+static int run_on_object(struct catalog *catalog, const char *sql, const struct entry *entry,
 	const struct catalog_object *object, struct err *err)
 {
 	int64_t now = entry->verified > entry->fetched ? entry->verified : entry->fetched;
 	CLEANUP(db_resetp) struct db_query *query = NULL;
-	int r = db_query(catalog->db,
-		"INSERT OR ROLLBACK INTO object (digest, size, bytes, twin_bytes, xxh3, used, "
-		"last_used, boot,"
-		"	settled)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, (SELECT ifnull(max(used), 0) + 1 FROM object), ?6,"
-		"	?7, 0)"
-		" ON CONFLICT (digest) DO UPDATE SET bytes = max(bytes, excluded.bytes),"
-		"	twin_bytes = max(twin_bytes, excluded.twin_bytes), used = excluded.used,"
-		"	last_used = excluded.last_used,"
-		"	boot = CASE WHEN excluded.boot != '' AND (settled OR boot = excluded.boot)"
-		"		THEN excluded.boot ELSE boot END,"
-		"	settled = settled AND excluded.boot = ''",
-		&query, err);
+	int r = db_query(catalog->db, sql, &query, err);
 
 	if (r < 0)
 		return r;
@@ -152,6 +142,33 @@ static int put_object(struct catalog *catalog, const struct entry *entry,
 	db_bind_int(query, 6, now);
 	db_bind_text(query, 7, object->fresh ? catalog->dir->boot_id : "");
 	return db_run(query, err);
+}
+
+/*
+ * The row of an object. An empty boot says: the file was there before us, and nobody knows whether
+ * it survived the last power cut. A row that needs that check keeps needing it when another file
+ * (the twin) joins it; a settled one is unsettled by the new file.
+ */
+static int put_object(struct catalog *catalog, const struct entry *entry,
+	const struct catalog_object *object, struct err *err)
+{
+	int r = run_on_object(catalog,
+		"INSERT OR IGNORE INTO object (digest, size, bytes, twin_bytes, xxh3, used,"
+		"	last_used, boot, settled)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, (SELECT ifnull(max(used), 0) + 1 FROM object), ?6,"
+		"	?7, 0)",
+		entry, object, err);
+
+	if (r < 0 || db_changes(catalog->db) > 0)
+		return r;
+	return run_on_object(catalog,
+		"UPDATE OR ROLLBACK object SET bytes = max(bytes, ?3),"
+		"	twin_bytes = max(twin_bytes, ?4),"
+		"	used = (SELECT max(used) + 1 FROM object), last_used = ?6,"
+		"	boot = CASE WHEN ?7 != '' AND (settled OR boot = ?7) THEN ?7 ELSE boot END,"
+		"	settled = settled AND ?7 = ''"
+		" WHERE digest = ?1",
+		entry, object, err);
 }
 
 static int end_reservation(struct db *db, const char *partial, struct err *err)
