@@ -395,6 +395,10 @@ int cachedir_lock_writer(const struct cachedir *dir, struct lock *ret)
 
 /* ---- waking ---- */
 
+/* The lowest bit of a word says that somebody may be asleep on it; the others are what moves. */
+#define WORD_ASLEEP UINT32_C(1)
+#define WORD_STEP   UINT32_C(2)
+
 static _Atomic uint32_t *word_of(const struct cachedir *dir, const struct entry_key *key)
 {
 	uint32_t number;
@@ -405,30 +409,36 @@ static _Atomic uint32_t *word_of(const struct cachedir *dir, const struct entry_
 
 uint32_t cachedir_word(const struct cachedir *dir, const struct entry_key *key)
 {
-	return atomic_load(word_of(dir, key));
+	return atomic_load(word_of(dir, key)) & ~WORD_ASLEEP;
 }
 
 void cachedir_bump(const struct cachedir *dir, const struct entry_key *key)
 {
 	_Atomic uint32_t *word = word_of(dir, key);
 
-	atomic_fetch_add(word, 1);
+	if (!(atomic_fetch_add(word, WORD_STEP) & WORD_ASLEEP))
+		return;
+	atomic_fetch_and(word, ~WORD_ASLEEP);
 	syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
 void cachedir_move(const struct cachedir *dir, const struct entry_key *key)
 {
-	atomic_fetch_add(word_of(dir, key), 1);
+	atomic_fetch_add(word_of(dir, key), WORD_STEP);
 }
 
 void cachedir_wait(const struct cachedir *dir, const struct entry_key *key, uint32_t seen,
 	unsigned int timeout_ms)
 {
+	_Atomic uint32_t *word = word_of(dir, key);
+	uint32_t awake = seen;
 	struct timespec timeout = {
 		.tv_sec = timeout_ms / 1000, .tv_nsec = (long)(timeout_ms % 1000) * 1000000};
 
+	/* else it has moved, or somebody else said so before */
+	atomic_compare_exchange_strong(word, &awake, seen | WORD_ASLEEP);
 	/* whatever ends it (a wake, a moved word, a signal, the time), the caller looks again */
-	syscall(SYS_futex, word_of(dir, key), FUTEX_WAIT, seen, &timeout, NULL, 0);
+	syscall(SYS_futex, word, FUTEX_WAIT, seen | WORD_ASLEEP, &timeout, NULL, 0);
 }
 
 uint32_t cachedir_changes(const struct cachedir *dir)
