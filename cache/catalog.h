@@ -20,6 +20,9 @@ enum entry_state {
 	ENTRY_ABSENT,   /* the origin said that there is no such thing; until expires */
 };
 
+/* The type of a KNOWN entry that the origin says is a folder: there are no bytes. */
+#define CATALOG_FOLDER "inode/directory"
+
 struct entry {
 	struct entry_key key;
 	char *scope; /* "" is public; "uid:1000", "origin:…" */
@@ -31,6 +34,7 @@ struct entry {
 	struct digest digest; /* when COMPLETE */
 	int64_t size;         /* bytes, -1: unknown */
 	char *etag;           /* or NULL */
+	char *type;           /* media type, CATALOG_FOLDER, or NULL: not known */
 	int64_t modified;     /* -1: unknown */
 	int64_t fetched;      /* when the bytes came */
 	int64_t verified;     /* when the origin last confirmed them */
@@ -111,7 +115,8 @@ int catalog_list(struct catalog *catalog, const char *prefix, const char *scope,
 /*
  * The distinct names directly below the URI prefix @folder ("https://host/dir/", ends in '/'):
  * what readdir of the natural tree shows, by index, without visiting what is deeper. ABSENT
- * entries and URIs with a query are left out. A name that is both is reported as a folder.
+ * entries, KNOWN ones that are folders or pages, and URIs with a query are left out. A name that is
+ * both is reported as a folder.
  */
 typedef int catalog_visit_name(const char *name, bool is_folder, void *arg);
 int catalog_children(struct catalog *catalog, const char *folder, const char *scope,

@@ -15,12 +15,14 @@ void entry_release(struct entry *entry)
 	free(entry->scope);
 	free(entry->uri);
 	free(entry->etag);
+	free(entry->type);
 	*entry = (struct entry){.size = -1};
 }
 
 int catalog_read_entry(struct db_query *query, struct entry *ret, struct err *err)
 {
 	const char *etag = db_text(query, 9);
+	const char *type = db_text(query, 16);
 	struct entry entry = {
 		.scope = str_copy(db_text(query, 1)),
 		.uri = str_copy(db_text(query, 2)),
@@ -30,6 +32,7 @@ int catalog_read_entry(struct db_query *query, struct entry *ret, struct err *er
 		.pinned = db_int(query, 6) != 0,
 		.size = db_int(query, 8),
 		.etag = str_copy(etag),
+		.type = str_copy(type),
 		.modified = db_int(query, 10),
 		.fetched = db_int(query, 11),
 		.verified = db_int(query, 12),
@@ -38,7 +41,7 @@ int catalog_read_entry(struct db_query *query, struct entry *ret, struct err *er
 		.must_ask = db_int(query, 15) != 0,
 	};
 
-	if (!entry.scope || !entry.uri || (etag && !entry.etag)) {
+	if (!entry.scope || !entry.uri || (etag && !entry.etag) || (type && !entry.type)) {
 		entry_release(&entry);
 		return err_oom(err);
 	}
@@ -105,6 +108,7 @@ static int run_on_entry(struct db *db, const char *sql, const struct entry *entr
 	db_bind_int(query, 13, entry->verified);
 	db_bind_int(query, 14, entry->expires);
 	db_bind_int(query, 15, entry->must_ask);
+	db_bind_text(query, 16, entry->type);
 	return db_run(query, err);
 }
 
@@ -112,8 +116,9 @@ static int put_entry(struct db *db, const struct entry *entry, struct err *err)
 {
 	int r = run_on_entry(db,
 		"INSERT OR IGNORE INTO entry (key, scope, uri, state, has_query, executable,"
-		"	pinned, digest, size, etag, modified, fetched, verified, expires, must_ask)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+		"	pinned, digest, size, etag, modified, fetched, verified, expires, must_ask,"
+		"	type)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
 		entry, err);
 
 	if (r < 0 || db_changes(db) > 0)
@@ -121,7 +126,7 @@ static int put_entry(struct db *db, const struct entry *entry, struct err *err)
 	return run_on_entry(db,
 		"UPDATE OR ROLLBACK entry SET state = ?4, executable = ?6, digest = ?8, size = ?9,"
 		"	etag = ?10, modified = ?11, fetched = ?12, verified = ?13, expires = ?14,"
-		"	must_ask = ?15 WHERE key = ?1",
+		"	must_ask = ?15, type = ?16 WHERE key = ?1",
 		entry, err);
 }
 

@@ -56,10 +56,16 @@ int catalog_put_checksum(struct db *db, const struct digest *digest,
  */
 #define CATALOG_ENTRY_SELECT                                                                       \
 	"SELECT e.key, e.scope, e.uri, e.state, e.has_query, e.executable, e.pinned, e.digest, "   \
-	"e.size, e.etag, e.modified, e.fetched, e.verified, e.expires, o.last_used, e.must_ask "   \
-	"FROM entry AS e LEFT JOIN object AS o ON o.digest = e.digest"
+	"e.size, e.etag, e.modified, e.fetched, e.verified, e.expires, o.last_used, e.must_ask, "  \
+	"e.type FROM entry AS e LEFT JOIN object AS o ON o.digest = e.digest"
 
 int catalog_read_entry(struct db_query *query, struct entry *ret, struct err *err);
+
+/* SQL: the entries that are files, as far as is known: a page that nobody has fetched may be what
+ * an origin shows for a folder. */
+#define CATALOG_IS_FILE                                                                            \
+	"e.state != 2 AND NOT (e.state = 0 AND ifnull(e.type, '') IN ('" CATALOG_FOLDER            \
+	"', 'text/html'))"
 
 /* SQL: the entries that somebody in the scopes ?2, between blanks (NULL: in all), may see. */
 #define CATALOG_VISIBLE                                                                            \

@@ -14,7 +14,7 @@
 	"	state INTEGER NOT NULL, has_query INTEGER NOT NULL, executable INTEGER NOT NULL,"        \
 	"	pinned INTEGER NOT NULL, digest BLOB, size INTEGER NOT NULL, etag TEXT,"                 \
 	"	modified INTEGER NOT NULL, fetched INTEGER NOT NULL, verified INTEGER NOT NULL,"         \
-	"	expires INTEGER NOT NULL, must_ask INTEGER NOT NULL DEFAULT 0"                           \
+	"	expires INTEGER NOT NULL, must_ask INTEGER NOT NULL DEFAULT 0, type TEXT"                \
 	");"
 
 #define ENTRY_INDEXES                                                                              \
@@ -112,19 +112,21 @@ static const char upgrade_3[] = "ALTER TABLE entry ADD COLUMN must_ask INTEGER N
 				"PRAGMA user_version = 3";
 
 /* A table takes its indexes and triggers with it. */
-static const char upgrade_4[] = ENTRY(
-	"entry_4") "INSERT INTO entry_4 SELECT key, scope, uri, state, has_query, executable, "
-		   "pinned, digest,"
-		   "	size, etag, modified, fetched, verified, expires, must_ask FROM entry;"
-		   "DROP TABLE entry;"
-		   "ALTER TABLE entry_4 RENAME TO entry;" ENTRY_INDEXES OBJECT(
-			   "object_4") "INSERT INTO object_4 SELECT digest, size, bytes, "
-				       "twin_bytes, xxh3, used, last_used, boot,"
-				       "	settled FROM object;"
-				       "DROP TABLE object;"
-				       "ALTER TABLE object_4 RENAME TO object;" OBJECT_INDEXES
-					       TOTAL_TRIGGERS CHECKSUM_TRIGGER
-				       "PRAGMA user_version = 4";
+#define ENTRY_MOVED                                                                                \
+	"INSERT INTO entry_4 SELECT key, scope, uri, state, has_query, executable, pinned,"        \
+	"	digest, size, etag, modified, fetched, verified, expires, must_ask, NULL"                \
+	"	FROM entry;"                                                                             \
+	"DROP TABLE entry;"                                                                        \
+	"ALTER TABLE entry_4 RENAME TO entry;"
+
+#define OBJECT_MOVED                                                                               \
+	"INSERT INTO object_4 SELECT digest, size, bytes, twin_bytes, xxh3, used, last_used,"      \
+	"	boot, settled FROM object;"                                                              \
+	"DROP TABLE object;"                                                                       \
+	"ALTER TABLE object_4 RENAME TO object;"
+
+static const char upgrade_4[] = ENTRY("entry_4") ENTRY_MOVED ENTRY_INDEXES OBJECT("object_4")
+	OBJECT_MOVED OBJECT_INDEXES TOTAL_TRIGGERS CHECKSUM_TRIGGER "PRAGMA user_version = 4";
 
 static const char *const upgrades[CATALOG_SCHEMA + 1] = {
 	NULL, NULL, upgrade_2, upgrade_3, upgrade_4};

@@ -122,7 +122,7 @@ static int seek(struct db *db, const char *from, const char *end, const char *sc
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	int r = db_query(db,
 		"SELECT e.uri FROM entry AS e WHERE e.uri >= ?1 AND e.uri < ?3 AND " CATALOG_VISIBLE
-		" AND e.state != 2 AND NOT e.has_query ORDER BY e.uri LIMIT 1",
+		" AND " CATALOG_IS_FILE " AND NOT e.has_query ORDER BY e.uri LIMIT 1",
 		&query, err);
 
 	if (r < 0)
@@ -250,7 +250,8 @@ int catalog_has_children(
 
 	if (!end)
 		return err_oom(err);
-	/* URIs with a query count: their folder can be walked into, though they are not listed */
+	/* URIs with a query count: their folder can be walked into, though they are not listed;
+	 * likewise folders and pages */
 	r = db_query(catalog->db,
 		"SELECT 1 FROM entry AS e WHERE e.uri > ?1 AND e.uri < ?3 AND " CATALOG_VISIBLE
 		" AND e.state != 2 LIMIT 1",

@@ -103,6 +103,8 @@ struct fetchfs_info {
 	char sha256[FETCHFS_SHA256_SIZE]; /* hexadecimal, "" until complete */
 	char *etag;                       /* or NULL */
 	char type[64];                    /* media type, "" when not known */
+	bool is_folder;   /* the origin says so, by a redirect to the same name with a slash or
+			   * otherwise: no bytes can be had under this name. State KNOWN */
 	int64_t modified; /* of the remote file; all times are seconds since 1970, -1: unknown */
 	int64_t fetched;
 	int64_t verified; /* when the origin last confirmed it */
@@ -127,7 +129,8 @@ FETCHFS_API int fetchfs_find(struct fetchfs *fetchfs, const struct fetchfs_reque
 
 /*
  * What it is, asking the origin (without the body) when the cache does not know or is not fresh.
- * Blocks. The answer is remembered. -ENOENT also for a remembered "no such thing".
+ * Blocks. The answer is remembered. -ENOENT also for a remembered "no such thing", -EISDIR when
+ * the origin says that it is a folder.
  */
 FETCHFS_API int fetchfs_stat(struct fetchfs *fetchfs, const struct fetchfs_request *request,
 	struct fetchfs_info *ret, struct err *err);

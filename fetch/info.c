@@ -70,6 +70,8 @@ int info_of_entry(const struct entry *entry, struct fetchfs_info *ret, struct er
 	};
 	int r;
 
+	str_fit(info.type, sizeof(info.type), entry->type ? entry->type : "");
+	info.is_folder = entry->state == ENTRY_KNOWN && str_equal(entry->type, CATALOG_FOLDER);
 	if (complete)
 		digest_hex(&entry->digest, info.sha256);
 	r = fill_names(&info, entry->uri, entry->etag, &entry->key, entry->scope, err);
@@ -94,6 +96,8 @@ int info_of_flight(struct flight *flight, struct fetchfs_info *ret, struct err *
 
 	if (flight->state == FLIGHT_DONE) {
 		r = info_of_entry(&flight->entry, ret, err);
+		if (r == 0 && !ret->type[0])
+			str_fit(ret->type, sizeof(ret->type), flight->type);
 		/* without the words it is still the right file */
 		if (r == 0 && flight->stood_in.code)
 			ret->stands_in = str_copy(flight->stood_in.msg);

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/lock.h"
+#include "base/str.h"
 #include "fetch/expected.h"
 #include "fetch/freshness.h"
 #include "fetch/twin.h"
@@ -121,6 +122,7 @@ static int adopt(
 	free(entry.scope);
 	free(entry.uri);
 	free(entry.etag);
+	free(entry.type);
 	entry.key = target->key;
 	entry.scope = strdup(target->decision.scope);
 	entry.uri = strdup(target->shown);
@@ -128,6 +130,7 @@ static int adopt(
 	/* this origin was not asked: stale for whoever does not name the digest, and nothing to
 	 * ask it about */
 	entry.etag = NULL;
+	entry.type = NULL;
 	entry.modified = TIME_UNKNOWN;
 	entry.must_ask = false;
 	entry.verified = entry.expires = clock_wall();
@@ -236,8 +239,9 @@ void lookup_remember_absent(struct fetchfs *fetchfs, const struct target *target
 		catalog_remove(fetchfs->catalog, &target->key, NULL);
 }
 
-void lookup_learned(struct fetchfs *fetchfs, const struct target *target,
-	const struct remote *remote, int64_t now, int64_t expires)
+/* @type: NULL when it does not matter, since somebody wants the bytes whatever they are. */
+static void learned(struct fetchfs *fetchfs, const struct target *target,
+	const struct remote *remote, const char *type, int64_t now, int64_t expires)
 {
 	CLEANUP(entry_releasep) struct entry present = {0};
 	struct entry entry = {
@@ -253,7 +257,14 @@ void lookup_learned(struct fetchfs *fetchfs, const struct target *target,
 		return;
 	if (remote->validators.etag[0])
 		entry.etag = strdup(remote->validators.etag);
+	entry.type = type && type[0] ? strdup(type) : NULL;
 	remember(fetchfs, target, &entry);
+}
+
+void lookup_learned(struct fetchfs *fetchfs, const struct target *target,
+	const struct remote *remote, int64_t now, int64_t expires)
+{
+	learned(fetchfs, target, remote, NULL, now, expires);
 }
 
 void lookup_remember_known(struct fetchfs *fetchfs, const struct target *target,
@@ -263,7 +274,21 @@ void lookup_remember_known(struct fetchfs *fetchfs, const struct target *target,
 
 	/* under the key's lock, so that what a leader publishes now is not replaced by less */
 	if (cachedir_lock_key(&fetchfs->dir, &target->key, &lock) == 0)
-		lookup_learned(fetchfs, target, remote, now, expires);
+		learned(fetchfs, target, remote, remote->type, now, expires);
+}
+
+void lookup_remember_folder(struct fetchfs *fetchfs, const struct target *target)
+{
+	struct remote remote = {.size = SIZE_UNKNOWN,
+		.validators = {.modified = TIME_UNKNOWN},
+		.max_age = TIME_UNKNOWN,
+		.type = CATALOG_FOLDER};
+	int64_t now = clock_wall();
+
+	/* to ask for a local folder costs nothing */
+	if (!str_equal(target->uri.scheme, "file"))
+		lookup_remember_known(fetchfs, target, &remote, now,
+			freshness_until(&target->decision, &remote, now));
 }
 
 bool lookup_knows(struct fetchfs *fetchfs, const struct target *target,

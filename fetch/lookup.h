@@ -33,13 +33,15 @@ int lookup_complete(struct fetchfs *fetchfs, const struct target *target, struct
 
 /*
  * Remember for a while what an origin said without sending the file. Best effort. The caller of
- * lookup_remember_absent() and lookup_learned() holds the key's lock.
+ * lookup_remember_absent() and lookup_learned() holds the key's lock. lookup_remember_known() also
+ * keeps the media type, by which a page is told from a file: who asked did not want the bytes.
  */
 void lookup_remember_absent(struct fetchfs *fetchfs, const struct target *target);
 void lookup_learned(struct fetchfs *fetchfs, const struct target *target,
 	const struct remote *remote, int64_t now, int64_t expires);
 void lookup_remember_known(struct fetchfs *fetchfs, const struct target *target,
 	const struct remote *remote, int64_t now, int64_t expires);
+void lookup_remember_folder(struct fetchfs *fetchfs, const struct target *target);
 
 /* Whether an answer that is still fresh says that @version is the artifact's. */
 bool lookup_knows(struct fetchfs *fetchfs, const struct target *target,

@@ -144,6 +144,8 @@ static int ask_origin(struct fetchfs *fetchfs, const struct fetchfs_request *req
 		return stat_by_fetching(fetchfs, request, ret, err);
 	if (r == -ENOENT)
 		remember_absent(fetchfs, target);
+	if (r == -EISDIR)
+		lookup_remember_folder(fetchfs, target);
 	if (r == 0)
 		r = target_check_remote(target, &remote, err);
 	if (r < 0)
@@ -175,9 +177,11 @@ int fetchfs_stat(struct fetchfs *fetchfs, const struct fetchfs_request *request,
 	if (r < 0 && r != -ENOENT)
 		return r;
 	if (r == 0 && !request->refresh && is_good_enough(&info, clock_wall())) {
-		if (info.state == FETCHFS_ABSENT) {
+		if (info.state == FETCHFS_ABSENT || info.is_folder) {
+			r = info.is_folder ? EISDIR : ENOENT;
 			fetchfs_info_release(&info);
-			return err_set(err, ERR_REMOTE, ENOENT, "not found");
+			return err_set(err, ERR_REMOTE, r, "%s",
+				r == EISDIR ? "the origin says that it is a folder" : "not found");
 		}
 		*ret = info;
 		return 0;

@@ -76,6 +76,7 @@ Test(catalog, entry_comes_back_as_it_was_recorded)
 	entry.state = ENTRY_KNOWN;
 	entry.size = 77;
 	entry.etag = (char *)(uintptr_t) "\"e\"";
+	entry.type = (char *)(uintptr_t) "text/plain";
 	entry.modified = 5;
 	entry.has_query = true;
 	entry.executable = true;
@@ -86,6 +87,7 @@ Test(catalog, entry_comes_back_as_it_was_recorded)
 	cr_assert_str_eq(is.uri, BASE "a");
 	cr_assert_str_eq(is.scope, "");
 	cr_assert_str_eq(is.etag, "\"e\"");
+	cr_assert_str_eq(is.type, "text/plain");
 	cr_assert_eq(is.size, 77);
 	cr_assert_eq(is.modified, 5);
 	cr_assert_eq(is.fetched, 1000);

@@ -691,6 +691,15 @@ Test(flow, what_was_read_to_its_end_is_kept_by_a_close_at_once)
 	fetchfs_close(fetchfs);
 }
 
+static int count_name(const char *name, bool is_folder, void *arg)
+{
+	unsigned int *count = arg;
+
+	(void)name;
+	*count += !is_folder;
+	return 0;
+}
+
 Test(flow, a_stat_asks_for_the_size_only_and_is_remembered)
 {
 	struct fetchfs *fetchfs = open_cache();
@@ -712,6 +721,39 @@ Test(flow, a_stat_asks_for_the_size_only_and_is_remembered)
 	cr_assert_eq(fetchfs_find(fetchfs, &request, &info, &err), 0);
 	cr_assert_eq(info.state, FETCHFS_COMPLETE);
 	fetchfs_info_release(&info);
+	fetchfs_close(fetchfs);
+}
+
+Test(flow, what_the_origin_says_is_a_folder_or_a_page_is_remembered_as_that_and_not_listed)
+{
+	struct fetchfs *fetchfs = open_cache();
+	struct fetchfs_request folder = ask("fake://h/folder");
+	struct fetchfs_request page = ask("fake://h/page");
+	struct fetchfs_info info;
+	struct err err = ERR_INIT;
+	unsigned int names = 0;
+
+	fake_backend_put("/folder", &(struct fake_file){.error = EISDIR});
+	fake_backend_put(
+		"/page", &(struct fake_file){.content = "<p>", .len = 3, .type = "text/html"});
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(fetchfs_stat(fetchfs, &folder, &info, &err), -EISDIR);
+		cr_assert_eq(fetchfs_stat(fetchfs, &page, &info, &err), 0, "%s", err.msg);
+		cr_assert_str_eq(info.type, "text/html");
+		fetchfs_info_release(&info);
+	}
+	cr_assert_eq(fake_backend_counts("/folder").stats, 1);
+	cr_assert_eq(fake_backend_counts("/page").stats, 1);
+	cr_assert_eq(fetchfs_find(fetchfs, &folder, &info, &err), 0);
+	cr_assert(info.is_folder && info.state == FETCHFS_KNOWN);
+	fetchfs_info_release(&info);
+	cr_assert_eq(fetchfs_children(fetchfs, "fake://h/", 0, count_name, &names, &err), 0);
+	cr_assert_eq(names, 0);
+
+	/* but who wants its bytes has made a file of the page */
+	expect_text(fetchfs, "fake://h/page", "<p>");
+	cr_assert_eq(fetchfs_children(fetchfs, "fake://h/", 0, count_name, &names, &err), 0);
+	cr_assert_eq(names, 1);
 	fetchfs_close(fetchfs);
 }
 
