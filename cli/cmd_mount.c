@@ -26,8 +26,9 @@
 static const struct argp_option options[] = {
 	{"foreground", 'f', 0, 0, "stay in the foreground, and log to stderr", 0},
 	{"options", 'o', "OPTS", 0,
-		"cache=DIR, config=FILE, known (no name causes a request), xattrs (list them), and "
-		"what mount(8) and libfuse know, separated by commas",
+		"cache=DIR, config=FILE, known (no name causes a request), xattrs (list them), "
+		"nopassthrough (all reads come to the daemon), and what mount(8) and libfuse know, "
+		"separated by commas",
 		0},
 	{0},
 };
@@ -41,6 +42,7 @@ struct mounting {
 	bool foreground;
 	bool list_xattrs;
 	bool known_only;
+	bool no_passthrough;
 	int pipe; /* to the parent, or -1 */
 };
 
@@ -62,6 +64,8 @@ static void take_option(struct mounting *mounting, char *word, struct argp_state
 		mounting->list_xattrs = true;
 	} else if (str_equal(word, "known")) {
 		mounting->known_only = true;
+	} else if (str_equal(word, "nopassthrough")) {
+		mounting->no_passthrough = true;
 	} else if (str_has_prefix(word, "cache=")) {
 		mounting->cli->cache = word + strlen("cache=");
 	} else if (str_has_prefix(word, "config=")) {
@@ -183,6 +187,7 @@ static int serve(struct mounting *mounting, struct err *err)
 		.fuse_options = mounting->fuse_options,
 		.list_xattrs = mounting->list_xattrs,
 		.known_only = mounting->known_only,
+		.no_passthrough = mounting->no_passthrough,
 	};
 	struct fetchfs *fetchfs;
 	const char *warning;

@@ -31,6 +31,8 @@ struct status {
 /* What there is to print. */
 struct report {
 	const char *path;
+	const char *mount; /* or NULL */
+	struct mounted_passthrough passthrough;
 	struct fetchfs_usage usage;
 	struct fetchfs_transfer *transfers; /* the first TRANSFERS_SHOWN of them */
 	size_t count;
@@ -74,6 +76,8 @@ static int collect(struct fetchfs *fetchfs, struct report *ret, struct err *err)
 {
 	int r = fetchfs_usage(fetchfs, &ret->usage, err);
 
+	if (r == 0 && ret->mount)
+		r = mounted_passthrough(ret->mount, &ret->passthrough, err);
 	if (r < 0)
 		return r;
 	ret->path = fetchfs_cache_path(fetchfs);
@@ -103,6 +107,17 @@ static void print_transfer_json(struct json *json, const struct fetchfs_transfer
 	json_close(json, '}');
 }
 
+static void print_passthrough_json(struct json *json, const struct mounted_passthrough *passthrough)
+{
+	json_open(json, "passthrough", '{');
+	json_bool(json, "on", passthrough->on);
+	json_text(json, "why", passthrough->on ? NULL : passthrough->why);
+	json_number(json, "opens", passthrough->opens);
+	json_number(json, "fallbacks", passthrough->fallbacks);
+	json_number(json, "files", passthrough->files);
+	json_close(json, '}');
+}
+
 static void print_json(const struct report *report)
 {
 	const struct fetchfs_usage *usage = &report->usage;
@@ -115,6 +130,8 @@ static void print_json(const struct report *report)
 	json_number(&json, "reserved", (int64_t)usage->reserved);
 	json_number(&json, "objects", (int64_t)usage->objects);
 	json_number(&json, "entries", (int64_t)usage->entries);
+	if (report->mount)
+		print_passthrough_json(&json, &report->passthrough);
 	json_open(&json, "transfers", '[');
 	for (size_t i = 0; i < shown(report); i++)
 		print_transfer_json(&json, &report->transfers[i]);
@@ -146,6 +163,16 @@ static void print_transfer(const struct fetchfs_transfer *transfer)
 	putchar('\n');
 }
 
+static void print_passthrough(const struct mounted_passthrough *passthrough)
+{
+	if (passthrough->on)
+		printf("passthrough  on: %" PRId64 " opens, %" PRId64 " of them served by the "
+		       "daemon\n",
+			passthrough->opens + passthrough->fallbacks, passthrough->fallbacks);
+	else
+		printf("passthrough  off: %s\n", passthrough->why);
+}
+
 static void print_screen(const struct report *report)
 {
 	char used[UNITS_SIZE_TEXT], limit[UNITS_SIZE_TEXT], reserved[UNITS_SIZE_TEXT];
@@ -160,6 +187,8 @@ static void print_screen(const struct report *report)
 		reserved);
 	printf("artifacts  %" PRIu64 " complete, in %" PRIu64 " objects\n", usage->entries,
 		usage->objects);
+	if (report->mount)
+		print_passthrough(&report->passthrough);
 	if (report->count == 0)
 		return;
 	printf("transfers  %zu\n", report->count);
@@ -180,7 +209,8 @@ int cmd_status(struct cli *cli, int argc, char **argv)
 	int r;
 
 	cli_parse(cli, &argp, argc, argv, &status);
-	r = mounted_use_cache(cli, mounted_directory(cli, status.mount), &cache, &err);
+	report.mount = mounted_directory(cli, status.mount);
+	r = mounted_use_cache(cli, report.mount, &cache, &err);
 	if (r == 0)
 		r = cli_open(cli, &fetchfs, &err);
 	if (r < 0)

@@ -149,18 +149,14 @@ int mounted_attribute(int fd, const char *name, char *ret, size_t size)
 	return 0;
 }
 
-int mounted_use_cache(struct cli *cli, const char *mount, char **ret_path, struct err *err)
+/* .fetchfs/status; *ret is for json_decref(). */
+static int read_status(const char *mount, json_t **ret, struct err *err)
 {
 	CLEANUP(str_freep) char *path = NULL;
 	CLEANUP(str_freep) char *text = NULL;
-	const char *cache = NULL;
 	size_t len = 0;
-	json_t *status;
-	int r;
+	int r = check(mount, err);
 
-	if (!mount)
-		return 0;
-	r = check(mount, err);
 	if (r < 0)
 		return r;
 	path = str_printf("%s/.fetchfs/status", mount);
@@ -169,14 +165,53 @@ int mounted_use_cache(struct cli *cli, const char *mount, char **ret_path, struc
 	r = fd_read_file(AT_FDCWD, path, STATUS_MAX, &text, &len);
 	if (r < 0)
 		return err_set(err, ERR_SYSTEM, -r, "read %s: %m", path);
-	status = json_loadb(text, len, 0, NULL);
+	*ret = json_loadb(text, len, 0, NULL);
+	return *ret ? 0 : err_set(err, ERR_SYSTEM, EPROTO, "%s is not JSON", path);
+}
+
+int mounted_use_cache(struct cli *cli, const char *mount, char **ret_path, struct err *err)
+{
+	const char *cache = NULL;
+	json_t *status;
+	int r;
+
+	if (!mount)
+		return 0;
+	r = read_status(mount, &status, err);
+	if (r < 0)
+		return r;
 	if (json_unpack(status, "{s:s}", "cache", &cache) == 0)
 		*ret_path = str_copy(cache);
 	json_decref(status);
 	if (!cache)
-		return err_set(err, ERR_SYSTEM, EPROTO, "%s does not name its cache", path);
+		return err_set(err, ERR_SYSTEM, EPROTO, "%s does not name its cache", mount);
 	if (!*ret_path)
 		return err_oom(err);
 	cli->cache = *ret_path;
 	return 0;
+}
+
+int mounted_passthrough(const char *mount, struct mounted_passthrough *ret, struct err *err)
+{
+	struct mounted_passthrough found = {.on = false};
+	json_int_t opens = 0, fallbacks = 0, files = 0;
+	json_t *status, *why = NULL;
+	int on = 0;
+	int r = read_status(mount, &status, err);
+
+	if (r < 0)
+		return r;
+	if (json_unpack(status, "{s:{s:b, s:o, s:I, s:I, s:I}}", "passthrough", "on", &on, "why",
+		    &why, "opens", &opens, "fallbacks", &fallbacks, "files", &files) < 0)
+		r = err_set(err, ERR_SYSTEM, EPROTO, "%s does not tell of passthrough", mount);
+	found.on = on;
+	found.opens = opens;
+	found.fallbacks = fallbacks;
+	found.files = files;
+	if (json_is_string(why))
+		str_fit(found.why, sizeof(found.why), json_string_value(why));
+	json_decref(status);
+	if (r == 0)
+		*ret = found;
+	return r;
 }

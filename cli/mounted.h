@@ -9,6 +9,9 @@
 #include "base/err.h"
 #include "cli/cli.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 /* @option, else $FETCHFS_MOUNT unless --cache was given, else NULL: no mount is meant. */
 const char *mounted_directory(const struct cli *cli, const char *option);
 
@@ -32,5 +35,15 @@ int mounted_error(const char *mount, int fd, int code, const char *what, struct 
  * read. *ret_path is what cli->cache then points to, the caller's to free() at the end.
  */
 int mounted_use_cache(struct cli *cli, const char *mount, char **ret_path, struct err *err);
+
+/* How the mount serves complete files, in the daemon's words. */
+struct mounted_passthrough {
+	bool on;
+	char why[ERR_TEXT_MAX]; /* it is not; else "" */
+	int64_t opens;          /* passed on to the kernel */
+	int64_t fallbacks;      /* opens of complete files that were not */
+	int64_t files;          /* that the kernel reads itself at this moment */
+};
+int mounted_passthrough(const char *mount, struct mounted_passthrough *ret, struct err *err);
 
 #endif

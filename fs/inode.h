@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "fetch/fetchfs.h"
 #include "fs/names.h"
+#include "fs/passthrough.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -61,6 +62,8 @@ struct node {
 	struct wanted wanted;             /* NODE_FILE */
 	char key[FETCHFS_KEY_HEX_SIZE];   /* NODE_FILE */
 	char sha256[FETCHFS_SHA256_SIZE]; /* NODE_OBJECT */
+
+	struct passthrough_node passthrough; /* passthrough.c's, which guards it */
 
 	/* guarded by the table's mutex */
 	struct facts facts;

@@ -8,6 +8,7 @@
 #include "fs/ask.h"
 #include "fs/ops.h"
 #include "fs/park.h"
+#include "fs/passthrough.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
@@ -108,10 +110,22 @@ void mount_answers(struct fs *fs)
 
 	if (stat(fs->options->directory, &st) == 0)
 		raise_readahead(st.st_dev);
+	passthrough_test(fs->passthrough);
 	fs->ready(fs->ready_arg);
 }
 
 /* ---- beginning ---- */
+
+/* Each file that is open in the mount is open here, and may be once more in the kernel. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 static int open_session(struct fs *fs, struct err *err)
 {
@@ -133,8 +147,10 @@ static int open_session(struct fs *fs, struct err *err)
 		return err_set(err, ERR_USAGE, EINVAL, "the mount options \"%s\" are not accepted",
 			more ? more : "");
 	errno = 0;
-	if (fuse_session_mount(fs->session, fs->options->directory) == 0)
+	if (fuse_session_mount(fs->session, fs->options->directory) == 0) {
+		passthrough_attach(fs->passthrough, fs->session);
 		return 0;
+	}
 	if (access(DEVICE, R_OK | W_OK) < 0)
 		return err_set(err, ERR_SYSTEM, errno, "mount on %s: " DEVICE ": %m",
 			fs->options->directory);
@@ -145,6 +161,10 @@ static int start(struct fs *fs, struct err *err)
 {
 	int r = inode_table_new(&fs->inodes, err);
 
+	raise_descriptors();
+	if (r == 0)
+		r = passthrough_new(fetchfs_cache_path(fs->fetchfs), !fs->options->no_passthrough,
+			&fs->passthrough, err);
 	if (r == 0)
 		r = queue_new("fs-work", WORK_THREADS, &fs->work, err);
 	if (r == 0)
@@ -220,11 +240,13 @@ static int stop(struct fs *fs, bool mounted, struct err *err)
 	if (mounted)
 		detach(fs);
 	queue_free(fs->notices);
+	passthrough_detach(fs->passthrough);
 	if (mounted)
 		fuse_session_unmount(fs->session);
 	if (fs->session)
 		fuse_session_destroy(fs->session);
 	handle_free_all(fs);
+	passthrough_free(fs->passthrough);
 	inode_table_free(fs->inodes);
 	pthread_cond_destroy(&fs->changed);
 	pthread_mutex_destroy(&fs->mu);

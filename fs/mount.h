@@ -14,6 +14,7 @@ struct mount_options {
 	const char *fuse_options; /* comma-separated, for libfuse and the kernel, or NULL */
 	bool list_xattrs;         /* -o xattrs: listxattr() shows ours */
 	bool known_only;          /* -o known: no name ever causes a request */
+	bool no_passthrough;      /* -o nopassthrough: every read comes to this process */
 };
 
 /*

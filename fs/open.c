@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "fs/park.h"
+#include "fs/passthrough.h"
 #include "fs/reply.h"
 
 #include <errno.h>
@@ -28,18 +29,42 @@ static void finish_error(struct park *park, const struct err *err)
 	park_free(park);
 }
 
+/* The mode of this open, if it is of a complete node: the id of what the kernel reads, or 0. */
+static int32_t enter(struct park *park)
+{
+	struct fs *fs = park->fs;
+	struct handle *handle = park->handle;
+	int32_t backing;
+
+	if (!park->node->complete)
+		return 0;
+	handle->entered = inode_ref(fs->inodes, park->node->id);
+	if (!handle->entered)
+		return 0;
+	backing = passthrough_enter(fs->passthrough, handle->entered,
+		handle->direct ? -1 : fetchfs_file_fd(handle->file));
+	/* others hold the version of the node: it is to be had after all, and nothing else is */
+	if (backing && handle->direct) {
+		fetchfs_file_abandon(handle->file);
+		handle->file = NULL;
+		handle->direct = false;
+	}
+	return backing;
+}
+
 static void finish(struct park *park)
 {
 	fuse_req_t req = park_end(park);
+	int32_t backing = enter(park);
 
 	park->fi.fh = (uint64_t)(uintptr_t)park->handle;
 	/* a close while bytes are on their way frees what still waits for them: read_flush_op() */
-	park->fi.noflush = fetchfs_file_fd(park->handle->file) >= 0;
+	park->fi.noflush = backing || fetchfs_file_fd(park->handle->file) >= 0;
 	/* What the kernel has cached of a node stays right, if it is known to be one version. */
-	park->fi.keep_cache =
-		!park->handle->direct && inode_facts(park->fs->inodes, park->node).version;
+	park->fi.keep_cache = !backing && !park->handle->direct &&
+			      inode_facts(park->fs->inodes, park->node).version;
 	park->fi.direct_io = park->handle->direct;
-	if (fuse_reply_open(req, &park->fi) < 0)
+	if (passthrough_reply(req, &park->fi, backing) < 0)
 		handle_free(park->fs, park->handle);
 	park_free(park);
 }
@@ -69,8 +94,12 @@ static void expire_job(void *arg)
 	size_t len = strlen(notice->name);
 
 	if (notice->fs->can_expire)
+#if FUSE_VERSION < FUSE_MAKE_VERSION(3, 16)
 		fuse_lowlevel_notify_expire_entry(
 			session, notice->parent, notice->name, len, FUSE_LL_EXPIRE_ONLY);
+#else
+		fuse_lowlevel_notify_expire_entry(session, notice->parent, notice->name, len);
+#endif
 	else
 		fuse_lowlevel_notify_inval_entry(session, notice->parent, notice->name, len);
 	notice_free(notice);

@@ -1,5 +1,7 @@
 #include "fs/ops.h"
 
+#include "fs/passthrough.h"
+
 #include <errno.h>
 
 struct fetchfs_request ops_request(const struct node *node, uid_t uid)
@@ -124,6 +126,16 @@ static void ready_job(void *arg)
 	mount_answers(fs);
 }
 
+/* Of libfuse 3.17 on, the two ways of saying it do not mix, and passthrough needs the new one. */
+static void do_not_want(struct fuse_conn_info *conn, unsigned int flag)
+{
+#if FUSE_VERSION < FUSE_MAKE_VERSION(3, 17)
+	conn->want &= ~flag;
+#else
+	fuse_unset_feature_flag(conn, flag);
+#endif
+}
+
 static void init_op(void *userdata, struct fuse_conn_info *conn)
 {
 	struct fs *fs = userdata;
@@ -132,7 +144,8 @@ static void init_op(void *userdata, struct fuse_conn_info *conn)
 	conn->max_background = OPS_BACKGROUND;
 	conn->congestion_threshold = OPS_BACKGROUND * 3 / 4;
 	/* A node is one version of its bytes: nothing to guess from its time or size. */
-	conn->want &= ~(unsigned int)FUSE_CAP_AUTO_INVAL_DATA;
+	do_not_want(conn, FUSE_CAP_AUTO_INVAL_DATA);
+	passthrough_init(fs->passthrough, conn);
 	fs->can_expire = conn->capable & FUSE_CAP_EXPIRE_ONLY;
 	/* Not here: it asks the mount, which answers when this has returned. */
 	if (queue_push(fs->work, ready_job, fs, NULL) < 0)

@@ -23,6 +23,7 @@
 
 struct deadlines;
 struct handle;
+struct passthrough;
 
 #define OPS_READAHEAD  (1024 * 1024) /* bytes */
 #define OPS_BACKGROUND 64            /* reads ahead that the kernel may have under way */
@@ -37,6 +38,7 @@ struct fs {
 	struct queue *asks;    /* questions to origins: as long as the network takes */
 	struct queue *notices; /* to the kernel, which may make them wait for a lookup */
 	struct deadlines *deadlines;
+	struct passthrough *passthrough;
 	int64_t started; /* seconds since 1970 */
 	bool can_expire; /* the kernel can expire an entry without detaching what is mounted on it
 			  */
@@ -57,6 +59,7 @@ struct handle {
 	char *text;                /* … a text made at open; or … */
 	size_t text_len;
 	struct folder *folder; /* … a listing made at opendir */
+	struct node *entered;  /* by passthrough_enter(), with a reference; or NULL */
 	bool direct;           /* the kernel's cache is for another version */
 	atomic_bool given_up;  /* the last read was interrupted */
 	struct handle *next;   /* guarded by fs->mu */

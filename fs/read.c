@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "fs/park.h"
+#include "fs/passthrough.h"
 #include "fs/reply.h"
 
 #include <errno.h>
@@ -43,6 +44,10 @@ void handle_free(struct fs *fs, struct handle *handle)
 		fetchfs_file_abandon(handle->file);
 	else
 		fetchfs_file_free(handle->file);
+	if (handle->entered) {
+		passthrough_leave(fs->passthrough, handle->entered);
+		inode_unref(fs->inodes, handle->entered);
+	}
 	folder_free(handle->folder);
 	free(handle->text);
 	free(handle);

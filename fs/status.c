@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "fs/ops.h"
+#include "fs/passthrough.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,20 @@ static int write_transfer(const struct fetchfs_transfer *transfer, void *arg)
 	return 0;
 }
 
+static void write_passthrough(struct fs *fs, struct json *json)
+{
+	struct passthrough_status status;
+
+	passthrough_status(fs->passthrough, &status);
+	json_open(json, "passthrough", '{');
+	json_bool(json, "on", status.on);
+	json_text(json, "why", status.on ? NULL : status.why);
+	json_number(json, "opens", (int64_t)status.opens);
+	json_number(json, "fallbacks", (int64_t)status.fallbacks);
+	json_number(json, "files", (int64_t)status.files);
+	json_close(json, '}');
+}
+
 /* A status that says zero, or lacks some, is better than none when the cache does not answer. */
 static void write_status(struct fs *fs, uid_t uid, struct writer *writer)
 {
@@ -60,6 +75,7 @@ static void write_status(struct fs *fs, uid_t uid, struct writer *writer)
 	json_number(json, "hits", (int64_t)usage.hits);
 	json_number(json, "misses", (int64_t)usage.misses);
 	json_number(json, "fetched_bytes", (int64_t)usage.fetched_bytes);
+	write_passthrough(fs, json);
 	json_open(json, "transfers", '[');
 	(void)fetchfs_transfers(fs->fetchfs, uid, write_transfer, writer, NULL);
 	json_close(json, ']');
