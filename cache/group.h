@@ -35,7 +35,7 @@ void group_found_no_partials(struct group *group, int64_t changed);
 struct group_job {
 	const struct entry *entry;
 	struct catalog_object row;
-	int fd;         /* read only, of a complete file without a name; -1: its object is there */
+	int fd;         /* of a complete file without a name; -1: its object is there */
 	uint64_t taken; /* of the room: goes over to the row, or back */
 	void (*done)(struct group_job *job); /* on the publisher's thread, under no lock */
 
