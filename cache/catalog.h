@@ -89,9 +89,10 @@ int catalog_publish_all(struct catalog *catalog, const struct catalog_item *item
 int catalog_record(struct catalog *catalog, const struct entry *entry, uint64_t object_blocks,
 	uint64_t hash, const char *partial, struct err *err);
 
-/* The origin confirmed the version that is here: freshness only. */
+/* The origin confirmed the version that is here: freshness only, and @must_ask, which stays once it
+ * was said. */
 int catalog_confirm(struct catalog *catalog, const struct entry_key *key, int64_t now,
-	int64_t expires, struct err *err);
+	int64_t expires, bool must_ask, struct err *err);
 
 /* The object was used: it becomes the last that goes. */
 int catalog_touch(

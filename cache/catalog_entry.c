@@ -275,12 +275,14 @@ static int change_entry(struct catalog *catalog, const char *sql, const struct e
 }
 
 int catalog_confirm(struct catalog *catalog, const struct entry_key *key, int64_t now,
-	int64_t expires, struct err *err)
+	int64_t expires, bool must_ask, struct err *err)
 {
-	const int64_t numbers[] = {now, expires};
+	const int64_t numbers[] = {now, expires, must_ask};
 
-	return change_entry(catalog, "UPDATE entry SET verified = ?2, expires = ?3 WHERE key = ?1",
-		key, numbers, 2, err);
+	return change_entry(catalog,
+		"UPDATE entry SET verified = ?2, expires = ?3, must_ask = must_ask OR ?4"
+		" WHERE key = ?1",
+		key, numbers, 3, err);
 }
 
 int catalog_remove(struct catalog *catalog, const struct entry_key *key, struct err *err)

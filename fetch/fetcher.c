@@ -3,6 +3,8 @@
 #include "fetch/follow.h"
 #include "fetch/lead.h"
 
+#include <errno.h>
+
 void fetcher_end(struct flight *flight, int r, struct object *object, struct entry *entry,
 	const struct err *err)
 {
@@ -11,6 +13,15 @@ void fetcher_end(struct flight *flight, int r, struct object *object, struct ent
 	else if (r != LEAD_RESTS)
 		flight_done(flight, object, entry);
 	flight_land(flight);
+}
+
+/* 1: to be led by somebody else. */
+static int pass_by(struct flight *flight, struct err *err)
+{
+	if (flight_pass_by(flight))
+		return 1;
+	return err_set_retry(err, ERR_SYSTEM, ETIMEDOUT, 0,
+		"process after process that was to fetch it does not go on");
 }
 
 /* On a thread that may wait. */
@@ -36,9 +47,8 @@ static void fetcher_run(void *arg)
 		if (r == 1)
 			r = follow_flight(flight, &watch, &object, &entry, &err);
 		if (r == FOLLOW_FROZEN) {
-			flight_pass_by(flight);
 			watch = (struct watch){.since_ms = 0};
-			r = 1;
+			r = pass_by(flight, &err);
 		}
 	} while (r == 1);
 	fetcher_end(flight, r, &object, &entry, &err);

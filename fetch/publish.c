@@ -89,16 +89,18 @@ int lead_publish(struct lead *lead, struct err *err)
 }
 
 /* The old version, as fresh as @verified and @expires say. */
-static int hand_out_old(struct lead *lead, int64_t verified, int64_t expires, struct err *err)
+static int hand_out_old(
+	struct lead *lead, int64_t verified, int64_t expires, bool must_ask, struct err *err)
 {
 	int r = catalog_confirm(
-		lead->flight->fetchfs->catalog, &lead->old.key, verified, expires, err);
+		lead->flight->fetchfs->catalog, &lead->old.key, verified, expires, must_ask, err);
 
 	/* let go meanwhile: then it is for those only who have asked */
 	if (r < 0 && r != -ENOENT)
 		return r;
 	lead->old.verified = verified;
 	lead->old.expires = expires;
+	lead->old.must_ask |= must_ask;
 	lead->object = object_steal(&lead->old_object);
 	lead->entry = lead->old;
 	lead->old = (struct entry){0};
@@ -113,7 +115,7 @@ int lead_keep_old(struct lead *lead, struct err *err)
 	return hand_out_old(lead, now,
 		freshness_confirmed(
 			&lead->flight->target->decision, &lead->remote, &lead->old, now),
-		err);
+		lead->remote.must_ask, err);
 }
 
 bool lead_has_old(const struct lead *lead)
@@ -145,5 +147,5 @@ int lead_stand_in(struct lead *lead, struct err *err)
 	note_why(lead->flight, err);
 	ahead_stop(lead->flight);
 	partial_fail(&lead->partial, NULL, lead_may_keep(lead));
-	return hand_out_old(lead, lead->old.verified, clock_wall() + STAND_IN_SECONDS, err);
+	return hand_out_old(lead, lead->old.verified, clock_wall() + STAND_IN_SECONDS, false, err);
 }

@@ -104,13 +104,18 @@ Test(catalog, confirm_pin_and_remove_change_one_entry)
 	struct entry is;
 
 	record(cache, BASE "a");
-	cr_assert_eq(catalog_confirm(cache->store.catalog, &key, 3000, 4000, NULL), 0);
+	cr_assert_eq(catalog_confirm(cache->store.catalog, &key, 3000, 4000, true, NULL), 0);
 	cr_assert_eq(catalog_pin(cache->store.catalog, &key, true, NULL), 0);
 	/* recorded again, as by a refresh that knows of no pin */
 	cr_assert_eq(catalog_find(cache->store.catalog, &key, &is, NULL), 0);
 	cr_assert(is.pinned);
 	cr_assert_eq(is.verified, 3000);
 	cr_assert_eq(is.expires, 4000);
+	cr_assert(is.must_ask);
+	entry_release(&is);
+	cr_assert_eq(catalog_confirm(cache->store.catalog, &key, 3000, 4000, false, NULL), 0);
+	cr_assert_eq(catalog_find(cache->store.catalog, &key, &is, NULL), 0);
+	cr_assert(is.must_ask, "a short confirmation takes nothing back");
 	entry_release(&is);
 	record(cache, BASE "a");
 	cr_assert_eq(catalog_find(cache->store.catalog, &key, &is, NULL), 0);
@@ -120,7 +125,7 @@ Test(catalog, confirm_pin_and_remove_change_one_entry)
 	cr_assert_eq(catalog_find(cache->store.catalog, &key, &is, NULL), -ENOENT);
 	cr_assert_eq(catalog_remove(cache->store.catalog, &key, NULL), -ENOENT);
 	cr_assert_eq(catalog_pin(cache->store.catalog, &other, true, NULL), -ENOENT);
-	cr_assert_eq(catalog_confirm(cache->store.catalog, &other, 1, 2, NULL), -ENOENT);
+	cr_assert_eq(catalog_confirm(cache->store.catalog, &other, 1, 2, false, NULL), -ENOENT);
 }
 
 Test(catalog, what_is_complete_again_is_not_forgotten)
