@@ -59,6 +59,10 @@ int catalog_open(const struct cachedir *dir, struct catalog **ret, struct err *e
 	catalog->dir = dir;
 	pthread_mutex_init(&catalog->mu, NULL);
 	r = open_database(catalog, err);
+	if (r == 0)
+		r = touches_new(catalog, &catalog->touches, err);
+	if (r == 0)
+		r = recall_new(&catalog->recall, err);
 	if (r < 0) {
 		catalog_close(catalog);
 		return r;
@@ -78,6 +82,8 @@ void catalog_close(struct catalog *catalog)
 {
 	if (!catalog)
 		return;
+	touches_free(catalog->touches);
+	recall_free(catalog->recall);
 	db_close(catalog->db);
 	pthread_mutex_destroy(&catalog->mu);
 	free(catalog);

@@ -58,6 +58,10 @@ void catalog_close(struct catalog *catalog);
 int catalog_find(
 	struct catalog *catalog, const struct entry_key *key, struct entry *ret, struct err *err);
 
+/* The same from memory, while nothing has changed since it was read; last_used may be old. */
+int catalog_recall(
+	struct catalog *catalog, const struct entry_key *key, struct entry *ret, struct err *err);
+
 /* The file behind a COMPLETE entry. */
 struct catalog_object {
 	uint64_t blocks; /* what it occupies, in bytes; 0: its row knows */
@@ -94,9 +98,9 @@ int catalog_record(struct catalog *catalog, const struct entry *entry, uint64_t 
 int catalog_confirm(struct catalog *catalog, const struct entry_key *key, int64_t now,
 	int64_t expires, bool must_ask, struct err *err);
 
-/* The object was used: it becomes the last that goes. */
-int catalog_touch(
-	struct catalog *catalog, const struct digest *digest, int64_t now, struct err *err);
+/* The object was used: it becomes the last that goes, for other processes within a second. Waits
+ * for nobody. */
+void catalog_touch(struct catalog *catalog, const struct digest *digest, int64_t now);
 
 /* -ENOENT when there is no such entry. */
 int catalog_remove(struct catalog *catalog, const struct entry_key *key, struct err *err);

@@ -79,6 +79,21 @@ int catalog_find(
 	return catalog_read_first(query, ret, err);
 }
 
+int catalog_recall(
+	struct catalog *catalog, const struct entry_key *key, struct entry *ret, struct err *err)
+{
+	/* before it is read: what comes in between is then seen to have come */
+	uint32_t changes = cachedir_changes(catalog->dir);
+	int r;
+
+	if (recall_find(catalog->recall, key, changes, ret))
+		return 0;
+	r = catalog_find(catalog, key, ret, err);
+	if (r == 0)
+		recall_keep(catalog->recall, ret, changes);
+	return r;
+}
+
 /* ---- changes: in a transaction ----
  *
  * Most rows are new. So they are inserted OR IGNORE, which needs no savepoint for each, and changed
@@ -319,24 +334,7 @@ int catalog_pin(struct catalog *catalog, const struct entry_key *key, bool pinne
 		catalog, "UPDATE entry SET pinned = ?2 WHERE key = ?1", key, &number, 1, err);
 }
 
-int catalog_touch(
-	struct catalog *catalog, const struct digest *digest, int64_t now, struct err *err)
+void catalog_touch(struct catalog *catalog, const struct digest *digest, int64_t now)
 {
-	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
-	struct db_query *query = NULL;
-	int r = catalog_begin(catalog, &txn, err);
-
-	if (r == 0)
-		r = db_query(catalog->db,
-			"UPDATE object SET used = (SELECT max(used) + 1 FROM object),"
-			" last_used = ?2 WHERE digest = ?1",
-			&query, err);
-	if (r < 0)
-		return r;
-	db_bind_blob(query, 1, digest->bytes, sizeof(digest->bytes));
-	db_bind_int(query, 2, now);
-	r = db_run(query, err);
-	db_resetp(&query);
-	/* no entry changed: readers of the index need not look again */
-	return r < 0 ? r : catalog_commit(&txn, err);
+	touches_add(catalog->touches, digest, now);
 }

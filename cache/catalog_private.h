@@ -10,6 +10,8 @@
 #include "base/lock.h"
 #include "cache/catalog.h"
 #include "cache/db.h"
+#include "cache/recall.h"
+#include "cache/touches.h"
 
 #include <pthread.h>
 
@@ -17,6 +19,8 @@ struct catalog {
 	const struct cachedir *dir;
 	pthread_mutex_t mu; /* guards db, its statements, and everything read through them */
 	struct db *db;
+	struct touches *touches;
+	struct recall *recall;
 };
 
 /* A writing transaction: begun, then committed, or rolled back at the end of its scope. */

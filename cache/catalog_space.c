@@ -248,6 +248,9 @@ int catalog_partials(
 int catalog_victims(struct catalog *catalog, size_t max, uint64_t skip, struct victim *ret,
 	size_t *ret_count, struct err *err)
 {
+	/* what was used a moment ago is not the first to go; not written, it may be */
+	(void)touches_write(catalog->touches, NULL);
+
 	WITH_LOCK(&catalog->mu);
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	size_t count = 0;

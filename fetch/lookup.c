@@ -72,7 +72,7 @@ int lookup_cached(struct fetchfs *fetchfs, const struct target *target, struct o
 {
 	CLEANUP(entry_releasep) struct entry entry = {0};
 	int64_t now = clock_wall();
-	int r = catalog_find(fetchfs->catalog, &target->key, &entry, err);
+	int r = catalog_recall(fetchfs->catalog, &target->key, &entry, err);
 
 	*ret_unknown = r == -ENOENT;
 	if (r < 0)
@@ -86,7 +86,7 @@ int lookup_cached(struct fetchfs *fetchfs, const struct target *target, struct o
 	r = open_entry(fetchfs, &entry, ret_object, ret_entry, err);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	catalog_touch(fetchfs->catalog, &ret_object->digest, now, NULL);
+	catalog_touch(fetchfs->catalog, &ret_object->digest, now);
 	return 1;
 }
 

@@ -54,13 +54,14 @@ Test(evict, limit_is_never_exceeded_on_disk)
 Test(evict, changes_of_the_index_alone_stay_below_the_limit)
 {
 	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
-	struct digest last = digest_of_number(69, MIB / 4);
+	CLEANUP(str_freep) char *last = uri_of(69);
+	struct entry_key key = key_of(last);
 
 	for (int i = 0; i < 70; i++)
 		put_number(cache, i, MIB / 4);
 	cr_assert_not(is_cached(cache, 0));
 	for (int i = 0; i < 1500; i++)
-		cr_assert_eq(catalog_touch(cache->store.catalog, &last, 5000, NULL), 0);
+		cr_assert_eq(catalog_confirm(cache->store.catalog, &key, i, 5000, NULL), 0);
 	cr_assert_leq(disk_usage(cache), LIMIT);
 }
 
@@ -71,7 +72,7 @@ Test(evict, least_recently_used_goes_first)
 
 	for (int i = 0; i < 3; i++)
 		put_number(cache, i, 4 * MIB);
-	cr_assert_eq(catalog_touch(cache->store.catalog, &zero, 5000, NULL), 0);
+	catalog_touch(cache->store.catalog, &zero, 5000);
 	put_number(cache, 3, 4 * MIB);
 	cr_assert(is_cached(cache, 0));
 	cr_assert_not(is_cached(cache, 1));

@@ -1,0 +1,147 @@
+#include "cache/catalog_private.h"
+#include "fixture.h"
+
+#define LIMIT (20 * MIB)
+#define COUNT 3
+
+/* Change the index behind everybody's back: the counter does not move. */
+static void change_silently(struct cache *cache, const char *sql)
+{
+	CLEANUP(str_freep) char *path = str_printf("%s/index.db", cache->path);
+	CLEANUP(db_closep) struct db *db = NULL;
+
+	cr_assert_eq(db_open(path, &db, NULL), 0);
+	cr_assert_eq(db_exec(db, sql, NULL), 0);
+}
+
+static int recall(struct cache *cache, const char *uri)
+{
+	CLEANUP(entry_release) struct entry entry = {.size = -1};
+	struct entry_key key = key_of(uri);
+	int r = catalog_recall(cache->store.catalog, &key, &entry, NULL);
+
+	cr_assert(r < 0 || strcmp(entry.uri, uri) == 0);
+	cr_assert(r < 0 || memcmp(&entry.key, &key, sizeof(key)) == 0);
+	return r;
+}
+
+Test(recall, the_index_is_not_asked_until_something_changes)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+
+	put_away(cache, "https://h/a", 100, 1);
+	put_away(cache, "https://h/b", 100, 2);
+	cr_assert_eq(recall(cache, "https://h/a"), 0);
+	change_silently(cache, "DELETE FROM entry");
+	cr_assert_eq(recall(cache, "https://h/a"), 0);
+	cr_assert_eq(recall(cache, "https://h/b"), -ENOENT, "it had not been read before");
+	cachedir_changed(&cache->dir);
+	cr_assert_eq(recall(cache, "https://h/a"), -ENOENT);
+}
+
+Test(recall, a_change_by_another_process_is_seen_at_once)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+	struct entry_key key = key_of("https://h/a");
+	struct entry entry = {.size = -1};
+	struct cache *other;
+
+	put_away(cache, "https://h/a", 100, 1);
+	other = cache_join(cache->path, LIMIT);
+	for (int i = 1; i <= 100; i++) {
+		cr_assert_eq(recall(cache, "https://h/a"), 0);
+		cr_assert_eq(catalog_confirm(other->store.catalog, &key, i, 1000 + i, NULL), 0);
+		cr_assert_eq(catalog_recall(cache->store.catalog, &key, &entry, NULL), 0);
+		cr_assert_eq(entry.expires, 1000 + i);
+		entry_release(&entry);
+	}
+	cr_assert_eq(catalog_remove(other->store.catalog, &key, NULL), 0);
+	cr_assert_eq(recall(cache, "https://h/a"), -ENOENT);
+	cache_leave(other);
+}
+
+/* ---- touches ---- */
+
+static void put_some(struct cache *cache)
+{
+	for (int i = 0; i < COUNT; i++) {
+		CLEANUP(str_freep) char *uri = str_printf("https://h/%d", i);
+
+		put_away(cache, uri, 100, (uint64_t)i);
+	}
+}
+
+static void touch(struct cache *cache, int i)
+{
+	struct digest digest = digest_of_bytes(100, (uint64_t)i);
+
+	catalog_touch(cache->store.catalog, &digest, 5000);
+}
+
+/* Whether @other, another process as it were, has @first, @second, @third in the order to go. */
+static bool order_is(struct cache *other, int first, int second, int third)
+{
+	const int order[COUNT] = {first, second, third};
+	struct victim victims[COUNT];
+	size_t count = 0;
+
+	cr_assert_eq(catalog_victims(other->store.catalog, COUNT, 0, victims, &count, NULL), 0);
+	cr_assert_eq(count, COUNT);
+	for (int i = 0; i < COUNT; i++) {
+		struct digest digest = digest_of_bytes(100, (uint64_t)order[i]);
+
+		if (memcmp(&victims[i].digest, &digest, sizeof(digest)) != 0)
+			return false;
+	}
+	return true;
+}
+
+Test(touches, are_written_in_their_order_within_a_second_or_so)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+	struct cache *other;
+
+	put_some(cache);
+	other = cache_join(cache->path, LIMIT);
+	cr_assert(order_is(other, 0, 1, 2));
+	touch(cache, 2);
+	touch(cache, 0);
+	touch(cache, 2);
+	touch(cache, 1);
+	touch(cache, 0);
+	cr_assert(order_is(cache, 2, 1, 0), "for who used them they count at once");
+
+	touch(cache, 1);
+	touch(cache, 2);
+	for (int i = 0; i < 1000 && !order_is(other, 0, 1, 2); i++)
+		usleep(10000);
+	cr_assert(order_is(other, 0, 1, 2), "never written");
+	cache_leave(other);
+}
+
+Test(touches, the_last_ones_are_written_at_the_end)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+	struct cache *other;
+
+	put_some(cache);
+	other = cache_join(cache->path, LIMIT);
+	touch(other, 0);
+	cache_leave(other);
+	cr_assert(order_is(cache, 1, 2, 0));
+}
+
+Test(touches, more_than_there_is_room_for_do_no_harm)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+
+	put_some(cache);
+	touch(cache, 0);
+	for (int i = 0; i < 20 * TOUCHES_MAX; i++) {
+		struct digest unknown = digest_of_bytes(50, (uint64_t)i);
+
+		catalog_touch(cache->store.catalog, &unknown, 5000);
+	}
+	cr_assert_eq(touches_write(cache->store.catalog->touches, NULL), 0);
+	cr_assert(order_is(cache, 1, 2, 0));
+}
