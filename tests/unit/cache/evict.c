@@ -61,7 +61,7 @@ Test(evict, changes_of_the_index_alone_stay_below_the_limit)
 		put_number(cache, i, MIB / 4);
 	cr_assert_not(is_cached(cache, 0));
 	for (int i = 0; i < 1500; i++)
-		cr_assert_eq(catalog_confirm(cache->store.catalog, &key, i, 5000, NULL), 0);
+		cr_assert_eq(catalog_confirm(cache->store.catalog, &key, i, 5000, false, NULL), 0);
 	cr_assert_leq(disk_usage(cache), LIMIT);
 }
 
