@@ -67,6 +67,7 @@ struct config {
 	int64_t stale_if_error_ms; /* how long what was confirmed may stand in; 0: never */
 	char *ca_file;             /* or NULL */
 	bool lazy_ranges;          /* lazy = ranges: only what is read is fetched */
+	unsigned int lookup_head;  /* enum fetchfs_lookup_head */
 	/*
 	 * Groups between ';', members of a group between '|', each "http://host:port" or "direct":
 	 * one member after the other, by chance, until a group is used up; then the next group.

@@ -36,6 +36,7 @@ static const struct config_key keys[] = {
 		36500 * DAY_MS},
 	{"fetch", "ca_file", config_set_path, GLOBAL(ca_file), 0, 0},
 	{"fetch", "lazy", config_set_lazy, GLOBAL(lazy_ranges), 0, 0},
+	{"fetch", "lookup_head", config_set_lookup_head, GLOBAL(lookup_head), 0, 0},
 	{"fetch", "proxy", config_set_proxy, GLOBAL(proxy) | CONFIG_WHOLE | CONFIG_SECRET, 0, 0},
 	{"policy", "allow", config_set_prefixes, GLOBAL_LIST(allow), 0, 0},
 	{"policy", "deny", config_set_prefixes, GLOBAL_LIST(deny), 0, 0},

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "base/units.h"
+#include "fetch/fetchfs.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -123,6 +124,23 @@ int config_set_deny_allow(const struct setting *setting, const char *value, stru
 int config_set_lazy(const struct setting *setting, const char *value, struct err *err)
 {
 	return set_choice(setting, value, "no", "ranges", err);
+}
+
+int config_set_lookup_head(const struct setting *setting, const char *value, struct err *err)
+{
+	static const char *const words[] = {
+		[FETCHFS_HEAD_SUFFIX] = "suffix",
+		[FETCHFS_HEAD_NONE] = "none",
+		[FETCHFS_HEAD_ALL] = "all",
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(words); i++) {
+		if (str_equal(value, words[i])) {
+			*(unsigned int *)setting->field = i;
+			return 0;
+		}
+	}
+	return bad_value(setting, value, "'suffix', 'none' or 'all'", err);
 }
 
 int config_set_order(const struct setting *setting, const char *value, struct err *err)

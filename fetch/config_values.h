@@ -38,6 +38,7 @@ int config_set_duration(const struct setting *setting, const char *value, struct
 int config_set_yes_no(const struct setting *setting, const char *value, struct err *err);
 int config_set_deny_allow(const struct setting *setting, const char *value, struct err *err);
 int config_set_lazy(const struct setting *setting, const char *value, struct err *err);
+int config_set_lookup_head(const struct setting *setting, const char *value, struct err *err);
 int config_set_order(const struct setting *setting, const char *value, struct err *err);
 int config_set_path(const struct setting *setting, const char *value, struct err *err);
 int config_set_prefixes(const struct setting *setting, const char *value, struct err *err);

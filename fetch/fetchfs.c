@@ -235,6 +235,11 @@ bool fetchfs_hardlink_allowed(const struct fetchfs *fetchfs)
 	return fetchfs->config.hardlink;
 }
 
+enum fetchfs_lookup_head fetchfs_lookup_head(const struct fetchfs *fetchfs)
+{
+	return (enum fetchfs_lookup_head)fetchfs->config.lookup_head;
+}
+
 uint32_t fetchfs_changes(const struct fetchfs *fetchfs)
 {
 	return cachedir_changes(&fetchfs->dir);

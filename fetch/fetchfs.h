@@ -62,6 +62,14 @@ FETCHFS_API const char *fetchfs_cache_path(const struct fetchfs *fetchfs);
 /* Whether the configuration allows hardlinks in sandboxes ([cache] hardlink). */
 FETCHFS_API bool fetchfs_hardlink_allowed(const struct fetchfs *fetchfs);
 
+/* About which names that nobody declared a mount asks while it walks ([fetch] lookup_head). */
+enum fetchfs_lookup_head {
+	FETCHFS_HEAD_SUFFIX, /* those that look like files */
+	FETCHFS_HEAD_NONE,
+	FETCHFS_HEAD_ALL,
+};
+FETCHFS_API enum fetchfs_lookup_head fetchfs_lookup_head(const struct fetchfs *fetchfs);
+
 /* ---- asking for an artifact ---- */
 
 struct fetchfs_request {

@@ -2,20 +2,22 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/str.h"
 #include "fs/reply.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+#include <uthash.h>
 
-/* Questions with a limit. All limits are the same, so that the list is in their order. */
+/* Questions with a limit, in the order of their ends. */
 struct deadlines {
 	pthread_mutex_t mu;
 	pthread_cond_t changed;
 	pthread_t thread;
 	/* guarded by mu */
 	struct ask *first;
-	struct ask **last;
 	bool ending;
 };
 
@@ -71,28 +73,133 @@ static void give_up(struct ask *ask, int code, const char *text)
 
 /* ---- the origin's answer ---- */
 
+/* What goes to the origin, for all who ask it until the answer comes. */
+struct question {
+	struct fs *fs;
+	char *id;
+	struct wanted wanted;
+	uid_t uid;
+	/* guarded by fs->mu */
+	struct ask *asks; /* a reference each */
+	bool closed;      /* it is in the table no more, so that nobody joins */
+	UT_hash_handle hh;
+};
+
+static void question_free(struct question *question)
+{
+	if (!question)
+		return;
+	names_wanted_release(&question->wanted);
+	free(question->id);
+	free(question);
+}
+
+static struct question *question_new(const struct ask *ask, char *id)
+{
+	struct question *question = calloc(1, sizeof(*question));
+
+	if (!question) {
+		free(id);
+		return NULL;
+	}
+	*question =
+		(struct question){.fs = ask->fs, .id = id, .wanted = ask->wanted, .uid = ask->uid};
+	question->wanted.uri = str_copy(ask->wanted.uri);
+	if (question->wanted.uri)
+		return question;
+	question_free(question);
+	return NULL;
+}
+
+/* Nobody joins any more: who asks now asks anew. Under fs->mu. */
+static void close_question(struct question *question)
+{
+	if (!question->closed)
+		HASH_DEL(question->fs->questions, question);
+	question->closed = true;
+}
+
+static struct ask *take_asks(struct question *question)
+{
+	WITH_LOCK(&question->fs->mu);
+
+	close_question(question);
+	return question->asks;
+}
+
+/* Answer all who wait; @info: NULL for an error. The question is consumed. */
+static void finish(
+	struct question *question, const struct fetchfs_info *info, const struct err *err)
+{
+	struct ask *next;
+
+	for (struct ask *ask = take_asks(question); ask; ask = next) {
+		next = ask->also;
+		if (claim(ask))
+			ask->answer(ask, info, err);
+		unref(ask);
+	}
+	question_free(question);
+}
+
+/* Whether anybody waits for it still; if not, nobody will. */
+static bool is_waited_for(struct question *question)
+{
+	const struct ask *ask;
+	WITH_LOCK(&question->fs->mu);
+
+	for (ask = question->asks; ask; ask = ask->also)
+		if (!atomic_load(&ask->answered))
+			return true;
+	close_question(question);
+	return false;
+}
+
 static void run(void *arg)
 {
-	struct ask *ask = arg;
+	struct question *question = arg;
 	struct fetchfs_request request = {
-		.uri = ask->wanted.uri,
-		.uid = ask->uid,
+		.uri = question->wanted.uri,
+		.uid = question->uid,
 		.through_mount = true,
-		.digest = ask->wanted.digest[0] ? ask->wanted.digest : NULL,
+		.digest = question->wanted.digest[0] ? question->wanted.digest : NULL,
 	};
 	CLEANUP(fetchfs_info_release) struct fetchfs_info info = {.size = -1};
 	struct err err = ERR_INIT;
+	int r = -ECANCELED;
 
-	/* Nobody waits any more, and others are in the queue. */
-	if (!atomic_load(&ask->answered)) {
-		int r = fetchfs_stat(ask->fs->fetchfs, &request, &info, &err);
+	/* else others are in the queue */
+	if (is_waited_for(question))
+		r = fetchfs_stat(question->fs->fetchfs, &request, &info, &err);
+	if (r == 0)
+		err = ERR_INIT; /* of what was tried on the way */
+	finish(question, r < 0 ? NULL : &info, &err);
+}
 
-		if (r == 0)
-			err = ERR_INIT; /* of what was tried on the way */
-		if (claim(ask))
-			ask->answer(ask, r < 0 ? NULL : &info, &err);
+/* Join who asks the same; or begin: *ret_begun is then to be sent. */
+static int join(struct ask *ask, struct question **ret_begun, struct err *err)
+{
+	CLEANUP(str_freep)
+	char *id = str_printf("%u %s %s", ask->uid, ask->wanted.digest, ask->wanted.uri);
+	struct question *question = NULL;
+	struct fs *fs = ask->fs;
+
+	if (!id)
+		return err_oom(err);
+	*ret_begun = NULL;
+	WITH_LOCK(&fs->mu);
+	HASH_FIND_STR(fs->questions, id, question);
+	if (!question) {
+		question = question_new(ask, str_steal(&id));
+		if (!question)
+			return err_oom(err);
+		HASH_ADD_KEYPTR(hh, fs->questions, question->id, strlen(question->id), question);
+		*ret_begun = question;
 	}
-	unref(ask);
+	atomic_fetch_add(&ask->refs, 1);
+	ask->also = question->asks;
+	question->asks = ask;
+	return 0;
 }
 
 /* ---- the interrupt ---- */
@@ -144,8 +251,6 @@ static struct ask *next_expired(struct deadlines *deadlines)
 			continue;
 		}
 		deadlines->first = ask->next;
-		if (!deadlines->first)
-			deadlines->last = &deadlines->first;
 		return ask;
 	}
 }
@@ -156,7 +261,7 @@ static void *keep_limits(void *arg)
 	struct ask *ask;
 
 	while ((ask = next_expired(deadlines))) {
-		give_up(ask, EAGAIN, "no answer yet");
+		give_up(ask, ask->late, "no answer yet");
 		unref(ask);
 	}
 	return NULL;
@@ -164,11 +269,15 @@ static void *keep_limits(void *arg)
 
 static void add_deadline(struct deadlines *deadlines, struct ask *ask)
 {
+	struct ask **place = &deadlines->first;
 	WITH_LOCK(&deadlines->mu);
+
 	atomic_fetch_add(&ask->refs, 1);
 	ask->deadline = clock_monotonic_ms() + ask->limit_ms;
-	*deadlines->last = ask;
-	deadlines->last = &ask->next;
+	while (*place && (*place)->deadline <= ask->deadline)
+		place = &(*place)->next;
+	ask->next = *place;
+	*place = ask;
 	pthread_cond_signal(&deadlines->changed);
 }
 
@@ -185,7 +294,6 @@ int ask_deadlines_new(struct deadlines **ret, struct err *err)
 	pthread_cond_init(&deadlines->changed, &attr);
 	pthread_condattr_destroy(&attr);
 	pthread_mutex_init(&deadlines->mu, NULL);
-	deadlines->last = &deadlines->first;
 
 	r = pthread_create(&deadlines->thread, NULL, keep_limits, deadlines);
 	if (r) {
@@ -217,17 +325,18 @@ void ask_deadlines_free(struct deadlines *deadlines)
 
 void ask_send(struct ask *ask)
 {
+	struct question *begun = NULL;
 	struct err err = ERR_INIT;
 
-	/* This function's own reference keeps the question alive until its end. */
-	atomic_fetch_add(&ask->refs, 1);
+	/* the caller's reference keeps it alive until the end of this function */
 	fuse_req_interrupt_func(ask->req, interrupted, ask);
 	if (ask->limit_ms)
 		add_deadline(ask->fs->deadlines, ask);
-	if (queue_push(ask->fs->asks, run, ask, &err) < 0) {
+	if (join(ask, &begun, &err) < 0) {
 		if (claim(ask))
 			ask->answer(ask, NULL, &err);
-		unref(ask);
+	} else if (begun && queue_push(ask->fs->asks, run, begun, &err) < 0) {
+		finish(begun, NULL, &err);
 	}
 	unref(ask);
 }

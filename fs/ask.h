@@ -2,7 +2,8 @@
  * Questions to an origin on behalf of a request: fetchfs_stat() on a thread that may wait.
  *
  * Whatever comes first answers the request: the origin, the interrupt, or the limit. An answer
- * that comes too late is remembered by the library, and is there for the next who asks.
+ * that comes too late is remembered by the library, and is there for the next who asks. Those who
+ * ask the same at the same time get the answer of one question.
  */
 #ifndef FETCHFS_FS_ASK_H
 #define FETCHFS_FS_ASK_H
@@ -16,7 +17,13 @@ struct ask {
 	char *path; /* free for use; freed with the question, like … */
 	char *name;
 	char key[FETCHFS_KEY_HEX_SIZE];
-	int limit_ms; /* then EAGAIN; 0: none */
+	int limit_ms; /* 0: none */
+	int late;     /* the errno when it has passed */
+	bool access;  /* attr.c's */
+	/* settle.c's */
+	bool enters;
+	struct fuse_file_info fi;
+	void (*as_folder)(fuse_req_t req, struct node *node, const struct fuse_file_info *fi);
 	/* Replies. err->code is 0: @info is the answer. */
 	void (*answer)(struct ask *ask, const struct fetchfs_info *info, const struct err *err);
 
@@ -28,13 +35,14 @@ struct ask {
 	atomic_bool answered;
 	int64_t deadline; /* milliseconds on the monotonic clock */
 	struct ask *next; /* guarded by the mutex of the deadlines */
+	struct ask *also; /* that waits for the same answer; guarded by fs->mu */
 };
 
 /* A fresh question; NULL when out of memory. */
 struct ask *ask_new(fuse_req_t req);
 void ask_free(struct ask *ask); /* one that was not sent */
 
-/* Send it. The question is consumed. */
+/* Send it; ask->node and wanted are set. The question is consumed. */
 void ask_send(struct ask *ask);
 
 /* The thread that keeps the limits. */

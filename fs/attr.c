@@ -1,5 +1,5 @@
 /*
- * GETATTR and STATFS.
+ * GETATTR, ACCESS and STATFS.
  *
  * A complete node answers from memory. One in flight asks the cache; only when that knows nothing,
  * the origin.
@@ -8,11 +8,35 @@
 #include "base/str.h"
 #include "fs/ask.h"
 #include "fs/reply.h"
+#include "fs/settle.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #define BLOCK    4096
 #define NAME_LEN 255
+
+/* ---- GETATTR, and ACCESS that only wants to know whether it is there ---- */
+
+static void reply_there(fuse_req_t req, struct node *node, bool access)
+{
+	if (access)
+		fuse_reply_err(req, 0);
+	else
+		reply_attr(req, node);
+}
+
+static void folder_attr(fuse_req_t req, struct node *node, const struct fuse_file_info *fi)
+{
+	(void)fi;
+	reply_there(req, node, false);
+}
+
+static void folder_access(fuse_req_t req, struct node *node, const struct fuse_file_info *fi)
+{
+	(void)fi;
+	reply_there(req, node, true);
+}
 
 static void answered(struct ask *ask, const struct fetchfs_info *info, const struct err *err)
 {
@@ -25,11 +49,11 @@ static void answered(struct ask *ask, const struct fetchfs_info *info, const str
 	facts = inode_facts_of(info);
 	/* If it is another version by now, the next opener will get a node for that. */
 	inode_learn(ask->fs->inodes, ask->node, &facts);
-	reply_attr(ask->req, ask->node);
+	reply_there(ask->req, ask->node, ask->access);
 }
 
 /* Consumes the reference of @node. */
-static void ask_origin(fuse_req_t req, struct node *node)
+static void ask_origin(fuse_req_t req, struct node *node, bool access)
 {
 	struct fs *fs = ops_fs(req);
 	struct ask *ask = ask_new(req);
@@ -47,11 +71,13 @@ static void ask_origin(fuse_req_t req, struct node *node)
 		return;
 	}
 	ask->node = node;
+	ask->access = access;
 	ask->answer = answered;
 	ask_send(ask);
 }
 
-static void file_attr(fuse_req_t req, struct node *node)
+/* Consumes the reference of @node. */
+static void file_attr(fuse_req_t req, struct node *node, bool access)
 {
 	CLEANUP(fetchfs_info_release) struct fetchfs_info info = {.size = -1};
 	struct fs *fs = ops_fs(req);
@@ -59,17 +85,16 @@ static void file_attr(fuse_req_t req, struct node *node)
 	struct facts facts;
 	int r = ops_find(fs, node, fuse_req_ctx(req)->uid, &info, &err);
 
-	if (r == 0 && (info.state == FETCHFS_KNOWN || info.state == FETCHFS_IN_FLIGHT ||
-			      info.state == FETCHFS_COMPLETE)) {
+	if (r == 0 && ops_is_file(&info)) {
 		facts = inode_facts_of(&info);
 		inode_learn(fs->inodes, node, &facts);
-		reply_attr(req, node);
+		reply_there(req, node, access);
 	} else if (r < 0 && r != -ENOENT) {
 		reply_error(req, node, &err);
 	} else if (fs->options->known_only) {
 		fuse_reply_err(req, ENOENT);
 	} else {
-		ask_origin(req, node);
+		ask_origin(req, node, access);
 		return;
 	}
 	inode_unref(fs->inodes, node);
@@ -86,10 +111,51 @@ void attr_get_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	if (node->kind == NODE_FILE && !node->complete) {
-		file_attr(req, node);
+		file_attr(req, node, false);
 		return;
 	}
+	if (node->kind == NODE_FOLDER && settle(req, node, NULL, false, folder_attr))
+		return;
 	reply_attr(req, node);
+	inode_unref(fs->inodes, node);
+}
+
+/* Consumes the reference of @node. */
+static void file_access(fuse_req_t req, struct node *node, int mask)
+{
+	struct fs *fs = ops_fs(req);
+	struct facts facts = inode_facts(fs->inodes, node);
+
+	if (node->kind == NODE_FILE && !node->complete && !(mask & X_OK)) {
+		file_attr(req, node, true);
+		return;
+	}
+	fuse_reply_err(req, (mask & X_OK) && !facts.executable ? EACCES : 0);
+	inode_unref(fs->inodes, node);
+}
+
+/*
+ * access() and, as X_OK on a folder, chdir(). Everything may be read by who has found it: LOOKUP
+ * has decided that, and OPEN will again.
+ */
+void attr_access_op(fuse_req_t req, fuse_ino_t ino, int mask)
+{
+	struct fs *fs = ops_fs(req);
+	struct node *node = inode_ref(fs->inodes, ino);
+
+	if (!node || (mask & W_OK)) {
+		fuse_reply_err(req, node ? EROFS : ESTALE);
+	} else if (node->kind == NODE_FILE || node->kind == NODE_OBJECT) {
+		file_access(req, node, mask);
+		return;
+	} else if (node->kind == NODE_STATUS) {
+		fuse_reply_err(req, mask & X_OK ? EACCES : 0);
+	} else if (node->kind == NODE_FOLDER &&
+		   settle(req, node, NULL, mask & X_OK, folder_access)) {
+		return;
+	} else {
+		fuse_reply_err(req, 0);
+	}
 	inode_unref(fs->inodes, node);
 }
 

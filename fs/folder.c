@@ -4,9 +4,12 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "fs/doubt.h"
 #include "fs/reply.h"
+#include "fs/settle.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -144,20 +147,18 @@ static int fill(struct folder *folder, struct err *err)
 	return r < 0 ? err_oom(err) : 0;
 }
 
-void folder_open_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+static void open_folder(fuse_req_t req, struct node *node, const struct fuse_file_info *fi)
 {
 	struct fs *fs = ops_fs(req);
-	struct node *node = inode_ref(fs->inodes, ino);
 	struct handle *handle = handle_new(fs);
+	struct fuse_file_info opened = *fi;
 	struct err err = ERR_INIT;
-	int r = -ESTALE;
+	int r;
 
-	if (node && handle)
+	if (handle)
 		handle->folder = calloc(1, sizeof(*handle->folder));
-	if (!handle || (node && !handle->folder)) {
+	if (!handle || !handle->folder) {
 		r = err_oom(&err);
-	} else if (!node) {
-		err_set(&err, ERR_SYSTEM, ESTALE, "no such folder");
 	} else {
 		handle->folder->fs = fs;
 		handle->folder->node = node;
@@ -165,11 +166,27 @@ void folder_open_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		r = fill(handle->folder, &err);
 		handle->folder->node = NULL;
 	}
-	fi->fh = (uint64_t)(uintptr_t)handle;
+	opened.fh = (uint64_t)(uintptr_t)handle;
 	if (r < 0)
 		reply_error(req, node, &err);
-	if (r < 0 || fuse_reply_open(req, fi) < 0)
+	if (r < 0 || fuse_reply_open(req, &opened) < 0)
 		handle_free(fs, handle);
+}
+
+void folder_open_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fs *fs = ops_fs(req);
+	struct node *node = inode_ref(fs->inodes, ino);
+
+	if (!node) {
+		fuse_reply_err(req, ESTALE);
+		return;
+	}
+	if (fi->flags & O_DIRECTORY)
+		doubt_commit(fs->inodes, node);
+	else if (node->kind == NODE_FOLDER && settle(req, node, fi, false, open_folder))
+		return;
+	open_folder(req, node, fi);
 	inode_unref(fs->inodes, node);
 }
 

@@ -2,22 +2,13 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "fs/inode_private.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define BUCKETS_FIRST 1024 /* a power of two; doubled when there are as many nodes */
-
-struct inodes {
-	pthread_mutex_t mu;
-	/* all below: guarded by mu */
-	struct node **by_id;
-	struct node **by_identity; /* only the current node of each identity */
-	size_t buckets;
-	size_t count;
-	uint64_t next_id;
-};
 
 static void node_free(struct node *node)
 {
@@ -28,6 +19,7 @@ static void node_free(struct node *node)
 	names_wanted_release(&node->wanted);
 	free(node->name);
 	free(node->error);
+	free(node->doubts);
 	free(node);
 }
 
@@ -74,7 +66,7 @@ static struct node **id_slot(struct inodes *inodes, uint64_t id)
 	return slot;
 }
 
-static struct node **identity_slot(struct inodes *inodes, const char *identity)
+struct node **inode_identity_slot(struct inodes *inodes, const char *identity)
 {
 	struct node **slot = &inodes->by_identity[names_hash(identity) & (inodes->buckets - 1)];
 
@@ -86,7 +78,7 @@ static struct node **identity_slot(struct inodes *inodes, const char *identity)
 static void insert(struct inodes *inodes, struct node *node)
 {
 	struct node **by_id = id_slot(inodes, node->id);
-	struct node **current = identity_slot(inodes, node->identity);
+	struct node **current = inode_identity_slot(inodes, node->identity);
 
 	*by_id = node;
 	if (*current)
@@ -98,7 +90,7 @@ static void insert(struct inodes *inodes, struct node *node)
 static void drop(struct inodes *inodes, struct node *node)
 {
 	struct node **by_id = id_slot(inodes, node->id);
-	struct node **current = identity_slot(inodes, node->identity);
+	struct node **current = inode_identity_slot(inodes, node->identity);
 
 	*by_id = node->next_by_id;
 	if (*current == node)
@@ -147,7 +139,7 @@ static void grow(struct inodes *inodes)
 			*slot = node;
 		}
 		for (struct node *node = old.by_identity[i]; node; node = next) {
-			struct node **slot = identity_slot(inodes, node->identity);
+			struct node **slot = inode_identity_slot(inodes, node->identity);
 
 			next = node->next_by_identity;
 			node->next_by_identity = NULL;
@@ -160,6 +152,11 @@ static void grow(struct inodes *inodes)
 
 /* ---- making nodes ---- */
 
+char *inode_identity_of_path(const char *path)
+{
+	return str_printf("path:%s", path);
+}
+
 static char *identity_of(const struct found *found)
 {
 	switch (found->kind) {
@@ -168,7 +165,7 @@ static char *identity_of(const struct found *found)
 	case NODE_OBJECT:
 		return str_printf("object:%s", found->sha256);
 	default:
-		return str_printf("path:%s", found->path);
+		return inode_identity_of_path(found->path);
 	}
 }
 
@@ -297,7 +294,7 @@ int inode_enter(struct inodes *inodes, const struct found *found, uint64_t paren
 		return err_oom(err);
 
 	WITH_LOCK(&inodes->mu);
-	node = *identity_slot(inodes, fresh->identity);
+	node = *inode_identity_slot(inodes, fresh->identity);
 	if (!node || !is_valid(node, &found->facts)) {
 		if (inodes->count >= inodes->buckets)
 			grow(inodes);

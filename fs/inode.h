@@ -73,6 +73,7 @@ struct node {
 	char *name;                  /* … this name */
 	char *error;                 /* the text of the last error, or NULL */
 	pid_t stale[NODE_STALE_MAX]; /* threads that were told ESTALE, the last ones */
+	struct doubts *doubts;       /* doubt.h's; NULL: there never were any */
 	unsigned int stale_next;
 	struct node *next_by_id;
 	struct node *next_by_identity;

@@ -2,13 +2,15 @@
  * LOOKUP: which node is behind a name.
  *
  * It asks the cache, and an origin only about names that look like files, for at most
- * LOOKUP_LIMIT_MS: the kernel holds the folder meanwhile. A name that nobody declared is answered
- * as a folder that the kernel may not remember.
+ * LOOKUP_LIMIT_MS: the kernel holds the folder meanwhile. Another name that nobody declared is
+ * answered as a folder in doubt (doubt.h), which the kernel may not remember.
  */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/str.h"
 #include "base/uri.h"
 #include "fs/ask.h"
+#include "fs/doubt.h"
 #include "fs/reply.h"
 
 #include <errno.h>
@@ -28,6 +30,16 @@ struct lookup {
 	struct wanted wanted;
 	char key[FETCHFS_KEY_HEX_SIZE];
 	struct facts facts;
+	int64_t now; /* seconds since 1970 */
+};
+
+/* What the cache knows of a name. */
+struct recalled {
+	enum fetchfs_state state; /* FETCHFS_UNKNOWN: nothing */
+	bool is_file;
+	bool is_folder; /* not of a file that somebody has asked for */
+	bool fresh;
+	int64_t expires;
 };
 
 static void lookup_release(struct lookup *lookup)
@@ -37,18 +49,29 @@ static void lookup_release(struct lookup *lookup)
 	free(lookup->path);
 }
 
-/* Replies with the node of @found. */
-static int enter(struct fs *fs, fuse_req_t req, uint64_t parent, const char *name,
-	const struct found *found, struct err *err)
+/* Replies with the node of @found, which is, if it is a folder, in @doubt until @until. */
+static int enter_in_doubt(struct fs *fs, fuse_req_t req, uint64_t parent, const char *name,
+	const struct found *found, enum doubt doubt, int64_t until, struct err *err)
 {
 	struct node *node = NULL;
 	int r = inode_enter(fs->inodes, found, parent, name, &node, err);
 
 	if (r < 0)
 		return r;
-	reply_entry(req, node);
+	if (node->kind == NODE_FOLDER)
+		r = doubt_looked_up(fs->inodes, node, fuse_req_ctx(req)->pid, doubt, until, err);
+	if (r == 0)
+		reply_entry(req, node);
+	else
+		inode_forget(fs->inodes, node->id, 1);
 	inode_unref(fs->inodes, node);
-	return 0;
+	return r;
+}
+
+static int enter(struct fs *fs, fuse_req_t req, uint64_t parent, const char *name,
+	const struct found *found, struct err *err)
+{
+	return enter_in_doubt(fs, req, parent, name, found, DOUBT_NONE, 0, err);
 }
 
 /* A folder, or another fixed name. */
@@ -57,6 +80,15 @@ static int enter_path(struct lookup *lookup, enum node_kind kind, struct err *er
 	struct found found = {.kind = kind, .path = lookup->path};
 
 	return enter(lookup->fs, lookup->req, lookup->parent->id, lookup->name, &found, err);
+}
+
+/* A name that nobody declared. */
+static int enter_doubtful(struct lookup *lookup, enum doubt doubt, int64_t until, struct err *err)
+{
+	struct found found = {.kind = NODE_FOLDER, .path = lookup->path};
+
+	return enter_in_doubt(lookup->fs, lookup->req, lookup->parent->id, lookup->name, &found,
+		doubt, until, err);
 }
 
 static int enter_file(struct lookup *lookup, struct err *err)
@@ -76,16 +108,8 @@ static int no_such_name(struct lookup *lookup, struct err *err)
 	return err_set(err, ERR_USAGE, ENOENT, "no %s in this mount", lookup->path);
 }
 
-static bool is_there(enum fetchfs_state state)
-{
-	return state == FETCHFS_KNOWN || state == FETCHFS_IN_FLIGHT || state == FETCHFS_COMPLETE;
-}
-
-/*
- * What the cache knows of lookup->wanted, into lookup->key and facts. @ret_state is
- * FETCHFS_UNKNOWN when that is nothing.
- */
-static int recall(struct lookup *lookup, enum fetchfs_state *ret_state, struct err *err)
+/* What the cache knows of lookup->wanted; lookup->facts, too, if it is a file. */
+static int recall(struct lookup *lookup, struct recalled *ret, struct err *err)
 {
 	CLEANUP(fetchfs_info_release) struct fetchfs_info info = {.size = -1};
 	struct fetchfs_request request = {
@@ -99,16 +123,21 @@ static int recall(struct lookup *lookup, enum fetchfs_state *ret_state, struct e
 	if (r < 0)
 		return r;
 	lookup->facts = (struct facts){.size = -1, .modified = -1};
-	*ret_state = FETCHFS_UNKNOWN;
+	*ret = (struct recalled){.state = FETCHFS_UNKNOWN};
 
 	r = fetchfs_find(lookup->fs->fetchfs, &request, &info, err);
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
 		return r;
-	if (is_there(info.state))
+	ret->state = info.state;
+	ret->is_file = ops_is_file(&info);
+	/* of what somebody wants the bytes, it is a file whatever is in it */
+	ret->is_folder = info.state == FETCHFS_KNOWN && ops_looks_like_folder(lookup->name, &info);
+	ret->fresh = info.verified <= lookup->now && lookup->now < info.expires;
+	ret->expires = info.expires;
+	if (ret->is_file)
 		lookup->facts = inode_facts_of(&info);
-	*ret_state = info.state;
 	return 0;
 }
 
@@ -116,17 +145,17 @@ static int recall(struct lookup *lookup, enum fetchfs_state *ret_state, struct e
 
 static int lookup_uri(struct lookup *lookup, struct err *err)
 {
-	enum fetchfs_state state;
+	struct recalled recalled;
 	int r = names_from_uri(lookup->name, &lookup->wanted, err);
 
 	if (r == -EINVAL)
 		err->code = ENOENT; /* a name that cannot exist */
 	if (r < 0)
 		return -err->code;
-	r = recall(lookup, &state, err);
+	r = recall(lookup, &recalled, err);
 	if (r < 0)
 		return r;
-	if (lookup->fs->options->known_only && !is_there(state))
+	if (lookup->fs->options->known_only && !recalled.is_file)
 		return no_such_name(lookup, err);
 	return enter_file(lookup, err);
 }
@@ -161,19 +190,13 @@ static int lookup_object(struct lookup *lookup, struct err *err)
 
 /* ---- the natural tree ---- */
 
-/* A page where a file is expected is what servers show for a folder. */
-static bool looks_like_folder(const char *name, const struct fetchfs_info *info)
-{
-	return str_has_prefix(info->type, "text/html") && !names_is_page(name);
-}
-
 static void answered(struct ask *ask, const struct fetchfs_info *info, const struct err *err)
 {
 	struct err local = *err;
 	struct found found = {.kind = NODE_FILE, .wanted = &ask->wanted, .key = ask->key};
 	int r = -local.code;
 
-	if (info && looks_like_folder(ask->name, info))
+	if (info && ops_looks_like_folder(ask->name, info))
 		r = -EISDIR;
 	else if (info)
 		found.facts = inode_facts_of(info);
@@ -206,6 +229,7 @@ static int ask_origin(struct lookup *lookup, struct err *err)
 	ask->name = name;
 	memcpy(ask->key, lookup->key, sizeof(ask->key));
 	ask->limit_ms = LOOKUP_LIMIT_MS;
+	ask->late = EAGAIN;
 	ask->answer = answered;
 	ask_send(ask);
 	return 0;
@@ -225,10 +249,43 @@ static int is_known_folder(struct lookup *lookup, struct err *err)
 	return fetchfs_is_folder(lookup->fs->fetchfs, folder, lookup->uid, err);
 }
 
+/* Whether the origin is asked about the name though the walk may go on below it. */
+static bool is_asked_now(const struct lookup *lookup)
+{
+	switch (fetchfs_lookup_head(lookup->fs->fetchfs)) {
+	case FETCHFS_HEAD_NONE:
+		return false;
+	case FETCHFS_HEAD_ALL:
+		return true;
+	default:
+		return names_has_suffix(lookup->name);
+	}
+}
+
+/* Nothing is known below the name. What the cache knows of itself is in @recalled. */
+static int enter_undeclared(struct lookup *lookup, const struct recalled *recalled, struct err *err)
+{
+	bool may_ask = !lookup->fs->options->known_only;
+
+	if (recalled->is_file && !recalled->is_folder)
+		return enter_file(lookup, err);
+	if (!may_ask)
+		return no_such_name(lookup, err);
+	if (recalled->is_folder && recalled->fresh)
+		return enter_path(lookup, NODE_FOLDER, err);
+	if (is_asked_now(lookup))
+		return ask_origin(lookup, err);
+	if (doubt_recall_file(lookup->fs->inodes, lookup->path, lookup->now, &lookup->facts))
+		return enter_file(lookup, err);
+	if (recalled->state == FETCHFS_ABSENT && recalled->fresh)
+		return enter_doubtful(lookup, DOUBT_ABSENT, recalled->expires, err);
+	return enter_doubtful(lookup, DOUBT_OPEN, 0, err);
+}
+
 static int lookup_in_tree(struct lookup *lookup, struct err *err)
 {
 	bool may_ask = !lookup->fs->options->known_only;
-	enum fetchfs_state state;
+	struct recalled recalled;
 	int r;
 
 	if (names_is_origin(lookup->path)) {
@@ -250,18 +307,10 @@ static int lookup_in_tree(struct lookup *lookup, struct err *err)
 	}
 
 	/* A folder may lie on the way to what is allowed: the policy judges files. */
-	r = recall(lookup, &state, err);
-	if (r == -EACCES && !names_has_suffix(lookup->name))
-		return may_ask ? enter_path(lookup, NODE_FOLDER, err) : r;
-	if (r < 0)
-		return r;
-	if (is_there(state))
-		return enter_file(lookup, err);
-	if (!may_ask)
-		return no_such_name(lookup, err);
-	if (names_has_suffix(lookup->name))
-		return ask_origin(lookup, err);
-	return enter_path(lookup, NODE_FOLDER, err);
+	r = recall(lookup, &recalled, err);
+	if (r == -EACCES && may_ask && !is_asked_now(lookup))
+		return enter_doubtful(lookup, DOUBT_OPEN, 0, err);
+	return r < 0 ? r : enter_undeclared(lookup, &recalled, err);
 }
 
 /* ---- the fixed names ---- */
@@ -328,6 +377,7 @@ void lookup_op(fuse_req_t req, fuse_ino_t parent, const char *name)
 		.uid = fuse_req_ctx(req)->uid,
 		.parent = inode_ref(fs->inodes, parent),
 		.name = name,
+		.now = clock_wall(),
 	};
 	struct err err = ERR_INIT;
 	const char *above;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "fs/ask.h"
+#include "fs/handshake.h"
 #include "fs/ops.h"
 #include "fs/park.h"
 #include "fs/passthrough.h"
@@ -148,7 +149,8 @@ static int open_session(struct fs *fs, struct err *err)
 			more ? more : "");
 	errno = 0;
 	if (fuse_session_mount(fs->session, fs->options->directory) == 0) {
-		passthrough_attach(fs->passthrough, fs->session);
+		passthrough_attach(fs->passthrough, fs->session,
+			handshake_attach(&fs->handshake, fs->session));
 		return 0;
 	}
 	if (access(DEVICE, R_OK | W_OK) < 0)
@@ -163,8 +165,8 @@ static int start(struct fs *fs, struct err *err)
 
 	raise_descriptors();
 	if (r == 0)
-		r = passthrough_new(fetchfs_cache_path(fs->fetchfs), !fs->options->no_passthrough,
-			&fs->passthrough, err);
+		r = passthrough_new(
+			fetchfs_cache_path(fs->fetchfs), &fs->handshake, &fs->passthrough, err);
 	if (r == 0)
 		r = queue_new("fs-work", WORK_THREADS, &fs->work, err);
 	if (r == 0)
@@ -259,6 +261,7 @@ int mount_serve(struct fetchfs *fetchfs, const struct mount_options *options,
 	struct fs fs = {
 		.fetchfs = fetchfs,
 		.options = options,
+		.handshake = {.wants_passthrough = !options->no_passthrough},
 		.ready = ready,
 		.ready_arg = arg,
 		.started = clock_wall(),

@@ -1,6 +1,6 @@
 #include "fs/ops.h"
 
-#include "fs/passthrough.h"
+#include "base/str.h"
 
 #include <errno.h>
 
@@ -29,6 +29,17 @@ int ops_find(struct fs *fs, const struct node *node, uid_t uid, struct fetchfs_i
 	r = fetchfs_file_info(file, ret, err);
 	fetchfs_file_free(file);
 	return r;
+}
+
+bool ops_is_file(const struct fetchfs_info *info)
+{
+	return info->state == FETCHFS_COMPLETE || info->state == FETCHFS_IN_FLIGHT ||
+	       (info->state == FETCHFS_KNOWN && !info->is_folder);
+}
+
+bool ops_looks_like_folder(const char *name, const struct fetchfs_info *info)
+{
+	return info->is_folder || (str_equal(info->type, "text/html") && !names_is_page(name));
 }
 
 static void forget_op(fuse_req_t req, fuse_ino_t ino, uint64_t count)
@@ -126,16 +137,6 @@ static void ready_job(void *arg)
 	mount_answers(fs);
 }
 
-/* Of libfuse 3.17 on, the two ways of saying it do not mix, and passthrough needs the new one. */
-static void do_not_want(struct fuse_conn_info *conn, unsigned int flag)
-{
-#if FUSE_VERSION < FUSE_MAKE_VERSION(3, 17)
-	conn->want &= ~flag;
-#else
-	fuse_unset_feature_flag(conn, flag);
-#endif
-}
-
 static void init_op(void *userdata, struct fuse_conn_info *conn)
 {
 	struct fs *fs = userdata;
@@ -143,9 +144,7 @@ static void init_op(void *userdata, struct fuse_conn_info *conn)
 	conn->max_readahead = OPS_READAHEAD;
 	conn->max_background = OPS_BACKGROUND;
 	conn->congestion_threshold = OPS_BACKGROUND * 3 / 4;
-	/* A node is one version of its bytes: nothing to guess from its time or size. */
-	do_not_want(conn, FUSE_CAP_AUTO_INVAL_DATA);
-	passthrough_init(fs->passthrough, conn);
+	handshake_init(&fs->handshake, conn);
 	fs->can_expire = conn->capable & FUSE_CAP_EXPIRE_ONLY;
 	/* Not here: it asks the mount, which answers when this has returned. */
 	if (queue_push(fs->work, ready_job, fs, NULL) < 0)
@@ -158,6 +157,7 @@ const struct fuse_lowlevel_ops ops_table = {
 	.forget = forget_op,
 	.forget_multi = forget_multi_op,
 	.getattr = attr_get_op,
+	.access = attr_access_op,
 	.setattr = setattr_op,
 	.mknod = mknod_op,
 	.mkdir = mkdir_op,

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/queue.h"
 #include "fetch/fetchfs.h"
+#include "fs/handshake.h"
 #include "fs/inode.h"
 #include "fs/mount.h"
 
@@ -38,6 +39,7 @@ struct fs {
 	struct queue *asks;    /* questions to origins: as long as the network takes */
 	struct queue *notices; /* to the kernel, which may make them wait for a lookup */
 	struct deadlines *deadlines;
+	struct handshake handshake;
 	struct passthrough *passthrough;
 	int64_t started; /* seconds since 1970 */
 	bool can_expire; /* the kernel can expire an entry without detaching what is mounted on it
@@ -48,9 +50,10 @@ struct fs {
 	pthread_mutex_t mu;
 	pthread_cond_t changed; /* no request is parked any more */
 	/* guarded by mu */
-	struct park *parks;     /* requests under way in park.h */
-	unsigned int parked;    /* how many, with those whose last reference just goes */
-	struct handle *handles; /* all that are open */
+	struct park *parks;         /* requests under way in park.h */
+	unsigned int parked;        /* how many, with those whose last reference just goes */
+	struct handle *handles;     /* all that are open */
+	struct question *questions; /* ask.c's, by what they ask */
 };
 
 /* What is behind fuse_file_info.fh. */
@@ -82,6 +85,15 @@ struct fetchfs_request ops_request(const struct node *node, uid_t uid);
 int ops_find(struct fs *fs, const struct node *node, uid_t uid, struct fetchfs_info *ret,
 	struct err *err);
 
+/* Whether it is known to be a file, with or without its bytes here. */
+bool ops_is_file(const struct fetchfs_info *info);
+
+/*
+ * Whether what the origin says of the name (or path) @name is what it says of a folder: a page
+ * where nobody expects one is what servers show for a folder.
+ */
+bool ops_looks_like_folder(const char *name, const struct fetchfs_info *info);
+
 extern const struct fuse_lowlevel_ops ops_table;
 
 /* The first thing after INIT, on a thread of the work queue. */
@@ -89,6 +101,7 @@ void mount_answers(struct fs *fs);
 
 void lookup_op(fuse_req_t req, fuse_ino_t parent, const char *name);
 void attr_get_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void attr_access_op(fuse_req_t req, fuse_ino_t ino, int mask);
 void attr_statfs_op(fuse_req_t req, fuse_ino_t ino);
 void open_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void read_op(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);

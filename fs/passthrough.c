@@ -5,29 +5,23 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "fs/handshake.h"
 #include "fs/ops.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #define LOCKS 64 /* of nodes; a power of two */
 
-/* Objects may lie on a plain file system only; one overlayfs may be stacked on this mount. */
-#define STACK_DEPTH 1
-
 /* ---- the kernel's interface of 7.40, for headers that are older: Linux' fuse.h ---- */
 
-#define INIT_FLAGS2_PASSTHROUGH (UINT32_C(1) << 5) /* bit 37 of the flags of INIT */
-#define INIT_STACK_DEPTH        (offsetof(struct fuse_init_out, flags2) + sizeof(uint32_t))
-#define OPEN_PASSTHROUGH        (UINT32_C(1) << 7)
+#define OPEN_PASSTHROUGH (UINT32_C(1) << 7)
 
 struct backing_map {
 	int32_t fd;
@@ -48,9 +42,8 @@ _Static_assert(sizeof(struct open_reply) == sizeof(struct fuse_open_out), "the s
 
 struct passthrough {
 	const char *cache;
-	bool wanted;
-	int device;          /* descriptor of the session, or -1; changed while nobody is at work */
-	atomic_bool offered; /* by the kernel */
+	const struct handshake *handshake;
+	int device; /* descriptor of the session, or -1; changed while nobody is at work */
 	atomic_bool on;
 	atomic_bool tested;
 
@@ -64,27 +57,11 @@ struct passthrough {
 	/* Each guards node->passthrough of the nodes with its share of the ids; held across the
 	 * ioctl() that registers a file, never across I/O. */
 	pthread_mutex_t locks[LOCKS];
-
-	/* unique of the INIT that is being answered, plus one, or 0: see the shim */
-	atomic_uint_fast64_t init;
 };
 
-/* ---- negotiation, and the reply ---- */
+/* ---- the reply ---- */
 
 #ifdef FUSE_CAP_PASSTHROUGH /* libfuse 3.17 */
-
-void passthrough_attach(struct passthrough *passthrough, struct fuse_session *session)
-{
-	passthrough->device = fuse_session_fd(session);
-}
-
-void passthrough_init(struct passthrough *passthrough, struct fuse_conn_info *conn)
-{
-	if (!passthrough->wanted || !fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH))
-		return;
-	conn->max_backing_stack_depth = FUSE_BACKING_STACKED_UNDER;
-	atomic_store(&passthrough->offered, true);
-}
 
 int passthrough_reply(fuse_req_t req, struct fuse_file_info *fi, int32_t backing)
 {
@@ -93,67 +70,6 @@ int passthrough_reply(fuse_req_t req, struct fuse_file_info *fi, int32_t backing
 }
 
 #else
-
-/*
- * An older libfuse knows nothing of it, so that INIT is read and answered through hooks of ours:
- * the one sees whether the kernel offers it, the other puts the answer in.
- */
-static ssize_t read_hook(int fd, void *buf, size_t len, void *userdata)
-{
-	struct passthrough *passthrough = ((struct fs *)userdata)->passthrough;
-	ssize_t n = read(fd, buf, len);
-	const struct fuse_in_header *header = buf;
-	const struct fuse_init_in *init = (const void *)(header + 1);
-
-	if (n < (ssize_t)(sizeof(*header) + sizeof(*init)) || header->opcode != FUSE_INIT)
-		return n;
-	if ((init->flags & FUSE_INIT_EXT) && (init->flags2 & INIT_FLAGS2_PASSTHROUGH))
-		atomic_store(&passthrough->init, header->unique + 1);
-	return n;
-}
-
-/* Whether these are the header and the whole body of the answer to INIT. */
-static bool is_init_reply(struct passthrough *passthrough, const struct iovec *iov, int count)
-{
-	const struct fuse_out_header *header = iov[0].iov_base;
-
-	return count == 2 && iov[0].iov_len == sizeof(*header) &&
-	       header->unique + 1 == atomic_load(&passthrough->init) && header->error == 0 &&
-	       iov[1].iov_len == sizeof(struct fuse_init_out);
-}
-
-static ssize_t writev_hook(int fd, struct iovec *iov, int count, void *userdata)
-{
-	struct passthrough *passthrough = ((struct fs *)userdata)->passthrough;
-
-	if (atomic_load_explicit(&passthrough->init, memory_order_relaxed) &&
-		is_init_reply(passthrough, iov, count)) {
-		struct fuse_init_out *init = iov[1].iov_base;
-		const uint32_t depth = STACK_DEPTH;
-
-		init->flags |= FUSE_INIT_EXT;
-		init->flags2 |= INIT_FLAGS2_PASSTHROUGH;
-		memcpy((char *)init + INIT_STACK_DEPTH, &depth, sizeof(depth));
-		atomic_store(&passthrough->init, 0);
-		atomic_store(&passthrough->offered, true);
-	}
-	return writev(fd, iov, count);
-}
-
-void passthrough_attach(struct passthrough *passthrough, struct fuse_session *session)
-{
-	static const struct fuse_custom_io io = {.read = read_hook, .writev = writev_hook};
-	int fd = fuse_session_fd(session);
-
-	/* refused: as if the kernel did not offer it */
-	if (passthrough->wanted && fuse_session_custom_io(session, &io, fd) == 0)
-		passthrough->device = fd;
-}
-
-void passthrough_init(struct passthrough *passthrough, struct fuse_conn_info *conn)
-{
-	(void)passthrough, (void)conn;
-}
 
 int passthrough_reply(fuse_req_t req, struct fuse_file_info *fi, int32_t backing)
 {
@@ -242,11 +158,11 @@ void passthrough_test(struct passthrough *passthrough)
 	WITH_LOCK(&passthrough->mu);
 	if (atomic_load(&passthrough->tested))
 		return;
-	if (!passthrough->wanted)
+	if (!passthrough->handshake->wants_passthrough)
 		switch_off(passthrough, "switched off by -o nopassthrough");
 	else if (passthrough->device < 0)
 		switch_off(passthrough, "this libfuse lets nobody see how a mount begins");
-	else if (!atomic_load(&passthrough->offered))
+	else if (!handshake_has_passthrough(passthrough->handshake))
 		switch_off(passthrough, "the kernel does not offer it (Linux 6.9 and later can)");
 	else
 		probe(passthrough);
@@ -311,14 +227,21 @@ void passthrough_leave(struct passthrough *passthrough, struct node *node)
 
 /* ---- the whole ---- */
 
-int passthrough_new(const char *cache, bool wanted, struct passthrough **ret, struct err *err)
+void passthrough_attach(
+	struct passthrough *passthrough, struct fuse_session *session, bool is_heard)
+{
+	passthrough->device = is_heard ? fuse_session_fd(session) : -1;
+}
+
+int passthrough_new(const char *cache, const struct handshake *handshake, struct passthrough **ret,
+	struct err *err)
 {
 	struct passthrough *passthrough = calloc(1, sizeof(*passthrough));
 
 	if (!passthrough)
 		return err_oom(err);
 	passthrough->cache = cache;
-	passthrough->wanted = wanted;
+	passthrough->handshake = handshake;
 	passthrough->device = -1;
 	pthread_mutex_init(&passthrough->mu, NULL);
 	for (size_t i = 0; i < LOCKS; i++)

@@ -2,8 +2,7 @@
  * Passthrough: the kernel reads a complete artifact from its object itself (Linux 6.9 and later),
  * so that reads and mmap cost what they cost on the disk below, and never reach this process.
  *
- *	passthrough_attach(passthrough, session);           mounted, nothing read yet
- *	passthrough_init(passthrough, conn);                in the INIT operation
+ *	passthrough_attach(passthrough, session, heard);    mounted, nothing read yet
  *	passthrough_test(passthrough);                      the mount answers: is it on?
  *	backing = passthrough_enter(passthrough, node, fd); at OPEN; then exactly one of
  *	passthrough_reply(req, fi, backing);                … a reply that arrives, and its RELEASE,
@@ -22,10 +21,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct fuse_conn_info;
 struct fuse_file_info;
 struct fuse_req;
 struct fuse_session;
+struct handshake;
 struct node;
 
 /* What a node holds for this file, which guards it. */
@@ -36,16 +35,14 @@ struct passthrough_node {
 
 struct passthrough;
 
-/* @cache is the folder whose file system is tested, and must outlive it. */
-int passthrough_new(const char *cache, bool wanted, struct passthrough **ret, struct err *err);
+/* @cache is the folder whose file system is tested. It and @handshake must outlive it. */
+int passthrough_new(const char *cache, const struct handshake *handshake, struct passthrough **ret,
+	struct err *err);
 void passthrough_free(struct passthrough *passthrough);
 
-/*
- * One thread, after fuse_session_mount(), before the loop. The session's user data is a struct fs
- * whose member passthrough this is.
- */
-void passthrough_attach(struct passthrough *passthrough, struct fuse_session *session);
-void passthrough_init(struct passthrough *passthrough, struct fuse_conn_info *conn);
+/* After fuse_session_mount(), before the loop; @is_heard is handshake_attach()'s word. */
+void passthrough_attach(
+	struct passthrough *passthrough, struct fuse_session *session, bool is_heard);
 
 /* Decides whether it is on, by registering one file; only the first call does. INIT was answered.
  */

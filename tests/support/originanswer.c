@@ -204,6 +204,33 @@ static struct MHD_Response *file_response(struct origin_answer *answer, uint64_t
 	return response;
 }
 
+/* As --folders says. */
+static enum MHD_Result answer_folder(struct origin_answer *answer, const char *path)
+{
+	static const char page[] = "<!DOCTYPE html><title>a folder</title>\n";
+	struct MHD_Response *response;
+
+	if (!answer->server->folders)
+		return origin_answer_text(answer, 404);
+	if (answer->server->folders == 's' && !ends_with(path, "/")) {
+		snprintf(answer->location, sizeof(answer->location), "%.*s/", PATH_SIZE - 2,
+			answer->path);
+		return origin_answer_text(answer, 301);
+	}
+	response = MHD_create_response_from_buffer(
+		sizeof(page) - 1, (void *)(uintptr_t)page, MHD_RESPMEM_PERSISTENT);
+	origin_add_header(response, "Content-Type", "text/html; charset=utf-8");
+	return origin_queue(answer, response, 200);
+}
+
+static bool is_folder(const struct origin_answer *answer, const char *name)
+{
+	struct stat st;
+
+	return fstatat(answer->server->root, name[1] ? name + 1 : ".", &st, 0) == 0 &&
+	       S_ISDIR(st.st_mode);
+}
+
 /* The file below the root that @path names, with a slash before it. */
 static void find_name(const char *path, char ret[PATH_SIZE])
 {
@@ -222,6 +249,8 @@ enum MHD_Result origin_answer_file(struct origin_answer *answer, const char *pat
 	find_name(path, name);
 	if (!name[0] || strstr(name, "/../"))
 		return origin_answer_text(answer, 404);
+	if (is_folder(answer, ends_with(path, "/") && answer->server->folders ? path : name))
+		return answer_folder(answer, path);
 	answer->fd = openat(answer->server->root, name + 1, O_RDONLY | O_CLOEXEC);
 	if (answer->fd < 0 || fstat(answer->fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return origin_answer_text(answer, 404);

@@ -5,14 +5,16 @@
  *	             [--chunked] [--log FILE] [--trace FILE] [--with-parent]
  *	             [--total-rate BYTES] [--die-after BYTES] [--max-connections N]
  *	             [--retry-after SECONDS]
- *	             [--tls-cert FILE --tls-key FILE]
+ *	             [--tls-cert FILE --tls-key FILE] [--folders page|slash]
  *
  * It listens on a free port of 127.0.0.1, writes the port to --port-file (or to stdout) once it
  * answers, and ends on SIGTERM (--with-parent: also when its parent ends). --rate is bytes per
  * second of one connection, --total-rate of all together; --latency comes before each answer.
  * After --die-after bytes of bodies the process is gone. --max-connections answers 503 to a request
  * while N others are under way, and says --retry-after with it. With a certificate (PEM) it speaks
- * https. The path of a request is a chain of behaviours and then the name of a file below the root:
+ * https. A folder without a slash gets 404; --folders: a page, as GitHub gives it, or a redirect to
+ * itself with a slash, where the page is. The path of a request is a chain of behaviours and then
+ * the name of a file below the root:
  *
  *	/FILE                      200, 206, 304, 404, 412, 416, as a good server does
  *	/FOLDER/                   its index.html
@@ -310,7 +312,7 @@ static int usage(void)
 	      "                    [--no-ranges] [--chunked] [--log FILE] [--trace FILE]\n"
 	      "                    [--with-parent] [--total-rate BYTES] [--die-after BYTES]\n"
 	      "                    [--max-connections N] [--retry-after SECONDS]\n"
-	      "                    [--tls-cert FILE --tls-key FILE]\n",
+	      "                    [--tls-cert FILE --tls-key FILE] [--folders page|slash]\n",
 		stderr);
 	return 2;
 }
@@ -359,6 +361,7 @@ int main(int argc, char **argv)
 		{"retry-after", required_argument, NULL, 'A'},
 		{"tls-cert", required_argument, NULL, 't'},
 		{"tls-key", required_argument, NULL, 'k'},
+		{"folders", required_argument, NULL, 'F'},
 		{NULL, 0, NULL, 0},
 	};
 	struct origin_server server = {.root = -1, .retry_after = "", .tally = TALLY_INIT};
@@ -380,6 +383,8 @@ int main(int argc, char **argv)
 			server.no_ranges = true;
 		else if (c == 'c')
 			server.chunked = true;
+		else if (c == 'F')
+			server.folders = optarg[0];
 		else if (c == 'T')
 			server.trace = fopen(optarg, "ae");
 		else if (c == 'R')

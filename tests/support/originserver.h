@@ -32,6 +32,7 @@ struct origin_server {
 	atomic_bool quit;
 	unsigned int max_running; /* 0: any number */
 	const char *retry_after;  /* of who is one too many, or "" */
+	char folders;             /* how those answer: 'p'age, 's'lash, or 0: not at all */
 	FILE *trace;
 	struct tally tally;
 };

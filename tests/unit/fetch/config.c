@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "fetch/fetchfs.h"
 #include "tests/support/tmpdir.h"
 
 #include <criterion/criterion.h>
@@ -205,14 +206,17 @@ Test(config, the_limits_of_transfers_are_understood)
 {
 	CLEANUP(config_release)
 	struct config config = loaded("[fetch]\nfirst_byte = 7s\nstall_rate = 10K\n"
-				      "stale_if_error = 0\nlazy = ranges\n");
+				      "stale_if_error = 0\nlazy = ranges\n"
+				      "lookup_head = all\n");
 
 	cr_assert_eq(config.first_byte_ms, 7000);
 	cr_assert_eq(config.stall_rate, 10240);
 	cr_assert_eq(config.stale_if_error_ms, 0);
 	cr_assert(config.lazy_ranges);
+	cr_assert_eq(config.lookup_head, FETCHFS_HEAD_ALL);
 	check_refused("[fetch]\nstall_rate = 0\n", "stall_rate");
 	check_refused("[fetch]\nlazy = yes\n", "'no' or 'ranges'");
+	check_refused("[fetch]\nlookup_head = yes\n", "'suffix', 'none' or 'all'");
 }
 
 Test(config, an_origin_has_a_section)

@@ -1,0 +1,29 @@
+/*
+ * What the files of the table of nodes share.
+ */
+#ifndef FETCHFS_FS_INODE_PRIVATE_H
+#define FETCHFS_FS_INODE_PRIVATE_H
+
+#include "base/cleanup.h"
+#include "fs/inode.h"
+
+#include <pthread.h>
+#include <stddef.h>
+
+struct inodes {
+	pthread_mutex_t mu;
+	/* all below: guarded by mu */
+	struct node **by_id;
+	struct node **by_identity; /* only the current node of each identity */
+	size_t buckets;
+	size_t count;
+	uint64_t next_id;
+};
+
+/* Where the current node of @identity is, or would be. Under mu. */
+struct node **inode_identity_slot(struct inodes *inodes, const char *identity);
+
+/* The identity of the folder at @path; the caller's to free(), NULL when out of memory. */
+char *inode_identity_of_path(const char *path);
+
+#endif
