@@ -427,18 +427,24 @@ void cachedir_move(const struct cachedir *dir, const struct entry_key *key)
 	atomic_fetch_add(word_of(dir, key), WORD_STEP);
 }
 
+/* Whatever ends it (a wake, a moved word, a signal, the time), the caller looks again. */
+static void sleep_on(_Atomic uint32_t *word, uint32_t value, unsigned int timeout_ms)
+{
+	struct timespec timeout = {
+		.tv_sec = timeout_ms / 1000, .tv_nsec = (long)(timeout_ms % 1000) * 1000000};
+
+	syscall(SYS_futex, word, FUTEX_WAIT, value, &timeout, NULL, 0);
+}
+
 void cachedir_wait(const struct cachedir *dir, const struct entry_key *key, uint32_t seen,
 	unsigned int timeout_ms)
 {
 	_Atomic uint32_t *word = word_of(dir, key);
 	uint32_t awake = seen;
-	struct timespec timeout = {
-		.tv_sec = timeout_ms / 1000, .tv_nsec = (long)(timeout_ms % 1000) * 1000000};
 
 	/* else it has moved, or somebody else said so before */
 	atomic_compare_exchange_strong(word, &awake, seen | WORD_ASLEEP);
-	/* whatever ends it (a wake, a moved word, a signal, the time), the caller looks again */
-	syscall(SYS_futex, word, FUTEX_WAIT, seen | WORD_ASLEEP, &timeout, NULL, 0);
+	sleep_on(word, seen | WORD_ASLEEP, timeout_ms);
 }
 
 uint32_t cachedir_changes(const struct cachedir *dir)
@@ -449,4 +455,10 @@ uint32_t cachedir_changes(const struct cachedir *dir)
 void cachedir_changed(const struct cachedir *dir)
 {
 	atomic_fetch_add(&dir->shared->changes, 1);
+	syscall(SYS_futex, &dir->shared->changes, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+void cachedir_wait_change(const struct cachedir *dir, uint32_t seen, unsigned int timeout_ms)
+{
+	sleep_on(&dir->shared->changes, seen, timeout_ms);
 }

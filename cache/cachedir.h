@@ -72,8 +72,9 @@ void cachedir_move(const struct cachedir *dir, const struct entry_key *key); /* 
 void cachedir_wait(const struct cachedir *dir, const struct entry_key *key, uint32_t seen,
 	unsigned int timeout_ms);
 
-/* Moves after each commit that changes what a reader of the index would see. */
+/* Moves after each commit that changes what a reader of the index would see; a futex word, too. */
 uint32_t cachedir_changes(const struct cachedir *dir);
 void cachedir_changed(const struct cachedir *dir);
+void cachedir_wait_change(const struct cachedir *dir, uint32_t seen, unsigned int timeout_ms);
 
 #endif

@@ -256,6 +256,29 @@ int fetchfs_is_folder(struct fetchfs *fetchfs, const char *folder, uid_t uid, st
 	return r ? r : fetchfs_children(fetchfs, folder, uid, any_name, NULL, err);
 }
 
+int fetchfs_is_unchanged(
+	struct fetchfs *fetchfs, const char *key, const char *sha256, struct err *err)
+{
+	struct entry entry = {.size = -1};
+	struct entry_key entry_key;
+	struct digest digest;
+	bool same;
+	int r = digest_parse(sha256, &digest, err);
+
+	if (r < 0)
+		return r;
+	if (key && !str_from_hex(key, sizeof(entry_key.bytes), entry_key.bytes))
+		return err_set(err, ERR_USAGE, EINVAL, "no key: %s", key);
+	r = key ? catalog_find(fetchfs->catalog, &entry_key, &entry, err)
+		: catalog_find_digest(fetchfs->catalog, &digest, "", &entry, err);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	same = entry.state == ENTRY_COMPLETE &&
+	       memcmp(entry.digest.bytes, digest.bytes, sizeof(digest.bytes)) == 0;
+	entry_release(&entry);
+	return same;
+}
+
 /* ---- letting go ---- */
 
 int fetchfs_evict(struct fetchfs *fetchfs, const struct fetchfs_request *request, struct err *err)

@@ -216,6 +216,7 @@ void fetchfs_close(struct fetchfs *fetchfs)
 void fetchfs_cancel_all(struct fetchfs *fetchfs)
 {
 	flight_cancel_all(fetchfs);
+	cachedir_changed(&fetchfs->dir); /* who waits for a change of it comes back */
 }
 
 const char *fetchfs_warning(const struct fetchfs *fetchfs, size_t n)
@@ -243,6 +244,11 @@ enum fetchfs_lookup_head fetchfs_lookup_head(const struct fetchfs *fetchfs)
 uint32_t fetchfs_changes(const struct fetchfs *fetchfs)
 {
 	return cachedir_changes(&fetchfs->dir);
+}
+
+void fetchfs_changes_wait(const struct fetchfs *fetchfs, uint32_t seen, unsigned int timeout_ms)
+{
+	cachedir_wait_change(&fetchfs->dir, seen, timeout_ms);
 }
 
 int fetchfs_usage(struct fetchfs *fetchfs, struct fetchfs_usage *ret, struct err *err)

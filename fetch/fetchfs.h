@@ -273,6 +273,18 @@ FETCHFS_API int fetchfs_is_folder(
 /* Moves whenever the answers of find, list and children may have changed, whoever did it. */
 FETCHFS_API uint32_t fetchfs_changes(const struct fetchfs *fetchfs);
 
+/* Sleep until it is not @seen any more, fetchfs_cancel_all() is called, or so many milliseconds are
+ * over; or less. */
+FETCHFS_API void fetchfs_changes_wait(
+	const struct fetchfs *fetchfs, uint32_t seen, unsigned int timeout_ms);
+
+/*
+ * Whether what was complete, and public, still is, with the same content: 1, 0 or -errno. By the
+ * @key of an earlier answer; NULL: under any name. Brief: asks nobody, and no policy.
+ */
+FETCHFS_API int fetchfs_is_unchanged(
+	struct fetchfs *fetchfs, const char *key, const char *sha256, struct err *err);
+
 struct fetchfs_usage {
 	uint64_t limit;         /* bytes the cache may occupy */
 	uint64_t used;          /* objects and reservations, bytes on disk */

@@ -74,6 +74,7 @@ struct node {
 	char *error;                 /* the text of the last error, or NULL */
 	pid_t stale[NODE_STALE_MAX]; /* threads that were told ESTALE, the last ones */
 	struct doubts *doubts;       /* doubt.h's; NULL: there never were any */
+	bool shadowed;               /* something below its name is known, as was seen last */
 	unsigned int stale_next;
 	struct node *next_by_id;
 	struct node *next_by_identity;
@@ -126,6 +127,21 @@ char *inode_place(struct inodes *inodes, struct node *node, uint64_t *ret_parent
 /* The text of the last error; NULL is none. The copy is the caller's to free(). */
 void inode_set_error(struct inodes *inodes, struct node *node, const char *text);
 char *inode_error(struct inodes *inodes, struct node *node);
+
+/*
+ * Files that the kernel keeps for long, by pages: up to @max of them into @ret, each with a
+ * reference, from *cursor on (0: the first), which moves on. 0 at the end. Some may come up twice.
+ */
+size_t inode_walk_kept(struct inodes *inodes, size_t *cursor, struct node **ret, size_t max);
+
+/* What was complete is not any more: the next lookup makes another node. */
+void inode_supersede(struct inodes *inodes, struct node *node);
+
+/* Note whether it is shadowed; whether that is news. */
+bool inode_set_shadowed(struct inodes *inodes, struct node *node, bool shadowed);
+
+/* The id of the node of the folder at @path; 0: it has none. */
+uint64_t inode_id_of_path(struct inodes *inodes, const char *path);
 
 /* Whether @thread was told ESTALE on this node before; from now on it was. */
 bool inode_told_stale(struct inodes *inodes, struct node *node, pid_t thread);

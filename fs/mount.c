@@ -10,6 +10,7 @@
 #include "fs/ops.h"
 #include "fs/park.h"
 #include "fs/passthrough.h"
+#include "fs/watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -175,6 +176,8 @@ static int start(struct fs *fs, struct err *err)
 		r = queue_new("fs-notice", 1, &fs->notices, err);
 	if (r == 0)
 		r = ask_deadlines_new(&fs->deadlines, err);
+	if (r == 0)
+		r = watch_new(fs, &fs->watch, err);
 	return r;
 }
 
@@ -232,6 +235,7 @@ static void detach(struct fs *fs)
 
 static int stop(struct fs *fs, bool mounted, struct err *err)
 {
+	watch_end(fs->watch);
 	fetchfs_cancel_all(fs->fetchfs);
 	if (!wait_for_parked(fs))
 		return err_set(err, ERR_SYSTEM, EBUSY, "%u requests on %s do not end", fs->parked,
@@ -243,6 +247,7 @@ static int stop(struct fs *fs, bool mounted, struct err *err)
 		detach(fs);
 	queue_free(fs->notices);
 	passthrough_detach(fs->passthrough);
+	watch_free(fs->watch);
 	if (mounted)
 		fuse_session_unmount(fs->session);
 	if (fs->session)

@@ -80,6 +80,14 @@ int names_from_uri(const char *name, struct wanted *ret, struct err *err)
 	return r < 0 ? r : wanted_from(&uri, ret, err);
 }
 
+int names_to_uri(const char *text, char **ret, struct err *err)
+{
+	CLEANUP(uri_release) struct uri uri = {0};
+	int r = uri_parse(text, &uri, err);
+
+	return r < 0 ? r : uri_to_name(&uri, ret, err);
+}
+
 int names_from_tree(const char *path, struct wanted *ret, struct err *err)
 {
 	CLEANUP(uri_release) struct uri uri = {0};

@@ -90,18 +90,8 @@ static void notice_free(struct notice *notice)
 static void expire_job(void *arg)
 {
 	struct notice *notice = arg;
-	struct fuse_session *session = notice->fs->session;
-	size_t len = strlen(notice->name);
 
-	if (notice->fs->can_expire)
-#if FUSE_VERSION < FUSE_MAKE_VERSION(3, 16)
-		fuse_lowlevel_notify_expire_entry(
-			session, notice->parent, notice->name, len, FUSE_LL_EXPIRE_ONLY);
-#else
-		fuse_lowlevel_notify_expire_entry(session, notice->parent, notice->name, len);
-#endif
-	else
-		fuse_lowlevel_notify_inval_entry(session, notice->parent, notice->name, len);
+	ops_expire(notice->fs, notice->parent, notice->name);
 	notice_free(notice);
 }
 

@@ -3,6 +3,7 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <string.h>
 
 struct fetchfs_request ops_request(const struct node *node, uid_t uid)
 {
@@ -126,6 +127,21 @@ static void removexattr_op(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
 	(void)ino, (void)name;
 	fuse_reply_err(req, EROFS);
+}
+
+void ops_expire(struct fs *fs, uint64_t parent, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (!fs->can_expire)
+		fuse_lowlevel_notify_inval_entry(fs->session, parent, name, len);
+	else
+#if FUSE_VERSION < FUSE_MAKE_VERSION(3, 16)
+		fuse_lowlevel_notify_expire_entry(
+			fs->session, parent, name, len, FUSE_LL_EXPIRE_ONLY);
+#else
+		fuse_lowlevel_notify_expire_entry(fs->session, parent, name, len);
+#endif
 }
 
 /* ---- the session begins ---- */

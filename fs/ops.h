@@ -25,6 +25,7 @@
 struct deadlines;
 struct handle;
 struct passthrough;
+struct watch;
 
 #define OPS_READAHEAD  (1024 * 1024) /* bytes */
 #define OPS_BACKGROUND 64            /* reads ahead that the kernel may have under way */
@@ -41,6 +42,7 @@ struct fs {
 	struct deadlines *deadlines;
 	struct handshake handshake;
 	struct passthrough *passthrough;
+	struct watch *watch;
 	int64_t started; /* seconds since 1970 */
 	bool can_expire; /* the kernel can expire an entry without detaching what is mounted on it
 			  */
@@ -93,6 +95,9 @@ bool ops_is_file(const struct fetchfs_info *info);
  * where nobody expects one is what servers show for a folder.
  */
 bool ops_looks_like_folder(const char *name, const struct fetchfs_info *info);
+
+/* Have the kernel look up @name in @parent again, at its next use. May wait for lookups there. */
+void ops_expire(struct fs *fs, uint64_t parent, const char *name);
 
 extern const struct fuse_lowlevel_ops ops_table;
 

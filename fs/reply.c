@@ -41,7 +41,7 @@ static double timeout_of(const struct node *node, const struct facts *facts)
 		return names_is_origin(node->path) ? TIMEOUT_FIXED : 0;
 	case NODE_FILE:
 	case NODE_OBJECT:
-		return node->complete && facts->is_public ? TIMEOUT_COMPLETE : 0;
+		return node->complete && facts->complete && facts->is_public ? TIMEOUT_COMPLETE : 0;
 	case NODE_STATUS:
 		return 0;
 	default:

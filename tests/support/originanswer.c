@@ -201,6 +201,9 @@ static struct MHD_Response *file_response(struct origin_answer *answer, uint64_t
 		origin_add_header(response, "Content-Range", text);
 	}
 	origin_add_header(response, "Content-Type", content_type(answer->path));
+	/* libmicrohttpd sends the end of the chunks even after an answer that has no body */
+	if (answer->chunked && strcmp(answer->method, "HEAD") == 0)
+		origin_add_header(response, "Connection", "close");
 	return response;
 }
 

@@ -1,0 +1,65 @@
+/* The table of nodes, seen by who watches the cache (watch.h). */
+#include "fs/inode_private.h"
+
+#include "base/str.h"
+
+static bool is_kept(const struct node *node)
+{
+	return (node->kind == NODE_FILE || node->kind == NODE_OBJECT) && node->complete &&
+	       node->facts.complete && node->facts.is_public && node->lookups > 0;
+}
+
+size_t inode_walk_kept(struct inodes *inodes, size_t *cursor, struct node **ret, size_t max)
+{
+	size_t count = 0;
+	WITH_LOCK(&inodes->mu);
+
+	/* a bucket at a time: growing splits one into itself and another behind it */
+	for (; *cursor < inodes->buckets && count == 0; ++*cursor) {
+		for (struct node *node = inodes->by_id[*cursor]; node; node = node->next_by_id) {
+			if (count < max && is_kept(node)) {
+				node->refs++;
+				ret[count++] = node;
+			}
+		}
+	}
+	return count;
+}
+
+void inode_supersede(struct inodes *inodes, struct node *node)
+{
+	struct node **current;
+	WITH_LOCK(&inodes->mu);
+
+	current = inode_identity_slot(inodes, node->identity);
+	if (*current == node) {
+		*current = node->next_by_identity;
+		node->next_by_identity = NULL;
+	}
+	node->facts.complete = false;
+	node->facts.cached = 0;
+}
+
+bool inode_set_shadowed(struct inodes *inodes, struct node *node, bool shadowed)
+{
+	bool before;
+	WITH_LOCK(&inodes->mu);
+
+	before = node->shadowed;
+	node->shadowed = shadowed;
+	return before != shadowed;
+}
+
+uint64_t inode_id_of_path(struct inodes *inodes, const char *path)
+{
+	CLEANUP(str_freep) char *identity = inode_identity_of_path(path);
+	const struct node *node;
+
+	if (!*path)
+		return INODE_ROOT;
+	if (!identity)
+		return 0;
+	WITH_LOCK(&inodes->mu);
+	node = *inode_identity_slot(inodes, identity);
+	return node ? node->id : 0;
+}
