@@ -256,8 +256,8 @@ int fetchfs_is_folder(struct fetchfs *fetchfs, const char *folder, uid_t uid, st
 	return r ? r : fetchfs_children(fetchfs, folder, uid, any_name, NULL, err);
 }
 
-int fetchfs_is_unchanged(
-	struct fetchfs *fetchfs, const char *key, const char *sha256, struct err *err)
+int fetchfs_is_unchanged(struct fetchfs *fetchfs, const char *key, const char *sha256,
+	bool executable, struct err *err)
 {
 	struct entry entry = {.size = -1};
 	struct entry_key entry_key;
@@ -273,7 +273,7 @@ int fetchfs_is_unchanged(
 		: catalog_find_digest(fetchfs->catalog, &digest, "", &entry, err);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	same = entry.state == ENTRY_COMPLETE &&
+	same = entry.state == ENTRY_COMPLETE && (!key || entry.executable == executable) &&
 	       memcmp(entry.digest.bytes, digest.bytes, sizeof(digest.bytes)) == 0;
 	entry_release(&entry);
 	return same;

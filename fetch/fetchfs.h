@@ -279,11 +279,11 @@ FETCHFS_API void fetchfs_changes_wait(
 	const struct fetchfs *fetchfs, uint32_t seen, unsigned int timeout_ms);
 
 /*
- * Whether what was complete, and public, still is, with the same content: 1, 0 or -errno. By the
- * @key of an earlier answer; NULL: under any name. Brief: asks nobody, and no policy.
+ * Whether what was complete, and public, still is, with the same content and mode: 1, 0 or -errno.
+ * By the @key of an earlier answer; NULL: under any name. Brief: asks nobody, and no policy.
  */
-FETCHFS_API int fetchfs_is_unchanged(
-	struct fetchfs *fetchfs, const char *key, const char *sha256, struct err *err);
+FETCHFS_API int fetchfs_is_unchanged(struct fetchfs *fetchfs, const char *key, const char *sha256,
+	bool executable, struct err *err);
 
 struct fetchfs_usage {
 	uint64_t limit;         /* bytes the cache may occupy */

@@ -89,7 +89,7 @@ static void look_at(struct fs *fs, struct node *node)
 	struct facts facts = inode_facts(fs->inodes, node);
 	const char *key = node->kind == NODE_FILE ? node->key : NULL;
 
-	if (fetchfs_is_unchanged(fs->fetchfs, key, facts.sha256, NULL) == 0) {
+	if (fetchfs_is_unchanged(fs->fetchfs, key, facts.sha256, facts.executable, NULL) == 0) {
 		inode_supersede(fs->inodes, node);
 		/* its attributes only: those who have it open go on reading the same bytes */
 		fuse_lowlevel_notify_inval_inode(fs->session, node->id, -1, 0);

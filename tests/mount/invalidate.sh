@@ -58,6 +58,10 @@ cmp "$WORK/old" - <&3 || fail "who has it open reads another version"
 [ "$(stat -L -c %s /dev/fd/3)" = 307200 ] || fail "fstat: $(stat -L -c %s /dev/fd/3)"
 exec 3<&-
 
+say "executable"
+fetchfs fetch --executable "$ORIGIN/tool"
+wait_for 5 stat_is %a 555 "$host/tool" || fail "mode $(stat -c %a "$host/tool")"
+
 say "appeared"
 ! [ -e "$host/dir/new.bin" ] || fail "new.bin is there"
 ! [ -e "$host/dir/new" ] || fail "new is there"
