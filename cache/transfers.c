@@ -75,6 +75,26 @@ static int look(const struct store *store, const char *name, struct transfer *re
 	return find_state(ranges, &header, is_led, &ret->state);
 }
 
+int transfers_arrived(
+	const struct store *store, const struct entry_key *key, uint64_t *ret, struct err *err)
+{
+	char name[PARTIAL_NAME_SIZE];
+	char file[PARTIAL_FILE_SIZE];
+	struct transfer transfer;
+	uint32_t newest;
+	int r = partial_newest(store, key, &newest, err);
+
+	*ret = 0;
+	if (r < 0 || newest == 0)
+		return r;
+	partial_name(key, newest, name);
+	partial_map_file(name, file);
+	r = look(store, file, &transfer, err);
+	if (r == 1)
+		*ret = transfer.bytes;
+	return r < 0 ? r : 0;
+}
+
 int transfers_visit(
 	const struct store *store, transfers_visitor *visitor, void *arg, struct err *err)
 {

@@ -30,6 +30,13 @@ struct transfer {
 /* A non-zero answer ends the walk and is returned. */
 typedef int transfers_visitor(const struct transfer *transfer, void *arg);
 
+/*
+ * How many bytes of the artifact @key are there though it is not complete: on their way in any
+ * process, or left by one that was interrupted. 0 when there are none.
+ */
+int transfers_arrived(
+	const struct store *store, const struct entry_key *key, uint64_t *ret, struct err *err);
+
 /* In no particular order; takes no lock, and never waits for anybody. */
 int transfers_visit(
 	const struct store *store, transfers_visitor *visitor, void *arg, struct err *err);

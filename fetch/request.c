@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/lock.h"
 #include "base/str.h"
+#include "cache/transfers.h"
 #include "fetch/fetcher.h"
 #include "fetch/file.h"
 #include "fetch/freshness.h"
@@ -54,6 +55,8 @@ static int find_entry(struct fetchfs *fetchfs, const struct target *target,
 	if (r < 0)
 		return r;
 	r = info_of_entry(&entry, ret, err);
+	if (r == 0 && entry.state == ENTRY_KNOWN && !ret->is_folder)
+		(void)transfers_arrived(&fetchfs->store, &target->key, &ret->cached_bytes, NULL);
 	entry_release(&entry);
 	return r;
 }

@@ -66,14 +66,13 @@ static struct stat stat_of(struct fs *fs, const struct node *node, const struct 
 		.st_ino = node->st_ino,
 		.st_uid = geteuid(),
 		.st_gid = getegid(),
-		.st_nlink = 1,
+		.st_nlink = 1, /* of a folder: nobody has counted those below it */
 		.st_blksize = READ_SIZE,
 	};
 	time_t modified = fs->started;
 
 	if (is_folder(node)) {
 		st.st_mode = S_IFDIR | 0555;
-		st.st_nlink = 2;
 	} else if (node->kind == NODE_STATUS) {
 		st.st_mode = S_IFREG | 0444;
 		st.st_size = STATUS_SIZE;
