@@ -27,8 +27,8 @@ const char *names_scheme(unsigned int n);
 /* "uri/NAME": any equivalent spelling is accepted. -EINVAL when it is no URI. */
 int names_from_uri(const char *name, struct wanted *ret, struct err *err);
 
-/* The name in uri/ of @uri, in its usual spelling. -ENAMETOOLONG when it has none. */
-int names_to_uri(const char *uri, char **ret, struct err *err);
+/* The name in uri/ of the URI @text, in its usual spelling. -ENAMETOOLONG when it has none. */
+int names_to_uri(const char *text, char **ret, struct err *err);
 
 /* A path of the natural tree. -EINVAL when it is no URI. */
 int names_from_tree(const char *path, struct wanted *ret, struct err *err);

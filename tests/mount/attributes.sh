@@ -19,7 +19,7 @@ is() {
 here() {
 	local blocks
 	blocks=$(stat -c %b "$1")
-	[ "$blocks" -ge 1953 ] && [ "$blocks" -lt 8192 ] ||
+	((blocks >= 1953 && blocks < 8192)) ||
 		fail "$1: $blocks blocks of 1000000 bytes and more, but not of 4 MiB"
 }
 

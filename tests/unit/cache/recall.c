@@ -50,7 +50,8 @@ Test(recall, a_change_by_another_process_is_seen_at_once)
 	other = cache_join(cache->path, LIMIT);
 	for (int i = 1; i <= 100; i++) {
 		cr_assert_eq(recall(cache, "https://h/a"), 0);
-		cr_assert_eq(catalog_confirm(other->store.catalog, &key, i, 1000 + i, false, NULL), 0);
+		cr_assert_eq(
+			catalog_confirm(other->store.catalog, &key, i, 1000 + i, false, NULL), 0);
 		cr_assert_eq(catalog_recall(cache->store.catalog, &key, &entry, NULL), 0);
 		cr_assert_eq(entry.expires, 1000 + i);
 		entry_release(&entry);
