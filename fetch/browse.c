@@ -248,7 +248,10 @@ int fetchfs_is_folder(struct fetchfs *fetchfs, const char *folder, uid_t uid, st
 	int r;
 
 	if (leads_to_allowed(fetchfs, folder))
-		return 1;
+		return 2;
+	r = catalog_has_children(fetchfs->catalog, folder, "", err);
+	if (r != 0)
+		return r < 0 ? r : 2;
 	r = scopes_of(fetchfs, uid, &scopes, err);
 	if (r < 0)
 		return r;

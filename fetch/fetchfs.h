@@ -265,8 +265,8 @@ typedef int fetchfs_visit_name(const char *name, bool is_folder, void *arg);
 FETCHFS_API int fetchfs_children(struct fetchfs *fetchfs, const char *folder, uid_t uid,
 	fetchfs_visit_name *visit, void *arg, struct err *err);
 
-/* Whether anything lies below @folder that is known, or that the policy allows by name. 1, 0 or
- * -errno. */
+/* Whether anything lies below @folder that is known, or that the policy allows by name. 2: yes, for
+ * everybody, 1: for @uid, 0: no; or -errno. */
 FETCHFS_API int fetchfs_is_folder(
 	struct fetchfs *fetchfs, const char *folder, uid_t uid, struct err *err);
 

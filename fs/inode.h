@@ -129,12 +129,13 @@ void inode_set_error(struct inodes *inodes, struct node *node, const char *text)
 char *inode_error(struct inodes *inodes, struct node *node);
 
 /*
- * Files that the kernel keeps for long, by pages: up to @max of them into @ret, each with a
- * reference, from *cursor on (0: the first), which moves on. 0 at the end. Some may come up twice.
+ * Files and folders that the kernel keeps for long, by pages: up to @max of them into @ret, each
+ * with a reference, from *cursor on (0: the first), which moves on. 0 at the end. Some may come up
+ * twice.
  */
 size_t inode_walk_kept(struct inodes *inodes, size_t *cursor, struct node **ret, size_t max);
 
-/* What was complete is not any more: the next lookup makes another node. */
+/* What was complete is not any more, or nothing is below: the next lookup makes another node. */
 void inode_supersede(struct inodes *inodes, struct node *node);
 
 /* Note whether it is shadowed; whether that is news. */

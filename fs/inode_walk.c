@@ -5,6 +5,8 @@
 
 static bool is_kept(const struct node *node)
 {
+	if (node->kind == NODE_FOLDER)
+		return node->facts.is_public && node->lookups > 0;
 	return (node->kind == NODE_FILE || node->kind == NODE_OBJECT) && node->complete &&
 	       node->facts.complete && node->facts.is_public && node->lookups > 0;
 }
@@ -37,6 +39,8 @@ void inode_supersede(struct inodes *inodes, struct node *node)
 		node->next_by_identity = NULL;
 	}
 	node->facts.complete = false;
+	if (node->kind == NODE_FOLDER)
+		node->facts.is_public = false;
 	node->facts.cached = 0;
 }
 

@@ -74,10 +74,22 @@ static int enter(struct fs *fs, fuse_req_t req, uint64_t parent, const char *nam
 	return enter_in_doubt(fs, req, parent, name, found, DOUBT_NONE, 0, err);
 }
 
+/* A folder below which something is known; @known as fetchfs_is_folder() says. */
+static int enter_known_folder(struct lookup *lookup, int known, struct err *err)
+{
+	struct found found = {
+		.kind = NODE_FOLDER,
+		.path = lookup->path,
+		.facts = {.known = true, .is_public = known == 2},
+	};
+
+	return enter(lookup->fs, lookup->req, lookup->parent->id, lookup->name, &found, err);
+}
+
 /* A folder, or another fixed name. */
 static int enter_path(struct lookup *lookup, enum node_kind kind, struct err *err)
 {
-	struct found found = {.kind = kind, .path = lookup->path};
+	struct found found = {.kind = kind, .path = lookup->path, .facts = {.known = true}};
 
 	return enter(lookup->fs, lookup->req, lookup->parent->id, lookup->name, &found, err);
 }
@@ -85,7 +97,7 @@ static int enter_path(struct lookup *lookup, enum node_kind kind, struct err *er
 /* A name that nobody declared. */
 static int enter_doubtful(struct lookup *lookup, enum doubt doubt, int64_t until, struct err *err)
 {
-	struct found found = {.kind = NODE_FOLDER, .path = lookup->path};
+	struct found found = {.kind = NODE_FOLDER, .path = lookup->path, .facts = {.known = true}};
 
 	return enter_in_doubt(lookup->fs, lookup->req, lookup->parent->id, lookup->name, &found,
 		doubt, until, err);
@@ -201,7 +213,8 @@ static void answered(struct ask *ask, const struct fetchfs_info *info, const str
 	else if (info)
 		found.facts = inode_facts_of(info);
 	if (r == -EISDIR) {
-		found = (struct found){.kind = NODE_FOLDER, .path = ask->path};
+		found = (struct found){
+			.kind = NODE_FOLDER, .path = ask->path, .facts = {.known = true}};
 		r = 0;
 	}
 	if (r == 0)
@@ -296,8 +309,8 @@ static int lookup_in_tree(struct lookup *lookup, struct err *err)
 	}
 
 	r = is_known_folder(lookup, err);
-	if (r == 1)
-		return enter_path(lookup, NODE_FOLDER, err);
+	if (r > 0)
+		return enter_known_folder(lookup, r, err);
 	if (r == 0)
 		r = names_from_tree(lookup->path, &lookup->wanted, err);
 	if (r < 0) {
@@ -334,7 +347,7 @@ static int lookup_in_root(struct lookup *lookup, struct err *err)
 	r = names_folder(lookup->name, &folder, err);
 	if (r == 0)
 		r = fetchfs_is_folder(lookup->fs->fetchfs, folder, lookup->uid, err);
-	if (r == 1)
+	if (r > 0)
 		return enter_path(lookup, NODE_FOLDER, err);
 	return r < 0 ? r : no_such_name(lookup, err);
 }

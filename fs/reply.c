@@ -8,9 +8,11 @@
 
 #define TIMEOUT_FIXED    3600.0 /* seconds: what never changes while it is mounted */
 #define TIMEOUT_COMPLETE 3600.0 /* an opener still revalidates */
-#define BLOCK            512    /* the unit of st_blocks */
-#define READ_SIZE        (128 * 1024)
-#define STATUS_SIZE      4096 /* shown; the text is made at open and read past the page cache */
+#define TIMEOUT_FOLDER                                                                             \
+	3600.0          /* something below is known to all; watch.h looks whether it still is */
+#define BLOCK       512 /* the unit of st_blocks */
+#define READ_SIZE   (128 * 1024)
+#define STATUS_SIZE 4096 /* shown; the text is made at open and read past the page cache */
 
 void reply_error(fuse_req_t req, struct node *node, const struct err *err)
 {
@@ -38,7 +40,9 @@ static double timeout_of(const struct node *node, const struct facts *facts)
 {
 	switch (node->kind) {
 	case NODE_FOLDER:
-		return names_is_origin(node->path) ? TIMEOUT_FIXED : 0;
+		return names_is_origin(node->path) ? TIMEOUT_FIXED
+		       : facts->is_public          ? TIMEOUT_FOLDER
+						   : 0;
 	case NODE_FILE:
 	case NODE_OBJECT:
 		return node->complete && facts->complete && facts->is_public ? TIMEOUT_COMPLETE : 0;

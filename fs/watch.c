@@ -81,15 +81,25 @@ static bool is_shadowed(struct fs *fs, const struct node *node)
 	if (node->kind != NODE_FILE || strchr(node->wanted.uri, '?'))
 		return false;
 	folder = str_printf("%s/", node->wanted.uri);
-	return folder && fetchfs_is_folder(fs->fetchfs, folder, geteuid(), NULL) == 1;
+	return folder && fetchfs_is_folder(fs->fetchfs, folder, geteuid(), NULL) > 0;
+}
+
+static bool is_true(struct fs *fs, struct node *node)
+{
+	struct facts facts = inode_facts(fs->inodes, node);
+	const char *key = node->kind == NODE_FILE ? node->key : NULL;
+	CLEANUP(str_freep) char *folder = NULL;
+
+	if (node->kind != NODE_FOLDER)
+		return fetchfs_is_unchanged(
+			       fs->fetchfs, key, facts.sha256, facts.executable, NULL) != 0;
+	return names_folder(node->path, &folder, NULL) == 0 &&
+	       fetchfs_is_folder(fs->fetchfs, folder, geteuid(), NULL) == 2;
 }
 
 static void look_at(struct fs *fs, struct node *node)
 {
-	struct facts facts = inode_facts(fs->inodes, node);
-	const char *key = node->kind == NODE_FILE ? node->key : NULL;
-
-	if (fetchfs_is_unchanged(fs->fetchfs, key, facts.sha256, facts.executable, NULL) == 0) {
+	if (!is_true(fs, node)) {
 		inode_supersede(fs->inodes, node);
 		/* its attributes only: those who have it open go on reading the same bytes */
 		fuse_lowlevel_notify_inval_inode(fs->session, node->id, -1, 0);

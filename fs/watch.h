@@ -2,9 +2,10 @@
  * A thread that watches the cache for changes, whichever process made them, and tells the kernel
  * what it keeps in vain.
  *
- * The kernel is told to believe for long only in complete public files, so these are what is looked
- * at: those that were evicted, or have changed, and those below whose names something has become
- * known, which makes folders of them in the tree. Everything else it asks for each time.
+ * The kernel is told to believe for long only in complete public files, and in folders below which
+ * something public is known, so these are what is looked at: files that were evicted, or have
+ * changed, or below whose names something has become known, which makes folders of them in the
+ * tree; and folders with nothing known below them any more. Everything else it asks for each time.
  */
 #ifndef FETCHFS_FS_WATCH_H
 #define FETCHFS_FS_WATCH_H

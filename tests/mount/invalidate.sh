@@ -82,6 +82,12 @@ cmp "$ORIGINROOT/tool" "$host/$name/x.tgz" || fail "below"
 cmp "$ORIGINROOT/tool" "$(at "$ORIGIN/goto/%252Ftool")" || fail "the file itself, at uri/"
 [ "$(ls "$host/$name")" = x.tgz ] || fail "$(ls "$host/$name")"
 
+say "a folder with nothing below it any more"
+kept "$host/dir"
+fetchfs evict --all 2>/dev/null
+for name in b.bin new.bin new; do fetchfs evict "$ORIGIN/dir/$name"; done
+wait_for 5 absent "$host/dir" || fail "dir is still there: $(ls "$host/dir")"
+
 say "who watches does not run when nothing changes"
 switches() {
 	awk '/ctxt_switches/ { sum += $2 } END { print sum }' "/proc/$MOUNT_PID/task"/*/status

@@ -887,7 +887,7 @@ Test(flow, listings_show_what_is_complete_and_what_is_on_its_way_but_no_query)
 	text[0] = '\0';
 	cr_assert_eq(fetchfs_children(fetchfs, "fake://", geteuid(), collect_name, text, &err), 0);
 	cr_assert_str_eq(text, "h/ ");
-	cr_assert_eq(fetchfs_is_folder(fetchfs, "fake://h/d/", geteuid(), &err), 1);
+	cr_assert_eq(fetchfs_is_folder(fetchfs, "fake://h/d/", geteuid(), &err), 2);
 	cr_assert_eq(fetchfs_is_folder(fetchfs, "fake://h/x/", geteuid(), &err), 0);
 
 	fake_backend_release("/d/big");
