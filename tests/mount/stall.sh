@@ -65,6 +65,7 @@ wait_for 30 in_flight_are 0 || fail "its download goes on"
 say "a size that hangs can be interrupted, too"
 stat "$(at "$ORIGIN/hang/a.bin")" >/dev/null 2>&1 &
 children+=($!)
+wait_for 10 became_program $! || fail "stat does not start"
 kill $!
 wait_for 10 gone $! || fail "a stat cannot be interrupted"
 

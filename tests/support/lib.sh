@@ -46,7 +46,7 @@ mounts=()
 cleanup() {
 	local status=$? pid dir log
 	trap - EXIT
-	# A child that is killed before it has become its program still has our traps.
+	# Not in a child that has yet to become its program: it still has our traps.
 	[ "$BASHPID" -eq $$ ] || exit $status
 	set +e
 	for dir in "${mounts[@]}"; do
@@ -111,6 +111,12 @@ wait_for() {
 		[ "${EPOCHREALTIME/[.,]/}" -lt $end ] || return 1
 		sleep 0.05
 	done
+}
+
+# A child that is killed before it has become its program is still a shell, with our traps: it may
+# well live on.
+became_program() {
+	[ "$(readlink "/proc/$1/exe")" != "$(readlink "/proc/$$/exe")" ]
 }
 
 gone() {
