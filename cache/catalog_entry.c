@@ -100,6 +100,14 @@ int catalog_recall(
  * by another statement where they are there.
  */
 
+/* What OR IGNORE ignores is also a row that breaks a rule, which then is not there to be changed. */
+static int check_changed(const struct db *db, struct err *err)
+{
+	if (db_changes(db) > 0)
+		return 0;
+	return err_set(err, ERR_SYSTEM, EINVAL, "index: a row that lacks what it must have");
+}
+
 static int run_on_entry(struct db *db, const char *sql, const struct entry *entry, struct err *err)
 {
 	CLEANUP(db_resetp) struct db_query *query = NULL;
@@ -138,11 +146,12 @@ static int put_entry(struct db *db, const struct entry *entry, struct err *err)
 
 	if (r < 0 || db_changes(db) > 0)
 		return r;
-	return run_on_entry(db,
+	r = run_on_entry(db,
 		"UPDATE OR ROLLBACK entry SET state = ?4, executable = ?6, digest = ?8, size = ?9,"
 		"	etag = ?10, modified = ?11, fetched = ?12, verified = ?13, expires = ?14,"
 		"	must_ask = ?15, type = ?16 WHERE key = ?1",
 		entry, err);
+	return r < 0 ? r : check_changed(db, err);
 }
 
 static int run_on_object(struct catalog *catalog, const char *sql, const struct entry *entry,
@@ -181,7 +190,7 @@ static int put_object(struct catalog *catalog, const struct entry *entry,
 
 	if (r < 0 || db_changes(catalog->db) > 0)
 		return r;
-	return run_on_object(catalog,
+	r = run_on_object(catalog,
 		"UPDATE OR ROLLBACK object SET bytes = max(bytes, ?3),"
 		"	twin_bytes = max(twin_bytes, ?4),"
 		"	used = (SELECT max(used) + 1 FROM object), last_used = ?6,"
@@ -189,6 +198,7 @@ static int put_object(struct catalog *catalog, const struct entry *entry,
 		"	settled = settled AND ?7 = ''"
 		" WHERE digest = ?1",
 		entry, object, err);
+	return r < 0 ? r : check_changed(catalog->db, err);
 }
 
 static int end_reservation(struct db *db, const char *partial, struct err *err)

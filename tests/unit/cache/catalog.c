@@ -96,6 +96,22 @@ Test(catalog, entry_comes_back_as_it_was_recorded)
 	cr_assert(is.has_query && is.executable && is.must_ask && !is.pinned);
 }
 
+Test(catalog, a_row_that_cannot_be_is_refused)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	struct entry entry = {.key = key_of(BASE "a"), .size = 1};
+	struct entry is;
+
+	entry.uri = (char *)(uintptr_t)BASE "a";
+	cr_assert_lt(catalog_record(cache->store.catalog, &entry, 0, 0, NULL, NULL), 0);
+	cr_assert_eq(catalog_find(cache->store.catalog, &entry.key, &is, NULL), -ENOENT);
+	/* the index is as usable as before */
+	entry.scope = (char *)(uintptr_t) "";
+	cr_assert_eq(catalog_record(cache->store.catalog, &entry, 0, 0, NULL, NULL), 0);
+	cr_assert_eq(catalog_find(cache->store.catalog, &entry.key, &is, NULL), 0);
+	entry_release(&is);
+}
+
 Test(catalog, confirm_pin_and_remove_change_one_entry)
 {
 	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
