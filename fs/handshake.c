@@ -39,6 +39,9 @@ void handshake_init(struct handshake *handshake, struct fuse_conn_info *conn)
 #define MORE_PASSTHROUGH (UINT32_C(1) << 5) /* bit 37 of the flags of INIT */
 #define STACK_DEPTH_AT   (offsetof(struct fuse_init_out, flags2) + sizeof(uint32_t))
 
+/* What kernels before 5.17 send: they have neither FUSE_INIT_EXT nor flags2. */
+#define INIT_SIZE        (sizeof(struct fuse_in_header) + offsetof(struct fuse_init_in, flags2))
+
 /* Objects may lie on a plain file system only; one overlayfs may be stacked on this mount. */
 #define STACK_DEPTH      1
 
@@ -54,10 +57,13 @@ static ssize_t read_hook(int fd, void *buf, size_t len, void *userdata)
 	const struct fuse_in_header *header = buf;
 	const struct fuse_init_in *init = (const void *)(header + 1);
 
-	if (n < (ssize_t)(sizeof(*header) + sizeof(*init)) || header->opcode != FUSE_INIT)
+	if (n < (ssize_t)INIT_SIZE || header->opcode != FUSE_INIT)
 		return n;
 	atomic_store(&handshake->flags, init->flags);
-	atomic_store(&handshake->more, init->flags & FUSE_INIT_EXT ? init->flags2 : 0);
+	atomic_store(&handshake->more,
+		n >= (ssize_t)(INIT_SIZE + sizeof(init->flags2)) && init->flags & FUSE_INIT_EXT
+			? init->flags2
+			: 0);
 	atomic_store(&handshake->init, header->unique + 1);
 	return n;
 }
