@@ -19,7 +19,8 @@ struct watch {
 	pthread_t thread;
 	pthread_mutex_t mu;
 	pthread_cond_t changed;
-	bool ending; /* guarded by mu */
+	bool ending;    /* guarded by mu */
+	int64_t waited; /* milliseconds in the kernel, for lookups there; the thread's */
 };
 
 static bool is_ending(struct watch *watch)
@@ -44,31 +45,41 @@ static bool rest(struct watch *watch, int64_t ms)
 
 /* ---- telling the kernel ---- */
 
-static void expire(struct fs *fs, uint64_t parent, const char *name)
+/* The kernel takes the lock of the folder, which lookups hold as long as an origin lets them. */
+static void expire(struct watch *watch, uint64_t parent, const char *name)
 {
+	int64_t began = clock_monotonic_ms();
+
 	if (parent && name)
-		ops_expire(fs, parent, name);
+		ops_expire(watch->fs, parent, name);
+	watch->waited += clock_monotonic_ms() - began;
 }
 
 /* Where it was found last, and where else it is found. */
-static void expire_names(struct fs *fs, struct node *node)
+static void expire_names(struct watch *watch, struct node *node)
 {
+	struct fs *fs = watch->fs;
 	CLEANUP(str_freep) char *path = NULL;
 	CLEANUP(str_freep) char *last = NULL;
 	CLEANUP(str_freep) char *name = NULL;
 	uint64_t parent;
+	uint64_t uris = inode_id_of_path(fs->inodes, "uri");
+	uint64_t folder;
 	char *slash;
 
 	last = inode_place(fs->inodes, node, &parent);
-	expire(fs, parent, last);
+	expire(watch, parent, last);
 	if (node->kind != NODE_FILE)
 		return;
-	if (names_to_uri(node->wanted.uri, &name, NULL) == 0)
-		expire(fs, inode_id_of_path(fs->inodes, "uri"), name);
+	if (names_to_uri(node->wanted.uri, &name, NULL) == 0 &&
+		!(uris == parent && str_equal(name, last)))
+		expire(watch, uris, name);
 	if (fetchfs_mount_path(node->wanted.uri, &path, NULL) < 0 || !(slash = strrchr(path, '/')))
 		return;
 	*slash = '\0';
-	expire(fs, inode_id_of_path(fs->inodes, path), slash + 1);
+	folder = inode_id_of_path(fs->inodes, path);
+	if (!(folder == parent && str_equal(slash + 1, last)))
+		expire(watch, folder, slash + 1);
 }
 
 /* ---- looking ---- */
@@ -97,16 +108,29 @@ static bool is_true(struct fs *fs, struct node *node)
 	       fetchfs_is_folder(fs->fetchfs, folder, geteuid(), NULL) == 2;
 }
 
-static void look_at(struct fs *fs, struct node *node)
+static void look_at(struct watch *watch, struct node *node)
 {
+	struct fs *fs = watch->fs;
+
 	if (!is_true(fs, node)) {
 		inode_supersede(fs->inodes, node);
 		/* its attributes only: those who have it open go on reading the same bytes */
 		fuse_lowlevel_notify_inval_inode(fs->session, node->id, -1, 0);
-		expire_names(fs, node);
+		expire_names(watch, node);
 	} else if (inode_set_shadowed(fs->inodes, node, is_shadowed(fs, node))) {
-		expire_names(fs, node);
+		expire_names(watch, node);
 	}
+}
+
+/* The milliseconds since *since that it has worked, not waited; from now on they begin anew. */
+static int64_t worked(struct watch *watch, int64_t *since)
+{
+	int64_t now = clock_monotonic_ms();
+	int64_t ret = now - *since - watch->waited;
+
+	*since = now;
+	watch->waited = 0;
+	return ret;
 }
 
 /* true: it is to end. */
@@ -114,21 +138,21 @@ static bool look_around(struct watch *watch)
 {
 	struct fs *fs = watch->fs;
 	struct node *nodes[PAGE];
-	int64_t began = clock_monotonic_ms();
+	int64_t since = clock_monotonic_ms();
 	size_t cursor = 0;
 	size_t count;
 
 	while ((count = inode_walk_kept(fs->inodes, &cursor, nodes, PAGE)) > 0) {
 		for (size_t i = 0; i < count; i++) {
 			if (!is_ending(watch))
-				look_at(fs, nodes[i]);
+				look_at(watch, nodes[i]);
 			inode_unref(fs->inodes, nodes[i]);
 		}
-		if (clock_monotonic_ms() > began) {
-			if (rest(watch, SHARE * (clock_monotonic_ms() - began)))
-				return true;
-			began = clock_monotonic_ms();
-		}
+		if (clock_monotonic_ms() == since)
+			continue;
+		if (rest(watch, SHARE * worked(watch, &since)))
+			return true;
+		since = clock_monotonic_ms();
 	}
 	return rest(watch, PAUSE_MS);
 }

@@ -88,6 +88,39 @@ fetchfs evict --all 2>/dev/null
 for name in b.bin new.bin new; do fetchfs evict "$ORIGIN/dir/$name"; done
 wait_for 5 absent "$host/dir" || fail "dir is still there: $(ls "$host/dir")"
 
+say "a folder in which lookups take long holds nobody else up"
+slow=$host/latency/450
+uris=()
+for i in {1..6}; do
+	random_file 10K "$ORIGINROOT/k$i.bin" "$i"
+	uris+=("$ORIGIN/latency/450/k$i.bin")
+done
+fetchfs fetch -q "${uris[@]}"
+for i in {1..6}; do stat_is %b 20 "$slow/k$i.bin" || fail "k$i.bin"; done
+cmp "$ORIGINROOT/dir/b.bin" "$host/dir/b.bin" || fail "dir/b.bin"
+settle_mount
+# As long as $WORK/looking is there, somebody looks up names there, one after the other.
+look() {
+	local n
+	for ((n = 0; n < 1000; n++)); do
+		[ -e "$WORK/looking" ] || break
+		[ ! -e "$slow/none$1-$n.tgz" ] || break
+	done
+}
+: >"$WORK/looking"
+lookers=()
+for i in 1 2 3; do
+	look $i &
+	lookers+=($!)
+	children+=($!)
+done
+wait_for 20 origin_stat_is running 3 || fail "nobody looks"
+fetchfs evict "${uris[@]}"
+fetchfs evict "$ORIGIN/dir/b.bin"
+wait_for 10 stat_is %b 1 "$host/dir/b.bin" || fail "$(stat "$host/dir/b.bin")"
+rm "$WORK/looking"
+for pid in "${lookers[@]}"; do wait "$pid" || fail "a looker"; done
+
 say "who watches does not run when nothing changes"
 switches() {
 	awk '/ctxt_switches/ { sum += $2 } END { print sum }' "/proc/$MOUNT_PID/task"/*/status
