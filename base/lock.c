@@ -92,7 +92,9 @@ int lock_is_in_range(int dirfd, const char *name, uint64_t offset)
 	struct flock found;
 	int r = probe(dirfd, name, offset, &found);
 
-	return r < 0 ? r : found.l_type != F_UNLCK && found.l_len != 1;
+	if (r < 0)
+		return r;
+	return found.l_type == F_UNLCK ? -ENOENT : found.l_len != 1;
 }
 
 int lock_mark_open(int fd)

@@ -50,7 +50,8 @@ static inline bool lock_held(const struct lock *lock)
 
 /* Whether somebody holds byte @offset of the file @name in @dirfd, in any mode. 1, 0 or -errno. */
 int lock_is_held(int dirfd, const char *name, uint64_t offset);
-/* The same; 1 only if the byte is part of a range that somebody holds as a whole. */
+/* The same; 1 only if the byte is part of a range that somebody holds as a whole, -ENOENT if nobody
+ * holds it. */
 int lock_is_in_range(int dirfd, const char *name, uint64_t offset);
 
 /* Mark the open file @fd itself as being read: a shared lock on its first byte. 0 or -errno. */

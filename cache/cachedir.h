@@ -59,6 +59,8 @@ int cachedir_lock_digest(const struct cachedir *dir, const struct digest *digest
 	enum lock_mode mode, struct lock *ret); /* shared: waits; exclusive: only tries, -EAGAIN */
 /* All digests, shared: waits. Who tries one exclusively meanwhile waits for the end of this. */
 int cachedir_lock_digests(const struct cachedir *dir, struct lock *ret);
+/* Wait for those who wait for that: before the first of some exclusive ones, holding none. */
+int cachedir_let_pass(const struct cachedir *dir);
 int cachedir_lock_writer(const struct cachedir *dir, struct lock *ret); /* waits */
 
 /*

@@ -95,12 +95,22 @@ static int take(const struct store *store, const struct digest *digest, struct l
 	return 0;
 }
 
+/* Caller holds the lock of no digest. */
+static int let_pass(const struct store *store, struct err *err)
+{
+	int r = cachedir_let_pass(store->dir);
+
+	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "lock the objects: %m") : 0;
+}
+
 int evict_object(const struct store *store, const struct digest *digest, struct err *err)
 {
 	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
 	uint64_t bytes;
-	int r = take(store, digest, &lock, &bytes, err);
+	int r = let_pass(store, err);
 
+	if (r == 0)
+		r = take(store, digest, &lock, &bytes, err);
 	return r < 0 ? r : catalog_object_gone(store->catalog, digest, err);
 }
 
@@ -119,6 +129,8 @@ static int take_victims(const struct store *store, uint64_t need, uint64_t *skip
 	do {
 		int r = catalog_victims(store->catalog, BATCH, *skip, victims, &count, err);
 
+		if (r == 0)
+			r = let_pass(store, err);
 		if (r < 0)
 			return r;
 		for (size_t i = 0; i < count && haul->count < BATCH && haul->bytes < need; i++) {

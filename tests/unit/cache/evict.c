@@ -1,6 +1,8 @@
+#include "base/clock.h"
 #include "fixture.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #define LIMIT (20 * MIB)
@@ -332,4 +334,98 @@ Test(evict, objects_wait_for_who_publishes_many_at_once)
 	cr_assert_eq(pthread_join(thread, NULL), 0);
 	cr_assert_eq(evictor.result, 0, "it went in the end");
 	cr_assert_not(is_cached(cache, 1));
+}
+
+struct hauls {
+	const struct store *store;
+	atomic_bool *stop;
+	uint64_t number;
+};
+
+static void *publish_on(void *arg)
+{
+	struct hauls *hauls = arg;
+
+	while (!atomic_load(hauls->stop)) {
+		struct lock all = LOCK_INIT;
+
+		cr_assert_eq(cachedir_lock_digests(hauls->store->dir, &all), 0);
+		lock_release(&all);
+		usleep(20); /* or it had the next one before anybody who waits */
+	}
+	return NULL;
+}
+
+Test(evict, what_nobody_has_is_not_in_use_because_others_publish)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+	struct digest digest = digest_of_number(1, 100);
+	atomic_bool stop = false;
+	struct hauls hauls = {.store = &cache->store, .stop = &stop};
+	pthread_t thread;
+
+	cr_assert_eq(pthread_create(&thread, NULL, publish_on, &hauls), 0);
+	for (int i = 0; i < 2000; i++) {
+		CLEANUP(lock_release) struct lock lock = LOCK_INIT;
+
+		cr_assert_eq(cachedir_lock_digest(&cache->dir, &digest, LOCK_EXCLUSIVE, &lock), 0,
+			"%d", i);
+	}
+	atomic_store(&stop, true);
+	pthread_join(thread, NULL);
+}
+
+#define HAULS     6
+#define HAUL_SIZE 8
+
+/* What an evictor does, again and again, with objects that nobody has. */
+static void *haul_on(void *arg)
+{
+	struct hauls *hauls = arg;
+
+	for (uint64_t i = 0; !atomic_load(hauls->stop); i++) {
+		struct lock locks[HAUL_SIZE];
+
+		cr_assert_eq(cachedir_let_pass(hauls->store->dir), 0);
+		for (uint64_t k = 0; k < HAUL_SIZE; k++) {
+			uint64_t number[] = {hauls->number, i, k};
+			struct digest digest;
+
+			locks[k] = LOCK_INIT;
+			cr_assert_eq(digest_buffer(number, sizeof(number), &digest, NULL), 0);
+			cr_assert_eq(cachedir_lock_digest(
+					     hauls->store->dir, &digest, LOCK_EXCLUSIVE, &locks[k]),
+				0);
+		}
+		usleep(1000); /* a transaction */
+		for (size_t k = 0; k < HAUL_SIZE; k++)
+			lock_release(&locks[k]);
+	}
+	return NULL;
+}
+
+Test(evict, who_publishes_is_not_kept_out_by_many_evictors, .timeout = 60)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+	struct hauls hauls[HAULS];
+	pthread_t threads[HAULS];
+	atomic_bool stop = false;
+	int64_t since = clock_monotonic_ms();
+
+	for (uint64_t i = 0; i < HAULS; i++) {
+		hauls[i] = (struct hauls){.store = &cache->store, .stop = &stop, .number = i};
+		cr_assert_eq(pthread_create(&threads[i], NULL, haul_on, &hauls[i]), 0);
+	}
+	for (int i = 0; i < 20; i++) {
+		CLEANUP(lock_release) struct lock all = LOCK_INIT;
+
+		usleep(2000); /* the evictors are at work again */
+		cr_assert_eq(cachedir_lock_digests(&cache->dir, &all), 0);
+		usleep(500);
+	}
+	since = clock_monotonic_ms() - since;
+	atomic_store(&stop, true);
+	for (size_t i = 0; i < HAULS; i++)
+		pthread_join(threads[i], NULL);
+	cr_assert_lt(since, 10000);
 }
