@@ -107,7 +107,8 @@ static void remember_none(const struct store *store, int64_t changed)
 	int64_t apart = changed % 1000000000 == 0 ? SAME_SECOND_NS : SAME_TIME_NS;
 	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
+	/* the clock that file systems stamp by, which may stand still for a while */
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
 	if (changed > 0 && nanoseconds(now) - changed > apart)
 		group_found_no_partials(store->group, changed);
 }
