@@ -126,6 +126,28 @@ cmp "$ORIGINROOT/a.bin" "$file" || fail "fetched again"
 let_go
 released
 
+say "what is mapped, and not open any more, can be evicted: the map keeps its bytes"
+fetchfs evict "$ORIGIN/small.bin"
+complete "$ORIGIN/small.bin"
+python3 - "$(at "$ORIGIN/small.bin")" "$ORIGINROOT/small.bin" "$MNT" "${fetchfs[@]}" evict "$ORIGIN/small.bin" <<'END' || fail "a map"
+import ctypes, json, os, subprocess, sys, time
+name, reference, mount = sys.argv[1:4]
+data = open(reference, "rb").read()
+libc = ctypes.CDLL(None, use_errno=True) # mmap.mmap would keep a descriptor
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+fd = os.open(name, os.O_RDONLY)
+place = libc.mmap(None, len(data), 1, 1, fd, 0) # PROT_READ, MAP_SHARED
+os.close(fd)
+end = time.monotonic() + 10
+while json.load(open(mount + "/.fetchfs/status"))["passthrough"]["files"]:
+    assert time.monotonic() < end, "a map keeps it registered"
+    time.sleep(0.05)
+subprocess.run(sys.argv[4:], check=True)
+assert ctypes.string_at(place, len(data)) == data
+END
+complete "$ORIGIN/small.bin"
+
 say "a file that cannot be registered is read all the same"
 stop_mount
 if FETCHFS_FAULT=:: "$FETCHFS" --version >/dev/null 2>&1; then
