@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "fs/ask.h"
+#include "fs/end.h"
 #include "fs/handshake.h"
 #include "fs/ops.h"
 #include "fs/park.h"
@@ -184,22 +185,26 @@ static int start(struct fs *fs, struct err *err)
 static int serve(struct fs *fs, const sigset_t *signals, struct err *err)
 {
 	struct fuse_loop_config *config;
+	struct end *end = NULL;
 	int r;
 
 	config = fuse_loop_cfg_create();
 	if (!config)
 		return err_oom(err);
-	if (fuse_set_signal_handlers(fs->session) != 0) {
+	/* the signals themselves are end.h's; here for SIGPIPE */
+	r = fuse_set_signal_handlers(fs->session) == 0
+		    ? end_new(fs, signals, &end, err)
+		    : err_set(err, ERR_SYSTEM, EINVAL, "cannot set the signal handlers");
+	if (r < 0) {
+		fuse_remove_signal_handlers(fs->session);
 		fuse_loop_cfg_destroy(config);
-		return err_set(err, ERR_SYSTEM, EINVAL, "cannot set the signal handlers");
+		return r;
 	}
-	pthread_sigmask(SIG_UNBLOCK, signals, NULL);
 	r = fuse_session_loop_mt(fs->session, config);
-	pthread_sigmask(SIG_BLOCK, signals, NULL);
+	end_free(end);
 	fuse_remove_signal_handlers(fs->session);
 	fuse_loop_cfg_destroy(config);
 
-	/* A positive number is the signal that ended the loop. */
 	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "serve %s: %m", fs->options->directory) : 0;
 }
 
@@ -279,7 +284,7 @@ int mount_serve(struct fetchfs *fetchfs, const struct mount_options *options,
 	bool mounted;
 	int r;
 
-	/* Signals are for the thread of the loop. */
+	/* Signals are for the thread of end.h. */
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGINT);

@@ -91,7 +91,8 @@ static void expire_job(void *arg)
 {
 	struct notice *notice = arg;
 
-	ops_expire(notice->fs, notice->parent, notice->name);
+	if (!atomic_load(&notice->fs->is_ending))
+		ops_expire(notice->fs, notice->parent, notice->name);
 	notice_free(notice);
 }
 

@@ -43,7 +43,8 @@ struct fs {
 	struct handshake handshake;
 	struct passthrough *passthrough;
 	struct watch *watch;
-	int64_t started; /* seconds since 1970 */
+	atomic_bool is_ending; /* no more notices */
+	int64_t started;       /* seconds since 1970 */
 	bool can_expire; /* the kernel can expire an entry without detaching what is mounted on it
 			  */
 	void (*ready)(void *arg);

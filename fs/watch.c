@@ -19,7 +19,8 @@ struct watch {
 	pthread_t thread;
 	pthread_mutex_t mu;
 	pthread_cond_t changed;
-	bool ending;    /* guarded by mu */
+	bool ending; /* guarded by mu */
+	bool joined;
 	int64_t waited; /* milliseconds in the kernel, for lookups there; the thread's */
 };
 
@@ -50,7 +51,7 @@ static void expire(struct watch *watch, uint64_t parent, const char *name)
 {
 	int64_t began = clock_monotonic_ms();
 
-	if (parent && name)
+	if (parent && name && !is_ending(watch))
 		ops_expire(watch->fs, parent, name);
 	watch->waited += clock_monotonic_ms() - began;
 }
@@ -213,11 +214,18 @@ void watch_end(struct watch *watch)
 	pthread_cond_signal(&watch->changed);
 }
 
+void watch_join(struct watch *watch)
+{
+	pthread_join(watch->thread, NULL);
+	watch->joined = true;
+}
+
 void watch_free(struct watch *watch)
 {
 	if (!watch)
 		return;
-	pthread_join(watch->thread, NULL);
+	if (!watch->joined)
+		watch_join(watch);
 	pthread_cond_destroy(&watch->changed);
 	pthread_mutex_destroy(&watch->mu);
 	free(watch);

@@ -17,6 +17,9 @@ int watch_new(struct fs *fs, struct watch **ret, struct err *err);
 /* It begins nothing new; before fetchfs_cancel_all(), which wakes it. */
 void watch_end(struct watch *watch);
 
+/* Wait until it tells the kernel nothing any more. Once; watch_free() does it, too. */
+void watch_join(struct watch *watch);
+
 /* Waits for it: what it is telling the kernel may wait for a lookup there. */
 void watch_free(struct watch *watch);
 

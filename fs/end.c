@@ -1,0 +1,127 @@
+#include "fs/end.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "fs/watch.h"
+
+#include <errno.h>
+#include <semaphore.h>
+#include <stdlib.h>
+
+#define WAKE     SIGUSR1 /* interrupts the loop's wait for its threads */
+#define AGAIN_MS 50      /* it may have been about to wait only */
+
+struct end {
+	struct fs *fs;
+	sigset_t signals;
+	pthread_t loop;
+	pthread_t thread;
+	pthread_mutex_t mu;
+	pthread_cond_t changed;
+	bool ended; /* the loop has; guarded by mu */
+};
+
+static void on_wake(int signal)
+{
+	(void)signal;
+}
+
+static bool has_ended(struct end *end)
+{
+	WITH_LOCK(&end->mu);
+	return end->ended;
+}
+
+static void post_job(void *arg)
+{
+	sem_post(arg);
+}
+
+/* What is said after this is not said any more. */
+static void finish_notices(struct fs *fs)
+{
+	sem_t through;
+
+	atomic_store(&fs->is_ending, true);
+	watch_end(fs->watch);
+	fetchfs_cancel_all(fs->fetchfs); /* lookups need not wait for origins */
+	watch_join(fs->watch);
+	sem_init(&through, 0, 0);
+	/* without a thread there is no notice either */
+	if (queue_push(fs->notices, post_job, &through, NULL) == 0)
+		while (sem_wait(&through) < 0)
+			;
+	sem_destroy(&through);
+}
+
+static void end_loop(struct end *end)
+{
+	int64_t until_ms;
+	struct timespec until;
+	WITH_LOCK(&end->mu);
+
+	fuse_session_exit(end->fs->session);
+	while (!end->ended) {
+		pthread_kill(end->loop, WAKE);
+		until_ms = clock_monotonic_ms() + AGAIN_MS;
+		until = (struct timespec){
+			.tv_sec = until_ms / 1000, .tv_nsec = (long)(until_ms % 1000) * 1000000};
+		pthread_cond_timedwait(&end->changed, &end->mu, &until);
+	}
+}
+
+static void *run(void *arg)
+{
+	struct end *end = arg;
+	int signal;
+
+	sigwait(&end->signals, &signal);
+	if (has_ended(end))
+		return NULL;
+	finish_notices(end->fs);
+	end_loop(end);
+	return NULL;
+}
+
+int end_new(struct fs *fs, const sigset_t *signals, struct end **ret, struct err *err)
+{
+	const struct sigaction action = {.sa_handler = on_wake};
+	struct end *end = calloc(1, sizeof(*end));
+	pthread_condattr_t attr;
+	int r;
+
+	if (!end)
+		return err_oom(err);
+	end->fs = fs;
+	end->signals = *signals;
+	end->loop = pthread_self();
+	pthread_mutex_init(&end->mu, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&end->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	sigaction(WAKE, &action, NULL);
+	r = pthread_create(&end->thread, NULL, run, end);
+	if (r) {
+		pthread_cond_destroy(&end->changed);
+		pthread_mutex_destroy(&end->mu);
+		free(end);
+		return err_set(err, ERR_SYSTEM, r, "start a thread: %m");
+	}
+	*ret = end;
+	return 0;
+}
+
+void end_free(struct end *end)
+{
+	{
+		WITH_LOCK(&end->mu);
+		end->ended = true;
+		pthread_cond_signal(&end->changed);
+	}
+	pthread_kill(end->thread, SIGTERM); /* unmounted: it waits for that still */
+	pthread_join(end->thread, NULL);
+	pthread_cond_destroy(&end->changed);
+	pthread_mutex_destroy(&end->mu);
+	free(end);
+}
