@@ -28,10 +28,11 @@ hang_in_background() {
 asked_are() {
 	[ "$(cut -f3 "$TRACE" | grep /hang | sort -u | wc -l)" -eq "$1" ]
 }
+# 500 ms is what the mount takes; the rest is for a machine that has much to do. A hang is a minute.
 quick() {
 	local took
 	took=$(milliseconds timeout 20 "$@")
-	[ "$took" -lt 600 ] || fail "$took ms: $*"
+	[ "$took" -lt 2000 ] || fail "$took ms: $*"
 }
 
 say "stat, open, access and cd of a name whose HEAD hangs, and lookups in one folder with them"
@@ -63,7 +64,7 @@ try:
 except OSError as e:
     took = time.monotonic() - began
     print("- %s after %.3f s" % (errno.errorcode[e.errno], took))
-    sys.exit(e.errno != errno.EAGAIN or not 0.4 < took < 0.6)
+    sys.exit(e.errno != errno.EAGAIN or not 0.4 < took < 2)
 PY
 quick stat "$folder/noranges/b.bin"
 quick cat "$folder/chunked/b.bin"
