@@ -100,7 +100,8 @@ int catalog_recall(
  * by another statement where they are there.
  */
 
-/* What OR IGNORE ignores is also a row that breaks a rule, which then is not there to be changed. */
+/* What OR IGNORE ignores is also a row that breaks a rule, which then is not there to be changed.
+ */
 static int check_changed(const struct db *db, struct err *err)
 {
 	if (db_changes(db) > 0)
