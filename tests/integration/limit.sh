@@ -10,7 +10,7 @@ size = 500M" >"$CONFIG"
 limit=$((500 << 20))
 
 # A file system of the cache's own tells what is in use in one call; du would count what moves
-# while it walks twice. The sampler is the only one to write $WORK/most.
+# while it walks twice. The sampler is the only one to write $WORK/most, whole.
 mkdir "$CACHE"
 mount -t tmpfs -o size=700m,mode=700 fetchfs-test "$CACHE" || skip "needs to mount a tmpfs"
 mounts+=("$CACHE")
@@ -20,7 +20,10 @@ sample() {
 	while [ -d "$WORK" ]; do
 		read -r blocks free size < <(stat -f -c '%b %f %S' "$CACHE")
 		used=$(((blocks - free) * size))
-		[ $used -le $most ] || most=$used && echo $most >"$WORK/most"
+		if [ $used -gt $most ]; then
+			most=$used
+			echo $most >"$WORK/most.new" && mv "$WORK/most.new" "$WORK/most"
+		fi
 		sleep 0.02
 	done
 }
