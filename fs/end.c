@@ -119,7 +119,7 @@ void end_free(struct end *end)
 		end->ended = true;
 		pthread_cond_signal(&end->changed);
 	}
-	pthread_kill(end->thread, SIGTERM); /* unmounted: it waits for that still */
+	pthread_kill(end->thread, SIGINT); /* unmounted: it waits for that still */
 	pthread_join(end->thread, NULL);
 	pthread_cond_destroy(&end->changed);
 	pthread_mutex_destroy(&end->mu);
