@@ -1,15 +1,13 @@
-#include "cache/cachedir.h"
+#include "cache/cachedir_private.h"
 
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
 
-#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/futex.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,24 +15,8 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-
-/* Bytes of CACHE/locks. Keys and digests have a half each: they never share one. */
-#define LOCK_WRITER 0
-#define LOCK_TURN   1
-#define LOCK_BASE   (UINT64_C(1) << 20)
-#define LOCK_HALF   (((UINT64_C(1) << 62) - LOCK_BASE) / 2)
-
-#define SHARED_WORDS 1023
-
-/* CACHE/shared, mapped by every process that uses the cache. */
-struct shared_page {
-	_Atomic uint32_t changes;
-	_Atomic uint32_t words[SHARED_WORDS];
-};
-static_assert(sizeof(struct shared_page) == 4096, "exactly one page");
 
 int entry_key_make(const char *scope, const char *uri_text, struct entry_key *ret, struct err *err)
 {
@@ -338,153 +320,4 @@ void cachedir_close(struct cachedir *dir)
 	fd_close(&dir->fd);
 	free(dir->path);
 	*dir = (struct cachedir){.fd = -1, .objects_fd = -1, .partial_fd = -1};
-}
-
-/* ---- locks ---- */
-
-static uint64_t lock_byte(const void *name)
-{
-	uint64_t number;
-
-	memcpy(&number, name, sizeof(number)); /* of a SHA-256: as good as any hash of it */
-	return number % LOCK_HALF;
-}
-
-int cachedir_lock_key(const struct cachedir *dir, const struct entry_key *key, struct lock *ret)
-{
-	return lock_try(dir->fd, "locks", LOCK_BASE + lock_byte(key->bytes), LOCK_EXCLUSIVE, ret);
-}
-
-int cachedir_is_led(const struct cachedir *dir, const struct entry_key *key)
-{
-	return lock_is_held(dir->fd, "locks", LOCK_BASE + lock_byte(key->bytes));
-}
-
-static uint64_t digest_byte(const struct digest *digest)
-{
-	return LOCK_BASE + LOCK_HALF + lock_byte(digest->bytes);
-}
-
-/*
- * Two who hold a digest each and wait for the other's would wait for ever: so only shared locks
- * wait, and with them whoever meets a lock of all digests, who can hold none himself.
- */
-int cachedir_lock_digest(const struct cachedir *dir, const struct digest *digest,
-	enum lock_mode mode, struct lock *ret)
-{
-	uint64_t offset = digest_byte(digest);
-	int r = -EAGAIN;
-	int held;
-
-	if (mode == LOCK_SHARED)
-		return lock_wait(dir->fd, "locks", offset, mode, ret);
-	/* what was met may be gone at the look for it: then nothing is known yet */
-	while (r == -EAGAIN) {
-		r = lock_try(dir->fd, "locks", offset, mode, ret);
-		if (r != -EAGAIN)
-			return r;
-		held = lock_is_in_range(dir->fd, "locks", offset);
-		if (held != 1 && held != -ENOENT)
-			return -EAGAIN;
-		if (held == 1)
-			r = lock_wait(dir->fd, "locks", offset, mode, ret);
-	}
-	return r;
-}
-
-/*
- * The kernel gives a lock to whoever comes when it is free, however long others have waited. Some
- * evictors, of whom one always has a digest, would keep out for ever who wants all of them.
- */
-int cachedir_let_pass(const struct cachedir *dir)
-{
-	CLEANUP(lock_release) struct lock turn = LOCK_INIT;
-
-	return lock_wait(dir->fd, "locks", LOCK_TURN, LOCK_EXCLUSIVE, &turn);
-}
-
-int cachedir_lock_digests(const struct cachedir *dir, struct lock *ret)
-{
-	CLEANUP(lock_release) struct lock turn = LOCK_INIT;
-	int r = lock_wait(dir->fd, "locks", LOCK_TURN, LOCK_SHARED, &turn);
-
-	if (r < 0)
-		return r;
-	return lock_wait_range(
-		dir->fd, "locks", LOCK_BASE + LOCK_HALF, LOCK_HALF, LOCK_SHARED, ret);
-}
-
-int cachedir_lock_writer(const struct cachedir *dir, struct lock *ret)
-{
-	return lock_wait(dir->fd, "locks", LOCK_WRITER, LOCK_EXCLUSIVE, ret);
-}
-
-/* ---- waking ---- */
-
-/* The lowest bit of a word says that somebody may be asleep on it; the others are what moves. */
-#define WORD_ASLEEP UINT32_C(1)
-#define WORD_STEP   UINT32_C(2)
-
-static _Atomic uint32_t *word_of(const struct cachedir *dir, const struct entry_key *key)
-{
-	uint32_t number;
-
-	memcpy(&number, key->bytes, sizeof(number));
-	return &dir->shared->words[number % SHARED_WORDS];
-}
-
-uint32_t cachedir_word(const struct cachedir *dir, const struct entry_key *key)
-{
-	return atomic_load(word_of(dir, key)) & ~WORD_ASLEEP;
-}
-
-void cachedir_bump(const struct cachedir *dir, const struct entry_key *key)
-{
-	_Atomic uint32_t *word = word_of(dir, key);
-
-	if (!(atomic_fetch_add(word, WORD_STEP) & WORD_ASLEEP))
-		return;
-	atomic_fetch_and(word, ~WORD_ASLEEP);
-	syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
-}
-
-void cachedir_move(const struct cachedir *dir, const struct entry_key *key)
-{
-	atomic_fetch_add(word_of(dir, key), WORD_STEP);
-}
-
-/* Whatever ends it (a wake, a moved word, a signal, the time), the caller looks again. */
-static void sleep_on(_Atomic uint32_t *word, uint32_t value, unsigned int timeout_ms)
-{
-	struct timespec timeout = {
-		.tv_sec = timeout_ms / 1000, .tv_nsec = (long)(timeout_ms % 1000) * 1000000};
-
-	syscall(SYS_futex, word, FUTEX_WAIT, value, &timeout, NULL, 0);
-}
-
-void cachedir_wait(const struct cachedir *dir, const struct entry_key *key, uint32_t seen,
-	unsigned int timeout_ms)
-{
-	_Atomic uint32_t *word = word_of(dir, key);
-	uint32_t awake = seen;
-
-	/* else it has moved, or somebody else said so before */
-	atomic_compare_exchange_strong(word, &awake, seen | WORD_ASLEEP);
-	sleep_on(word, seen | WORD_ASLEEP, timeout_ms);
-}
-
-uint32_t cachedir_changes(const struct cachedir *dir)
-{
-	return atomic_load(&dir->shared->changes);
-}
-
-void cachedir_changed(const struct cachedir *dir)
-{
-	atomic_fetch_add(&dir->shared->changes, 1);
-	syscall(SYS_futex, &dir->shared->changes, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
-}
-
-void cachedir_wait_change(const struct cachedir *dir, uint32_t seen, unsigned int timeout_ms)
-{
-	sleep_on(&dir->shared->changes, seen, timeout_ms);
 }

@@ -247,7 +247,8 @@ static struct ask *next_expired(struct deadlines *deadlines)
 		if (!deadlines->ending && !atomic_load(&ask->answered) &&
 			clock_monotonic_ms() < ask->deadline) {
 			until = timespec_of(ask->deadline);
-			pthread_cond_timedwait(&deadlines->changed, &deadlines->mu, &until);
+			pthread_cond_clockwait(
+				&deadlines->changed, &deadlines->mu, CLOCK_MONOTONIC, &until);
 			continue;
 		}
 		deadlines->first = ask->next;
@@ -284,15 +285,11 @@ static void add_deadline(struct deadlines *deadlines, struct ask *ask)
 int ask_deadlines_new(struct deadlines **ret, struct err *err)
 {
 	struct deadlines *deadlines = calloc(1, sizeof(*deadlines));
-	pthread_condattr_t attr;
 	int r;
 
 	if (!deadlines)
 		return err_oom(err);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&deadlines->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	pthread_cond_init(&deadlines->changed, NULL);
 	pthread_mutex_init(&deadlines->mu, NULL);
 
 	r = pthread_create(&deadlines->thread, NULL, keep_limits, deadlines);

@@ -66,7 +66,7 @@ static void end_loop(struct end *end)
 		until_ms = clock_monotonic_ms() + AGAIN_MS;
 		until = (struct timespec){
 			.tv_sec = until_ms / 1000, .tv_nsec = (long)(until_ms % 1000) * 1000000};
-		pthread_cond_timedwait(&end->changed, &end->mu, &until);
+		pthread_cond_clockwait(&end->changed, &end->mu, CLOCK_MONOTONIC, &until);
 	}
 }
 
@@ -87,7 +87,6 @@ int end_new(struct fs *fs, const sigset_t *signals, struct end **ret, struct err
 {
 	const struct sigaction action = {.sa_handler = on_wake};
 	struct end *end = calloc(1, sizeof(*end));
-	pthread_condattr_t attr;
 	int r;
 
 	if (!end)
@@ -96,10 +95,7 @@ int end_new(struct fs *fs, const sigset_t *signals, struct end **ret, struct err
 	end->signals = *signals;
 	end->loop = pthread_self();
 	pthread_mutex_init(&end->mu, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&end->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	pthread_cond_init(&end->changed, NULL);
 	sigaction(WAKE, &action, NULL);
 	r = pthread_create(&end->thread, NULL, run, end);
 	if (r) {

@@ -38,8 +38,8 @@ static bool rest(struct watch *watch, int64_t ms)
 		.tv_sec = until_ms / 1000, .tv_nsec = (long)(until_ms % 1000) * 1000000};
 	WITH_LOCK(&watch->mu);
 
-	while (!watch->ending &&
-		pthread_cond_timedwait(&watch->changed, &watch->mu, &until) != ETIMEDOUT)
+	while (!watch->ending && pthread_cond_clockwait(&watch->changed, &watch->mu,
+					 CLOCK_MONOTONIC, &until) != ETIMEDOUT)
 		;
 	return watch->ending;
 }
@@ -183,16 +183,12 @@ static void *run(void *arg)
 int watch_new(struct fs *fs, struct watch **ret, struct err *err)
 {
 	struct watch *watch = calloc(1, sizeof(*watch));
-	pthread_condattr_t attr;
 	int r;
 
 	if (!watch)
 		return err_oom(err);
 	watch->fs = fs;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&watch->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	pthread_cond_init(&watch->changed, NULL);
 	pthread_mutex_init(&watch->mu, NULL);
 	r = pthread_create(&watch->thread, NULL, run, watch);
 	if (r) {
