@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 void fd_close(int *fd)
@@ -127,4 +128,22 @@ int fd_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *re
 	if (ret_len)
 		*ret_len = len;
 	return 0;
+}
+
+void fd_expect(unsigned int count)
+{
+	struct rlimit limit;
+	int highest;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	if (limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	if (count > limit.rlim_cur)
+		count = (unsigned int)limit.rlim_cur;
+	/* any open one will do; where there is none the table grows when it must */
+	highest = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, (int)count - 1);
+	fd_close(&highest);
 }

@@ -23,6 +23,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Each file that is open in the mount is open here, and may be once more in the kernel. */
+#define DESCRIPTORS 16384
+
 static const struct argp_option options[] = {
 	{"foreground", 'f', 0, 0, "stay in the foreground, and log to stderr", 0},
 	{"options", 'o', "OPTS", 0,
@@ -200,6 +203,7 @@ static int serve(struct mounting *mounting, struct err *err)
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
+	fd_expect(DESCRIPTORS);
 
 	r = fetchfs_open(&open_options, &fetchfs, err);
 	if (r < 0)

@@ -1,6 +1,7 @@
 /* fetchfs: the options before the command, then the command. */
 #include "base/cleanup.h"
 #include "base/fault.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "cli/cli.h"
@@ -10,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+
+/* Each transfer and each artifact being placed holds some. */
+#define DESCRIPTORS 1024
 
 struct start {
 	struct cli cli;
@@ -58,17 +61,6 @@ static char *list_commands(int key, const char *text, void *input)
 	fputs("\n'fetchfs COMMAND --help' tells more.", out);
 	fclose(out);
 	return list;
-}
-
-/* Each artifact being read or placed holds a descriptor: use all that the system grants. */
-static void raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
 }
 
 static int unknown_command(const char *name)
@@ -128,6 +120,6 @@ int main(int argc, char **argv)
 		return EXIT_FAILED;
 	argp_parse(&argp, argc, arguments, ARGP_IN_ORDER, NULL, &start);
 	log_setup(cli_log_level(&start.cli), LOG_TO_STDERR);
-	raise_descriptor_limit();
+	fd_expect(DESCRIPTORS);
 	return run(&start, argc - start.command, arguments + start.command);
 }

@@ -22,7 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
@@ -119,17 +118,6 @@ void mount_answers(struct fs *fs)
 
 /* ---- beginning ---- */
 
-/* Each file that is open in the mount is open here, and may be once more in the kernel. */
-static void raise_descriptors(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static int open_session(struct fs *fs, struct err *err)
 {
 	const char *more = fs->options->fuse_options;
@@ -165,7 +153,6 @@ static int start(struct fs *fs, struct err *err)
 {
 	int r = inode_table_new(&fs->inodes, err);
 
-	raise_descriptors();
 	if (r == 0)
 		r = passthrough_new(
 			fetchfs_cache_path(fs->fetchfs), &fs->handshake, &fs->passthrough, err);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 Test(fd, closing_keeps_errno_and_forgets_the_number)
@@ -68,4 +69,33 @@ Test(fd, a_small_file_is_read_whole_or_not_at_all)
 	cr_assert_eq(fd_read_file(AT_FDCWD, path, sizeof(block) - 1, &none, NULL), -EFBIG);
 	cr_assert_eq(fd_read_file(AT_FDCWD, "/nonexistent/a", 1, &none, NULL), -ENOENT);
 	cr_assert_null(none);
+}
+
+static unsigned int table_size(void)
+{
+	CLEANUP(str_freep) char *status = NULL;
+	const char *line;
+	int r = fd_read_file(AT_FDCWD, "/proc/self/status", 1 << 16, &status, NULL);
+
+	cr_assert_eq(r, 0);
+	line = strstr(status, "FDSize:");
+	cr_assert_not_null(line);
+	return (unsigned int)strtoul(line + strlen("FDSize:"), NULL, 10);
+}
+
+Test(fd, the_table_is_large_before_there_are_many)
+{
+	cr_assert_lt(table_size(), 1000);
+	fd_expect(1000);
+	cr_assert_geq(table_size(), 1000);
+}
+
+Test(fd, the_table_is_no_larger_than_the_limit)
+{
+	const struct rlimit limit = {.rlim_cur = 100, .rlim_max = 200};
+
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	fd_expect(100000);
+	cr_assert_geq(table_size(), 200);
+	cr_assert_lt(table_size(), 1000);
 }
