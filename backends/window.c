@@ -7,15 +7,27 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #define BACKLOG_MUCH (64 * 1024)
 #define LOOK_FROM    (256 * 1024) /* bytes of a body: what is smaller needs no look at its socket */
 #define WINDOW_MIN   (16 * 1024)
 #define WINDOW_MAX   (32 * 1024 * 1024) /* no kernel offers more by itself */
+#define FAR          4 /* times the present window, which doubles at most from look to look */
 
-/* TCP_WINDOW_CLAMP, tcp(7): other than by SO_RCVBUF, the kernel's tuning stays on. */
+/* SOCK_RCVBUF_LOCK of linux/socket.h, which does not go with the C library's headers. */
+#define LOCK_RCVBUF 2
+
+/*
+ * TCP_WINDOW_CLAMP, tcp(7). While the kernel enlarges the buffer to what it has measured, it moves
+ * the clamp with it, so that is suspended (SO_BUF_LOCK, Linux 5.14); SO_RCVBUF would end it for
+ * good.
+ */
 static void clamp(struct transfer *transfer, int bytes)
 {
+	int lock = bytes < WINDOW_MAX ? LOCK_RCVBUF : 0;
+
+	setsockopt(transfer->fd, SOL_SOCKET, SO_BUF_LOCK, &lock, sizeof(lock));
 	setsockopt(transfer->fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, &bytes, sizeof(bytes));
 	transfer->narrowed = bytes < WINDOW_MAX;
 }
@@ -57,7 +69,8 @@ static void note_window(struct transfer *transfer, uint64_t waiting)
 
 /*
  * What is offered reaches to the end of what is wanted and no further, so that hardly anything is
- * on its way when the connection is broken off there: no more than came since the last look.
+ * on its way when the connection is broken off there: no more than came since the last look. As
+ * long as the end is far, the kernel does not get there by itself.
  */
 static void fit_window(struct transfer *transfer, uint64_t waiting)
 {
@@ -67,7 +80,7 @@ static void fit_window(struct transfer *transfer, uint64_t waiting)
 
 	if (wanted)
 		left = wanted > here ? wanted - here : 0;
-	if (left < WINDOW_MAX)
+	if (left < WINDOW_MAX && left < FAR * (transfer->offered - transfer->received))
 		clamp(transfer, left > WINDOW_MIN ? (int)left : WINDOW_MIN);
 	else
 		window_restore(transfer);

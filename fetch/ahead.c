@@ -304,6 +304,8 @@ static struct helper *take_run(struct flight *flight)
 	flight->helpers++;
 	flight->helped = true;
 	flight->wishes += for_wish;
+	if (for_wish)
+		flight->wished_ms = clock_monotonic_ms();
 	flight->refs++;
 	return helper;
 }

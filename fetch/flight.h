@@ -102,6 +102,7 @@ struct flight {
 	unsigned int helpers;         /* running */
 	bool helped;                  /* there have been some: the leader may meet their chunks */
 	unsigned int wishes;          /* of which fetch what a reader waits for */
+	int64_t wished_ms;            /* when the last one of these began */
 	int64_t helpers_after_ms;     /* none before: the last one failed */
 	unsigned int helper_failures; /* since one went well */
 	bool no_helpers;              /* ranges turned out not to work */

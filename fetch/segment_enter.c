@@ -5,10 +5,11 @@
 
 /*
  * Others' chunks are received and dropped as long as that is cheaper than a new connection: not
- * many in one go, and all together no more than so small a part of the file.
+ * many in one go, and all together no more than so small a part of the file. That holds for what is
+ * on its way already, too: it comes anyhow, but only once if the request ends there.
  */
 #define PASS_OVER_MAX  (16 * CHUNK_SIZE)
-#define PASS_OVER_PART 256
+#define PASS_OVER_PART 512
 
 /* More than that is never on its way: no window is so large. */
 #define SIGHT (128 * CHUNK_SIZE)
@@ -26,18 +27,14 @@ static uint64_t others_ahead(const struct segment *segment, uint64_t offset)
 }
 
 /*
- * Caller holds mu. Whether the leader receives the @others bytes of others that begin at @at, when
- * @passed others lie before them. What is on its way already costs nothing.
+ * Caller holds mu. Whether the leader receives @others bytes that are others', when @passed others
+ * lie before them.
  */
-static bool may_pass_over(
-	const struct segment *segment, uint64_t at, uint64_t others, uint64_t passed)
+static bool may_pass_over(const struct segment *segment, uint64_t others, uint64_t passed)
 {
 	const struct flight *flight = segment->flight;
-	uint64_t coming = segment->position + segment->sink.window;
 
-	if (others > PASS_OVER_MAX)
-		return false;
-	return at + others <= coming ||
+	return others <= PASS_OVER_MAX &&
 	       flight->passed + passed + others <= (uint64_t)flight->version.size / PASS_OVER_PART;
 }
 
@@ -52,7 +49,7 @@ static uint64_t end_in_sight(const struct segment *segment)
 	while (at < limit) {
 		uint64_t others = others_ahead(segment, at);
 
-		if (others > 0 && !may_pass_over(segment, at, others, passed))
+		if (others > 0 && !may_pass_over(segment, others, passed))
 			return at;
 		passed += others;
 		at += others + CHUNK_SIZE; /* the one behind them is nobody's */
@@ -69,8 +66,7 @@ enum segment_entered segment_enter(struct segment *segment)
 
 	segment->sink.end = flight->helped && !segment->passes_all ? end_in_sight(segment) : 0;
 	others = others_ahead(segment, segment->position);
-	if (others > 0 &&
-		(segment->passes_all || may_pass_over(segment, segment->position, others, 0))) {
+	if (others > 0 && (segment->passes_all || may_pass_over(segment, others, 0))) {
 		flight->passed += CHUNK_SIZE;
 		return SEGMENT_OTHERS;
 	}
