@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/notify.h"
 #include "fs/mount.h"
 
 #include <argp.h>
@@ -173,6 +174,7 @@ static void ready(void *arg)
 
 	if (!mounting->foreground)
 		let_go();
+	notify_send("READY=1");
 	report(mounting, &none);
 }
 
@@ -205,12 +207,16 @@ static int serve(struct mounting *mounting, struct err *err)
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	fd_expect(DESCRIPTORS);
 
-	r = fetchfs_open(&open_options, &fetchfs, err);
+	/* who forks itself away is not what a manager started, and cannot speak for it */
+	r = mounting->foreground ? notify_open(err) : 0;
+	if (r == 0)
+		r = fetchfs_open(&open_options, &fetchfs, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; (warning = fetchfs_warning(fetchfs, i)); i++)
 		fprintf(stderr, "fetchfs: warning: %s\n", warning);
 	r = mount_serve(fetchfs, &mount_options, ready, mounting, err);
+	notify_send("STOPPING=1");
 	if (r != -EBUSY) /* else requests are left that use it */
 		fetchfs_close(fetchfs);
 	return r;

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/hide.h"
+#include "cli/mounthelper.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -94,7 +95,7 @@ static int run(struct start *start, int argc, char **argv)
 	return r;
 }
 
-int main(int argc, char **argv)
+static int run_words(int argc, char **argv)
 {
 	const struct argp_child children[] = {{.argp = &cli_global_argp}, {0}};
 	const struct argp argp = {
@@ -107,6 +108,17 @@ int main(int argc, char **argv)
 	CLEANUP(hide_freep) char **arguments = NULL;
 	struct start start = {0};
 
+	arguments = hide_arguments(argc, argv);
+	if (!arguments)
+		return EXIT_FAILED;
+	argp_parse(&argp, argc, arguments, ARGP_IN_ORDER, NULL, &start);
+	log_setup(cli_log_level(&start.cli), LOG_TO_STDERR);
+	fd_expect(DESCRIPTORS);
+	return run(&start, argc - start.command, arguments + start.command);
+}
+
+int main(int argc, char **argv)
+{
 	argp_program_version = "fetchfs " FETCHFS_VERSION;
 	argp_err_exit_status = EXIT_USAGE;
 	/* A peer or reader that goes away is an error to handle where the write is. */
@@ -115,11 +127,7 @@ int main(int argc, char **argv)
 		fputs("fetchfs: $FETCHFS_FAULT is malformed\n", stderr);
 		return EXIT_USAGE;
 	}
-	arguments = hide_arguments(argc, argv);
-	if (!arguments)
-		return EXIT_FAILED;
-	argp_parse(&argp, argc, arguments, ARGP_IN_ORDER, NULL, &start);
-	log_setup(cli_log_level(&start.cli), LOG_TO_STDERR);
-	fd_expect(DESCRIPTORS);
-	return run(&start, argc - start.command, arguments + start.command);
+	if (mounthelper_is(argv[0]))
+		return mounthelper_run(argc, argv, run_words);
+	return run_words(argc, argv);
 }

@@ -29,3 +29,18 @@ install(FILES docs/fetchfs.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES docs/fetchfs.conf.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
 install(FILES cli/completion.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
 	RENAME fetchfs)
+
+# What depends on the prefix is made when that is known. mount(8) looks for helpers in /sbin, which is
+# where they come to with the prefix /usr; systemd looks below /usr and /usr/local.
+install(CODE "
+	set(root \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}\")
+	set(program \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/fetchfs\")
+	foreach(helper mount.fetchfs mount.fuse.fetchfs)
+		set(link \"\${root}/${CMAKE_INSTALL_SBINDIR}/\${helper}\")
+		message(STATUS \"Installing: \${link}\")
+		file(MAKE_DIRECTORY \"\${root}/${CMAKE_INSTALL_SBINDIR}\")
+		file(CREATE_LINK ../${CMAKE_INSTALL_BINDIR}/fetchfs \"\${link}\" SYMBOLIC)
+	endforeach()
+	set(unit \"\${root}/lib/systemd/system/fetchfs@.service\")
+	message(STATUS \"Installing: \${unit}\")
+	configure_file(\"${PROJECT_SOURCE_DIR}/cmake/fetchfs@.service.in\" \"\${unit}\" @ONLY)")

@@ -72,6 +72,14 @@ while read -r name; do
 	grep -qw "$name" "$WORK/man" || fail "the man page does not tell of $name"
 done <"$WORK/keys"
 
+say "mount(8)'s helpers, and the unit of a service manager"
+for name in mount.fetchfs mount.fuse.fetchfs; do
+	expect_failure 1 "usage: " "$prefix/sbin/$name"
+done
+unit=$prefix/lib/systemd/system/fetchfs@.service
+grep -qx 'Type=notify' "$unit" || fail "no unit of the kind that is told"
+grep -q "^ExecStart=$prefix/bin/fetchfs mount " "$unit" || fail "another program: $(<"$unit")"
+
 say "the completion offers commands"
 # shellcheck source=/dev/null
 . "$prefix/share/bash-completion/completions/fetchfs"

@@ -1,0 +1,124 @@
+#include "cli/mounthelper.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What mount(8) understands as the status of a helper. */
+#define STATUS_USAGE  1
+#define STATUS_SYSTEM 2
+#define STATUS_FAILED 32
+
+struct call {
+	const char *source;
+	char *folder;
+	char *options; /* for fetchfs mount; NULL: none */
+	bool fake;
+};
+
+bool mounthelper_is(const char *program)
+{
+	const char *slash = program ? strrchr(program, '/') : NULL;
+	const char *name = slash ? slash + 1 : program;
+
+	return name && (str_equal(name, "mount.fetchfs") || str_equal(name, "mount.fuse.fetchfs"));
+}
+
+/*
+ * Of fstab, and of mount(8): when, by whom and after what it is mounted, and what is true of a
+ * read-only mount without times anyhow.
+ */
+static bool is_for_others(const char *word)
+{
+	static const char *const words[] = {"defaults", "auto", "noauto", "user", "nouser", "users",
+		"owner", "group", "_netdev", "nofail", "rw", "silent", "loud", "atime", "noatime",
+		"diratime", "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime",
+		"lazytime", "nolazytime", "iversion", "noiversion", "mand", "nomand"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (str_equal(word, words[i]))
+			return true;
+	return str_has_prefix(word, "x-") || str_has_prefix(word, "X-") ||
+	       str_has_prefix(word, "comment=") || str_has_prefix(word, "user=");
+}
+
+static bool add_option(struct call *call, const char *first, const char *second)
+{
+	char *more = str_printf("%s%s%s%s", call->options ? call->options : "",
+		call->options ? "," : "", first, second);
+
+	if (!more)
+		return false;
+	free(call->options);
+	call->options = more;
+	return true;
+}
+
+static bool take_options(struct call *call, char *list)
+{
+	char *word;
+
+	while ((word = strsep(&list, ",")))
+		if (*word && !is_for_others(word) && !add_option(call, word, ""))
+			return false;
+	return true;
+}
+
+/* Returns 0 or a status. The source and the folder may come before the options, as mount(8) has
+ * them, or after. */
+static int parse(struct call *call, int argc, char **argv)
+{
+	int option;
+
+	while ((option = getopt(argc, argv, "sfnvrwN:t:o:")) != -1) {
+		if (option == '?')
+			return STATUS_USAGE;
+		if (option == 'f')
+			call->fake = true;
+		if (option == 'o' && !take_options(call, optarg))
+			return STATUS_SYSTEM;
+	}
+	if (argc - optind != 2) {
+		fprintf(stderr, "usage: %s SOURCE FOLDER [-o OPTIONS]\n", argv[0]);
+		return STATUS_USAGE;
+	}
+	call->source = argv[optind];
+	call->folder = argv[optind + 1];
+	if (call->source[0] == '/' && !add_option(call, "cache=", call->source))
+		return STATUS_SYSTEM;
+	return 0;
+}
+
+static void call_release(struct call *call)
+{
+	free(call->options);
+}
+
+int mounthelper_run(int argc, char **argv, int (*run)(int argc, char **argv))
+{
+	CLEANUP(call_release) struct call call = {.fake = false};
+	char program[] = "fetchfs";
+	char command[] = "mount";
+	char option[] = "-o";
+	char end[] = "--";
+	char none[] = "ro";
+	int r = parse(&call, argc, argv);
+
+	if (r > 0 || call.fake)
+		return r;
+	char *words[] = {program, command, option, call.options ? call.options : none, end,
+		call.folder, NULL};
+	switch (run((int)(sizeof(words) / sizeof(words[0])) - 1, words)) {
+	case EXIT_DONE:
+		return 0;
+	case EXIT_USAGE:
+		return STATUS_USAGE;
+	default:
+		return STATUS_FAILED;
+	}
+}
