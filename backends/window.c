@@ -18,6 +18,10 @@
 /* SOCK_RCVBUF_LOCK of linux/socket.h, which does not go with the C library's headers. */
 #define LOCK_RCVBUF 2
 
+#ifndef SO_BUF_LOCK
+#define SO_BUF_LOCK 72
+#endif
+
 /*
  * TCP_WINDOW_CLAMP, tcp(7). While the kernel enlarges the buffer to what it has measured, it moves
  * the clamp with it, so that is suspended (SO_BUF_LOCK, Linux 5.14); SO_RCVBUF would end it for

@@ -138,8 +138,10 @@ void fd_expect(unsigned int count)
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
 	if (limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
+		struct rlimit all = {.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+
+		if (setrlimit(RLIMIT_NOFILE, &all) == 0)
+			limit = all;
 	}
 	if (count > limit.rlim_cur)
 		count = (unsigned int)limit.rlim_cur;

@@ -178,6 +178,12 @@ static void ready(void *arg)
 	report(mounting, &none);
 }
 
+static void ending(void *arg)
+{
+	(void)arg;
+	notify_send("STOPPING=1");
+}
+
 static int serve(struct mounting *mounting, struct err *err)
 {
 	const struct fetchfs_options open_options = {
@@ -193,6 +199,9 @@ static int serve(struct mounting *mounting, struct err *err)
 		.list_xattrs = mounting->list_xattrs,
 		.known_only = mounting->known_only,
 		.no_passthrough = mounting->no_passthrough,
+		.ready = ready,
+		.ending = ending,
+		.arg = mounting,
 	};
 	struct fetchfs *fetchfs;
 	const char *warning;
@@ -208,15 +217,14 @@ static int serve(struct mounting *mounting, struct err *err)
 	fd_expect(DESCRIPTORS);
 
 	/* who forks itself away is not what a manager started, and cannot speak for it */
-	r = mounting->foreground ? notify_open(err) : 0;
-	if (r == 0)
-		r = fetchfs_open(&open_options, &fetchfs, err);
+	if (mounting->foreground)
+		notify_open();
+	r = fetchfs_open(&open_options, &fetchfs, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; (warning = fetchfs_warning(fetchfs, i)); i++)
 		fprintf(stderr, "fetchfs: warning: %s\n", warning);
-	r = mount_serve(fetchfs, &mount_options, ready, mounting, err);
-	notify_send("STOPPING=1");
+	r = mount_serve(fetchfs, &mount_options, err);
 	if (r != -EBUSY) /* else requests are left that use it */
 		fetchfs_close(fetchfs);
 	return r;

@@ -18,6 +18,7 @@ struct call {
 	const char *source;
 	char *folder;
 	char *options; /* for fetchfs mount; NULL: none */
+	bool has_cache;
 	bool fake;
 };
 
@@ -36,9 +37,10 @@ bool mounthelper_is(const char *program)
 static bool is_for_others(const char *word)
 {
 	static const char *const words[] = {"defaults", "auto", "noauto", "user", "nouser", "users",
-		"owner", "group", "_netdev", "nofail", "rw", "silent", "loud", "atime", "noatime",
-		"diratime", "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime",
-		"lazytime", "nolazytime", "iversion", "noiversion", "mand", "nomand"};
+		"owner", "group", "_netdev", "_rnetdev", "nofail", "symfollow", "nosymfollow", "rw",
+		"silent", "loud", "atime", "noatime", "diratime", "nodiratime", "relatime",
+		"norelatime", "strictatime", "nostrictatime", "lazytime", "nolazytime", "iversion",
+		"noiversion", "mand", "nomand"};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (str_equal(word, words[i]))
@@ -59,14 +61,37 @@ static bool add_option(struct call *call, const char *first, const char *second)
 	return true;
 }
 
+static int no_memory(void)
+{
+	fputs("mount.fetchfs: out of memory\n", stderr);
+	return STATUS_SYSTEM;
+}
+
 static bool take_options(struct call *call, char *list)
 {
 	char *word;
 
-	while ((word = strsep(&list, ",")))
+	while ((word = strsep(&list, ","))) {
+		call->has_cache |= str_has_prefix(word, "cache=");
 		if (*word && !is_for_others(word) && !add_option(call, word, ""))
 			return false;
+	}
 	return true;
+}
+
+/* It is shown as the mount's, by which mount(8) knows what of fstab is there already. */
+static int take_source(struct call *call)
+{
+	if (strchr(call->source, ',')) {
+		fprintf(stderr, "mount.fetchfs: %s: no comma can be in the first field\n",
+			call->source);
+		return STATUS_USAGE;
+	}
+	if (!add_option(call, "fsname=", call->source))
+		return no_memory();
+	if (call->source[0] == '/' && !call->has_cache && !add_option(call, "cache=", call->source))
+		return no_memory();
+	return 0;
 }
 
 /* Returns 0 or a status. The source and the folder may come before the options, as mount(8) has
@@ -81,7 +106,7 @@ static int parse(struct call *call, int argc, char **argv)
 		if (option == 'f')
 			call->fake = true;
 		if (option == 'o' && !take_options(call, optarg))
-			return STATUS_SYSTEM;
+			return no_memory();
 	}
 	if (argc - optind != 2) {
 		fprintf(stderr, "usage: %s SOURCE FOLDER [-o OPTIONS]\n", argv[0]);
@@ -89,9 +114,7 @@ static int parse(struct call *call, int argc, char **argv)
 	}
 	call->source = argv[optind];
 	call->folder = argv[optind + 1];
-	if (call->source[0] == '/' && !add_option(call, "cache=", call->source))
-		return STATUS_SYSTEM;
-	return 0;
+	return take_source(call);
 }
 
 static void call_release(struct call *call)
@@ -106,13 +129,11 @@ int mounthelper_run(int argc, char **argv, int (*run)(int argc, char **argv))
 	char command[] = "mount";
 	char option[] = "-o";
 	char end[] = "--";
-	char none[] = "ro";
 	int r = parse(&call, argc, argv);
 
 	if (r > 0 || call.fake)
 		return r;
-	char *words[] = {program, command, option, call.options ? call.options : none, end,
-		call.folder, NULL};
+	char *words[] = {program, command, option, call.options, end, call.folder, NULL};
 	switch (run((int)(sizeof(words) / sizeof(words[0])) - 1, words)) {
 	case EXIT_DONE:
 		return 0;

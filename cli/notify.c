@@ -8,36 +8,41 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #define VARIABLE "NOTIFY_SOCKET"
 
-static int notify_fd = -1;
+static int notify_fd = -1; /* the process has one manager */
 
-int notify_open(struct err *err)
+void notify_open(void)
 {
+	/* who does not listen shall not hold us up */
+	const struct timeval limit = {.tv_sec = 1};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	const char *name = getenv(VARIABLE);
 	size_t len = name ? strlen(name) : 0;
 	int fd;
 
 	if (len == 0)
-		return 0;
-	if ((name[0] != '/' && name[0] != '@') || len >= sizeof(address.sun_path))
-		return err_set(err, ERR_USAGE, EINVAL, "$" VARIABLE " names no socket: %s", name);
+		return;
+	if ((name[0] != '/' && name[0] != '@') || len >= sizeof(address.sun_path)) {
+		log_warning("$" VARIABLE " names no socket that can be used: %s", name);
+		return;
+	}
 	memcpy(address.sun_path, name, len);
 	if (name[0] == '@')
 		address.sun_path[0] = '\0';
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address,
-			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0) {
-		err_set(err, ERR_SYSTEM, errno, "$" VARIABLE ": %s: %m", name);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0 ||
+		connect(fd, (struct sockaddr *)&address,
+			(socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0) {
+		log_warning("$" VARIABLE ": %s: %s", name, strerror(errno));
 		fd_close(&fd);
-		return -err->code;
+		return;
 	}
 	notify_fd = fd;
 	unsetenv(VARIABLE);
-	return 0;
 }
 
 void notify_send(const char *state)

@@ -5,10 +5,11 @@
 #ifndef FETCHFS_CLI_NOTIFY_H
 #define FETCHFS_CLI_NOTIFY_H
 
-#include "base/err.h"
-
-/* Open the way, and take the variable out of the environment. Before there are threads. */
-int notify_open(struct err *err);
+/*
+ * Open the way, and take the variable out of the environment. Before there are threads. Where it
+ * leads nowhere (it may be inherited from who knows where) there is a warning, and nobody is told.
+ */
+void notify_open(void);
 
 /* Send @state, such as "READY=1" or "STOPPING=1". Does nothing where nobody wants to know. */
 void notify_send(const char *state);

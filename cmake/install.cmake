@@ -33,8 +33,9 @@ install(FILES cli/completion.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-comp
 # What depends on the prefix is made when that is known. mount(8) looks for helpers in /sbin, which is
 # where they come to with the prefix /usr; systemd looks below /usr and /usr/local.
 install(CODE "
-	set(root \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}\")
-	set(program \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/fetchfs\")
+	get_filename_component(prefix \"\${CMAKE_INSTALL_PREFIX}\" ABSOLUTE)
+	set(root \"\$ENV{DESTDIR}\${prefix}\")
+	set(program \"\${prefix}/${CMAKE_INSTALL_BINDIR}/fetchfs\")
 	foreach(helper mount.fetchfs mount.fuse.fetchfs)
 		set(link \"\${root}/${CMAKE_INSTALL_SBINDIR}/\${helper}\")
 		message(STATUS \"Installing: \${link}\")

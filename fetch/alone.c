@@ -8,8 +8,8 @@
 /* So long after a wish there may be another one: it waits for the end of a run, no longer. */
 #define ALERT_MS 10000
 
-/* So long after a helper's wish there may be another one. */
-#define MET_MS 2000
+/* So long after a helper was sent where a reader had jumped to, others may jump. */
+#define JUMPED_MS 2000
 
 /* One run is what comes in a quarter of a second, within bounds. */
 #define RUN_PART 4
@@ -59,17 +59,17 @@ bool alone_next(struct flight *flight, struct gap *ret)
 	return true;
 }
 
-/* Caller holds mu. A leader that was broken off once rather ends where readers have jumped. */
-static bool may_be_met(const struct flight *flight)
+/* Caller holds mu. A leader that was broken off once rather ends before readers' next jump. */
+static bool may_be_jumped(const struct flight *flight)
 {
-	return flight->bounded && clock_monotonic_ms() < flight->wished_ms + MET_MS;
+	return flight->bounded && clock_monotonic_ms() < flight->wished_ms + JUMPED_MS;
 }
 
 uint64_t alone_run(const struct flight *flight)
 {
 	uint64_t run = flight->streams.rate / RUN_PART / CHUNK_SIZE * CHUNK_SIZE;
 
-	if (!is_alert(flight) && !may_be_met(flight))
+	if (!is_alert(flight) && !may_be_jumped(flight))
 		return UINT64_MAX;
 	if (run < RUN_MIN)
 		run = RUN_MIN;

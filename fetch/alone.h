@@ -1,7 +1,9 @@
 /*
  * When all connections that the configuration allows are in use, there can be no helper
  * (ahead.h): who leads, and has one of them, is called away from where he is to what a reader waits
- * for far from there, and goes on in short runs as long as that may happen again.
+ * for far from there, and goes on in short runs as long as that may happen again. So it does where
+ * there are helpers, once one of them has cost it a request: a run ends where the next jump's bytes
+ * begin.
  */
 #ifndef FETCHFS_FETCH_ALONE_H
 #define FETCHFS_FETCH_ALONE_H

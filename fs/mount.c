@@ -36,7 +36,7 @@
 #define PARKED_LIMIT 30 /* seconds that requests get to end after all transfers were cancelled */
 
 /* What every mount is, whatever else is asked for: later options win. */
-#define FIXED_OPTIONS "ro,nosuid,nodev,noatime,fsname=fetchfs,subtype=fetchfs"
+#define FIXED_OPTIONS "ro,nosuid,nodev,noatime,subtype=fetchfs"
 
 static void forward_log(enum fuse_log_level level, const char *fmt, va_list args)
 	__attribute__((format(printf, 2, 0)));
@@ -113,7 +113,7 @@ void mount_answers(struct fs *fs)
 	if (stat(fs->options->directory, &st) == 0)
 		raise_readahead(st.st_dev);
 	passthrough_test(fs->passthrough);
-	fs->ready(fs->ready_arg);
+	fs->options->ready(fs->options->arg);
 }
 
 /* ---- beginning ---- */
@@ -123,8 +123,8 @@ static int open_session(struct fs *fs, struct err *err)
 	const char *more = fs->options->fuse_options;
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	CLEANUP(str_freep)
-	char *options = str_printf("%s%s%s%s", more ? more : "", more && *more ? "," : "",
-		FIXED_OPTIONS, geteuid() == 0 ? ",allow_other" : "");
+	char *options = str_printf("fsname=fetchfs%s%s,%s%s", more && *more ? "," : "",
+		more ? more : "", FIXED_OPTIONS, geteuid() == 0 ? ",allow_other" : "");
 	bool ok = options && fuse_opt_add_arg(&args, "fetchfs") == 0 &&
 		  fuse_opt_add_arg(&args, "-o") == 0 && fuse_opt_add_arg(&args, options) == 0;
 
@@ -252,15 +252,12 @@ static int stop(struct fs *fs, bool mounted, struct err *err)
 	return 0;
 }
 
-int mount_serve(struct fetchfs *fetchfs, const struct mount_options *options,
-	void (*ready)(void *arg), void *arg, struct err *err)
+int mount_serve(struct fetchfs *fetchfs, const struct mount_options *options, struct err *err)
 {
 	struct fs fs = {
 		.fetchfs = fetchfs,
 		.options = options,
 		.handshake = {.wants_passthrough = !options->no_passthrough},
-		.ready = ready,
-		.ready_arg = arg,
 		.started = clock_wall(),
 		.mu = PTHREAD_MUTEX_INITIALIZER,
 		.changed = PTHREAD_COND_INITIALIZER,
@@ -284,6 +281,7 @@ int mount_serve(struct fetchfs *fetchfs, const struct mount_options *options,
 	mounted = r == 0;
 	if (r == 0)
 		r = serve(&fs, &signals, err);
+	options->ending(options->arg);
 	if (stop(&fs, mounted, &stop_err) < 0 && r == 0) {
 		r = -stop_err.code;
 		*err = stop_err;

@@ -11,10 +11,13 @@
 
 struct mount_options {
 	const char *directory;
-	const char *fuse_options; /* comma-separated, for libfuse and the kernel, or NULL */
-	bool list_xattrs;         /* -o xattrs: listxattr() shows ours */
-	bool known_only;          /* -o known: no name ever causes a request */
-	bool no_passthrough;      /* -o nopassthrough: every read comes to this process */
+	const char *fuse_options;  /* comma-separated, for libfuse and the kernel, or NULL */
+	bool list_xattrs;          /* -o xattrs: listxattr() shows ours */
+	bool known_only;           /* -o known: no name ever causes a request */
+	bool no_passthrough;       /* -o nopassthrough: every read comes to this process */
+	void (*ready)(void *arg);  /* called once, when the mount answers */
+	void (*ending)(void *arg); /* called once after that, when it begins to end */
+	void *arg;                 /* for both */
 };
 
 /*
@@ -24,10 +27,9 @@ struct mount_options {
 int mount_clear_dead(const char *directory, struct err *err);
 
 /*
- * Mount and serve until unmounted or told to end by SIGTERM, SIGINT or SIGHUP. @ready is called
- * once when the mount answers. Threads are started; the caller has daemonised before.
+ * Mount and serve until unmounted or told to end by SIGTERM, SIGINT or SIGHUP. Threads are
+ * started; the caller has daemonised before.
  */
-int mount_serve(struct fetchfs *fetchfs, const struct mount_options *options,
-	void (*ready)(void *arg), void *arg, struct err *err);
+int mount_serve(struct fetchfs *fetchfs, const struct mount_options *options, struct err *err);
 
 #endif

@@ -164,7 +164,7 @@ static void init_op(void *userdata, struct fuse_conn_info *conn)
 	fs->can_expire = conn->capable & FUSE_CAP_EXPIRE_ONLY;
 	/* Not here: it asks the mount, which answers when this has returned. */
 	if (queue_push(fs->work, ready_job, fs, NULL) < 0)
-		fs->ready(fs->ready_arg);
+		fs->options->ready(fs->options->arg);
 }
 
 const struct fuse_lowlevel_ops ops_table = {

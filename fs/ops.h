@@ -47,8 +47,6 @@ struct fs {
 	int64_t started;       /* seconds since 1970 */
 	bool can_expire; /* the kernel can expire an entry without detaching what is mounted on it
 			  */
-	void (*ready)(void *arg);
-	void *ready_arg;
 
 	pthread_mutex_t mu;
 	pthread_cond_t changed; /* no request is parked any more */

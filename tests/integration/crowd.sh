@@ -93,6 +93,7 @@ sent_at_most() {
 
 # once PATH: true if it was sent once
 once() {
+	local sent
 	: >"$ORIGIN_LOG"
 	start_mount
 	crowd "$ORIGIN$1"
@@ -101,8 +102,10 @@ once() {
 	settle_origin
 	say "$1: $(origin_sent "$1") bytes were sent in $(grep -c "^GET $1 " "$ORIGIN_LOG") answers"
 	no_debris
-	fetchfs evict --all >/dev/null
-	sent_at_most $limit_busy "$1" || fail "for $size bytes"
+	fetchfs evict --all >/dev/null || fail "evict"
+	sent=$(origin_sent "$1")
+	[ "$sent" -ge $size ] || fail "only $sent bytes of $size were sent"
+	sent_at_most $limit_busy "$1" || fail "$sent bytes were sent for $size"
 	sent_at_most $limit "$1"
 }
 
