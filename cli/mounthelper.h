@@ -5,8 +5,8 @@
  *	mount.fetchfs SOURCE FOLDER [-sfnvrw] [-N NAMESPACE] [-t TYPE] [-o OPTIONS]
  *
  * SOURCE is the cache's folder if it begins with a slash and no option names another, else a mere
- * word; mount(8) shows it. Of OPTIONS those that
- * are for mount(8) itself, or mean nothing here, are left out; the others are fetchfs mount's.
+ * word; mount(8) shows it. Of OPTIONS those that are for mount(8) itself, or mean nothing here, are
+ * left out; the others are fetchfs mount's.
  */
 #ifndef FETCHFS_CLI_MOUNTHELPER_H
 #define FETCHFS_CLI_MOUNTHELPER_H

@@ -1,9 +1,6 @@
 #!/bin/bash
 # mount(8) and a service manager start it: mount.fetchfs, lines of fstab, sd_notify.
-if [ -z "${FETCHFS_TEST_INSIDE-}" ]; then
-	unshare -m true 2>/dev/null || exit 77 # not in every chroot
-	FETCHFS_TEST_INSIDE=yes exec unshare -m "$0" "$@"
-fi
+. "$(dirname "$0")/../support/namespace.sh"
 . "$(dirname "$0")/../support/lib.sh"
 need_root
 need_fuse

@@ -2,14 +2,11 @@
 # A user mounts for herself, by fusermount3: without passthrough, the same bytes.
 #
 # In a mount namespace of its own, whose /dev/fuse everybody may open, as on most machines.
-if [ -z "${FETCHFS_TEST_NAMESPACE-}" ] && unshare -m --propagation private true 2>/dev/null; then
-	FETCHFS_TEST_NAMESPACE=1 exec unshare -m --propagation private "$0"
-fi
+. "$(dirname "$0")/../support/namespace.sh"
 . "$(dirname "$0")/../support/lib.sh"
 need_root
 need_fuse
 need_program jq setpriv
-[ -n "${FETCHFS_TEST_NAMESPACE-}" ] || skip "needs a mount namespace"
 mknod -m 666 "$WORK/fuse" c 10 229
 mount --bind "$WORK/fuse" /dev/fuse
 readways=$FETCHFS_BUILD/tests/support/readways

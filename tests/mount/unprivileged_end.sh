@@ -1,14 +1,11 @@
 #!/bin/bash
 # A user's daemon ends while it tells the kernel what has changed in folders that others look into:
 # it cannot force the mount down as root's can, and the kernel waits for those lookups.
-if [ -z "${FETCHFS_TEST_NAMESPACE-}" ] && unshare -m --propagation private true 2>/dev/null; then
-	FETCHFS_TEST_NAMESPACE=1 exec unshare -m --propagation private "$0"
-fi
+. "$(dirname "$0")/../support/namespace.sh"
 . "$(dirname "$0")/../support/lib.sh"
 need_root
 need_fuse
 need_program setpriv python3
-[ -n "${FETCHFS_TEST_NAMESPACE-}" ] || skip "needs a mount namespace"
 mknod -m 666 "$WORK/fuse" c 10 229
 mount --bind "$WORK/fuse" /dev/fuse
 user=(setpriv --reuid=65534 --regid=65534 --clear-groups --)
