@@ -199,7 +199,6 @@ static size_t on_body(char *buf, size_t size, size_t count, void *arg)
 	}
 	heard(transfer, len);
 	transfer->received += len;
-	window_look(transfer);
 	transfer->unread = true;
 	return len;
 }

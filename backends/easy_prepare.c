@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUFFER_SIZE   (512L * 1024)
+#define BUFFER_SIZE   (128L * 1024)
 #define QUEUE_WAIT_MS (24L * 3600 * 1000) /* for a connection of the pool */
 
 bool easy_speaks_http(const struct transfer *transfer)

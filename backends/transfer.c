@@ -2,6 +2,7 @@
 #include "backends/easy.h"
 #include "backends/limits.h"
 #include "backends/reuse.h"
+#include "backends/window.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -265,8 +266,10 @@ static void tick(struct transfers *transfers)
 
 		next = transfer->next;
 		transfers->count++;
-		if (transfer->unread)
+		if (transfer->unread) {
 			transfers->moved++;
+			window_look(transfer);
+		}
 		if (transfer->unread && !is_brief(transfers, transfer)) {
 			relay_flush(&transfer->relay);
 			transfer->unread = false;

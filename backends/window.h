@@ -9,7 +9,10 @@
 
 #include "backends/transfer_private.h"
 
-/* A part of the body was received: how much is left in the socket, and how much may follow? */
+/*
+ * All that was received of the body has been passed on: how much is left in the socket, and how
+ * much may follow?
+ */
 void window_look(struct transfer *transfer);
 
 /* The request went well: the next one to use its connection finds the window as it was. */

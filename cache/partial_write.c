@@ -12,10 +12,6 @@
 #include <string.h>
 #include <xxhash.h>
 
-/* How much one write may read back for the digest: so much more than it brought that the digest
- * catches up, so little that the origin is not kept waiting. */
-#define CATCH_UP (UINT64_C(1) << 20)
-
 /* Without a size, room is reserved in steps that double up to this. */
 #define STEP_MAX (UINT64_C(64) << 20)
 
@@ -98,88 +94,6 @@ void partial_writer_free(struct partial_writer *writer)
 	}
 	XXH3_freeState(writer->hash);
 	free(writer);
-}
-
-/* ---- the digest ---- */
-
-static int hash_bytes(struct partial *partial, const void *buf, size_t len, struct err *err)
-{
-	int r = digest_stream_update(partial->sha, buf, len, err);
-
-	if (r == 0 && partial->also)
-		r = checksum_stream_update(partial->also, buf, len, err);
-	return r;
-}
-
-int partial_catch_up(struct partial *partial, uint64_t max, struct err *err)
-{
-	CLEANUP(str_freep) char *buf = NULL;
-
-	for (uint64_t done = 0; done < max;) {
-		uint64_t from;
-		uint64_t len;
-		ssize_t n;
-		int r;
-
-		partial_beat(partial);
-		{
-			WITH_LOCK(&partial->mu);
-
-			if (partial->hashing || partial->hashed == partial->frontier)
-				return 0;
-			partial->hashing = true;
-			from = partial->hashed;
-			len = partial->frontier - from;
-		}
-		len = len < CHUNK_SIZE ? len : CHUNK_SIZE;
-		if (!buf)
-			buf = malloc(CHUNK_SIZE);
-		n = buf ? fd_pread_full(partial->fd, buf, len, from) : -ENOMEM;
-		if (n == (ssize_t)len)
-			r = hash_bytes(partial, buf, len, err);
-		else
-			r = err_set(err, ERR_SYSTEM, n < 0 ? (int)-n : EIO,
-				"read back partial/%s: %m", partial->name);
-		{
-			WITH_LOCK(&partial->mu);
-
-			partial->hashing = false;
-			if (r == 0)
-				partial->hashed = from + len;
-		}
-		if (r < 0)
-			return r;
-		done += len;
-	}
-	return 0;
-}
-
-/*
- * Bytes [@start, @start + @len) were just written. If the digest waits for one of them, and they
- * join the prefix, it takes them from memory.
- */
-static int hash_from_memory(
-	struct partial *partial, const char *buf, uint64_t start, size_t len, struct err *err)
-{
-	uint64_t end = start + len;
-	uint64_t from;
-	int r;
-
-	{
-		WITH_LOCK(&partial->mu);
-
-		if (partial->hashing || partial->hashed < start || partial->hashed >= end ||
-			partial->frontier < end)
-			return 0;
-		partial->hashing = true;
-		from = partial->hashed;
-	}
-	r = hash_bytes(partial, buf + (from - start), end - from, err);
-	WITH_LOCK(&partial->mu);
-	partial->hashing = false;
-	if (r == 0)
-		partial->hashed = end;
-	return r;
 }
 
 /* ---- chunks ---- */
@@ -324,7 +238,7 @@ static int write_claimed(
 	r = whole ? 0 : tell_filled(writer, TELL_STEP, err);
 	if (r == 0)
 		r = advance(partial, err);
-	return r < 0 ? r : hash_from_memory(partial, buf, start, end - start, err);
+	return r < 0 ? r : partial_hash_written(partial, buf, start, end - start, err);
 }
 
 /* Room for bytes up to @end, when nobody said how many there will be. The only writer's. */
@@ -375,5 +289,5 @@ int partial_write(struct partial_writer *writer, const void *buf, size_t len, st
 		}
 	}
 	cachedir_bump(partial->store->dir, &partial->key);
-	return r < 0 ? r : partial_catch_up(partial, CATCH_UP, err);
+	return r < 0 ? r : partial_hash_follow(partial, err);
 }

@@ -109,8 +109,16 @@ void partial_skip_present(struct partial *partial);
 /* Make a sparse one of @partial, whose size is known: what is there has room, nothing else. */
 int partial_be_sparse(struct partial *partial, struct err *err);
 
-/* Hash what lies between hashed and frontier, reading it back, up to @max bytes. */
-int partial_catch_up(struct partial *partial, uint64_t max, struct err *err);
+/* Bytes [@start, @start + @len) were just written: if the digest waits for one of them, and they
+ * join the prefix, it takes them from memory. */
+int partial_hash_written(
+	struct partial *partial, const char *buf, uint64_t start, size_t len, struct err *err);
+
+/* After each write: see that the digest follows the frontier. */
+int partial_hash_follow(struct partial *partial, struct err *err);
+
+/* The digest of all up to the frontier. Nobody writes any more. */
+int partial_hash_finish(struct partial *partial, struct digest *ret, struct err *err);
 
 /* XXH3-64 of the chunk as it is in the data file. */
 int partial_hash_chunk(int fd, uint64_t chunk, uint64_t size, uint64_t *ret, struct err *err);
