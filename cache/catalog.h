@@ -186,6 +186,11 @@ struct victim {
 int catalog_victims(struct catalog *catalog, size_t max, uint64_t skip, struct victim *ret,
 	size_t *ret_count, struct err *err);
 
+/* The first entries, whatever their scope, that stand for @digest: up to @max into @ret, each for
+ * entry_release(). *ret_count says how many, also after an error. */
+int catalog_entries_of(struct catalog *catalog, const struct digest *digest, size_t max,
+	struct entry *ret, size_t *ret_count, struct err *err);
+
 /* Whether the object is pinned or leased. 1, 0 or -errno. */
 int catalog_is_held(struct catalog *catalog, const struct digest *digest, struct err *err);
 

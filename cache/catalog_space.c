@@ -291,3 +291,25 @@ int catalog_is_held(struct catalog *catalog, const struct digest *digest, struct
 	db_bind_blob(query, 1, digest->bytes, sizeof(digest->bytes));
 	return db_step(query, err);
 }
+
+int catalog_entries_of(struct catalog *catalog, const struct digest *digest, size_t max,
+	struct entry *ret, size_t *ret_count, struct err *err)
+{
+	WITH_LOCK(&catalog->mu);
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(
+		catalog->db, CATALOG_ENTRY_SELECT " WHERE e.digest = ?1 LIMIT ?2", &query, err);
+
+	*ret_count = 0;
+	if (r < 0)
+		return r;
+	db_bind_blob(query, 1, digest->bytes, sizeof(digest->bytes));
+	db_bind_int(query, 2, (int64_t)max);
+	while ((r = db_step(query, err)) > 0) {
+		r = catalog_read_entry(query, &ret[*ret_count], err);
+		if (r < 0)
+			return r;
+		(*ret_count)++;
+	}
+	return r;
+}

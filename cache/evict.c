@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/units.h"
+#include "cache/events.h"
 #include "cache/room.h"
 #include "cache/store_private.h"
 
@@ -14,6 +15,9 @@
 
 /* How many victims are taken, and how many candidates looked at, between two transactions. */
 #define BATCH 32
+
+/* Of an object that is known by many names so many are told when it goes. */
+#define NAMES_TOLD 8
 
 /* Victims taken together: their locks are held until their rows are gone, so that nobody can
  * publish the same content in between and lose the row of a file that exists. */
@@ -60,6 +64,25 @@ static int probe(const struct store *store, const char *path, uint64_t *ret_byte
 	return 1;
 }
 
+/* Note what goes: the names under which it was known, of which one stands for its bytes. */
+static void tell(const struct store *store, const struct digest *digest, uint64_t bytes)
+{
+	struct entry entries[NAMES_TOLD];
+	size_t count;
+
+	if (!store->events)
+		return;
+	(void)catalog_entries_of(store->catalog, digest, NAMES_TOLD, entries, &count, NULL);
+	for (size_t i = 0; i < count; i++) {
+		events_add(store->events, &(struct event){.kind = EVENT_EVICTED,
+						  .bytes = i == 0 ? bytes : 0,
+						  .duration_ms = -1,
+						  .scope = entries[i].scope,
+						  .uri = entries[i].uri});
+		entry_release(&entries[i]);
+	}
+}
+
 /*
  * Unlink the object @digest, both of its files, if nobody needs it. On success the lock is the
  * caller's, who deletes the row before releasing it. -EBUSY with the reason.
@@ -90,6 +113,7 @@ static int take(const struct store *store, const struct digest *digest, struct l
 		if (unlinkat(store->dir->objects_fd, path, 0) < 0 && errno != ENOENT)
 			return err_set(err, ERR_SYSTEM, errno, "remove object %s: %m", path);
 	}
+	tell(store, digest, bytes);
 	*ret = lock_steal(&lock);
 	*ret_bytes = bytes;
 	return 0;

@@ -7,8 +7,12 @@
  *  3. one transaction: entry, object   after: the map is a leftover; the reservation has become
  *     row, end of the reservation      the object's row in the same moment, so no byte counts
  *                                      twice or not at all
- *  4. the map says DONE                who waited looks in the catalog
- *  5. the map is unlinked              last, for as long as it lives it leads to all of the above
+ *  4. the map is unlinked              after: who waits and sees nobody lead any more finds the
+ *                                      entry when he takes over
+ *  5. the map, unlinked, says DONE     to those who have it open: they look in the catalog
+ *
+ * Until step 4 the map leads to all of the above. Who dies right before it leaves it behind: who
+ * waited takes it away (partial_published()), or who begins the next generation of the key.
  *
  * Steps 2 and 3 happen under the digest's lock, shared with other publishers and with openers:
  * no evictor can take the object between its file and its row.
@@ -214,11 +218,12 @@ static void finish(struct partial *partial)
 {
 	char file[PARTIAL_FILE_SIZE];
 
+	(void)fault_hit("store.published");
 	/* failures here leave a map behind, which the next generation of the key clears away */
-	partial->header.state = RANGES_DONE;
-	partial_tell(partial, NULL);
 	partial_map_file(partial->name, file);
 	unlinkat(partial->store->dir->partial_fd, file, 0);
+	partial->header.state = RANGES_DONE;
+	partial_tell(partial, NULL);
 	partial_free(partial);
 }
 

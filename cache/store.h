@@ -16,9 +16,10 @@
 struct store {
 	const struct cachedir *dir;
 	struct catalog *catalog;
-	uint64_t limit;      /* bytes the cache may occupy */
-	uint64_t min_free;   /* bytes of the file system that stay free */
-	struct group *group; /* store_share(); NULL: small objects take the way of partials */
+	uint64_t limit;        /* bytes the cache may occupy */
+	uint64_t min_free;     /* bytes of the file system that stay free */
+	struct group *group;   /* store_share(); NULL: small objects take the way of partials */
+	struct events *events; /* where what is let go is noted; NULL: nowhere */
 };
 
 /* ---- objects ---- */
@@ -99,6 +100,13 @@ int partial_create(const struct store *store, const struct partial_label *label,
  */
 int partial_resume(const struct store *store, const struct partial_label *label,
 	struct partial **ret, struct err *err);
+
+/*
+ * The content @digest was published for @key, whose lock the caller holds: if its leader died right
+ * then, the map that is left goes, and those who have it open hear that it is done.
+ */
+void partial_published(
+	const struct store *store, const struct entry_key *key, const struct digest *digest);
 
 /* Whether @key may have one, of a dead leader or of somebody who is at work. Thread-safe. */
 bool partial_is_there(const struct store *store, const struct entry_key *key);

@@ -11,6 +11,7 @@
 #include "fetch/fetchfs.h"
 #include "fetch/health.h"
 #include "fetch/machine.h"
+#include "fetch/meter.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -39,9 +40,7 @@ struct fetchfs {
 	pthread_cond_t none;    /* nothing is under way any more */
 	atomic_bool closing;
 
-	atomic_uint_fast64_t hits;
-	atomic_uint_fast64_t misses;
-	atomic_uint_fast64_t fetched_bytes;
+	struct meter meter;
 };
 
 /*

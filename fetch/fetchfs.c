@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "base/uri.h"
+#include "cache/events.h"
 #include "cache/room.h"
 #include "fetch/context.h"
 #include "fetch/flight.h"
@@ -99,7 +100,9 @@ static int open_cache(
 		return r;
 	fetchfs->store.dir = &fetchfs->dir;
 	fetchfs->store.catalog = fetchfs->catalog;
-	r = choose_limits(fetchfs, err);
+	r = events_open(&fetchfs->dir, &fetchfs->store.events, err);
+	if (r == 0)
+		r = choose_limits(fetchfs, err);
 	if (r == 0)
 		r = catalog_bound_log(fetchfs->catalog, room_of_log(&fetchfs->store), err);
 	return r < 0 ? r : store_share(&fetchfs->store, err);
@@ -200,6 +203,7 @@ void fetchfs_close(struct fetchfs *fetchfs)
 	queue_free(fetchfs->helpers);
 	registry_close(fetchfs->env);
 	store_unshare(&fetchfs->store);
+	events_close(fetchfs->store.events);
 	catalog_close(fetchfs->catalog);
 	cachedir_close(&fetchfs->dir);
 	health_free(fetchfs->health);
@@ -264,9 +268,9 @@ int fetchfs_usage(struct fetchfs *fetchfs, struct fetchfs_usage *ret, struct err
 		.reserved = usage.reserved,
 		.objects = usage.object_count,
 		.entries = usage.entries,
-		.hits = atomic_load(&fetchfs->hits),
-		.misses = atomic_load(&fetchfs->misses),
-		.fetched_bytes = atomic_load(&fetchfs->fetched_bytes),
+		.hits = atomic_load(&fetchfs->meter.hits),
+		.misses = atomic_load(&fetchfs->meter.misses),
+		.fetched_bytes = atomic_load(&fetchfs->meter.fetched_bytes),
 	};
 	WITH_LOCK(&fetchfs->mu);
 	ret->in_flight = HASH_COUNT(fetchfs->flights);

@@ -337,6 +337,73 @@ FETCHFS_API int fetchfs_evict(
 FETCHFS_API int fetchfs_evict_to(
 	struct fetchfs *fetchfs, uint64_t bytes, uint64_t *ret_freed, struct err *err);
 
+/* ---- what happened lately, and how often ---- */
+
+enum fetchfs_event_kind {
+	FETCHFS_EVENT_FETCHED,   /* an artifact was downloaded */
+	FETCHFS_EVENT_CONFIRMED, /* its origin said that it still holds */
+	FETCHFS_EVENT_STALE,     /* an old version was used: its origin could not be asked */
+	FETCHFS_EVENT_RETRIED,   /* a download failed, and is tried again */
+	FETCHFS_EVENT_FAILED,
+	FETCHFS_EVENT_EVICTED,
+	FETCHFS_EVENT_KINDS, /* how many there are */
+};
+
+/* "fetched", "confirmed" …: a stable word. Never NULL. */
+FETCHFS_API const char *fetchfs_event_kind_name(enum fetchfs_event_kind kind);
+
+struct fetchfs_event {
+	enum fetchfs_event_kind kind;
+	int64_t time_ms;     /* since 1970 */
+	int64_t duration_ms; /* -1: it took none */
+	uint64_t bytes;      /* of the artifact */
+	int pid;             /* whose work it was, in its own namespace: for people */
+	char uri[768];       /* as it may be shown; a longer one is cut, with "…" */
+	char text[512];      /* why, or "" */
+};
+
+/*
+ * The last @max events that @uid may see (root: all), of all processes that use the cache, oldest
+ * first. Some thousands are kept.
+ */
+typedef int fetchfs_visit_event(const struct fetchfs_event *event, void *arg);
+FETCHFS_API int fetchfs_events(struct fetchfs *fetchfs, uid_t uid, size_t max,
+	fetchfs_visit_event *visit, void *arg, struct err *err);
+
+/* The event as one line for people, without a newline. */
+#define FETCHFS_EVENT_TEXT 1536
+FETCHFS_API void fetchfs_event_format(
+	const struct fetchfs_event *event, char ret[FETCHFS_EVENT_TEXT]);
+
+#define FETCHFS_BUCKETS     14
+#define FETCHFS_ERROR_KINDS 10 /* of enum err_kind */
+
+/* How long something took, how often. */
+struct fetchfs_times {
+	uint64_t counts[FETCHFS_BUCKETS + 1]; /* at most so long as fetchfs_bucket_seconds(), and
+					       * longer than the one before; the last: all others */
+	double seconds;                       /* in all */
+};
+FETCHFS_API double fetchfs_bucket_seconds(unsigned int n);
+
+/* What this process has done since fetchfs_open(). */
+struct fetchfs_counters {
+	struct fetchfs_usage usage;
+	uint64_t hits;          /* opens answered from the cache … */
+	uint64_t hit_bytes;     /* … and the sizes of what they opened */
+	uint64_t misses;        /* opens that needed the origin */
+	uint64_t fetched_bytes; /* that origins sent */
+	uint64_t errors[FETCHFS_ERROR_KINDS];
+	struct {
+		uint64_t count;
+		uint64_t bytes;
+	} events[FETCHFS_EVENT_KINDS];
+	struct fetchfs_times answer; /* from a download's beginning to the origin's answer */
+	struct fetchfs_times whole;  /* … to its end, if it went well */
+};
+FETCHFS_API int fetchfs_counters(
+	struct fetchfs *fetchfs, struct fetchfs_counters *ret, struct err *err);
+
 /* ---- leases: what was handed out to sandboxes ---- */
 
 struct fetchfs_lease {

@@ -1,6 +1,7 @@
 #include "fetch/lead.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "fetch/ahead.h"
 #include "fetch/fetcher.h"
 #include "fetch/lazy.h"
@@ -24,6 +25,7 @@ int lead_new(struct flight *flight, struct lead **ret, struct err *err)
 	if (!lead)
 		return err_oom(err);
 	lead->flight = flight;
+	lead->since_ms = clock_monotonic_ms();
 	lead->key = lock_steal(&lock);
 	lead->remote.max_age = TIME_UNKNOWN;
 	lead->object.fd = lead->old_object.fd = -1;
@@ -79,6 +81,7 @@ void lead_end(struct lead *lead, int r)
 {
 	if (r < 0 && lead->prepared && lead_may_stand_in(lead, &lead->err))
 		r = lead_stand_in(lead, &lead->err);
+	lead_note_end(lead, r);
 	if (r < 0 && lead->prepared)
 		give_up(lead, &lead->err);
 	else if (r == LEAD_RESTS)
@@ -115,6 +118,8 @@ static int prepare(struct lead *lead)
 	struct flight *flight = lead->flight;
 	int r = lookup_again(flight, &lead->object, &lead->entry, &lead->old, &lead->err);
 
+	if (r == 0 && lead->entry.state == ENTRY_COMPLETE)
+		partial_published(&flight->fetchfs->store, &flight->lead_key, &lead->entry.digest);
 	if (r <= 0)
 		return r;
 	lead->prepared = true;

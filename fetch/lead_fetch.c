@@ -117,6 +117,8 @@ static int on_outgrown(struct segment *segment, struct err *err)
 /* From now on, not from its last byte on, the answer ages. */
 static void set_confirmed(struct lead *lead)
 {
+	if (!lead->confirmed)
+		lead_note_answer(lead);
 	lead->confirmed = true;
 	lead->answered = clock_wall();
 }

@@ -43,6 +43,7 @@ struct lead {
 	bool no_ranges;          /* it does not serve them, whatever it says */
 	bool from_start;         /* of this version the whole comes once more, over what is here */
 	bool retried_digest;
+	int64_t since_ms;     /* monotonic: when it began */
 	unsigned int changes; /* how often the artifact was another one suddenly */
 	struct entry old;     /* a version that is here, but stale; old.uri NULL: none */
 	struct object old_object;
@@ -52,6 +53,7 @@ struct lead {
 	uint64_t received; /* bytes of a file whose size was not told */
 
 	/* the outcome */
+	struct err stood_in; /* why an old version is handed out; its code is 0: it is not */
 	struct object object;
 	struct entry entry;
 	struct err err;
@@ -105,5 +107,10 @@ int lead_publish(struct lead *lead, struct err *err);
 /* The old version still holds; or stands in, for a little while, since nobody could be asked. */
 int lead_keep_old(struct lead *lead, struct err *err);
 int lead_stand_in(struct lead *lead, struct err *err);
+
+/* Note what happens: another try because of @why, the origin's answer, the end as of lead_end(). */
+void lead_note_retry(const struct lead *lead, const struct err *why);
+void lead_note_answer(const struct lead *lead);
+void lead_note_end(const struct lead *lead, int r);
 
 #endif

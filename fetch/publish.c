@@ -135,16 +135,16 @@ bool lead_may_stand_in(const struct lead *lead, const struct err *err)
 	       age < fetchfs->config.stale_if_error_ms / 1000;
 }
 
-static void note_why(struct flight *flight, const struct err *why)
+static void note_why(struct lead *lead, const struct err *why)
 {
-	WITH_LOCK(&flight->mu);
+	WITH_LOCK(&lead->flight->mu);
 
-	flight->stood_in = *why;
+	lead->flight->stood_in = lead->stood_in = *why;
 }
 
 int lead_stand_in(struct lead *lead, struct err *err)
 {
-	note_why(lead->flight, err);
+	note_why(lead, err);
 	ahead_stop(lead->flight);
 	partial_fail(&lead->partial, NULL, lead_may_keep(lead));
 	return hand_out_old(lead, lead->old.verified, clock_wall() + STAND_IN_SECONDS, false, err);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/lock.h"
 #include "base/str.h"
+#include "cache/events.h"
 #include "cache/transfers.h"
 #include "fetch/fetcher.h"
 #include "fetch/file.h"
@@ -115,6 +116,21 @@ static int is_closing(void *arg, struct err *err)
 	return err_set(err, ERR_CANCELLED, ECANCELED, "the cache is being closed");
 }
 
+/* That there is no such thing, or a folder, is an answer. */
+static void note_failure(
+	struct fetchfs *fetchfs, const struct target *target, const struct err *why)
+{
+	if (why->code == EOPNOTSUPP || why->code == ECANCELED || why->code == EISDIR ||
+		(why->code == ENOENT && why->kind == ERR_REMOTE))
+		return;
+	meter_error(&fetchfs->meter, why);
+	events_add(fetchfs->store.events, &(struct event){.kind = EVENT_FAILED,
+						  .duration_ms = -1,
+						  .scope = target->decision.scope,
+						  .uri = target->shown,
+						  .text = why->msg});
+}
+
 /* By one way after the other, each once: whoever asks again later tries again. */
 static int ask_around(
 	struct fetchfs *fetchfs, const struct target *target, struct remote *ret, struct err *err)
@@ -130,6 +146,8 @@ static int ask_around(
 		if (r == 0)
 			r = route_stat(fetchfs, target, route, is_closing, fetchfs, ret, &why);
 	} while (r < 0 && r != -EOPNOTSUPP && routes_failed(&routes, &why));
+	if (r < 0)
+		note_failure(fetchfs, target, &why);
 	if (r < 0 && err)
 		*err = why;
 	return r;
@@ -232,11 +250,11 @@ int fetchfs_get(struct fetchfs *fetchfs, const struct fetchfs_request *request,
 	if (r < 0)
 		return r;
 	if (r == 0) {
-		atomic_fetch_add(&fetchfs->misses, 1);
+		atomic_fetch_add(&fetchfs->meter.misses, 1);
 		return join_flight(fetchfs, target, request->prefetch, unknown, word, ret, err);
 	}
 
-	atomic_fetch_add(&fetchfs->hits, 1);
+	meter_hit(&fetchfs->meter, entry.size);
 	r = file_of_object(fetchfs, target, &object, &entry, ret, err);
 	if (r < 0) {
 		object_release(&object);
@@ -252,6 +270,7 @@ int fetchfs_get_digest(struct fetchfs *fetchfs, const char *sha256, uid_t uid,
 	struct entry entry = {0};
 	CLEANUP(str_freep) char *scopes = NULL;
 	struct digest digest;
+	int64_t size;
 	int r = digest_parse(sha256, &digest, err);
 
 	if (r < 0)
@@ -262,6 +281,7 @@ int fetchfs_get_digest(struct fetchfs *fetchfs, const char *sha256, uid_t uid,
 	r = catalog_find_digest(fetchfs->catalog, &digest, scopes, &entry, err);
 	if (r < 0)
 		return r;
+	size = entry.size;
 	r = store_open(&fetchfs->store, &digest, entry.executable, &object, err);
 	if (r == 0)
 		r = file_of_object(fetchfs, NULL, &object, &entry, ret, err);
@@ -270,6 +290,6 @@ int fetchfs_get_digest(struct fetchfs *fetchfs, const char *sha256, uid_t uid,
 		entry_release(&entry);
 		return r;
 	}
-	atomic_fetch_add(&fetchfs->hits, 1);
+	meter_hit(&fetchfs->meter, size);
 	return 0;
 }

@@ -196,6 +196,7 @@ int lead_prepare_retry(struct lead *lead, struct err *err)
 
 	if (next == NEXT_END)
 		return -why.code;
+	lead_note_retry(lead, &why);
 	if (next == NEXT_PAUSE) {
 		int r = pause_before_retry(lead, &why, err);
 
@@ -219,6 +220,7 @@ int lead_retry_corrupt(struct lead *lead, struct err *err)
 			return -err->code;
 		lead->retried_digest = true;
 	}
+	lead_note_retry(lead, err);
 	lead->started = false;
 	lead->confirmed = false;
 	lead->from_start = false;

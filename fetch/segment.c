@@ -187,7 +187,7 @@ static int on_write(struct sink *sink, const void *buf, size_t len, struct err *
 	int64_t since = clock_monotonic_ms();
 	int r;
 
-	atomic_fetch_add(&fetchfs->fetched_bytes, len);
+	atomic_fetch_add(&fetchfs->meter.fetched_bytes, len);
 	if (segment->small)
 		r = add_to_small(segment, buf, len, err);
 	else

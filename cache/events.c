@@ -1,0 +1,216 @@
+#include "cache/events.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/lock.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NAME     "events"
+#define NAME_OLD "events.old"
+
+#define LINE_MAX_BYTES 4096
+#define FIELDS         8
+
+static const char *const kind_names[EVENT_KINDS] = {
+	[EVENT_FETCHED] = "fetched",
+	[EVENT_CONFIRMED] = "confirmed",
+	[EVENT_STOOD_IN] = "stale",
+	[EVENT_RETRIED] = "retried",
+	[EVENT_FAILED] = "failed",
+	[EVENT_EVICTED] = "evicted",
+};
+
+struct events {
+	const struct cachedir *dir;
+	struct {
+		atomic_uint_fast64_t count;
+		atomic_uint_fast64_t bytes;
+	} noted[EVENT_KINDS];
+
+	pthread_mutex_t mu;
+	int fd; /* -1: not opened yet, or it could not be; guarded by mu */
+};
+
+int events_open(const struct cachedir *dir, struct events **ret, struct err *err)
+{
+	struct events *events = calloc(1, sizeof(*events));
+
+	if (!events)
+		return err_oom(err);
+	events->dir = dir;
+	events->fd = -1;
+	pthread_mutex_init(&events->mu, NULL);
+	*ret = events;
+	return 0;
+}
+
+void events_close(struct events *events)
+{
+	if (!events)
+		return;
+	fd_close(&events->fd);
+	pthread_mutex_destroy(&events->mu);
+	free(events);
+}
+
+/* ---- writing ---- */
+
+/* The file of that name. Under mu. */
+static void open_file(struct events *events)
+{
+	fd_close(&events->fd);
+	events->fd = openat(
+		events->dir->fd, NAME, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+/* Whether the name still leads to the file that is open. */
+static bool is_current(const struct events *events)
+{
+	struct stat named;
+	struct stat open;
+
+	return fstatat(events->dir->fd, NAME, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       fstat(events->fd, &open) == 0 && named.st_ino == open.st_ino;
+}
+
+/*
+ * A large file makes way for a new one. Whoever comes late has another's old file open, and takes
+ * the new one; the lock, on the old file itself, keeps two from renaming one after the other.
+ */
+static void rotate(struct events *events)
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	if (is_current(events)) {
+		if (fcntl(events->fd, F_OFD_SETLK, &whole) < 0)
+			return;
+		if (is_current(events))
+			(void)renameat(events->dir->fd, NAME, events->dir->fd, NAME_OLD);
+	}
+	open_file(events);
+}
+
+static void append(struct events *events, const char *line, size_t len)
+{
+	WITH_LOCK(&events->mu);
+	struct stat st;
+
+	if (events->fd < 0)
+		open_file(events);
+	if (events->fd >= 0 && fstat(events->fd, &st) == 0 && st.st_size >= (off_t)EVENTS_FILE_MAX)
+		rotate(events);
+	if (events->fd >= 0)
+		(void)fd_write_all(events->fd, line, len);
+}
+
+/* One field more, of which @room bytes are kept: nothing in it may end it, or the line. */
+static size_t add_text(char *to, const char *text, size_t room)
+{
+	size_t len = 0;
+
+	for (; text && text[len] && len < room; len++)
+		to[len] = (unsigned char)text[len] < ' ' || text[len] == 0x7f ? '?' : text[len];
+	return len;
+}
+
+void events_add(struct events *events, const struct event *event)
+{
+	char line[LINE_MAX_BYTES];
+	size_t len;
+
+	atomic_fetch_add(&events->noted[event->kind].count, 1);
+	atomic_fetch_add(&events->noted[event->kind].bytes, event->bytes);
+	len = (size_t)snprintf(line, sizeof(line),
+		"%" PRId64 "\t%s\t%" PRIu64 "\t%" PRId64 "\t%d\t", clock_wall_ms(),
+		kind_names[event->kind], event->bytes, event->duration_ms, (int)getpid());
+	len += add_text(line + len, event->scope, 256);
+	line[len++] = '\t';
+	len += add_text(line + len, event->uri, 2048);
+	line[len++] = '\t';
+	len += add_text(line + len, event->text, 1024);
+	line[len++] = '\n';
+	append(events, line, len);
+}
+
+void events_count(
+	struct events *events, enum event_kind kind, uint64_t *ret_count, uint64_t *ret_bytes)
+{
+	*ret_count = atomic_load(&events->noted[kind].count);
+	*ret_bytes = atomic_load(&events->noted[kind].bytes);
+}
+
+/* ---- reading ---- */
+
+static int parse_kind(const char *name, enum event_kind *ret)
+{
+	for (int kind = 0; kind < EVENT_KINDS; kind++) {
+		if (str_equal(name, kind_names[kind])) {
+			*ret = (enum event_kind)kind;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+/* false: a line that was cut off, or is of a version to come. It is passed over. */
+static bool parse(char *line, struct event *ret)
+{
+	char *fields[FIELDS];
+	char *rest = line;
+
+	for (int i = 0; i < FIELDS; i++) {
+		fields[i] = strsep(&rest, "\t");
+		if (!fields[i])
+			return false;
+	}
+	*ret = (struct event){
+		.time_ms = strtoll(fields[0], NULL, 10),
+		.bytes = strtoull(fields[2], NULL, 10),
+		.duration_ms = strtoll(fields[3], NULL, 10),
+		.pid = (int)strtol(fields[4], NULL, 10),
+		.scope = fields[5],
+		.uri = fields[6],
+		.text = fields[7],
+	};
+	return !rest && ret->time_ms > 0 && parse_kind(fields[1], &ret->kind) == 0;
+}
+
+static int visit_file(
+	struct events *events, const char *name, events_visitor *visit, void *arg, struct err *err)
+{
+	CLEANUP(str_freep) char *text = NULL;
+	struct event event;
+	char *rest;
+	char *line;
+	/* who writes does not look at the size under a lock: some lines more than the limit */
+	int r = fd_read_file(events->dir->fd, name, 2 * EVENTS_FILE_MAX, &text, NULL);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return err_set(err, ERR_SYSTEM, -r, "read %s/%s: %m", events->dir->path, name);
+	rest = text;
+	for (r = 0; r == 0 && (line = strsep(&rest, "\n"));)
+		if (rest && parse(line, &event)) /* the last one has no end yet */
+			r = visit(&event, arg);
+	return r;
+}
+
+int events_visit(struct events *events, events_visitor *visit, void *arg, struct err *err)
+{
+	int r = visit_file(events, NAME_OLD, visit, arg, err);
+
+	return r != 0 ? r : visit_file(events, NAME, visit, arg, err);
+}
