@@ -15,6 +15,7 @@ const struct command command_table[] = {
 	{"ls", "[-l] [PREFIX]", "list what the cache knows", cmd_ls},
 	{"stat", "URI", "show all that is known of one URI", cmd_stat},
 	{"status", "", "show the cache as a whole, and what is on its way into it", cmd_status},
+	{"log", "[-n N]", "show what happened lately", cmd_log},
 	{"evict", "URI…|--all|--to SIZE", "let artifacts go from the cache", cmd_evict},
 	{"prepare", "[--spec FILE|-] DIR [URI…]", "place artifacts in a directory", cmd_prepare},
 	{"release", "DIR", "take back what prepare placed in a directory", cmd_release},

@@ -26,7 +26,7 @@ _fetchfs_words() {
 
 _fetchfs() {
 	local line=${COMP_LINE:0:COMP_POINT} cur prev command='' seen=0 i
-	local commands='mount unmount fetch cat path ls stat status evict prepare release'
+	local commands='mount unmount fetch cat path ls stat status log evict prepare release'
 	local common='--cache --config --quiet --verbose --help --usage --version'
 	local -a words global=()
 
@@ -40,7 +40,7 @@ _fetchfs() {
 		case ${words[i]} in
 		--cache | --config) global+=("${words[i]}" "${words[++i]}") ;;
 		--spec | --method | --user | --mount | --digest | --digests | --input | --jobs | --to | \
-			--options | -i | -j | -o) ((i++)) ;;
+			--options | --lines | -i | -j | -n | -o) ((i++)) ;;
 		-*) ;;
 		*) if [[ $command ]]; then ((++seen)); else command=${words[i]}; fi ;;
 		esac
@@ -52,7 +52,7 @@ _fetchfs() {
 	--method) _fetchfs_words 'auto hardlink copy' && return ;;
 	--user) _fetchfs_words "$(compgen -u)" && return ;;
 	--digests) _fetchfs_uris "$cur" && return ;;
-	--digest | --jobs | --to | -j | -o | --options) return ;;
+	--digest | --jobs | --to | -j | -n | -o | --options | --lines) return ;;
 	esac
 
 	case $command:$cur in
@@ -67,6 +67,7 @@ _fetchfs() {
 	path:-*) _fetchfs_words "--mount $common" ;;
 	ls:-*) _fetchfs_words "--long --json --mount $common" ;;
 	stat:-* | status:-*) _fetchfs_words "--json --mount $common" ;;
+	log:-*) _fetchfs_words "--lines --json --mount $common" ;;
 	evict:-*) _fetchfs_words "--all --to --json --mount $common" ;;
 	prepare:-*) _fetchfs_words "--spec --digests --method --user --json $common" ;;
 	release:-*) _fetchfs_words "$common" ;;

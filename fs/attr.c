@@ -105,9 +105,14 @@ void attr_get_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct fs *fs = ops_fs(req);
 	struct node *node = inode_ref(fs->inodes, ino);
 
-	(void)fi;
 	if (!node) {
 		fuse_reply_err(req, ESTALE);
+		return;
+	}
+	/* who seeks to the end of one that is open is told where that is */
+	if (node->kind == NODE_TEXT && fi) {
+		reply_attr_of_text(req, node, ((struct handle *)(uintptr_t)fi->fh)->text_len);
+		inode_unref(fs->inodes, node);
 		return;
 	}
 	if (node->kind == NODE_FILE && !node->complete) {
@@ -148,7 +153,7 @@ void attr_access_op(fuse_req_t req, fuse_ino_t ino, int mask)
 	} else if (node->kind == NODE_FILE || node->kind == NODE_OBJECT) {
 		file_access(req, node, mask);
 		return;
-	} else if (node->kind == NODE_STATUS) {
+	} else if (node->kind == NODE_TEXT) {
 		fuse_reply_err(req, mask & X_OK ? EACCES : 0);
 	} else if (node->kind == NODE_FOLDER &&
 		   settle(req, node, NULL, mask & X_OK, folder_access)) {

@@ -137,7 +137,8 @@ static int fill(struct folder *folder, struct err *err)
 		r = add_fixed(folder, node->path, "sha256", true);
 		break;
 	case NODE_CONTROL:
-		r = add_fixed(folder, node->path, "status", false);
+		for (unsigned int i = 0; r == 0 && control_name(i); i++)
+			r = add_fixed(folder, node->path, control_name(i), false);
 		break;
 	case NODE_FOLDER:
 		return fill_from_cache(folder, err);

@@ -315,6 +315,13 @@ int inode_enter(struct inodes *inodes, const struct found *found, uint64_t paren
 	return 0;
 }
 
+size_t inode_count(struct inodes *inodes)
+{
+	WITH_LOCK(&inodes->mu);
+
+	return inodes->count;
+}
+
 void inode_forget(struct inodes *inodes, uint64_t id, uint64_t count)
 {
 	WITH_LOCK(&inodes->mu);
@@ -350,7 +357,7 @@ char *inode_place(struct inodes *inodes, struct node *node, uint64_t *ret_parent
 	return str_copy(node->name);
 }
 
-void inode_set_error(struct inodes *inodes, struct node *node, const char *text)
+void inode_set_error(struct inodes *inodes, struct node *node, uid_t uid, const char *text)
 {
 	char *copy = str_copy(text);
 	char *old;
@@ -359,14 +366,16 @@ void inode_set_error(struct inodes *inodes, struct node *node, const char *text)
 		WITH_LOCK(&inodes->mu);
 		old = node->error;
 		node->error = copy;
+		node->error_uid = uid;
 	}
 	free(old);
 }
 
-char *inode_error(struct inodes *inodes, struct node *node)
+char *inode_error(struct inodes *inodes, struct node *node, uid_t uid)
 {
 	WITH_LOCK(&inodes->mu);
-	return str_copy(node->error);
+
+	return uid == 0 || uid == node->error_uid ? str_copy(node->error) : NULL;
 }
 
 bool inode_told_stale(struct inodes *inodes, struct node *node, pid_t thread)

@@ -29,7 +29,7 @@ enum node_kind {
 	NODE_DIGEST,  /* digest/ */
 	NODE_SHA256,  /* digest/sha256/ */
 	NODE_CONTROL, /* .fetchfs/ */
-	NODE_STATUS,  /* .fetchfs/status */
+	NODE_TEXT,    /* .fetchfs/status and its like */
 	NODE_FILE,    /* an artifact, by its URI */
 	NODE_OBJECT,  /* an artifact, by its digest */
 };
@@ -71,7 +71,8 @@ struct node {
 	unsigned int refs;           /* references of requests */
 	uint64_t parent;             /* where it was found last, with … */
 	char *name;                  /* … this name */
-	char *error;                 /* the text of the last error, or NULL */
+	char *error;                 /* the text of the last error, or NULL; … */
+	uid_t error_uid;             /* … who ran into it */
 	pid_t stale[NODE_STALE_MAX]; /* threads that were told ESTALE, the last ones */
 	struct doubts *doubts;       /* doubt.h's; NULL: there never were any */
 	bool shadowed;               /* something below its name is known, as was seen last */
@@ -92,7 +93,7 @@ void inode_unref(struct inodes *inodes, struct node *node);
 /* What a lookup found. Strings are copied. */
 struct found {
 	enum node_kind kind;
-	const char *path; /* folders and NODE_STATUS */
+	const char *path; /* folders and NODE_TEXT */
 	const struct wanted *wanted;
 	const char *key;
 	const char *sha256;
@@ -105,6 +106,9 @@ struct found {
  */
 int inode_enter(struct inodes *inodes, const struct found *found, uint64_t parent, const char *name,
 	struct node **ret, struct err *err);
+
+/* How many nodes there are. */
+size_t inode_count(struct inodes *inodes);
 
 /* The kernel gives up @count lookups of the node @id. */
 void inode_forget(struct inodes *inodes, uint64_t id, uint64_t count);
@@ -124,9 +128,10 @@ bool inode_learn(struct inodes *inodes, struct node *node, const struct facts *f
 /* Where the node was found last; the name is the caller's to free(), NULL when out of memory. */
 char *inode_place(struct inodes *inodes, struct node *node, uint64_t *ret_parent);
 
-/* The text of the last error; NULL is none. The copy is the caller's to free(). */
-void inode_set_error(struct inodes *inodes, struct node *node, const char *text);
-char *inode_error(struct inodes *inodes, struct node *node);
+/* The text of the last error, which is for @uid, who ran into it, and for root; NULL is none. The
+ * copy is the caller's to free(). */
+void inode_set_error(struct inodes *inodes, struct node *node, uid_t uid, const char *text);
+char *inode_error(struct inodes *inodes, struct node *node, uid_t uid);
 
 /*
  * Files and folders that the kernel keeps for long, by pages: up to @max of them into @ret, each

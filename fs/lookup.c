@@ -200,6 +200,13 @@ static int lookup_object(struct lookup *lookup, struct err *err)
 	return enter(lookup->fs, lookup->req, lookup->parent->id, lookup->name, &found, err);
 }
 
+/* The name has no node: who wants to know why asks the folder. */
+static void reply_nothing(fuse_req_t req, struct node *folder, const char *name, struct err *err)
+{
+	err_context(err, "%s", name);
+	reply_error(req, folder, err);
+}
+
 /* ---- the natural tree ---- */
 
 static void answered(struct ask *ask, const struct fetchfs_info *info, const struct err *err)
@@ -220,7 +227,7 @@ static void answered(struct ask *ask, const struct fetchfs_info *info, const str
 	if (r == 0)
 		r = enter(ask->fs, ask->req, ask->node->id, ask->name, &found, &local);
 	if (r < 0)
-		reply_error(ask->req, ask->node, &local);
+		reply_nothing(ask->req, ask->node, ask->name, &local);
 }
 
 /* Let the origin say whether the name exists. */
@@ -372,8 +379,8 @@ static int dispatch(struct lookup *lookup, struct err *err)
 			return enter_path(lookup, NODE_SHA256, err);
 		return no_such_name(lookup, err);
 	case NODE_CONTROL:
-		if (str_equal(lookup->name, "status"))
-			return enter_path(lookup, NODE_STATUS, err);
+		if (control_has(lookup->name))
+			return enter_path(lookup, NODE_TEXT, err);
 		return no_such_name(lookup, err);
 	default:
 		return err_set(err, ERR_USAGE, ENOTDIR, "%s: not a folder", lookup->path);
@@ -404,5 +411,5 @@ void lookup_op(fuse_req_t req, fuse_ino_t parent, const char *name)
 	lookup.path = str_printf("%s%s%s", above, *above ? "/" : "", name);
 	r = lookup.path ? dispatch(&lookup, &err) : err_oom(&err);
 	if (r < 0)
-		reply_error(req, lookup.parent, &err);
+		reply_nothing(req, lookup.parent, name, &err);
 }

@@ -176,7 +176,7 @@ static void finish_ready(struct park *park, const struct fetchfs_info *info)
 		finish_other_version(park);
 		return;
 	}
-	inode_set_error(fs->inodes, park->node, NULL);
+	inode_set_error(fs->inodes, park->node, 0, NULL);
 	/* The kernel believes in the size that it was told last, and would not read beyond. */
 	if (before.size != facts.size)
 		fuse_lowlevel_notify_inval_inode(fs->session, park->node->id, 0, 0);
@@ -269,12 +269,12 @@ static void open_file(fuse_req_t req, struct node *node, struct fuse_file_info *
 		park_push(park);
 }
 
-static void open_status(fuse_req_t req, struct fuse_file_info *fi)
+static void open_text(fuse_req_t req, const struct node *node, struct fuse_file_info *fi)
 {
 	struct fs *fs = ops_fs(req);
 	struct handle *handle = handle_new(fs);
 
-	if (!handle || !(handle->text = status_text(fs, fuse_req_ctx(req)->uid))) {
+	if (!handle || !(handle->text = control_text(fs, node, fuse_req_ctx(req)->uid))) {
 		handle_free(fs, handle);
 		fuse_reply_err(req, ENOMEM);
 		return;
@@ -303,8 +303,8 @@ void open_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	if ((fi->flags & O_ACCMODE) != O_RDONLY)
 		fuse_reply_err(req, EROFS);
-	else if (node->kind == NODE_STATUS)
-		open_status(req, fi);
+	else if (node->kind == NODE_TEXT)
+		open_text(req, node, fi);
 	else
 		fuse_reply_err(req, EISDIR);
 	inode_unref(fs->inodes, node);

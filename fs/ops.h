@@ -21,6 +21,7 @@
 #include <fuse_lowlevel.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 struct deadlines;
 struct handle;
@@ -43,8 +44,9 @@ struct fs {
 	struct handshake handshake;
 	struct passthrough *passthrough;
 	struct watch *watch;
-	atomic_bool is_ending; /* no more notices */
-	int64_t started;       /* seconds since 1970 */
+	atomic_bool is_ending;           /* no more notices */
+	atomic_uint_fast64_t read_bytes; /* handed to readers */
+	int64_t started;                 /* seconds since 1970 */
 	bool can_expire; /* the kernel can expire an entry without detaching what is mounted on it
 			  */
 
@@ -119,7 +121,13 @@ void folder_free(struct folder *folder);
 void xattr_get_op(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
 void xattr_list_op(fuse_req_t req, fuse_ino_t ino, size_t size);
 
-/* The text of .fetchfs/status for @uid, the caller's to free(); NULL when out of memory. */
-char *status_text(struct fs *fs, uid_t uid);
+/* The n-th name in .fetchfs/, or NULL; whether @name is one. */
+const char *control_name(unsigned int n);
+bool control_has(const char *name);
+/* The text of that name for @uid, the caller's to free(); NULL when out of memory. */
+char *control_text(struct fs *fs, const struct node *node, uid_t uid);
+
+void status_write(struct fs *fs, uid_t uid, FILE *out);
+void metrics_write(struct fs *fs, uid_t uid, FILE *out);
 
 #endif

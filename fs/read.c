@@ -84,6 +84,7 @@ static void carry_on(struct park *park)
 		if (n >= 0) {
 			req = park_end(park);
 			atomic_store(&park->handle->given_up, false);
+			atomic_fetch_add(&park->fs->read_bytes, (uint64_t)n);
 			fuse_reply_buf(req, buf, (size_t)n);
 			park_free(park);
 			return;
@@ -111,6 +112,7 @@ static void read_file(fuse_req_t req, fuse_ino_t ino, struct handle *handle, siz
 	n = buf ? fetchfs_file_read_now(handle->file, buf, size, (uint64_t)off, &err)
 		: err_oom(&err);
 	if (n >= 0) {
+		atomic_fetch_add(&fs->read_bytes, (uint64_t)n);
 		fuse_reply_buf(req, buf, (size_t)n);
 		return;
 	}

@@ -9,10 +9,10 @@
 #define TIMEOUT_FIXED    3600.0 /* seconds: what never changes while it is mounted */
 #define TIMEOUT_COMPLETE 3600.0 /* an opener still revalidates */
 #define TIMEOUT_FOLDER                                                                             \
-	3600.0          /* something below is known to all; watch.h looks whether it still is */
-#define BLOCK       512 /* the unit of st_blocks */
-#define READ_SIZE   (128 * 1024)
-#define STATUS_SIZE 4096 /* shown; the text is made at open and read past the page cache */
+	3600.0        /* something below is known to all; watch.h looks whether it still is */
+#define BLOCK     512 /* the unit of st_blocks */
+#define READ_SIZE (128 * 1024)
+#define TEXT_SIZE 4096 /* shown; the text is made at open and read past the page cache */
 
 void reply_error(fuse_req_t req, struct node *node, const struct err *err)
 {
@@ -21,7 +21,7 @@ void reply_error(fuse_req_t req, struct node *node, const struct err *err)
 
 	if (node && err->msg[0]) {
 		if (code != EINTR && code != ESTALE)
-			inode_set_error(fs->inodes, node, err->msg);
+			inode_set_error(fs->inodes, node, fuse_req_ctx(req)->uid, err->msg);
 		log_debug("%s", err->msg);
 	}
 	fuse_reply_err(req, code);
@@ -29,7 +29,7 @@ void reply_error(fuse_req_t req, struct node *node, const struct err *err)
 
 static bool is_folder(const struct node *node)
 {
-	return node->kind != NODE_FILE && node->kind != NODE_OBJECT && node->kind != NODE_STATUS;
+	return node->kind != NODE_FILE && node->kind != NODE_OBJECT && node->kind != NODE_TEXT;
 }
 
 /*
@@ -46,7 +46,7 @@ static double timeout_of(const struct node *node, const struct facts *facts)
 	case NODE_FILE:
 	case NODE_OBJECT:
 		return node->complete && facts->complete && facts->is_public ? TIMEOUT_COMPLETE : 0;
-	case NODE_STATUS:
+	case NODE_TEXT:
 		return 0;
 	default:
 		return TIMEOUT_FIXED;
@@ -77,9 +77,9 @@ static struct stat stat_of(struct fs *fs, const struct node *node, const struct 
 
 	if (is_folder(node)) {
 		st.st_mode = S_IFDIR | 0555;
-	} else if (node->kind == NODE_STATUS) {
+	} else if (node->kind == NODE_TEXT) {
 		st.st_mode = S_IFREG | 0444;
-		st.st_size = STATUS_SIZE;
+		st.st_size = TEXT_SIZE;
 	} else {
 		st.st_mode = S_IFREG | (facts->executable ? 0555 : 0444);
 		if (facts->known && !facts->is_public)
@@ -115,6 +115,16 @@ void reply_attr(fuse_req_t req, struct node *node)
 	struct stat st = stat_of(fs, node, &facts);
 
 	fuse_reply_attr(req, &st, timeout_of(node, &facts));
+}
+
+void reply_attr_of_text(fuse_req_t req, struct node *node, size_t len)
+{
+	struct fs *fs = ops_fs(req);
+	struct facts facts = inode_facts(fs->inodes, node);
+	struct stat st = stat_of(fs, node, &facts);
+
+	st.st_size = (off_t)len;
+	fuse_reply_attr(req, &st, 0);
 }
 
 void reply_xattr(fuse_req_t req, const char *value, size_t len, size_t size)

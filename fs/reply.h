@@ -15,6 +15,9 @@ void reply_entry(fuse_req_t req, struct node *node);
 /* Its attributes. */
 void reply_attr(fuse_req_t req, struct node *node);
 
+/* The same of a text in .fetchfs/ that is open, and @len bytes long. */
+void reply_attr_of_text(fuse_req_t req, struct node *node, size_t len);
+
 /* A value or list of xattrs: its length when @size is 0, -ERANGE when it does not fit. */
 void reply_xattr(fuse_req_t req, const char *value, size_t len, size_t size);
 

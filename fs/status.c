@@ -7,7 +7,6 @@
 #include "fs/passthrough.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 /* Transfers that are told one by one. */
@@ -82,18 +81,9 @@ static void write_status(struct fs *fs, uid_t uid, struct writer *writer)
 	json_close(json, '}');
 }
 
-char *status_text(struct fs *fs, uid_t uid)
+void status_write(struct fs *fs, uid_t uid, FILE *out)
 {
-	struct writer writer = {.shown = 0};
-	char *text = NULL;
-	size_t len;
+	struct writer writer = {.json = {.out = out}};
 
-	writer.json.out = open_memstream(&text, &len);
-	if (!writer.json.out)
-		return NULL;
 	write_status(fs, uid, &writer);
-	if (fclose(writer.json.out) == 0)
-		return text;
-	free(text);
-	return NULL;
 }

@@ -1,5 +1,6 @@
 /*
- * user.fetchfs.*: what the cache knows of a file. Never asks the network.
+ * user.fetchfs.*: what the cache knows of a file. Never asks the network. A folder has only .error:
+ * what went wrong last with it, or with a name in it.
  */
 #include "base/cleanup.h"
 #include "base/str.h"
@@ -101,9 +102,9 @@ static const struct {
 	{PREFIX "error", error_of},
 };
 
-static bool has_xattrs(const struct node *node)
+static bool is_file(const struct node *node)
 {
-	return node && (node->kind == NODE_FILE || node->kind == NODE_OBJECT);
+	return node->kind == NODE_FILE || node->kind == NODE_OBJECT;
 }
 
 /* What is known of @node; what is not, is left as unknown. */
@@ -113,9 +114,9 @@ static void load(struct fs *fs, struct node *node, uid_t uid, struct source *ret
 
 	*ret = (struct source){
 		.info = {.size = -1, .fetched = -1, .verified = -1, .expires = -1, .last_used = -1},
-		.error = inode_error(fs->inodes, node),
+		.error = inode_error(fs->inodes, node, uid),
 	};
-	if (ops_find(fs, node, uid, &info, NULL) == 0)
+	if (is_file(node) && ops_find(fs, node, uid, &info, NULL) == 0)
 		ret->info = info;
 }
 
@@ -123,6 +124,14 @@ static void source_release(struct source *source)
 {
 	fetchfs_info_release(&source->info);
 	free(source->error);
+}
+
+static char *value_of(const struct source *source, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(attributes); i++)
+		if (str_equal(name, attributes[i].name))
+			return attributes[i].value(source);
+	return NULL;
 }
 
 void xattr_get_op(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
@@ -138,11 +147,12 @@ void xattr_get_op(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 		return;
 	}
 	node = inode_ref(fs->inodes, ino);
-	if (has_xattrs(node))
+	if (node)
 		load(fs, node, fuse_req_ctx(req)->uid, &source);
-	for (size_t i = 0; has_xattrs(node) && i < ARRAY_SIZE(attributes); i++)
-		if (str_equal(name, attributes[i].name))
-			value = attributes[i].value(&source);
+	if (node && is_file(node))
+		value = value_of(&source, name);
+	else if (str_equal(name, PREFIX "error"))
+		value = error_of(&source);
 	if (value)
 		reply_xattr(req, value, strlen(value), size);
 	else
@@ -174,7 +184,7 @@ void xattr_list_op(fuse_req_t req, fuse_ino_t ino, size_t size)
 	char list[ARRAY_SIZE(attributes) * NAME_ROOM];
 	size_t len = 0;
 
-	if (fs->options->list_xattrs && has_xattrs(node)) {
+	if (fs->options->list_xattrs && node && is_file(node)) {
 		load(fs, node, fuse_req_ctx(req)->uid, &source);
 		len = names_of(&source, list);
 	}

@@ -166,11 +166,15 @@ Test(inode, the_last_error_is_kept_and_cleared)
 {
 	struct node *node = inode_ref(inodes, enter_key("k", true, 7));
 	CLEANUP(str_freep) char *error = NULL;
+	CLEANUP(str_freep) char *for_root = NULL;
 
-	inode_set_error(inodes, node, "no route");
-	error = inode_error(inodes, node);
+	inode_set_error(inodes, node, 1000, "no route");
+	error = inode_error(inodes, node, 1000);
 	cr_assert_str_eq(error, "no route");
-	inode_set_error(inodes, node, NULL);
-	cr_assert_null(inode_error(inodes, node));
+	for_root = inode_error(inodes, node, 0);
+	cr_assert_str_eq(for_root, "no route");
+	cr_assert_null(inode_error(inodes, node, 1001));
+	inode_set_error(inodes, node, 0, NULL);
+	cr_assert_null(inode_error(inodes, node, 1000));
 	inode_unref(inodes, node);
 }

@@ -1,0 +1,43 @@
+#!/bin/bash
+# fetchfs log: what happened lately, whoever did it.
+. "$(dirname "$0")/../support/lib.sh"
+need_program jq
+
+start_origin
+printf one >"$ORIGINROOT/one.bin"
+printf '[fetch]\nnegative_ttl = 0\n' >"$CONFIG"
+
+[ -z "$(fetchfs log)" ] || fail "an empty cache has a history: $(fetchfs log)"
+fetchfs fetch "$ORIGIN/one.bin"
+! fetchfs fetch "$ORIGIN/none.bin" 2>/dev/null || fail "none.bin is there"
+fetchfs evict "$ORIGIN/one.bin"
+
+fetchfs log >"$WORK/log"
+[ "$(wc -l <"$WORK/log")" -eq 3 ] || fail "$(<"$WORK/log")"
+grep -Eqx "20[0-9-]{8}T[0-9:.]{12}Z fetched   $ORIGIN/one\.bin \(3 B in [0-9.]+ s\)" "$WORK/log" || fail "$(<"$WORK/log")"
+grep -Eqx "[^ ]+ failed    $ORIGIN/none\.bin: 404 not found" "$WORK/log" || fail "$(<"$WORK/log")"
+grep -Eqx "[^ ]+ evicted   $ORIGIN/one\.bin \([0-9.]+ KiB\)" "$WORK/log" || fail "$(<"$WORK/log")"
+
+[ "$(fetchfs log -n 1)" = "$(tail -n 1 "$WORK/log")" ] || fail "-n 1: $(fetchfs log -n 1)"
+fetchfs log --json | jq -es 'length == 3 and .[0].event == "fetched" and .[0].bytes == 3 and
+	.[0].seconds >= 0 and .[0].error == null and .[0].time > 1e9 and .[0].pid > 1 and
+	.[1].error == "404 not found" and .[2].seconds == null' >/dev/null || fail "$(fetchfs log --json)"
+
+say "what is no event of ours is passed over"
+printf 'nonsense\n\n12\tfetched\t1\n99\tfuture\t0\t0\t1\t\tx\ty\n\t\t\t\t\t\t\t\n77\tfetched\t1' >>"$CACHE/events"
+cmp <(fetchfs log) "$WORK/log" || fail "$(fetchfs log)"
+printf '\0\0\0' >"$CACHE/events"
+[ -z "$(fetchfs log)" ] || fail "$(fetchfs log)"
+
+say "a log that cannot be written keeps nobody from fetching"
+rm "$CACHE/events"
+mkdir "$CACHE/events"
+fetchfs fetch "$ORIGIN/one.bin" || fail "no fetch without a log"
+expect_failure 1 "read .*/events: Is a directory" "${fetchfs[@]}" log
+
+for n in 0 -1 x '' 999999999; do
+	status=0
+	fetchfs log -n "$n" 2>"$WORK/stderr" || status=$?
+	[ $status -eq 2 ] || fail "-n '$n': status $status"
+	grep -q "takes a number" "$WORK/stderr" || fail "-n '$n': $(<"$WORK/stderr")"
+done
