@@ -146,3 +146,37 @@ Test(touches, more_than_there_is_room_for_do_no_harm)
 	cr_assert_eq(touches_write(cache->store.catalog->touches, NULL), 0);
 	cr_assert(order_is(cache, 1, 2, 0));
 }
+
+Test(recall, thousands_find_room_and_the_oldest_go)
+{
+	struct recall *recall;
+	CLEANUP(entry_release) struct entry entry = {.size = -1};
+	char uri[64];
+	int found = 0;
+
+	cr_assert_eq(recall_new(&recall, NULL), 0);
+	for (int i = 0; i < 20000; i++) {
+		snprintf(uri, sizeof(uri), "https://h/%d", i);
+		entry = (struct entry){.key = key_of(uri), .scope = uri, .uri = uri};
+		recall_keep(recall, &entry, 1);
+		entry = (struct entry){.size = -1};
+		cr_assert(recall_find(recall, &(struct entry_key){{0}}, 1, &entry) == false);
+	}
+	for (int i = 19999; i >= 0; i--) {
+		struct entry_key key;
+
+		snprintf(uri, sizeof(uri), "https://h/%d", i);
+		key = key_of(uri);
+		cr_assert(!recall_find(recall, &key, 2, &entry), "of another time");
+		if (!recall_find(recall, &key, 1, &entry))
+			continue;
+		cr_assert_str_eq(entry.uri, uri);
+		entry_release(&entry);
+		found++;
+		cr_assert(i < 18000 || found > (20000 - i) * 9 / 10, "%d of the last %d", found,
+			20000 - i);
+	}
+	cr_assert_leq(found, 8192);
+	cr_assert_gt(found, 7500);
+	recall_free(recall);
+}
