@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define BUCKETS_FIRST 1024 /* a power of two; doubled when there are as many nodes */
+#define MANY          10000
 
 static void node_free(struct node *node)
 {
@@ -85,6 +86,8 @@ static void insert(struct inodes *inodes, struct node *node)
 		node->next_by_identity = (*current)->next_by_identity;
 	*current = node;
 	inodes->count++;
+	if (inodes->most < inodes->count)
+		inodes->most = inodes->count;
 }
 
 static void drop(struct inodes *inodes, struct node *node)
@@ -121,12 +124,12 @@ static int allocate(struct inodes *inodes, size_t buckets, struct err *err)
 	return 0;
 }
 
-/* Twice the buckets. A table that cannot grow gets slower, nothing else. */
-static void grow(struct inodes *inodes)
+/* A table that cannot grow gets slower, nothing else. */
+static void resize(struct inodes *inodes, size_t buckets)
 {
 	struct inodes old = *inodes;
 
-	if (allocate(inodes, old.buckets * 2, NULL) < 0)
+	if (allocate(inodes, buckets, NULL) < 0)
 		return;
 	for (size_t i = 0; i < old.buckets; i++) {
 		struct node *next;
@@ -297,7 +300,7 @@ int inode_enter(struct inodes *inodes, const struct found *found, uint64_t paren
 	node = *inode_identity_slot(inodes, fresh->identity);
 	if (!node || !is_valid(node, &found->facts)) {
 		if (inodes->count >= inodes->buckets)
-			grow(inodes);
+			resize(inodes, inodes->buckets * 2);
 		node = fresh;
 		fresh = NULL;
 		node->id = inodes->next_id++;
@@ -331,6 +334,18 @@ void inode_forget(struct inodes *inodes, uint64_t id, uint64_t count)
 		return;
 	node->lookups -= count < node->lookups ? count : node->lookups;
 	drop_if_unused(inodes, node);
+	if (inodes->buckets > BUCKETS_FIRST && inodes->count < inodes->buckets / 8)
+		resize(inodes, inodes->buckets / 4);
+}
+
+bool inode_have_shrunk(struct inodes *inodes)
+{
+	WITH_LOCK(&inodes->mu);
+
+	if (inodes->most < MANY || inodes->count > inodes->most / 2)
+		return false;
+	inodes->most = inodes->count;
+	return true;
 }
 
 /* ---- what changes in a node ---- */

@@ -117,6 +117,9 @@ void inode_forget(struct inodes *inodes, uint64_t id, uint64_t count);
 uint64_t inode_number_of_folder(const char *path);
 uint64_t inode_number_of_key(const char *key);
 
+/* Whether, of many nodes, half are gone: since the start, or since it was last so. */
+bool inode_have_shrunk(struct inodes *inodes);
+
 struct facts inode_facts(struct inodes *inodes, struct node *node);
 
 /*

@@ -17,6 +17,7 @@ struct inodes {
 	struct node **by_identity; /* only the current node of each identity */
 	size_t buckets;
 	size_t count;
+	size_t most; /* that there were, as inode_have_shrunk() counts */
 	uint64_t next_id;
 };
 

@@ -3,6 +3,7 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 
 struct fetchfs_request ops_request(const struct node *node, uid_t uid)
@@ -43,9 +44,26 @@ bool ops_looks_like_folder(const char *name, const struct fetchfs_info *info)
 	return info->is_folder || (str_equal(info->type, "text/html") && !names_is_page(name));
 }
 
+/* ---- forgotten nodes ---- */
+
+static void trim_job(void *arg)
+{
+	(void)arg;
+	malloc_trim(0);
+}
+
+/* After a walk over very many names their memory goes back to the system, which the C library
+ * would keep: it lies between what is still in use. */
+static void give_back(struct fs *fs)
+{
+	if (inode_have_shrunk(fs->inodes))
+		(void)queue_push(fs->work, trim_job, NULL, NULL);
+}
+
 static void forget_op(fuse_req_t req, fuse_ino_t ino, uint64_t count)
 {
 	inode_forget(ops_fs(req)->inodes, ino, count);
+	give_back(ops_fs(req));
 	fuse_reply_none(req);
 }
 
@@ -53,6 +71,7 @@ static void forget_multi_op(fuse_req_t req, size_t count, struct fuse_forget_dat
 {
 	for (size_t i = 0; i < count; i++)
 		inode_forget(ops_fs(req)->inodes, forgets[i].ino, forgets[i].nlookup);
+	give_back(ops_fs(req));
 	fuse_reply_none(req);
 }
 

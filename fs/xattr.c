@@ -141,9 +141,10 @@ void xattr_get_op(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	CLEANUP(str_freep) char *value = NULL;
 	struct node *node;
 
-	/* Security modules ask for theirs at each exec: answer before any work. */
+	/* Security modules ask for theirs at each exec, and ls -l for two of each file, until it
+	 * hears that this is no file system for those: answer before any work. */
 	if (!str_has_prefix(name, PREFIX)) {
-		fuse_reply_err(req, ENODATA);
+		fuse_reply_err(req, str_has_prefix(name, "user.") ? ENODATA : EOPNOTSUPP);
 		return;
 	}
 	node = inode_ref(fs->inodes, ino);

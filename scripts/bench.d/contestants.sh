@@ -124,15 +124,6 @@ label[rclone_cold_large]="rclone mount"
 before_rclone_cold_large() { mount_rclone; }
 run_rclone_cold_large() { dd if="$work/rclone/large.bin" bs=1M of=/dev/null; }
 
-label[object_large]="the object file"
-run_object_large() { dd if="$(find "$work/cache/objects" -size $((large << 20))c)" bs=1M of=/dev/null; }
-
-label[mount_warm_large]="fetchfs mount"
-run_mount_warm_large() { run_mount_cold_large; }
-
-label[rclone_warm_large]="rclone mount"
-run_rclone_warm_large() { run_rclone_cold_large; }
-
 # ---- many small files, through the mounts ----
 
 # cat_small DIR: all files, by name, one after another
@@ -150,15 +141,6 @@ run_mount_cold_small() { cat_small "$(tree)/small"; }
 label[rclone_cold_small]="rclone mount, cat"
 before_rclone_cold_small() { mount_rclone; }
 run_rclone_cold_small() { cat_small "$work/rclone/small"; }
-
-label[disk_small]="the files themselves, cat"
-run_disk_small() { cat_small "$work/www/small"; }
-
-label[mount_warm_small]="fetchfs mount, cat"
-run_mount_warm_small() { run_mount_cold_small; }
-
-label[rclone_warm_small]="rclone mount, cat"
-run_rclone_warm_small() { run_rclone_cold_small; }
 
 # ---- a little of a large file, cold. What goes on behind the answer ends with the mount ----
 

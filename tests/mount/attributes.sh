@@ -78,6 +78,18 @@ wait_for 10 evicted || fail "evict"
 cmp "$ORIGINROOT/dir/b.bin" "$host/dir/b.bin" || fail "b.bin, again"
 is '%i %s' "$inode 1000" "$host/dir/b.bin"
 
+say "attributes that are not ours: none of user., and no place for the others, so that ls -l gives up asking"
+python3 - "$host/dir/b.bin" <<'END' || fail "foreign attributes"
+import errno, os, sys
+for name, expected in (("user.other", errno.ENODATA), ("security.selinux", errno.ENOTSUP),
+                       ("system.posix_acl_access", errno.ENOTSUP), ("trusted.x", errno.ENOTSUP)):
+    try:
+        os.getxattr(sys.argv[1], name)
+        raise AssertionError(name)
+    except OSError as e:
+        assert e.errno == expected, (name, e)
+END
+
 say "statfs: the limit of the cache, and what it holds"
 settle_mount
 python3 - "$MNT" "$(fetchfs status --json)" <<'END' || fail "statfs: $(stat -f "$MNT")"

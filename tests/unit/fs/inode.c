@@ -178,3 +178,33 @@ Test(inode, the_last_error_is_kept_and_cleared)
 	cr_assert_null(inode_error(inodes, node, 1000));
 	inode_unref(inodes, node);
 }
+
+Test(inode, very_many_come_and_go)
+{
+	static uint64_t ids[50000];
+	char key[FETCHFS_KEY_HEX_SIZE];
+	struct node *node;
+
+	cr_assert(!inode_have_shrunk(inodes));
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 50000; i++) {
+			snprintf(key, sizeof(key), "%d", i);
+			ids[i] = enter_key(key, true, 7);
+		}
+		cr_assert_geq(inode_count(inodes), 50000);
+		cr_assert(!inode_have_shrunk(inodes));
+		for (int i = 0; i < 40000; i++)
+			inode_forget(inodes, ids[i], 1);
+		cr_assert(inode_have_shrunk(inodes));
+		cr_assert(!inode_have_shrunk(inodes), "that was told");
+		for (int i = 40000; i < 50000; i++) {
+			node = inode_ref(inodes, ids[i]);
+			cr_assert_not_null(node, "lost as the table became smaller");
+			snprintf(key, sizeof(key), "%d", i);
+			cr_assert_str_eq(node->key, key);
+			inode_unref(inodes, node);
+			inode_forget(inodes, ids[i], 1);
+		}
+		cr_assert_leq(inode_count(inodes), 2);
+	}
+}
