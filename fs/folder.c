@@ -1,5 +1,5 @@
 /*
- * OPENDIR, READDIR, RELEASEDIR: what the cache knows, as it was at OPENDIR.
+ * OPENDIR, READDIR, READDIRPLUS, RELEASEDIR: what the cache knows, as it was at OPENDIR.
  */
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define NAMES_MAX 1000000 /* of one listing */
+#define PLUS_MIN  128     /* bytes that an entry and its attributes take at least */
 
 struct entry {
 	char *name;
@@ -191,30 +192,118 @@ void folder_open_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	inode_unref(fs->inodes, node);
 }
 
+/* Names on their way into one reply. */
+struct page {
+	fuse_req_t req;
+	struct fs *fs;
+	const struct node *node; /* the folder, whose files are entered; NULL: none are */
+	char *buf;
+	size_t size;
+	size_t used;
+	uint64_t *entered; /* nodes that count as looked up if the reply arrives */
+	size_t count;
+};
+
+static struct stat stat_of(const struct entry *entry)
+{
+	return (struct stat){
+		.st_ino = entry->st_ino, .st_mode = entry->is_folder ? S_IFDIR : S_IFREG};
+}
+
+/* The entry and what it leads to, so that no lookup need follow. @next is the place behind it. */
+static size_t add_plus(struct page *page, const struct entry *entry, off_t next)
+{
+	struct fuse_entry_param param = {.attr = stat_of(entry)};
+	struct node *node = NULL;
+	size_t len;
+
+	if (page->node && !entry->is_folder)
+		node = lookup_listed(
+			page->fs, page->node, entry->name, fuse_req_ctx(page->req)->uid);
+	if (node)
+		param = reply_entry_of(page->fs, node);
+	len = fuse_add_direntry_plus(page->req, page->buf + page->used, page->size - page->used,
+		entry->name, &param, next);
+	if (!node)
+		return len;
+	if (len <= page->size - page->used)
+		page->entered[page->count++] = node->id;
+	else
+		inode_forget(page->fs->inodes, node->id, 1);
+	inode_unref(page->fs->inodes, node);
+	return len;
+}
+
+static size_t add_plain(struct page *page, const struct entry *entry, off_t next)
+{
+	struct stat st = stat_of(entry);
+
+	return fuse_add_direntry(
+		page->req, page->buf + page->used, page->size - page->used, entry->name, &st, next);
+}
+
+/* As many as fit, from the @off-th on. */
+static void fill_page(struct page *page, const struct folder *folder, off_t off,
+	size_t (*add_one)(struct page *, const struct entry *, off_t))
+{
+	for (size_t i = (size_t)off; i < folder->count; i++) {
+		size_t len = add_one(page, &folder->entries[i], (off_t)i + 1);
+
+		if (len > page->size - page->used)
+			return;
+		page->used += len;
+	}
+}
+
+static void page_release(struct page *page)
+{
+	free(page->buf);
+	free(page->entered);
+}
+
+static const struct folder *folder_of(const struct fuse_file_info *fi)
+{
+	return ((struct handle *)(uintptr_t)fi->fh)->folder;
+}
+
 void folder_read_op(
 	fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
-	const struct folder *folder = ((struct handle *)(uintptr_t)fi->fh)->folder;
-	CLEANUP(str_freep) char *buf = malloc(size);
-	size_t used = 0;
+	CLEANUP(page_release) struct page page = {.req = req, .size = size, .buf = malloc(size)};
 
 	(void)ino;
-	if (!buf) {
+	if (!page.buf) {
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
-	for (size_t i = (size_t)off; i < folder->count; i++) {
-		const struct entry *entry = &folder->entries[i];
-		struct stat st = {
-			.st_ino = entry->st_ino, .st_mode = entry->is_folder ? S_IFDIR : S_IFREG};
-		size_t len = fuse_add_direntry(
-			req, buf + used, size - used, entry->name, &st, (off_t)i + 1);
+	fill_page(&page, folder_of(fi), off, add_plain);
+	fuse_reply_buf(req, page.buf, page.used);
+}
 
-		if (len > size - used)
-			break;
-		used += len;
+void folder_read_plus_op(
+	fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	struct fs *fs = ops_fs(req);
+	struct node *node = inode_ref(fs->inodes, ino);
+	CLEANUP(page_release)
+	struct page page = {
+		.req = req,
+		.fs = fs,
+		.node = node && node->kind == NODE_FOLDER ? node : NULL,
+		.size = size,
+		.buf = malloc(size),
+		.entered = calloc(size / PLUS_MIN + 1, sizeof(uint64_t)),
+	};
+
+	if (page.buf && page.entered) {
+		fill_page(&page, folder_of(fi), off, add_plus);
+		if (fuse_reply_buf(req, page.buf, page.used) < 0)
+			for (size_t i = 0; i < page.count; i++)
+				inode_forget(fs->inodes, page.entered[i], 1);
+	} else {
+		fuse_reply_err(req, ENOMEM);
 	}
-	fuse_reply_buf(req, buf, used);
+	inode_unref(fs->inodes, node);
 }
 
 void folder_release_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

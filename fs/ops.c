@@ -208,6 +208,7 @@ const struct fuse_lowlevel_ops ops_table = {
 	.release = read_release_op,
 	.opendir = folder_open_op,
 	.readdir = folder_read_op,
+	.readdirplus = folder_read_plus_op,
 	.releasedir = folder_release_op,
 	.statfs = attr_statfs_op,
 	.setxattr = setxattr_op,

@@ -105,6 +105,13 @@ extern const struct fuse_lowlevel_ops ops_table;
 /* The first thing after INIT, on a thread of the work queue. */
 void mount_answers(struct fs *fs);
 
+/*
+ * For a listing: the node of the file @name in @folder of the natural tree, if all of it is here
+ * and everybody may read it. It counts as looked up once more, and has a reference for
+ * inode_unref(). NULL: the kernel shall look it up itself.
+ */
+struct node *lookup_listed(struct fs *fs, const struct node *folder, const char *name, uid_t uid);
+
 void lookup_op(fuse_req_t req, fuse_ino_t parent, const char *name);
 void attr_get_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void attr_access_op(fuse_req_t req, fuse_ino_t ino, int mask);
@@ -115,6 +122,8 @@ void read_flush_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void read_release_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void folder_open_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void folder_read_op(
+	fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
+void folder_read_plus_op(
 	fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
 void folder_release_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void folder_free(struct folder *folder);

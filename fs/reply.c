@@ -93,16 +93,22 @@ static struct stat stat_of(struct fs *fs, const struct node *node, const struct 
 	return st;
 }
 
-void reply_entry(fuse_req_t req, struct node *node)
+struct fuse_entry_param reply_entry_of(struct fs *fs, struct node *node)
 {
-	struct fs *fs = ops_fs(req);
 	struct facts facts = inode_facts(fs->inodes, node);
-	struct fuse_entry_param entry = {
+
+	return (struct fuse_entry_param){
 		.ino = node->id,
 		.attr = stat_of(fs, node, &facts),
 		.attr_timeout = timeout_of(node, &facts),
 		.entry_timeout = timeout_of(node, &facts),
 	};
+}
+
+void reply_entry(fuse_req_t req, struct node *node)
+{
+	struct fs *fs = ops_fs(req);
+	struct fuse_entry_param entry = reply_entry_of(fs, node);
 
 	if (fuse_reply_entry(req, &entry) < 0)
 		inode_forget(fs->inodes, node->id, 1);

@@ -9,6 +9,9 @@
 /* An error; its text is kept with @node (may be NULL) for the xattr user.fetchfs.error. */
 void reply_error(fuse_req_t req, struct node *node, const struct err *err);
 
+/* What the kernel is told of a node that it looks up, or lists. */
+struct fuse_entry_param reply_entry_of(struct fs *fs, struct node *node);
+
 /* The node that inode_enter() gave; it is forgotten again if the kernel is not interested. */
 void reply_entry(fuse_req_t req, struct node *node);
 

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154 # variables are those of scripts/bench
+# shellcheck shell=bash disable=SC2034,SC2154 # variables are those of scripts/bench
 # The table as pictures: docs/mounts.svg and docs/downloads.svg. Each bar is a ratio of the table, on
 # a scale where the first of its row, what all are compared with, is 1.
 

@@ -1,0 +1,59 @@
+/*
+ * What the files of LOOKUP share: lookup.c has the fixed names, uri/ and digest/, lookup_tree.c the
+ * natural tree.
+ */
+#ifndef FETCHFS_FS_LOOKUP_PRIVATE_H
+#define FETCHFS_FS_LOOKUP_PRIVATE_H
+
+#include "fs/doubt.h"
+#include "fs/ops.h"
+
+/* One lookup under way; the strings are its own. */
+struct lookup {
+	struct fs *fs;
+	fuse_req_t req; /* NULL: none waits for the answer */
+	uid_t uid;
+	struct node *parent;
+	const char *name;
+	char *path;
+	struct wanted wanted;
+	char key[FETCHFS_KEY_HEX_SIZE];
+	struct facts facts;
+	int64_t now; /* seconds since 1970 */
+};
+
+/* What the cache knows of a name. */
+struct recalled {
+	enum fetchfs_state state; /* FETCHFS_UNKNOWN: nothing */
+	bool is_file;
+	bool is_folder; /* not of a file that somebody has asked for */
+	bool fresh;
+	int64_t expires;
+};
+
+void lookup_release(struct lookup *lookup);
+
+/* Reply with the node of @found in the folder @parent, which is, if it is a folder, in @doubt until
+ * @until. */
+int lookup_enter_in_doubt(struct fs *fs, fuse_req_t req, uint64_t parent, const char *name,
+	const struct found *found, enum doubt doubt, int64_t until, struct err *err);
+int lookup_enter(struct fs *fs, fuse_req_t req, uint64_t parent, const char *name,
+	const struct found *found, struct err *err);
+
+/* The same for lookup->path, a folder or another fixed name, and for the file lookup->wanted. */
+int lookup_enter_path(struct lookup *lookup, enum node_kind kind, struct err *err);
+int lookup_enter_file(struct lookup *lookup, struct err *err);
+
+/* -ENOENT. */
+int lookup_no_such_name(struct lookup *lookup, struct err *err);
+
+/* What the cache knows of lookup->wanted; lookup->facts, too, if it is a file. */
+int lookup_recall(struct lookup *lookup, struct recalled *ret, struct err *err);
+
+/* An error: the name has no node, who wants to know why asks the folder. */
+void lookup_reply_nothing(fuse_req_t req, struct node *folder, const char *name, struct err *err);
+
+/* In a folder of the natural tree. */
+int lookup_in_tree(struct lookup *lookup, struct err *err);
+
+#endif
