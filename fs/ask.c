@@ -5,19 +5,29 @@
 #include "base/str.h"
 #include "fs/reply.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <uthash.h>
+#include <utlist.h>
 
-/* Questions with a limit, in the order of their ends. */
+#define LINES 4 /* different limits that there may be */
+
+/* Unanswered questions of one limit, in the order in which they were asked, and so of their ends.
+ */
+struct line {
+	int limit_ms; /* 0: of none yet */
+	struct ask *first;
+};
+
 struct deadlines {
 	pthread_mutex_t mu;
-	pthread_cond_t changed;
+	pthread_cond_t changed; /* there is another first one, or it is over */
 	pthread_t thread;
 	/* guarded by mu */
-	struct ask *first;
+	struct line lines[LINES];
 	bool ending;
 };
 
@@ -51,6 +61,24 @@ static void unref(struct ask *ask)
 		ask_free(ask);
 }
 
+/* Its limit counts no more. The caller has a reference. */
+static void leave_line(struct ask *ask)
+{
+	struct deadlines *deadlines = ask->fs->deadlines;
+	bool was_there;
+
+	{
+		WITH_LOCK(&deadlines->mu);
+
+		was_there = ask->line;
+		if (was_there)
+			DL_DELETE(ask->line->first, ask);
+		ask->line = NULL;
+	}
+	if (was_there)
+		unref(ask);
+}
+
 /* Whether the request is still there to be answered; if so, by whoever asks, now. */
 static bool claim(struct ask *ask)
 {
@@ -58,6 +86,7 @@ static bool claim(struct ask *ask)
 		return false;
 	/* Comes back when a running interrupt callback has. */
 	fuse_req_interrupt_func(ask->req, NULL, NULL);
+	leave_line(ask);
 	return true;
 }
 
@@ -230,12 +259,26 @@ static struct timespec timespec_of(int64_t ms)
 	return (struct timespec){.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
 }
 
+/* The first of all questions; NULL: there is none. Under mu. */
+static struct ask *first_of_all(const struct deadlines *deadlines)
+{
+	struct ask *first = NULL;
+
+	for (size_t i = 0; i < LINES; i++) {
+		struct ask *ask = deadlines->lines[i].first;
+
+		if (ask && (!first || ask->deadline < first->deadline))
+			first = ask;
+	}
+	return first;
+}
+
 /* The next question whose time has come, or NULL at the end. */
 static struct ask *next_expired(struct deadlines *deadlines)
 {
 	WITH_LOCK(&deadlines->mu);
 	for (;;) {
-		struct ask *ask = deadlines->first;
+		struct ask *ask = first_of_all(deadlines);
 		struct timespec until;
 
 		if (!ask && deadlines->ending)
@@ -244,14 +287,14 @@ static struct ask *next_expired(struct deadlines *deadlines)
 			pthread_cond_wait(&deadlines->changed, &deadlines->mu);
 			continue;
 		}
-		if (!deadlines->ending && !atomic_load(&ask->answered) &&
-			clock_monotonic_ms() < ask->deadline) {
+		if (!deadlines->ending && clock_monotonic_ms() < ask->deadline) {
 			until = timespec_of(ask->deadline);
 			pthread_cond_clockwait(
 				&deadlines->changed, &deadlines->mu, CLOCK_MONOTONIC, &until);
 			continue;
 		}
-		deadlines->first = ask->next;
+		DL_DELETE(ask->line->first, ask);
+		ask->line = NULL;
 		return ask;
 	}
 }
@@ -268,18 +311,29 @@ static void *keep_limits(void *arg)
 	return NULL;
 }
 
+/* The line for @limit_ms. Under mu. */
+static struct line *line_of(struct deadlines *deadlines, int limit_ms)
+{
+	struct line *line = deadlines->lines;
+
+	while (line->limit_ms && line->limit_ms != limit_ms)
+		line++;
+	assert(line < deadlines->lines + LINES);
+	line->limit_ms = limit_ms;
+	return line;
+}
+
 static void add_deadline(struct deadlines *deadlines, struct ask *ask)
 {
-	struct ask **place = &deadlines->first;
 	WITH_LOCK(&deadlines->mu);
+	struct line *line = line_of(deadlines, ask->limit_ms);
 
 	atomic_fetch_add(&ask->refs, 1);
 	ask->deadline = clock_monotonic_ms() + ask->limit_ms;
-	while (*place && (*place)->deadline <= ask->deadline)
-		place = &(*place)->next;
-	ask->next = *place;
-	*place = ask;
-	pthread_cond_signal(&deadlines->changed);
+	ask->line = line;
+	if (!line->first)
+		pthread_cond_signal(&deadlines->changed);
+	DL_APPEND(line->first, ask);
 }
 
 int ask_deadlines_new(struct deadlines **ret, struct err *err)

@@ -34,7 +34,10 @@ struct ask {
 	atomic_uint refs;
 	atomic_bool answered;
 	int64_t deadline; /* milliseconds on the monotonic clock */
-	struct ask *next; /* guarded by the mutex of the deadlines */
+	/* guarded by the mutex of the deadlines */
+	struct line *line; /* where its limit is kept; NULL: nowhere (any more) */
+	struct ask *prev;
+	struct ask *next;
 	struct ask *also; /* that waits for the same answer; guarded by fs->mu */
 };
 
