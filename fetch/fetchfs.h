@@ -152,7 +152,7 @@ struct fetchfs_file;
  * or joining the one that runs in this or any other process. Does not wait for the origin: errors
  * of the download come from the waits and reads below. With a digest in the request no byte is
  * readable before all are verified. *ret is the caller's, for fetchfs_file_free(), and shows one
- * version of the artifact for as long as it lives.
+ * version of the artifact from the first byte on, for as long as it lives.
  */
 FETCHFS_API int fetchfs_get(struct fetchfs *fetchfs, const struct fetchfs_request *request,
 	struct fetchfs_file **ret, struct err *err);
@@ -168,6 +168,14 @@ FETCHFS_API void fetchfs_file_free(struct fetchfs_file *file);
 FETCHFS_API void fetchfs_file_abandon(struct fetchfs_file *file);
 
 FETCHFS_API int fetchfs_file_info(
+	struct fetchfs_file *file, struct fetchfs_info *ret, struct err *err);
+
+/*
+ * The same, for good if the size is known: when the artifact changes at its origin before all of it
+ * is here, the file ends with ESTALE, as it does once something of it was read; else it would have
+ * been another one from then on.
+ */
+FETCHFS_API int fetchfs_file_settle(
 	struct fetchfs_file *file, struct fetchfs_info *ret, struct err *err);
 
 enum fetchfs_until {

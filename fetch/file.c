@@ -103,6 +103,21 @@ int fetchfs_file_info(struct fetchfs_file *file, struct fetchfs_info *ret, struc
 	return info_of_entry(&file->entry, ret, err);
 }
 
+int fetchfs_file_settle(struct fetchfs_file *file, struct fetchfs_info *ret, struct err *err)
+{
+	struct flight *flight = file->flight;
+
+	/* whatever comes again after a wrong digest: what is read in the end is what was expected
+	 */
+	if (flight && !file_has_expected(file)) {
+		WITH_LOCK(&flight->mu);
+
+		if (flight->state == FLIGHT_STARTED && flight->version.size >= 0)
+			flight->served = true;
+	}
+	return fetchfs_file_info(file, ret, err);
+}
+
 static bool has_ended(const struct flight *flight)
 {
 	return flight->state == FLIGHT_DONE || flight->state == FLIGHT_FAILED;

@@ -87,7 +87,7 @@ struct flight {
 	struct err err;
 	bool cancelled;
 	int64_t late_ms; /* when it shall have ended (monotonic); 0: no limit */
-	bool served;     /* a reader has been given bytes of this version */
+	bool served;     /* a reader has been given bytes of this version, or relies on its size */
 	struct ranges_version version;
 	char type[MIME_MAX];
 	int read_fd;                 /* the data, while STARTED */

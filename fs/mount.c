@@ -248,6 +248,7 @@ static int stop(struct fs *fs, bool mounted, struct err *err)
 	passthrough_free(fs->passthrough);
 	inode_table_free(fs->inodes);
 	pthread_cond_destroy(&fs->changed);
+	pthread_mutex_destroy(&fs->sizes);
 	pthread_mutex_destroy(&fs->mu);
 	return 0;
 }
@@ -259,6 +260,7 @@ int mount_serve(struct fetchfs *fetchfs, const struct mount_options *options, st
 		.options = options,
 		.handshake = {.wants_passthrough = !options->no_passthrough},
 		.started = clock_wall(),
+		.sizes = PTHREAD_MUTEX_INITIALIZER,
 		.mu = PTHREAD_MUTEX_INITIALIZER,
 		.changed = PTHREAD_COND_INITIALIZER,
 	};

@@ -161,25 +161,53 @@ static void finish_foreign(struct park *park, const struct fetchfs_info *info)
 
 /* ---- on the way ---- */
 
+/*
+ * The kernel believes in the size that it was told last, and sendfile(), splice() and mapped memory
+ * do not ask for another one before they see the end. A note of a last byte moves the end: of a
+ * page that is not whole it counts for nothing else. Where that byte is a page of its own, it is
+ * taken back before anybody has the file open, for this is the first of its openers, and the others
+ * wait.
+ */
+static void tell_size(struct fs *fs, uint64_t id, int64_t size)
+{
+	struct fuse_bufvec last = FUSE_BUFVEC_INIT(1);
+	char byte = 0;
+
+	last.buf[0].mem = &byte;
+	if (size > 0 && fuse_lowlevel_notify_store(fs->session, id, size - 1, &last, 0) < 0)
+		size = 0; /* it will ask when it must */
+	fuse_lowlevel_notify_inval_inode(
+		fs->session, id, size > 0 ? size - 1 : 0, size > 0 ? 1 : 0);
+}
+
+/* Note what is known now, and tell the kernel of a size that is news. false: another version. */
+static bool learn(struct fs *fs, struct node *node, const struct facts *facts)
+{
+	WITH_LOCK(&fs->sizes);
+	struct facts before = inode_facts(fs->inodes, node);
+
+	if (!inode_learn(fs->inodes, node, facts))
+		return false;
+	if (before.size != facts->size)
+		tell_size(fs, node->id, facts->size);
+	return true;
+}
+
 /* Ready to be read; @info is what the library gave. */
 static void finish_ready(struct park *park, const struct fetchfs_info *info)
 {
 	struct fs *fs = park->fs;
-	struct facts before = inode_facts(fs->inodes, park->node);
 	struct facts facts = inode_facts_of(info);
 
 	if (park->node->kind == NODE_FILE && !str_equal(info->key, park->node->key)) {
 		finish_foreign(park, info);
 		return;
 	}
-	if (!inode_learn(fs->inodes, park->node, &facts)) {
+	if (!learn(fs, park->node, &facts)) {
 		finish_other_version(park);
 		return;
 	}
 	inode_set_error(fs->inodes, park->node, 0, NULL);
-	/* The kernel believes in the size that it was told last, and would not read beyond. */
-	if (before.size != facts.size)
-		fuse_lowlevel_notify_inval_inode(fs->session, park->node->id, 0, 0);
 	finish(park);
 }
 
@@ -220,7 +248,7 @@ static int proceed(struct park *park, struct fetchfs_info *ret_info, struct err 
 		r = park_wait(park, FETCHFS_UNTIL_STARTED, 0, 0);
 	}
 	if (r > 0 && park->stage == STAGE_STARTED) {
-		r = fetchfs_file_info(park->handle->file, ret_info, err);
+		r = fetchfs_file_settle(park->handle->file, ret_info, err);
 		if (r < 0 || ret_info->state == FETCHFS_COMPLETE || ret_info->size >= 0)
 			return r < 0 ? r : 1;
 		park->stage = STAGE_COMPLETE;
@@ -232,7 +260,7 @@ static int proceed(struct park *park, struct fetchfs_info *ret_info, struct err 
 		return r;
 	fetchfs_info_release(ret_info);
 	*ret_info = (struct fetchfs_info){.size = -1};
-	r = fetchfs_file_info(park->handle->file, ret_info, err);
+	r = fetchfs_file_settle(park->handle->file, ret_info, err);
 	return r < 0 ? r : 1;
 }
 

@@ -50,6 +50,8 @@ struct fs {
 	bool can_expire; /* the kernel can expire an entry without detaching what is mounted on it
 			  */
 
+	pthread_mutex_t sizes; /* the kernel is told of one at a time */
+
 	pthread_mutex_t mu;
 	pthread_cond_t changed; /* no request is parked any more */
 	/* guarded by mu */
