@@ -83,10 +83,10 @@ publish() {
 }
 changes=0
 
-# changed WHAT VERSION VERSION: it changes while it is read, and while it is downloaded.
+# changed WHAT BEHAVIOUR VERSION VERSION: it changes while it is read, and while it is downloaded.
 changed() {
-	local what=$1 versions=("${@:2}") uri=$ORIGIN/rate/8000000/$mode/$1 i refresh
-	publish "$2" "$what"
+	local what=$1 versions=("${@:3}") uri=$ORIGIN/$2/$mode/$1 i refresh
+	publish "$3" "$what"
 	: >"$WORK/reading"
 	begin_verify "$what" 100000 "$WORK/reading" "$uri" "${versions[@]}"
 	for i in {1..12}; do
@@ -114,7 +114,10 @@ for mode in passthrough nopassthrough; do
 	ln "$ORIGINROOT/a.bin" "$ORIGINROOT/small.bin" "$ORIGINROOT/$mode"
 	on_its_way
 	evicted
-	changed equal "$WORK/v1" "$WORK/v2"
-	changed different "$WORK/v1" "$WORK/v3"
+	changed equal rate/8000000 "$WORK/v1" "$WORK/v2"
+	changed different rate/8000000 "$WORK/v1" "$WORK/v3"
+	# no answer brings more than a part
+	changed broken_equal rate/8000000/first/100000/short/150000 "$WORK/v1" "$WORK/v2"
+	changed broken_different rate/8000000/first/100000/short/150000 "$WORK/v1" "$WORK/v3"
 	stop_mount
 done

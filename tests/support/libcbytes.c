@@ -13,19 +13,6 @@
 
 #define ALIGNMENT ((size_t)4096)
 
-/* As programs do that map a file, or let the kernel copy it: they ask for its size first. */
-static int open_sized(const char *path, const struct reference *right)
-{
-	int fd = ways_open(path, 0);
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		ways_die("fstat");
-	if (st.st_size != (off_t)right->size)
-		ways_wrong("size %lld instead of %zu", (long long)st.st_size, right->size);
-	return fd;
-}
-
 static char *room(const struct reference *right)
 {
 	char *buf = NULL;
@@ -142,7 +129,7 @@ static void by_stdio(const char *path, const struct reference *right)
 /* The map is used after the descriptor is closed; behind the end of the file it has zeros. */
 static void by_map(const char *path, const struct reference *right, int flags)
 {
-	int fd = open_sized(path, right);
+	int fd = ways_open(path, 0);
 	size_t end = (right->size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 	char *bytes = mmap(NULL, end, PROT_READ, flags, fd, 0);
 
@@ -179,7 +166,7 @@ static int new_file(void)
 
 static void by_sendfile(const char *path, const struct reference *right)
 {
-	int fd = open_sized(path, right);
+	int fd = ways_open(path, 0);
 	int out = new_file();
 	ssize_t n;
 
@@ -194,7 +181,7 @@ static void by_sendfile(const char *path, const struct reference *right)
 
 static void by_splice(const char *path, const struct reference *right)
 {
-	int fd = open_sized(path, right);
+	int fd = ways_open(path, 0);
 	int out = new_file();
 	int ends[2];
 	ssize_t n;
@@ -219,7 +206,7 @@ static void by_splice(const char *path, const struct reference *right)
 /* Into @out, by the kernel or, where it does not do that between two file systems, as cp does. */
 static void copy_range(const char *path, const struct reference *right, int out)
 {
-	int fd = open_sized(path, right);
+	int fd = ways_open(path, 0);
 	ssize_t n;
 
 	while ((n = copy_file_range(fd, NULL, out, NULL, right->size, 0)) > 0)
