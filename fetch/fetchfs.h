@@ -172,8 +172,8 @@ FETCHFS_API int fetchfs_file_info(
 
 /*
  * The same, for good if the size is known: when the artifact changes at its origin before all of it
- * is here, the file ends with ESTALE, as it does once something of it was read; else it would have
- * been another one from then on.
+ * is here, the file ends with ESTALE, as it does once something of it was read; else it would be
+ * another one from then on. -EAGAIN: wait until it has started.
  */
 FETCHFS_API int fetchfs_file_settle(
 	struct fetchfs_file *file, struct fetchfs_info *ret, struct err *err);

@@ -103,19 +103,26 @@ int fetchfs_file_info(struct fetchfs_file *file, struct fetchfs_info *ret, struc
 	return info_of_entry(&file->entry, ret, err);
 }
 
-int fetchfs_file_settle(struct fetchfs_file *file, struct fetchfs_info *ret, struct err *err)
+/* -EAGAIN: its version is not known, or not any more. */
+static int settle(struct fetchfs_file *file, struct flight *flight, struct err *err)
 {
-	struct flight *flight = file->flight;
+	WITH_LOCK(&flight->mu);
 
+	if (flight->state == FLIGHT_QUEUED)
+		return err_set(err, ERR_SYSTEM, EAGAIN, "the origin has not answered");
 	/* whatever comes again after a wrong digest: what is read in the end is what was expected
 	 */
-	if (flight && !file_has_expected(file)) {
-		WITH_LOCK(&flight->mu);
+	if (flight->state == FLIGHT_STARTED && flight->version.size >= 0 &&
+		!file_has_expected(file))
+		flight->served = true;
+	return 0;
+}
 
-		if (flight->state == FLIGHT_STARTED && flight->version.size >= 0)
-			flight->served = true;
-	}
-	return fetchfs_file_info(file, ret, err);
+int fetchfs_file_settle(struct fetchfs_file *file, struct fetchfs_info *ret, struct err *err)
+{
+	int r = file->flight ? settle(file, file->flight, err) : 0;
+
+	return r < 0 ? r : fetchfs_file_info(file, ret, err);
 }
 
 static bool has_ended(const struct flight *flight)

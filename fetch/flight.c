@@ -306,17 +306,52 @@ void flight_progress(struct flight *flight)
 	waits_wake(ready, NULL);
 }
 
+bool flight_is_served(struct flight *flight)
+{
+	WITH_LOCK(&flight->mu);
+
+	return flight->served;
+}
+
+void flight_vouch(struct flight *flight, const struct digest *digest)
+{
+	WITH_LOCK(&flight->mu);
+
+	flight->vouched = *digest;
+}
+
+/* Whether @entry is the version that readers have begun with. Caller holds mu. */
+static bool is_what_was_served(
+	const struct flight *flight, const struct object *object, const struct entry *entry)
+{
+	const struct ranges_version *version = &flight->version;
+
+	if (is_same_file(flight->read_fd, object->fd) ||
+		digest_equal(&flight->vouched, &entry->digest))
+		return true;
+	return entry->etag && str_equal(entry->etag, version->etag) &&
+	       (version->size < 0 || version->size == entry->size);
+}
+
 /* Leave the table, then set the outcome, then tell everybody. */
 static void flight_end(struct flight *flight, enum flight_state state, struct object *object,
 	struct entry *entry, const struct err *err)
 {
 	struct fetchfs_wait *ready;
+	struct err changed = ERR_INIT;
 
 	pthread_mutex_lock(&flight->fetchfs->mu);
 	leave_table(flight);
 	pthread_mutex_unlock(&flight->fetchfs->mu);
 
 	pthread_mutex_lock(&flight->mu);
+	if (state == FLIGHT_DONE && flight->served && !is_what_was_served(flight, object, entry)) {
+		state = FLIGHT_FAILED;
+		stale(&changed);
+		err = &changed;
+		object_release(object);
+		entry_release(entry);
+	}
 	flight->state = state;
 	flight->partial = NULL;
 	flight->followed = NULL;

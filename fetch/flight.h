@@ -88,6 +88,7 @@ struct flight {
 	bool cancelled;
 	int64_t late_ms; /* when it shall have ended (monotonic); 0: no limit */
 	bool served;     /* a reader has been given bytes of this version, or relies on its size */
+	struct digest vouched; /* of the bytes of this version, as who brought them says; or zero */
 	struct ranges_version version;
 	char type[MIME_MAX];
 	int read_fd;                 /* the data, while STARTED */
@@ -184,8 +185,15 @@ bool flight_pass_by(struct flight *flight);
 /* What its partial is to be known by; for its flyer, valid as long as @flight. */
 struct partial_label flight_label(const struct flight *flight);
 
-/* The end. @object and @entry are taken over. The flight leaves the table first, so that whoever
- * asks afterwards looks in the index. */
+/* Readers have begun with its version: it may not become another one any more. */
+bool flight_is_served(struct flight *flight);
+
+/* The bytes of its version hash to @digest. */
+void flight_vouch(struct flight *flight, const struct digest *digest);
+
+/* The end. @object and @entry are taken over. If they are of another version than readers have
+ * begun with, it ends with ESTALE instead. The flight leaves the table first, so that whoever asks
+ * afterwards looks in the index. */
 void flight_done(struct flight *flight, struct object *object, struct entry *entry);
 void flight_failed(struct flight *flight, const struct err *err);
 

@@ -115,6 +115,7 @@ static int look(
 		return 1;
 	switch (header->state) {
 	case RANGES_DONE:
+		flight_vouch(f->flight, &header->digest);
 		return published(f->flight, ret_object, ret_entry);
 	case RANGES_FAILED:
 		/* of an earlier transfer, if it is the first thing we see */

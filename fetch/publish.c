@@ -130,8 +130,9 @@ bool lead_may_stand_in(const struct lead *lead, const struct err *err)
 			    (err->kind == ERR_REMOTE && err->retry && err->code != ESTALE);
 	int64_t age = clock_wall() - lead->old.verified;
 
-	return lead_has_old(lead) && nobody_asked && !lead->old.must_ask &&
-	       !lead->flight->target->refresh && age >= 0 &&
+	/* what readers have begun with is another version */
+	return lead_has_old(lead) && !flight_is_served(lead->flight) && nobody_asked &&
+	       !lead->old.must_ask && !lead->flight->target->refresh && age >= 0 &&
 	       age < fetchfs->config.stale_if_error_ms / 1000;
 }
 

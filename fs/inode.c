@@ -318,6 +318,34 @@ int inode_enter(struct inodes *inodes, const struct found *found, uint64_t paren
 	return 0;
 }
 
+bool inode_open(struct inodes *inodes, struct node *node, bool direct, bool *ret_keep)
+{
+	WITH_LOCK(&inodes->mu);
+
+	if (direct ? node->cached_opens > 0 : node->direct_opens > 0)
+		return false;
+	node->was_direct |= direct;
+	if (direct)
+		node->direct_opens++;
+	else
+		node->cached_opens++;
+	node->refs++;
+	*ret_keep = node->facts.version && !node->was_direct;
+	return true;
+}
+
+void inode_close(struct inodes *inodes, struct node *node, bool direct)
+{
+	WITH_LOCK(&inodes->mu);
+
+	if (direct)
+		node->direct_opens--;
+	else
+		node->cached_opens--;
+	node->refs--;
+	drop_if_unused(inodes, node);
+}
+
 size_t inode_count(struct inodes *inodes)
 {
 	WITH_LOCK(&inodes->mu);

@@ -75,6 +75,9 @@ struct node {
 	uid_t error_uid;             /* … who ran into it */
 	pid_t stale[NODE_STALE_MAX]; /* threads that were told ESTALE, the last ones */
 	struct doubts *doubts;       /* doubt.h's; NULL: there never were any */
+	unsigned int cached_opens;   /* that go through the kernel's cache, or past this process */
+	unsigned int direct_opens;   /* of another version, past the cache */
+	bool was_direct;             /* what the cache has need not be of the node's version */
 	bool shadowed;               /* something below its name is known, as was seen last */
 	unsigned int stale_next;
 	struct node *next_by_id;
@@ -127,6 +130,18 @@ struct facts inode_facts(struct inodes *inodes, struct node *node);
  * the node stands for. A node whose version is unknown takes the first that it is told.
  */
 bool inode_learn(struct inodes *inodes, struct node *node, const struct facts *facts);
+
+/* Lookups lead to another node from now on; this one is for those who have it. */
+void inode_detach(struct inodes *inodes, struct node *node);
+
+/*
+ * It is opened, @direct: by one who reads another version, past the kernel's cache. false: others
+ * have it open in the other way. What is mapped into memory goes through the cache all the same, so
+ * the two would see each other's version. *ret_keep: what is in the cache is of the node's version.
+ * Adds a reference, which inode_close() gives up.
+ */
+bool inode_open(struct inodes *inodes, struct node *node, bool direct, bool *ret_keep);
+void inode_close(struct inodes *inodes, struct node *node, bool direct);
 
 /* Where the node was found last; the name is the caller's to free(), NULL when out of memory. */
 char *inode_place(struct inodes *inodes, struct node *node, uint64_t *ret_parent);

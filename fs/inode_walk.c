@@ -28,16 +28,29 @@ size_t inode_walk_kept(struct inodes *inodes, size_t *cursor, struct node **ret,
 	return count;
 }
 
-void inode_supersede(struct inodes *inodes, struct node *node)
+/* Lookups do not find it any more. Under mu. */
+static void leave_identity(struct inodes *inodes, struct node *node)
 {
-	struct node **current;
+	struct node **current = inode_identity_slot(inodes, node->identity);
+
+	if (*current != node)
+		return;
+	*current = node->next_by_identity;
+	node->next_by_identity = NULL;
+}
+
+void inode_detach(struct inodes *inodes, struct node *node)
+{
 	WITH_LOCK(&inodes->mu);
 
-	current = inode_identity_slot(inodes, node->identity);
-	if (*current == node) {
-		*current = node->next_by_identity;
-		node->next_by_identity = NULL;
-	}
+	leave_identity(inodes, node);
+}
+
+void inode_supersede(struct inodes *inodes, struct node *node)
+{
+	WITH_LOCK(&inodes->mu);
+
+	leave_identity(inodes, node);
 	node->facts.complete = false;
 	if (node->kind == NODE_FOLDER)
 		node->facts.is_public = false;

@@ -32,17 +32,14 @@ static void finish_error(struct park *park, const struct err *err)
 /* The mode of this open, if it is of a complete node: the id of what the kernel reads, or 0. */
 static int32_t enter(struct park *park)
 {
-	struct fs *fs = park->fs;
 	struct handle *handle = park->handle;
 	int32_t backing;
 
 	if (!park->node->complete)
 		return 0;
-	handle->entered = inode_ref(fs->inodes, park->node->id);
-	if (!handle->entered)
-		return 0;
-	backing = passthrough_enter(fs->passthrough, handle->entered,
+	backing = passthrough_enter(park->fs->passthrough, park->node,
 		handle->direct ? -1 : fetchfs_file_fd(handle->file));
+	handle->entered = true;
 	/* others hold the version of the node: it is to be had after all, and nothing else is */
 	if (backing && handle->direct) {
 		fetchfs_file_abandon(handle->file);
@@ -52,17 +49,40 @@ static int32_t enter(struct park *park)
 	return backing;
 }
 
+/* false: others have the node open for another version, in a way that does not go with this. */
+static bool open_node(struct park *park, bool *ret_keep)
+{
+	struct fs *fs = park->fs;
+	struct handle *handle = park->handle;
+
+	if (inode_open(fs->inodes, park->node, handle->direct, ret_keep)) {
+		handle->node = park->node;
+		return true;
+	}
+	if (handle->entered)
+		passthrough_leave(fs->passthrough, park->node);
+	handle->entered = false;
+	return false;
+}
+
 static void finish(struct park *park)
 {
-	fuse_req_t req = park_end(park);
 	int32_t backing = enter(park);
+	struct err err = ERR_INIT;
+	fuse_req_t req;
+	bool keep;
 
+	if (!open_node(park, &keep)) {
+		err_set(&err, ERR_REMOTE, ESTALE, "another version of it is open");
+		finish_error(park, &err);
+		return;
+	}
+	req = park_end(park);
 	park->fi.fh = (uint64_t)(uintptr_t)park->handle;
 	/* a close while bytes are on their way frees what still waits for them: read_flush_op() */
 	park->fi.noflush = backing || fetchfs_file_fd(park->handle->file) >= 0;
 	/* What the kernel has cached of a node stays right, if it is known to be one version. */
-	park->fi.keep_cache = !backing && !park->handle->direct &&
-			      inode_facts(park->fs->inodes, park->node).version;
+	park->fi.keep_cache = !backing && !park->handle->direct && keep;
 	park->fi.direct_io = park->handle->direct;
 	if (passthrough_reply(req, &park->fi, backing) < 0)
 		handle_free(park->fs, park->handle);
@@ -140,10 +160,12 @@ static void finish_stale(struct park *park)
 
 static void finish_other_version(struct park *park)
 {
-	if (inode_told_stale(park->fs->inodes, park->node, park->caller.pid))
+	if (inode_told_stale(park->fs->inodes, park->node, park->caller.pid)) {
 		serve_what_there_is(park);
-	else
-		finish_stale(park);
+		return;
+	}
+	inode_detach(park->fs->inodes, park->node);
+	finish_stale(park);
 }
 
 /* The node is of another scope than the caller's: the name leads the caller to its own. */
@@ -247,8 +269,12 @@ static int proceed(struct park *park, struct fetchfs_info *ret_info, struct err 
 		park->stage = STAGE_STARTED;
 		r = park_wait(park, FETCHFS_UNTIL_STARTED, 0, 0);
 	}
-	if (r > 0 && park->stage == STAGE_STARTED) {
+	while (r > 0 && park->stage == STAGE_STARTED) {
 		r = fetchfs_file_settle(park->handle->file, ret_info, err);
+		if (r == -EAGAIN) { /* it changed at the origin meanwhile, and begins again */
+			r = park_wait(park, FETCHFS_UNTIL_STARTED, 0, 0);
+			continue;
+		}
 		if (r < 0 || ret_info->state == FETCHFS_COMPLETE || ret_info->size >= 0)
 			return r < 0 ? r : 1;
 		park->stage = STAGE_COMPLETE;

@@ -67,7 +67,8 @@ struct handle {
 	char *text;                /* … a text made at open; or … */
 	size_t text_len;
 	struct folder *folder; /* … a listing made at opendir */
-	struct node *entered;  /* by passthrough_enter(), with a reference; or NULL */
+	struct node *node;     /* of the file, by inode_open(); NULL: not open yet */
+	bool entered;          /* … and by passthrough_enter() */
 	bool direct;           /* the kernel's cache is for another version */
 	atomic_bool given_up;  /* the last read was interrupted */
 	struct handle *next;   /* guarded by fs->mu */

@@ -44,10 +44,10 @@ void handle_free(struct fs *fs, struct handle *handle)
 		fetchfs_file_abandon(handle->file);
 	else
 		fetchfs_file_free(handle->file);
-	if (handle->entered) {
-		passthrough_leave(fs->passthrough, handle->entered);
-		inode_unref(fs->inodes, handle->entered);
-	}
+	if (handle->entered)
+		passthrough_leave(fs->passthrough, handle->node);
+	if (handle->node)
+		inode_close(fs->inodes, handle->node, handle->direct);
 	folder_free(handle->folder);
 	free(handle->text);
 	free(handle);

@@ -123,14 +123,27 @@ static void narrow(struct reader *reader, const char *what, const char *bytes, s
 	fail(reader, what, at, wanted);
 }
 
+/* @n bytes came of the @size wanted ones. Where the next page cannot be had, those before it may
+ * come first; then they are all that was wanted. */
+static bool take(struct reader *reader, const char *what, size_t n, size_t at, size_t size)
+{
+	char next;
+
+	if (n > 0 && n < size && at + n < reader->size && (at + n) % PAGE == 0 &&
+		pread(reader->fd, &next, 1, (off_t)(at + n)) < 0) {
+		narrow(reader, what, buf, n, at, n);
+		return stale(reader, what, at + n, 1);
+	}
+	narrow(reader, what, buf, n, at, size);
+	return true;
+}
+
 static bool do_pread(struct reader *reader, size_t at, size_t size)
 {
 	ssize_t n = pread(reader->fd, buf, size, (off_t)at);
 
-	if (n < 0)
-		return stale(reader, "pread", at, size);
-	narrow(reader, "pread", buf, (size_t)n, at, size);
-	return true;
+	return n < 0 ? stale(reader, "pread", at, size)
+		     : take(reader, "pread", (size_t)n, at, size);
 }
 
 static bool do_read(struct reader *reader, size_t at, size_t size)
@@ -140,10 +153,7 @@ static bool do_read(struct reader *reader, size_t at, size_t size)
 	if (lseek(reader->fd, (off_t)at, SEEK_SET) != (off_t)at)
 		fail(reader, "lseek", at, size);
 	n = read(reader->fd, buf, size);
-	if (n < 0)
-		return stale(reader, "read", at, size);
-	narrow(reader, "read", buf, (size_t)n, at, size);
-	return true;
+	return n < 0 ? stale(reader, "read", at, size) : take(reader, "read", (size_t)n, at, size);
 }
 
 /* A page that cannot be had is SIGBUS: as good, or bad, as ESTALE. */
