@@ -45,6 +45,9 @@ struct entry {
 
 void entry_release(struct entry *entry);
 
+/* A copy of its own, or false: out of memory, and @ret is as it was. */
+bool entry_copy(const struct entry *entry, struct entry *ret);
+
 struct catalog;
 
 /* Open or make the index of @dir, which must outlive it. A newer schema is refused with -ENOTSUP.

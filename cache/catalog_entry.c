@@ -19,6 +19,23 @@ void entry_release(struct entry *entry)
 	*entry = (struct entry){.size = -1};
 }
 
+bool entry_copy(const struct entry *entry, struct entry *ret)
+{
+	struct entry copy = *entry;
+
+	copy.scope = str_copy(entry->scope);
+	copy.uri = str_copy(entry->uri);
+	copy.etag = str_copy(entry->etag);
+	copy.type = str_copy(entry->type);
+	if (!copy.scope || !copy.uri || (entry->etag && !copy.etag) ||
+		(entry->type && !copy.type)) {
+		entry_release(&copy);
+		return false;
+	}
+	*ret = copy;
+	return true;
+}
+
 int catalog_read_entry(struct db_query *query, struct entry *ret, struct err *err)
 {
 	const char *etag = db_text(query, 9);

@@ -32,23 +32,6 @@ static void entry_free(struct entry *entry)
 	free(entry);
 }
 
-static bool copy_entry(const struct entry *entry, struct entry *ret)
-{
-	struct entry copy = *entry;
-
-	copy.scope = str_copy(entry->scope);
-	copy.uri = str_copy(entry->uri);
-	copy.etag = str_copy(entry->etag);
-	copy.type = str_copy(entry->type);
-	if (!copy.scope || !copy.uri || (entry->etag && !copy.etag) ||
-		(entry->type && !copy.type)) {
-		entry_release(&copy);
-		return false;
-	}
-	*ret = copy;
-	return true;
-}
-
 static size_t index_of(const struct entry_key *key)
 {
 	return ((size_t)key->bytes[0] << 8 | key->bytes[1]) & (SETS - 1);
@@ -69,7 +52,7 @@ bool recall_find(
 		const struct slot *slot = &recall->sets[i].slots[way];
 
 		if (slot->changes == changes && has_key(slot, key))
-			return copy_entry(slot->entry, ret);
+			return entry_copy(slot->entry, ret);
 	}
 	return false;
 }
@@ -109,7 +92,7 @@ void recall_keep(struct recall *recall, const struct entry *entry, uint32_t chan
 {
 	struct entry *copy = calloc(1, sizeof(*copy));
 
-	if (copy && copy_entry(entry, copy))
+	if (copy && entry_copy(entry, copy))
 		copy = replace(recall, copy, changes);
 	entry_free(copy);
 }

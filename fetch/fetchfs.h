@@ -161,6 +161,10 @@ FETCHFS_API int fetchfs_get(struct fetchfs *fetchfs, const struct fetchfs_reques
 FETCHFS_API int fetchfs_get_digest(struct fetchfs *fetchfs, const char *sha256, uid_t uid,
 	struct fetchfs_file **ret, struct err *err);
 
+/* Another one of the same version, in the same state. *ret is the caller's. */
+FETCHFS_API int fetchfs_file_share(
+	struct fetchfs_file *file, struct fetchfs_file **ret, struct err *err);
+
 /* A transfer that runs goes on without the file. NULL is ignored. */
 FETCHFS_API void fetchfs_file_free(struct fetchfs_file *file);
 
@@ -173,7 +177,8 @@ FETCHFS_API int fetchfs_file_info(
 /*
  * The same, for good if the size is known: when the artifact changes at its origin before all of it
  * is here, the file ends with ESTALE, as it does once something of it was read; else it would be
- * another one from then on. -EAGAIN: wait until it has started.
+ * another one from then on. -EAGAIN: wait until it has started. -EINPROGRESS: wait for the first
+ * byte, the origin's description of it has not been put to the test.
  */
 FETCHFS_API int fetchfs_file_settle(
 	struct fetchfs_file *file, struct fetchfs_info *ret, struct err *err);

@@ -9,6 +9,7 @@
 #include "fetch/waits.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 
 struct fetchfs_file {
@@ -49,6 +50,39 @@ int file_of_flight(struct target *target, struct flight *flight, bool prefetch,
 	file->prefetch = prefetch;
 	file->object.fd = -1;
 	*ret = file;
+	return 0;
+}
+
+static int share_object(const struct fetchfs_file *file, struct fetchfs_file *to, struct err *err)
+{
+	to->object = file->object;
+	/* the mark goes with the open file, and ends with its last descriptor */
+	to->object.fd = fcntl(file->object.fd, F_DUPFD_CLOEXEC, 0);
+	if (to->object.fd < 0)
+		return err_set(err, ERR_SYSTEM, errno, "share an object: %m");
+	return entry_copy(&file->entry, &to->entry) ? 0 : err_oom(err);
+}
+
+int fetchfs_file_share(struct fetchfs_file *file, struct fetchfs_file **ret, struct err *err)
+{
+	struct fetchfs_file *to = calloc(1, sizeof(*to));
+	int r = 0;
+
+	if (!to)
+		return err_oom(err);
+	to->fetchfs = file->fetchfs;
+	to->target = file->target ? target_ref(file->target) : NULL;
+	to->prefetch = file->prefetch;
+	to->object.fd = -1;
+	if (file->flight)
+		to->flight = flight_ref(file->flight);
+	else
+		r = share_object(file, to, err);
+	if (r < 0) {
+		fetchfs_file_free(to);
+		return r;
+	}
+	*ret = to;
 	return 0;
 }
 
@@ -103,7 +137,20 @@ int fetchfs_file_info(struct fetchfs_file *file, struct fetchfs_info *ret, struc
 	return info_of_entry(&file->entry, ret, err);
 }
 
-/* -EAGAIN: its version is not known, or not any more. */
+/* Whether bytes of the version came, and not only a description of it, which may be wrong. */
+static bool is_proven(const struct flight *flight)
+{
+	uint64_t arrived = 0;
+
+	if (!flight->lazy || flight->version.size <= 0)
+		return true;
+	if (flight->partial)
+		arrived = partial_arrived(flight->partial);
+	else if (flight->followed)
+		(void)ranges_arrived(flight->followed, flight->version.size, &arrived, NULL);
+	return arrived > 0;
+}
+
 static int settle(struct fetchfs_file *file, struct flight *flight, struct err *err)
 {
 	WITH_LOCK(&flight->mu);
@@ -112,9 +159,11 @@ static int settle(struct fetchfs_file *file, struct flight *flight, struct err *
 		return err_set(err, ERR_SYSTEM, EAGAIN, "the origin has not answered");
 	/* whatever comes again after a wrong digest: what is read in the end is what was expected
 	 */
-	if (flight->state == FLIGHT_STARTED && flight->version.size >= 0 &&
-		!file_has_expected(file))
-		flight->served = true;
+	if (flight->state != FLIGHT_STARTED || flight->version.size < 0 || file_has_expected(file))
+		return 0;
+	if (!is_proven(flight))
+		return err_set(err, ERR_SYSTEM, EINPROGRESS, "nothing of it has come");
+	flight->served = true;
 	return 0;
 }
 

@@ -125,6 +125,15 @@ struct flight *flight_find(struct fetchfs *fetchfs, const struct entry_key *key)
 	return find_and_ref(fetchfs, &any, false);
 }
 
+struct flight *flight_ref(struct flight *flight)
+{
+	WITH_LOCK(&flight->mu);
+
+	flight->refs++;
+	flight->interested++;
+	return flight;
+}
+
 void flight_unref(struct flight *flight, bool abandon)
 {
 	struct fetchfs *fetchfs = flight->fetchfs;

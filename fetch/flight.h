@@ -135,6 +135,9 @@ int flight_join(struct fetchfs *fetchfs, struct target *target, bool prefetch, s
 /* The plain flight of @key (no digest expected, not executable), with a reference, or NULL. */
 struct flight *flight_find(struct fetchfs *fetchfs, const struct entry_key *key);
 
+/* Another reference, to @flight itself. */
+struct flight *flight_ref(struct flight *flight);
+
 /* @abandon: the caller wants it no more; the flight ends when nobody else does. */
 void flight_unref(struct flight *flight, bool abandon);
 

@@ -276,12 +276,11 @@ static int begin_lazily(struct lead *lead, struct err *err)
 	if (r < 0)
 		return r;
 	lazy_begin(flight);
-	r = lead->started ? tell_readers(lead, err) : begin_version(lead, &remote, err);
-	if (r == 0) {
+	{
 		WITH_LOCK(&flight->mu);
 		flight->lazy = true;
 	}
-	return r;
+	return lead->started ? tell_readers(lead, err) : begin_version(lead, &remote, err);
 }
 
 /* What readers wish, as long as nobody needs the whole. 0: now all that is missing. */

@@ -56,6 +56,8 @@ static bool open_node(struct park *park, bool *ret_keep)
 	struct handle *handle = park->handle;
 
 	if (inode_open(fs->inodes, park->node, handle->direct, ret_keep)) {
+		WITH_LOCK(&fs->mu);
+
 		handle->node = park->node;
 		return true;
 	}
@@ -129,6 +131,18 @@ static void expire(struct fs *fs, struct node *node)
 		notice_free(notice);
 }
 
+/* The file of another who has the node open, whose version it is. */
+static bool borrow(struct park *park, struct fetchfs_file **ret)
+{
+	struct fs *fs = park->fs;
+	WITH_LOCK(&fs->mu);
+
+	for (struct handle *other = fs->handles; other; other = other->next)
+		if (other->node == park->node && !other->direct && other->file)
+			return fetchfs_file_share(other->file, ret, NULL) == 0;
+	return false;
+}
+
 /*
  * The thread was sent back to the name, and came to the same node again: it is held by something
  * other than the name. Serve the version that the node has, if it is still there; else the new
@@ -139,8 +153,9 @@ static void serve_what_there_is(struct park *park)
 	struct facts facts = inode_facts(park->fs->inodes, park->node);
 	struct fetchfs_file *file = NULL;
 
-	if (facts.sha256[0] && fetchfs_get_digest(park->fs->fetchfs, facts.sha256, park->caller.uid,
-				       &file, NULL) == 0) {
+	if ((facts.sha256[0] && fetchfs_get_digest(park->fs->fetchfs, facts.sha256,
+					park->caller.uid, &file, NULL) == 0) ||
+		borrow(park, &file)) {
 		fetchfs_file_free(park->handle->file);
 		park->handle->file = file;
 	} else {
@@ -271,8 +286,10 @@ static int proceed(struct park *park, struct fetchfs_info *ret_info, struct err 
 	}
 	while (r > 0 && park->stage == STAGE_STARTED) {
 		r = fetchfs_file_settle(park->handle->file, ret_info, err);
-		if (r == -EAGAIN) { /* it changed at the origin meanwhile, and begins again */
-			r = park_wait(park, FETCHFS_UNTIL_STARTED, 0, 0);
+		if (r == -EAGAIN || r == -EINPROGRESS) {
+			/* it changed at the origin meanwhile, and begins again; or is only known */
+			r = park_wait(park,
+				r == -EAGAIN ? FETCHFS_UNTIL_STARTED : FETCHFS_UNTIL_RANGE, 0, 1);
 			continue;
 		}
 		if (r < 0 || ret_info->state == FETCHFS_COMPLETE || ret_info->size >= 0)
