@@ -96,8 +96,9 @@ static void rotate(struct events *events)
 	if (is_current(events)) {
 		if (fcntl(events->fd, F_OFD_SETLK, &whole) < 0)
 			return;
-		if (is_current(events))
-			(void)renameat(events->dir->fd, NAME, events->dir->fd, NAME_OLD);
+		if (is_current(events) &&
+			renameat(events->dir->fd, NAME, events->dir->fd, NAME_OLD) < 0)
+			(void)ftruncate(events->fd, 0);
 	}
 	open_file(events);
 }
@@ -109,8 +110,12 @@ static void append(struct events *events, const char *line, size_t len)
 
 	if (events->fd < 0)
 		open_file(events);
-	if (events->fd >= 0 && fstat(events->fd, &st) == 0 && st.st_size >= (off_t)EVENTS_FILE_MAX)
-		rotate(events);
+	if (events->fd >= 0 && fstat(events->fd, &st) == 0) {
+		if (st.st_nlink == 0) /* somebody has removed it */
+			open_file(events);
+		else if (st.st_size >= (off_t)EVENTS_FILE_MAX)
+			rotate(events);
+	}
 	if (events->fd >= 0)
 		(void)fd_write_all(events->fd, line, len);
 }
@@ -125,13 +130,23 @@ static size_t add_text(char *to, const char *text, size_t room)
 	return len;
 }
 
+void events_tally(struct events *events, enum event_kind kind, uint64_t bytes)
+{
+	atomic_fetch_add(&events->noted[kind].count, 1);
+	atomic_fetch_add(&events->noted[kind].bytes, bytes);
+}
+
 void events_add(struct events *events, const struct event *event)
+{
+	events_tally(events, event->kind, event->bytes);
+	events_note(events, event);
+}
+
+void events_note(struct events *events, const struct event *event)
 {
 	char line[LINE_MAX_BYTES];
 	size_t len;
 
-	atomic_fetch_add(&events->noted[event->kind].count, 1);
-	atomic_fetch_add(&events->noted[event->kind].bytes, event->bytes);
 	len = (size_t)snprintf(line, sizeof(line),
 		"%" PRId64 "\t%s\t%" PRIu64 "\t%" PRId64 "\t%d\t", clock_wall_ms(),
 		kind_names[event->kind], event->bytes, event->duration_ms, (int)getpid());
@@ -194,13 +209,17 @@ static int visit_file(
 	struct event event;
 	char *rest;
 	char *line;
+	size_t len;
 	/* who writes does not look at the size under a lock: some lines more than the limit */
-	int r = fd_read_file(events->dir->fd, name, 2 * EVENTS_FILE_MAX, &text, NULL);
+	int r = fd_read_file(events->dir->fd, name, 2 * EVENTS_FILE_MAX, &text, &len);
 
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
 		return err_set(err, ERR_SYSTEM, -r, "read %s/%s: %m", events->dir->path, name);
+	/* after a power cut there may be zeros in it */
+	for (char *zero = text; (zero = memchr(zero, '\0', (size_t)(text + len - zero)));)
+		*zero = '\n';
 	rest = text;
 	for (r = 0; r == 0 && (line = strsep(&rest, "\n"));)
 		if (rest && parse(line, &event)) /* the last one has no end yet */

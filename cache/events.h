@@ -41,8 +41,12 @@ struct events;
 int events_open(const struct cachedir *dir, struct events **ret, struct err *err);
 void events_close(struct events *events);
 
-/* Note @event, whose time and pid are filled in. */
+/* Note @event, whose time and pid are filled in, and count it. */
 void events_add(struct events *events, const struct event *event);
+
+/* The two parts of that: what has several names, or none, is counted once all the same. */
+void events_note(struct events *events, const struct event *event);
+void events_tally(struct events *events, enum event_kind kind, uint64_t bytes);
 
 /* How many events of @kind this process has noted, and the bytes of all of them. */
 void events_count(

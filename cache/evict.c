@@ -72,13 +72,14 @@ static void tell(const struct store *store, const struct digest *digest, uint64_
 
 	if (!store->events)
 		return;
+	events_tally(store->events, EVENT_EVICTED, bytes);
 	(void)catalog_entries_of(store->catalog, digest, NAMES_TOLD, entries, &count, NULL);
 	for (size_t i = 0; i < count; i++) {
-		events_add(store->events, &(struct event){.kind = EVENT_EVICTED,
-						  .bytes = i == 0 ? bytes : 0,
-						  .duration_ms = -1,
-						  .scope = entries[i].scope,
-						  .uri = entries[i].uri});
+		events_note(store->events, &(struct event){.kind = EVENT_EVICTED,
+						   .bytes = i == 0 ? bytes : 0,
+						   .duration_ms = -1,
+						   .scope = entries[i].scope,
+						   .uri = entries[i].uri});
 		entry_release(&entries[i]);
 	}
 }

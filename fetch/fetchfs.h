@@ -175,10 +175,11 @@ FETCHFS_API int fetchfs_file_info(
 	struct fetchfs_file *file, struct fetchfs_info *ret, struct err *err);
 
 /*
- * The same, for good if the size is known: when the artifact changes at its origin before all of it
- * is here, the file ends with ESTALE, as it does once something of it was read; else it would be
- * another one from then on. -EAGAIN: wait until it has started. -EINPROGRESS: wait for the first
- * byte, the origin's description of it has not been put to the test.
+ * The same, for good: when the artifact changes at its origin before all of it is here, the file
+ * ends with ESTALE, as it does once something of it was read; else it would be another one from
+ * then on. The size is -1 where that cannot be promised before it is complete: nobody knows it, or
+ * a digest is expected. -EAGAIN: wait until it has started. -EINPROGRESS: wait for the first byte,
+ * the origin's description of it has not been put to the test.
  */
 FETCHFS_API int fetchfs_file_settle(
 	struct fetchfs_file *file, struct fetchfs_info *ret, struct err *err);

@@ -151,27 +151,38 @@ static bool is_proven(const struct flight *flight)
 	return arrived > 0;
 }
 
+/* 1: its version is fixed. 0: it is not yet, but need not be. */
 static int settle(struct fetchfs_file *file, struct flight *flight, struct err *err)
 {
 	WITH_LOCK(&flight->mu);
 
 	if (flight->state == FLIGHT_QUEUED)
 		return err_set(err, ERR_SYSTEM, EAGAIN, "the origin has not answered");
+	if (flight->state == FLIGHT_FAILED || flight->state == FLIGHT_DONE) {
+		int r = file_outcome(file, flight, err);
+
+		return r < 0 ? r : 1;
+	}
 	/* whatever comes again after a wrong digest: what is read in the end is what was expected
 	 */
-	if (flight->state != FLIGHT_STARTED || flight->version.size < 0 || file_has_expected(file))
+	if (flight->version.size < 0 || file_has_expected(file))
 		return 0;
 	if (!is_proven(flight))
 		return err_set(err, ERR_SYSTEM, EINPROGRESS, "nothing of it has come");
 	flight->served = true;
-	return 0;
+	return 1;
 }
 
 int fetchfs_file_settle(struct fetchfs_file *file, struct fetchfs_info *ret, struct err *err)
 {
-	int r = file->flight ? settle(file, file->flight, err) : 0;
+	int fixed = file->flight ? settle(file, file->flight, err) : 1;
+	int r = fixed < 0 ? fixed : fetchfs_file_info(file, ret, err);
 
-	return r < 0 ? r : fetchfs_file_info(file, ret, err);
+	if (r < 0)
+		return r;
+	if (!fixed && ret->state != FETCHFS_COMPLETE)
+		ret->size = SIZE_UNKNOWN; /* nobody may rely on it */
+	return 0;
 }
 
 static bool has_ended(const struct flight *flight)

@@ -196,6 +196,7 @@ static int take_read_fd(
 		return 0;
 	}
 	if (!flight->served) {
+		flight->vouched = (struct digest){{0}};
 		fd_close(&flight->read_fd);
 	} else if (is_same_version(&flight->version, version) &&
 		   flight->old_count < FLIGHT_OLD_FDS) {
@@ -338,7 +339,7 @@ static bool is_what_was_served(
 	if (is_same_file(flight->read_fd, object->fd) ||
 		digest_equal(&flight->vouched, &entry->digest))
 		return true;
-	return entry->etag && str_equal(entry->etag, version->etag) &&
+	return version->strong && entry->etag && str_equal(entry->etag, version->etag) &&
 	       (version->size < 0 || version->size == entry->size);
 }
 

@@ -115,7 +115,8 @@ static int look(
 		return 1;
 	switch (header->state) {
 	case RANGES_DONE:
-		flight_vouch(f->flight, &header->digest);
+		if (f->started)
+			flight_vouch(f->flight, &header->digest);
 		return published(f->flight, ret_object, ret_entry);
 	case RANGES_FAILED:
 		/* of an earlier transfer, if it is the first thing we see */
@@ -165,8 +166,11 @@ static int follow(
 		if (cachedir_word(dir, key) != seen && now - checked_ms < GONE_MS)
 			continue;
 		checked_ms = now;
-		if (leader_is_gone(f->flight))
-			return 1;
+		if (leader_is_gone(f->flight)) {
+			/* its last word may have come since the last look, and the map is gone */
+			r = look(f, ret_object, ret_entry, err);
+			return r == 2 ? 1 : r;
+		}
 		if (is_frozen(f->flight, f->watch, f->follower.ranges, &f->header))
 			return FOLLOW_FROZEN;
 	}

@@ -41,7 +41,7 @@ static void end(struct lead *lead, int r)
 	struct flight *flight = lead->flight;
 	struct fetchfs *fetchfs = flight->fetchfs;
 	bool counted = lead->counted;
-	bool brought = lead->prepared && !lead->unchanged && !lead->stood_in.code;
+	bool told = lead->told && !lead->unchanged && !lead->stood_in.code;
 
 	lead_expect_small(lead, false);
 	small_release(&lead->small);
@@ -56,7 +56,7 @@ static void end(struct lead *lead, int r)
 	lock_release(&lead->key);
 	/* who found no map to follow waits for this */
 	cachedir_bump(&fetchfs->dir, &flight->lead_key);
-	if (r == 0 && brought)
+	if (r == 0 && told)
 		flight_vouch(flight, &lead->entry.digest);
 	fetcher_end(flight, r, &lead->object, &lead->entry, &lead->err);
 	object_release(&lead->object);

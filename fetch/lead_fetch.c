@@ -47,6 +47,7 @@ static int tell_readers(struct lead *lead, struct err *err)
 		return err_set(err, ERR_SYSTEM, -fd, "open what has arrived: %m");
 	r = flight_started(lead->flight, partial_version(lead->partial), lead->remote.type, fd,
 		lead->partial, NULL, err);
+	lead->told = r == 0;
 	cachedir_bump(&lead->flight->fetchfs->dir, &lead->flight->lead_key);
 	return r;
 }

@@ -36,6 +36,7 @@ struct lead {
 	bool expects_small;      /* the store keeps room for it */
 	struct route *begun_by;  /* a reference: where the version was begun; NULL: resumed */
 	bool lazy;               /* only what readers wish is fetched */
+	bool told;               /* readers were of this version, which they share from then on */
 	bool started;            /* the version of the partial is known, and readers were told */
 	bool confirmed;          /* the origin has answered for this version */
 	bool unchanged;          /* it said that the old version still holds */

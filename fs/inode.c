@@ -280,6 +280,9 @@ static bool is_same_version(const struct node *node, const struct facts *facts)
 /* Whether a lookup that found @facts may answer with @node. */
 static bool is_valid(const struct node *node, const struct facts *facts)
 {
+	/* what has no version may be anything by now: who has it open keeps it for himself */
+	if (!node->complete && !node->facts.version && node->cached_opens > 0)
+		return false;
 	if (!facts->known)
 		return !node->complete;
 	return is_same_version(node, facts) && (node->complete || !facts->complete);
@@ -362,8 +365,10 @@ void inode_forget(struct inodes *inodes, uint64_t id, uint64_t count)
 		return;
 	node->lookups -= count < node->lookups ? count : node->lookups;
 	drop_if_unused(inodes, node);
-	if (inodes->buckets > BUCKETS_FIRST && inodes->count < inodes->buckets / 8)
+	if (inodes->buckets > BUCKETS_FIRST && inodes->count < inodes->buckets / 8) {
 		resize(inodes, inodes->buckets / 4);
+		inodes->shrinks++;
+	}
 }
 
 bool inode_have_shrunk(struct inodes *inodes)

@@ -17,7 +17,8 @@ struct inodes {
 	struct node **by_identity; /* only the current node of each identity */
 	size_t buckets;
 	size_t count;
-	size_t most; /* that there were, as inode_have_shrunk() counts */
+	uint16_t shrinks; /* how often there became fewer buckets */
+	size_t most;      /* that there were, as inode_have_shrunk() counts */
 	uint64_t next_id;
 };
 

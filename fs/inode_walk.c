@@ -11,20 +11,27 @@ static bool is_kept(const struct node *node)
 	       node->facts.complete && node->facts.is_public && node->lookups > 0;
 }
 
+/* A cursor is a bucket, and above that how often the table had shrunk: then it begins again. */
+#define CURSOR_SHIFT 48
+
 size_t inode_walk_kept(struct inodes *inodes, size_t *cursor, struct node **ret, size_t max)
 {
 	size_t count = 0;
+	size_t bucket = *cursor & (((size_t)1 << CURSOR_SHIFT) - 1);
 	WITH_LOCK(&inodes->mu);
 
+	if (*cursor >> CURSOR_SHIFT != inodes->shrinks)
+		bucket = 0;
 	/* a bucket at a time: growing splits one into itself and another behind it */
-	for (; *cursor < inodes->buckets && count == 0; ++*cursor) {
-		for (struct node *node = inodes->by_id[*cursor]; node; node = node->next_by_id) {
+	for (; bucket < inodes->buckets && count == 0; bucket++) {
+		for (struct node *node = inodes->by_id[bucket]; node; node = node->next_by_id) {
 			if (count < max && is_kept(node)) {
 				node->refs++;
 				ret[count++] = node;
 			}
 		}
 	}
+	*cursor = bucket | (size_t)inodes->shrinks << CURSOR_SHIFT;
 	return count;
 }
 

@@ -94,8 +94,8 @@ void metrics_write(struct fs *fs, uid_t uid, FILE *out)
 	struct fetchfs_counters counters;
 
 	(void)uid; /* sums tell nothing of a single artifact */
-	/* how full the cache is may be missing: the rest is worth something without */
-	(void)fetchfs_counters(fs->fetchfs, &counters, NULL);
+	bool is_read = fetchfs_counters(fs->fetchfs, &counters, NULL) == 0;
+
 	head(out, "build_info", "gauge", "The program.");
 	fprintf(out, "fetchfs_build_info{version=\"%s\"} 1\n", FETCHFS_VERSION);
 	head(out, "start_time_seconds", "gauge", "When it was mounted, since 1970.");
@@ -110,6 +110,8 @@ void metrics_write(struct fs *fs, uid_t uid, FILE *out)
 		"From a download's beginning to the origin's answer.");
 	histogram(out, "download_seconds", &counters.whole,
 		"From a download's beginning to its publication.");
-	write_cache(out, &counters.usage);
+	/* the rest is worth something without */
+	if (is_read)
+		write_cache(out, &counters.usage);
 	write_mount(fs, out);
 }

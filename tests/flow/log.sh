@@ -28,6 +28,9 @@ printf 'nonsense\n\n12\tfetched\t1\n99\tfuture\t0\t0\t1\t\tx\ty\n\t\t\t\t\t\t\t\
 cmp <(fetchfs log) "$WORK/log" || fail "$(fetchfs log)"
 printf '\0\0\0' >"$CACHE/events"
 [ -z "$(fetchfs log)" ] || fail "$(fetchfs log)"
+fetchfs fetch "$ORIGIN/one.bin"
+[ "$(fetchfs log | wc -l)" -eq 1 ] || fail "nothing behind the zeros: $(fetchfs log)"
+fetchfs evict "$ORIGIN/one.bin"
 
 say "a log that cannot be written keeps nobody from fetching"
 rm "$CACHE/events"

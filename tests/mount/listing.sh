@@ -45,9 +45,10 @@ check() {
 }
 
 start_mount
+ls -d "$tree" >/dev/null
 before=$(nodes)
-ls -l "$tree" >/dev/null
-[ "$(nodes)" -ge $((before + count)) ] || fail "only $(nodes) nodes, and $before before"
+ls -f "$tree" >/dev/null # it asks for nothing but names: the kernel wants more than those at first
+[ "$(nodes)" -gt "$before" ] || fail "the listing brought no nodes"
 check
 check
 
