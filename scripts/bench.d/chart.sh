@@ -54,11 +54,15 @@ write_charts() {
 		grep -v cold >"$work/chart"
 	chart "$source/docs/mounts.svg" "warm, through the mounts: the files themselves are 1" \
 		2="fetchfs mount" 3="without passthrough" 4="rclone mount" 5=httpdirfs
-	columns "fetchfs fetch" "fetchfs fetch -i" aria2c "aria2c -j 32 -i" "rclone copyurl" \
-		"rclone copy, 32 transfers" >"$work/columns"
 	# one column each, whatever the contestant is called in the row
-	awk -F'\t' -v OFS='\t' 'function one(a, b) { return a == "-" ? b : a }
-		{ print $1, one($2, $3), one($4, $5), one($6, $7) }' "$work/columns" >"$work/chart"
+	columns "fetchfs fetch" "fetchfs fetch -i" "fetchfs fetch" \
+		aria2c "aria2c -j 32 -i" "aria2c -x8 -s8 -k1M" \
+		"rclone copyurl" "rclone copy, 32 transfers" "rclone copyto, 8 streams" |
+		awk -F'\t' -v OFS='\t' 'function one(n, i) {
+			for (i = n; i < n + 3; i++) if ($i != "-") return $i
+			return "-"
+		}
+		{ print $1, one(2), one(5), one(8) }' >"$work/chart"
 	chart "$source/docs/downloads.svg" "fetched: curl is 1" \
 		2="fetchfs fetch" 3=aria2c 4=rclone
 	note "written to docs/mounts.svg and docs/downloads.svg"
