@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <utlist.h>
@@ -91,6 +92,12 @@ static void interrupted(fuse_req_t req, void *arg)
 	interrupt(arg);
 }
 
+/* Nobody waits who has ended: a read ahead of his that came to us only after his own close. */
+static bool has_ended(pid_t thread)
+{
+	return thread > 0 && kill(thread, 0) < 0 && errno == ESRCH;
+}
+
 void park_interrupt(struct fs *fs, const struct handle *handle, pid_t pid)
 {
 	struct park *park;
@@ -99,7 +106,8 @@ void park_interrupt(struct fs *fs, const struct handle *handle, pid_t pid)
 	/* what is on the list has a reference that goes only under this lock */
 	DL_FOREACH(fs->parks, park)
 	{
-		if (park->handle == handle && park->caller.pid == pid)
+		if (park->handle == handle &&
+			(park->caller.pid == pid || has_ended(park->caller.pid)))
 			interrupt(park);
 	}
 }

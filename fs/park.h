@@ -41,8 +41,9 @@ struct park *park_new(fuse_req_t req, struct node *node, struct handle *handle,
 	void (*resume)(struct park *park));
 
 /*
- * Interrupt what thread @pid has parked on @handle. It is closing the file, so it waits for none of
- * it: these are reads ahead, which the kernel itself never interrupts.
+ * Interrupt what thread @pid has parked on @handle, and who is there no more. It is closing the
+ * file, so it waits for none of it: these are reads ahead, which the kernel itself never
+ * interrupts.
  */
 void park_interrupt(struct fs *fs, const struct handle *handle, pid_t pid);
 
