@@ -140,15 +140,7 @@ int fetchfs_file_info(struct fetchfs_file *file, struct fetchfs_info *ret, struc
 /* Whether bytes of the version came, and not only a description of it, which may be wrong. */
 static bool is_proven(const struct flight *flight)
 {
-	uint64_t arrived = 0;
-
-	if (!flight->lazy || flight->version.size <= 0)
-		return true;
-	if (flight->partial)
-		arrived = partial_arrived(flight->partial);
-	else if (flight->followed)
-		(void)ranges_arrived(flight->followed, flight->version.size, &arrived, NULL);
-	return arrived > 0;
+	return !flight->lazy || flight->version.size <= 0 || flight_arrived(flight) > 0;
 }
 
 /* 1: its version is fixed. 0: it is not yet, but need not be. */
@@ -163,8 +155,7 @@ static int settle(struct fetchfs_file *file, struct flight *flight, struct err *
 
 		return r < 0 ? r : 1;
 	}
-	/* whatever comes again after a wrong digest: what is read in the end is what was expected
-	 */
+	/* what comes again after a wrong digest may have another size */
 	if (flight->version.size < 0 || file_has_expected(file))
 		return 0;
 	if (!is_proven(flight))

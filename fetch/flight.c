@@ -359,8 +359,6 @@ static void flight_end(struct flight *flight, enum flight_state state, struct ob
 		state = FLIGHT_FAILED;
 		stale(&changed);
 		err = &changed;
-		object_release(object);
-		entry_release(entry);
 	}
 	flight->state = state;
 	flight->partial = NULL;
@@ -376,6 +374,10 @@ static void flight_end(struct flight *flight, enum flight_state state, struct ob
 	pthread_cond_broadcast(&flight->changed);
 	pthread_mutex_unlock(&flight->mu);
 
+	if (changed.code) {
+		object_release(object);
+		entry_release(entry);
+	}
 	waits_wake(ready, flight);
 }
 
@@ -387,50 +389,6 @@ void flight_done(struct flight *flight, struct object *object, struct entry *ent
 void flight_failed(struct flight *flight, const struct err *err)
 {
 	flight_end(flight, FLIGHT_FAILED, NULL, NULL, err);
-}
-
-/* Whether what a follower's map shows may be shown: asked after what it shows. */
-static bool is_of_one_version(const struct ranges *ranges)
-{
-	bool mixed;
-
-	return ranges_is_mixed(ranges, &mixed, NULL) == 0 && !mixed;
-}
-
-/* Whether a follower's map has every chunk of the range; the frontier counts to the byte. */
-static bool followed_has(const struct ranges *ranges, uint64_t offset, uint64_t end)
-{
-	struct ranges_chunk chunk;
-	uint64_t frontier;
-
-	if (ranges_frontier(ranges, &frontier, NULL) < 0)
-		return false;
-	if (offset < frontier)
-		offset = frontier;
-	for (uint64_t i = offset / CHUNK_SIZE; offset < end; i++, offset = i * CHUNK_SIZE) {
-		if (ranges_chunks(ranges, i, 1, &chunk, NULL) < 0 || !chunk.present)
-			return false;
-	}
-	return is_of_one_version(ranges);
-}
-
-bool flight_has(const struct flight *flight, uint64_t offset, uint64_t length)
-{
-	uint64_t end = offset + length;
-
-	if (flight->state == FLIGHT_DONE)
-		return true;
-	if (flight->state != FLIGHT_STARTED)
-		return false;
-	if (end < offset)
-		end = UINT64_MAX;
-	if (flight->version.size >= 0 && end > (uint64_t)flight->version.size)
-		end = (uint64_t)flight->version.size;
-	if (offset >= end)
-		return flight->version.size >= 0;
-	if (flight->partial)
-		return partial_has(flight->partial, offset, end - offset);
-	return flight->followed && followed_has(flight->followed, offset, end);
 }
 
 void flight_cancel_all(struct fetchfs *fetchfs)

@@ -212,6 +212,9 @@ int flight_pause(struct flight *flight, unsigned int ms, struct err *err);
 /* Whether [@offset, @offset + @length), cut at the end, can be read. Caller holds mu. */
 bool flight_has(const struct flight *flight, uint64_t offset, uint64_t length);
 
+/* How many of its bytes are here, while it is led or followed. Caller holds mu. */
+uint64_t flight_arrived(const struct flight *flight);
+
 /* Every flight ends soon, with ECANCELED. */
 void flight_cancel_all(struct fetchfs *fetchfs);
 

@@ -115,10 +115,7 @@ int info_of_flight(struct flight *flight, struct fetchfs_info *ret, struct err *
 		.last_used = TIME_UNKNOWN,
 		.version = version_number(version->etag, version->modified, version->size, NULL),
 	};
-	if (flight->partial)
-		info.cached_bytes = partial_arrived(flight->partial);
-	else if (flight->followed)
-		ranges_arrived(flight->followed, version->size, &info.cached_bytes, NULL);
+	info.cached_bytes = flight_arrived(flight);
 	str_fit(info.type, sizeof(info.type), flight->type);
 	r = fill_names(
 		&info, target->shown, version->etag, &target->key, target->decision.scope, err);
