@@ -94,6 +94,13 @@ enum log_level cli_log_level(const struct cli *cli)
 	return cli->verbose ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
 }
 
+error_t cli_parse_none(int key, const char *arg, struct argp_state *state)
+{
+	if (key == ARGP_KEY_ARG)
+		argp_error(state, "%s: takes no arguments", arg);
+	return ARGP_ERR_UNKNOWN;
+}
+
 error_t cli_parse_only(
 	int key, char *arg, struct argp_state *state, const char *what, const char **ret)
 {

@@ -56,6 +56,9 @@ extern const struct argp cli_global_argp;
  */
 void cli_parse(struct cli *cli, const struct argp *argp, int argc, char **argv, void *input);
 
+/* For the parser of a command that takes no argument. The other keys are unknown to it. */
+error_t cli_parse_none(int key, const char *arg, struct argp_state *state);
+
 /*
  * For the parser of a command that takes exactly one argument, called a @what: into *ret. The other
  * keys are unknown to it.

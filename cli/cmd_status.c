@@ -49,11 +49,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPTION_MOUNT:
 		status->mount = arg;
 		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "%s: takes no arguments", arg);
-		return EINVAL;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return cli_parse_none(key, arg, state);
 	}
 }
 
