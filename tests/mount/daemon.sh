@@ -59,6 +59,7 @@ wait_for 10 gone "$MOUNT_PID" || fail "it survives SIGKILL"
 if stat "$MNT" 2>/dev/null; then fail "the mount outlives its daemon"; fi
 start_daemon
 cmp "$ORIGINROOT/a.bin" "$(at "$ORIGIN/rate/1000000/a.bin")" || fail "after a kill"
+settle_mount
 
 say "a dead mount can be unmounted"
 kill -KILL "$MOUNT_PID"
