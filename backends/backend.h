@@ -68,6 +68,10 @@ struct sink {
 	uint64_t window;
 	int64_t behind_ms;
 
+	/* Set before begin() by a backend that follows redirects: who answers. Valid until fetch()
+	 * returns. */
+	const struct uri *from;
+
 	/* Set before each poll by a backend that knows: the request is still waiting for its turn,
 	 * as one of more than there may be connections. So nobody is slow. */
 	bool queued;
@@ -102,6 +106,12 @@ struct access {
 	const char *client_cert;    /* PEM, with its key */
 	const char *const *headers; /* "Name: value", NULL-terminated */
 };
+
+/*
+ * One name in a folder: @segment is the last one of its URI in canonical form, without a slash.
+ * -errno, with its err, ends the listing with that value.
+ */
+typedef int backend_visit(const char *segment, bool is_folder, void *arg, struct err *err);
 
 struct backend_call; /* what begin() has begun */
 
@@ -179,6 +189,14 @@ struct backend {
 	/* Bring the bytes. 0 only when every byte that was promised has been written to @sink. */
 	int (*fetch)(const struct backend_env *env, const struct backend_request *request,
 		struct sink *sink, struct err *err);
+
+	/*
+	 * The names in the folder @request->uri, whose path ends in a slash; perhaps some twice, and
+	 * in no order. *ret: what the origin says of the listing. -ENOTDIR: it is none. NULL: this
+	 * backend cannot list.
+	 */
+	int (*list)(const struct backend_env *env, const struct backend_request *request,
+		struct remote *ret, backend_visit *visit, void *arg, struct err *err);
 
 	/*
 	 * The two parts of fetch(), for who has no thread to wait with; NULL: there is only the

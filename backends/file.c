@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -33,6 +34,15 @@ static void source_closep(struct source *source)
 	fd_close(&source->fd);
 }
 
+static int open_failed(struct err *err)
+{
+	if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
+		return err_set(err, ERR_REMOTE, ENOENT, "no such file");
+	if (errno == EACCES || errno == EPERM)
+		return err_set(err, ERR_REMOTE, EACCES, "permission denied");
+	return err_set(err, ERR_SYSTEM, errno, "open the file: %m");
+}
+
 static int open_path(const char *path, struct source *ret, struct err *err)
 {
 	/* O_NONBLOCK: a fifo that nobody writes to must not hold us */
@@ -40,12 +50,8 @@ static int open_path(const char *path, struct source *ret, struct err *err)
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	struct stat st;
 
-	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
-		return err_set(err, ERR_REMOTE, ENOENT, "no such file");
-	if (fd < 0 && (errno == EACCES || errno == EPERM))
-		return err_set(err, ERR_REMOTE, EACCES, "permission denied");
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_set(err, ERR_SYSTEM, errno, "open the file: %m");
+		return open_failed(err);
 	if (S_ISDIR(st.st_mode))
 		return err_set(err, ERR_REMOTE, EISDIR, "it is a folder");
 	if (!S_ISREG(st.st_mode))
@@ -54,9 +60,9 @@ static int open_path(const char *path, struct source *ret, struct err *err)
 	return 0;
 }
 
-static int open_source(const struct backend_request *request, struct source *ret, struct err *err)
+/* The path that is asked for, if it may be. */
+static int path_of(const struct backend_request *request, char **ret, struct err *err)
 {
-	CLEANUP(str_freep) char *path = NULL;
 	const struct uri *uri = request->uri;
 	const struct guard *guard = request->guard;
 	int r = guard ? guard->uri(guard, uri, err) : 0;
@@ -65,10 +71,15 @@ static int open_source(const struct backend_request *request, struct source *ret
 		return r;
 	if (uri->host && uri->host[0] && !str_equal(uri->host, "localhost"))
 		return err_set(err, ERR_USAGE, EINVAL, "file of another machine: %s", uri->host);
-	r = uri_file_path(uri, &path, err);
-	if (r < 0)
-		return r;
-	return open_path(path, ret, err);
+	return uri_file_path(uri, ret, err);
+}
+
+static int open_source(const struct backend_request *request, struct source *ret, struct err *err)
+{
+	CLEANUP(str_freep) char *path = NULL;
+	int r = path_of(request, &path, err);
+
+	return r < 0 ? r : open_path(path, ret, err);
 }
 
 /* An access list may take away what the mode gives; who has one is not for everybody. */
@@ -80,8 +91,9 @@ static bool others_may(const char *path, mode_t bits)
 	       getxattr(path, "system.posix_acl_access", NULL, 0) <= 0;
 }
 
-/* Whether any user could have opened the file: by its real name, through each folder above it. */
-static bool is_world_readable(int fd)
+/* Whether any user could have done so, who needs @bits: by its real name, through each folder above
+ * it. */
+static bool is_open_to_all(int fd, mode_t bits)
 {
 	char descriptor[32];
 	char path[PATH_MAX];
@@ -92,7 +104,7 @@ static bool is_world_readable(int fd)
 	if (len <= 0 || path[0] != '/')
 		return false;
 	path[len] = '\0';
-	if (!others_may(path, S_IROTH))
+	if (!others_may(path, bits))
 		return false;
 	for (char *slash; (slash = strrchr(path, '/')) != path;) {
 		*slash = '\0';
@@ -110,7 +122,7 @@ static void describe(const struct source *source, struct remote *ret)
 		.size = st->st_size,
 		.validators.modified = st->st_mtim.tv_sec,
 		.ranges = true,
-		.world_readable = is_world_readable(source->fd),
+		.world_readable = is_open_to_all(source->fd, S_IROTH),
 		.max_age = 0, /* to ask costs nothing */
 	};
 	snprintf(ret->validators.etag, sizeof(ret->validators.etag),
@@ -229,6 +241,62 @@ static int file_fetch(const struct backend_env *env, const struct backend_reques
 	return r;
 }
 
+static void close_listp(DIR **list)
+{
+	if (*list)
+		closedir(*list);
+}
+
+static bool is_folder(DIR *list, const struct dirent *item)
+{
+	struct stat st;
+
+	if (item->d_type != DT_LNK && item->d_type != DT_UNKNOWN)
+		return item->d_type == DT_DIR;
+	return fstatat(dirfd(list), item->d_name, &st, 0) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* The name in its URI; of what no URI can name there is no file either. */
+static int visit_name(const struct uri *folder, const char *name, bool folder_too,
+	backend_visit *visit, void *arg, struct err *err)
+{
+	CLEANUP(uri_release) struct uri uri = {.text = NULL};
+	int r = uri_child(folder, name, &uri, NULL);
+
+	if (r < 0)
+		return r == -ENOMEM ? err_oom(err) : 0;
+	return visit(strrchr(uri.path, '/') + 1, folder_too, arg, err);
+}
+
+static int file_list(const struct backend_env *env, const struct backend_request *request,
+	struct remote *ret, backend_visit *visit, void *arg, struct err *err)
+{
+	CLEANUP(str_freep) char *path = NULL;
+	CLEANUP(close_listp) DIR *list = NULL;
+	const struct dirent *item;
+	int r = path_of(request, &path, err);
+
+	(void)env;
+	if (r < 0)
+		return r;
+	list = opendir(path);
+	if (!list)
+		return open_failed(err);
+	*ret = (struct remote){
+		.size = SIZE_UNKNOWN,
+		.validators.modified = TIME_UNKNOWN,
+		.world_readable = is_open_to_all(dirfd(list), S_IROTH | S_IXOTH),
+		.max_age = 0,
+	};
+	while (r == 0 && (errno = 0, item = readdir(list)))
+		if (!str_equal(item->d_name, ".") && !str_equal(item->d_name, ".."))
+			r = visit_name(request->uri, item->d_name, is_folder(list, item), visit,
+				arg, err);
+	if (r == 0 && errno)
+		return err_set(err, ERR_SYSTEM, errno, "read the folder: %m");
+	return r;
+}
+
 static const char *const schemes[] = {"file", NULL};
 
 const struct backend file_backend = {
@@ -236,4 +304,5 @@ const struct backend file_backend = {
 	.schemes = schemes,
 	.stat = file_stat,
 	.fetch = file_fetch,
+	.list = file_list,
 };

@@ -5,6 +5,7 @@
 
 #include "backends/answer.h"
 #include "backends/hops.h"
+#include "backends/http_list.h"
 #include "backends/question.h"
 #include "base/cleanup.h"
 #include "base/str.h"
@@ -174,6 +175,7 @@ static int on_answer(struct transfer *transfer, void *arg, struct err *err)
 	}
 	if (judge(exchange, transfer, &exchange->verdict) < 0 || !exchange->sink)
 		return 0;
+	exchange->sink->from = exchange->at;
 	return exchange->sink->begin(exchange->sink, &exchange->remote, err);
 }
 
@@ -430,6 +432,7 @@ const struct backend http_backend = {
 	.cheap_parts = true,
 	.stat = http_stat,
 	.fetch = http_fetch,
+	.list = http_list,
 	.begin = http_begin,
 	.finish = http_finish,
 };

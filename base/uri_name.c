@@ -88,6 +88,19 @@ static char *escape(const char *text, const char *set)
 	return ret;
 }
 
+int uri_child(const struct uri *folder, const char *name, struct uri *ret, struct err *err)
+{
+	CLEANUP(str_freep) char *segment = escape(name, "%?#/\\");
+	CLEANUP(str_freep) char *text = NULL;
+
+	if (!segment)
+		return err_oom(err);
+	if (!*name || str_equal(name, ".") || str_equal(name, ".."))
+		return err_set(err, ERR_USAGE, EINVAL, "'%s' is no name of a file", name);
+	text = str_printf("%.*s%s", (int)strcspn(folder->text, "?"), folder->text, segment);
+	return text ? uri_parse(text, ret, err) : err_oom(err);
+}
+
 int uri_to_name(const struct uri *uri, char **ret, struct err *err)
 {
 	CLEANUP(str_freep) char *name = escape(uri->text, "%/");

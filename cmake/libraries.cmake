@@ -8,6 +8,7 @@ pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl>=7.87)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.38)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash>=0.8)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.13)
+pkg_check_modules(XML REQUIRED IMPORTED_TARGET libxml-2.0>=2.9)
 pkg_check_modules(FUSE REQUIRED IMPORTED_TARGET fuse3>=3.14)
 
 # fetchfs_folder(NAME PUBLIC targets… PRIVATE targets…): every .c file of the current folder.

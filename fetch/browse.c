@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "cache/evict.h"
+#include "fetch/folders.h"
 #include "fetch/info.h"
 
 #include <errno.h>
@@ -134,6 +135,8 @@ struct name_walk {
 	fetchfs_visit_name *visit;
 	void *arg;
 	const struct in_flight *set;
+	const struct folder_names *remote;
+	bool *seen; /* those of @remote that the index knows */
 	char *names[IN_FLIGHT_MAX]; /* what the flights add below the folder; NULL: nothing */
 	bool folders[IN_FLIGHT_MAX];
 };
@@ -142,6 +145,7 @@ static void name_walk_release(struct name_walk *walk)
 {
 	for (size_t i = 0; i < walk->set->count; i++)
 		free(walk->names[i]);
+	free(walk->seen);
 }
 
 static bool name_is_seen(const struct name_walk *walk, size_t count, const char *name)
@@ -157,7 +161,10 @@ static bool name_is_seen(const struct name_walk *walk, size_t count, const char 
 static int children_entry(const char *name, bool is_folder, void *arg)
 {
 	struct name_walk *walk = arg;
+	size_t at = folder_names_search(walk->remote, name);
 
+	if (at < folder_names_count(walk->remote))
+		walk->seen[at] = true;
 	for (size_t i = 0; i < walk->set->count; i++) {
 		if (str_equal(walk->names[i], name)) {
 			free(walk->names[i]);
@@ -190,26 +197,51 @@ static int collect_names(
 	return 0;
 }
 
+/* What only the origin knows. */
+static int visit_remote(const struct name_walk *walk)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < folder_names_count(walk->remote); i++) {
+		const struct folder_name *item = folder_names_at(walk->remote, i);
+
+		if (!walk->seen[i])
+			r = walk->visit(item->name, item->is_folder, walk->arg);
+	}
+	return r;
+}
+
 int fetchfs_children(struct fetchfs *fetchfs, const char *folder, uid_t uid,
 	fetchfs_visit_name *visit, void *arg, struct err *err)
 {
 	CLEANUP(in_flight_release) struct in_flight set = {.count = 0};
+	CLEANUP(folder_names_unrefp)
+	struct folder_names *remote = folders_find(fetchfs, folder, uid);
 	CLEANUP(name_walk_release)
-	struct name_walk walk = {.visit = visit, .arg = arg, .set = &set};
+	struct name_walk walk = {.visit = visit, .arg = arg, .set = &set, .remote = remote};
 	CLEANUP(str_freep) char *scopes = NULL;
 	int r = scopes_of(fetchfs, uid, &scopes, err);
 
 	if (r < 0)
 		return r;
+	walk.seen = calloc(folder_names_count(remote) + 1, sizeof(*walk.seen));
+	if (!walk.seen)
+		return err_oom(err);
 	in_flight_take(fetchfs, &set);
 	if (collect_names(fetchfs, folder, uid, &walk) < 0)
 		return err_oom(err);
 	r = catalog_children(fetchfs->catalog, folder, scopes, children_entry, &walk, err);
 	for (size_t i = 0; r == 0 && i < set.count; i++) {
-		if (walk.names[i])
-			r = visit(walk.names[i], walk.folders[i], arg);
+		size_t at;
+
+		if (!walk.names[i])
+			continue;
+		at = folder_names_search(remote, walk.names[i]);
+		if (at < folder_names_count(remote))
+			walk.seen[at] = true;
+		r = visit(walk.names[i], walk.folders[i], arg);
 	}
-	return r;
+	return r == 0 ? visit_remote(&walk) : r;
 }
 
 static int any_name(const char *name, bool is_folder, void *arg)
@@ -230,9 +262,17 @@ static bool leads_to_allowed(const struct fetchfs *fetchfs, const char *folder)
 	for (size_t i = 0; i < config->allow.count; i++)
 		if (str_has_prefix(config->allow.items[i], folder))
 			return true;
-	for (size_t i = 0; i < config->origin_count; i++)
-		if (str_has_prefix(config->origins[i].prefix, folder))
+	for (size_t i = 0; i < config->origin_count; i++) {
+		const struct origin *origin = &config->origins[i];
+		size_t len = strlen(origin->prefix);
+
+		if (str_has_prefix(origin->prefix, folder))
 			return true;
+		/* what is to be listed is a folder */
+		if (origin->list && str_has_prefix(folder, origin->prefix) &&
+			str_equal(folder + len, "/"))
+			return true;
+	}
 	if (!str_has_prefix(folder, "file:") || uri_parse(folder, &uri, NULL) < 0 ||
 		uri_file_path(&uri, &path, NULL) < 0)
 		return false;
@@ -240,6 +280,22 @@ static bool leads_to_allowed(const struct fetchfs *fetchfs, const char *folder)
 		if (str_has_prefix(config->file_roots.items[i], path))
 			return true;
 	return false;
+}
+
+/* Whether the folder that it is in lists it as one: as fetchfs_is_folder(). */
+static int is_listed(struct fetchfs *fetchfs, const char *folder, uid_t uid)
+{
+	size_t len = strlen(folder) - 1; /* of it, without its slash */
+	size_t above = len;
+	CLEANUP(str_freep) char *parent = NULL;
+	CLEANUP(str_freep) char *name = NULL;
+
+	while (above > 0 && folder[above - 1] != '/')
+		above--;
+	parent = strndup(folder, above);
+	name = strndup(folder + above, len - above);
+	return parent && name &&
+	       fetchfs_listed(fetchfs, parent, name, uid) == FETCHFS_LISTED_FOLDER;
 }
 
 int fetchfs_is_folder(struct fetchfs *fetchfs, const char *folder, uid_t uid, struct err *err)
@@ -256,7 +312,9 @@ int fetchfs_is_folder(struct fetchfs *fetchfs, const char *folder, uid_t uid, st
 	if (r < 0)
 		return r;
 	r = catalog_has_children(fetchfs->catalog, folder, scopes, err);
-	return r ? r : fetchfs_children(fetchfs, folder, uid, any_name, NULL, err);
+	if (r == 0)
+		r = fetchfs_children(fetchfs, folder, uid, any_name, NULL, err);
+	return r ? r : is_listed(fetchfs, folder, uid);
 }
 
 int fetchfs_is_unchanged(struct fetchfs *fetchfs, const char *key, const char *sha256,

@@ -38,6 +38,7 @@ struct origin {
 	struct config_list headers; /* "Name: value", one a line: values may have commas */
 	struct config_list users;   /* names, "@group", "*"; none: the owner of the cache only */
 
+	bool list;         /* folders show what is at the origin, too */
 	bool public_query; /* a query is no secret here */
 	int64_t ttl_ms;    /* -1: that of [fetch] */
 

@@ -52,6 +52,7 @@ static const struct config_key keys[] = {
 	{"origin", "client_cert", config_set_path, ORIGIN(client_cert), 0, 0},
 	{"origin", "header", config_set_header, ORIGIN_SECRET(headers) | CONFIG_LIST, 0, 0},
 	{"origin", "users", config_set_users, ORIGIN_LIST(users), 0, 0},
+	{"origin", "list", config_set_yes_no, ORIGIN(list), 0, 0},
 	{"origin", "public_query", config_set_yes_no, ORIGIN(public_query), 0, 0},
 	{"origin", "ttl", config_set_duration, ORIGIN(ttl_ms), 0, 36500 * DAY_MS},
 };

@@ -26,6 +26,7 @@ struct fetchfs {
 	uid_t owner; /* whose cache this is: trusted by the policy */
 	bool daemon; /* serves others: the environment's proxies count only if configured */
 	struct health *health;
+	struct folders *folders;
 	struct machine machine;
 	char **proxy_environment; /* the variables that name proxies, NULL-terminated */
 	unsigned int turn;        /* by chance: which member of a group of proxies comes first */

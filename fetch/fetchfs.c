@@ -7,6 +7,7 @@
 #include "cache/room.h"
 #include "fetch/context.h"
 #include "fetch/flight.h"
+#include "fetch/folders.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -147,7 +148,8 @@ static int open_network(
 	int r = keep_proxies(fetchfs, options, err);
 
 	fetchfs->health = health_new();
-	if (r == 0 && !fetchfs->health)
+	fetchfs->folders = folders_new();
+	if (r == 0 && (!fetchfs->health || !fetchfs->folders))
 		r = err_oom(err);
 	if (r == 0)
 		r = registry_open(&registry, &fetchfs->env, err);
@@ -206,6 +208,7 @@ void fetchfs_close(struct fetchfs *fetchfs)
 	events_close(fetchfs->store.events);
 	catalog_close(fetchfs->catalog);
 	cachedir_close(&fetchfs->dir);
+	folders_free(fetchfs->folders);
 	health_free(fetchfs->health);
 	for (char **item = fetchfs->proxy_environment; item && *item; item++)
 		free(*item);

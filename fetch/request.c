@@ -5,14 +5,13 @@
 #include "base/clock.h"
 #include "base/lock.h"
 #include "base/str.h"
-#include "cache/events.h"
 #include "cache/transfers.h"
+#include "fetch/ask.h"
 #include "fetch/fetcher.h"
 #include "fetch/file.h"
 #include "fetch/freshness.h"
 #include "fetch/info.h"
 #include "fetch/lookup.h"
-#include "fetch/routes.h"
 
 #include <errno.h>
 
@@ -106,60 +105,13 @@ static void remember_absent(struct fetchfs *fetchfs, const struct target *target
 		lookup_remember_absent(fetchfs, target);
 }
 
-/* A question ends when the cache is being closed. */
-static int is_closing(void *arg, struct err *err)
-{
-	struct fetchfs *fetchfs = arg;
-
-	if (!atomic_load(&fetchfs->closing))
-		return 0;
-	return err_set(err, ERR_CANCELLED, ECANCELED, "the cache is being closed");
-}
-
-/* That there is no such thing, or a folder, is an answer. */
-static void note_failure(
-	struct fetchfs *fetchfs, const struct target *target, const struct err *why)
-{
-	if (why->code == EOPNOTSUPP || why->code == ECANCELED || why->code == EISDIR ||
-		(why->code == ENOENT && why->kind == ERR_REMOTE))
-		return;
-	meter_error(&fetchfs->meter, why);
-	events_add(fetchfs->store.events, &(struct event){.kind = EVENT_FAILED,
-						  .duration_ms = -1,
-						  .scope = target->decision.scope,
-						  .uri = target->shown,
-						  .text = why->msg});
-}
-
-/* By one way after the other, each once: whoever asks again later tries again. */
-static int ask_around(
-	struct fetchfs *fetchfs, const struct target *target, struct remote *ret, struct err *err)
-{
-	CLEANUP(routes_release) struct routes routes;
-	struct err why = ERR_INIT;
-	struct route *route;
-	int r;
-
-	routes_init(&routes, fetchfs, target);
-	do {
-		r = routes_current(&routes, &route, &why);
-		if (r == 0)
-			r = route_stat(fetchfs, target, route, is_closing, fetchfs, ret, &why);
-	} while (r < 0 && r != -EOPNOTSUPP && routes_failed(&routes, &why));
-	if (r < 0)
-		note_failure(fetchfs, target, &why);
-	if (r < 0 && err)
-		*err = why;
-	return r;
-}
-
 static int ask_origin(struct fetchfs *fetchfs, const struct fetchfs_request *request,
 	const struct target *target, struct fetchfs_info *ret, struct err *err)
 {
 	struct remote remote = {0};
 	int64_t now = clock_wall();
 	int64_t expires;
-	int r = ask_around(fetchfs, target, &remote, err);
+	int r = ask_around(fetchfs, target, route_stat, &remote, err);
 
 	if (r == -EOPNOTSUPP)
 		return stat_by_fetching(fetchfs, request, ret, err);

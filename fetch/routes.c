@@ -236,8 +236,9 @@ int routes_current(struct routes *routes, struct route **ret, struct err *err)
 	return 0;
 }
 
-int route_stat(struct fetchfs *fetchfs, const struct target *target, const struct route *route,
-	int (*poll)(void *arg, struct err *err), void *arg, struct remote *ret, struct err *err)
+int route_ask(struct fetchfs *fetchfs, const struct target *target, const struct route *route,
+	int (*poll)(void *arg, struct err *err), void *poll_arg, route_question *question,
+	void *arg, struct err *err)
 {
 	CLEANUP(credentials_release) struct credentials credentials = CREDENTIALS_INIT;
 	struct backend_request request = {
@@ -246,7 +247,7 @@ int route_stat(struct fetchfs *fetchfs, const struct target *target, const struc
 		.proxy = route->proxy,
 		.no_cache = route->no_cache,
 		.poll = poll,
-		.poll_arg = arg,
+		.poll_arg = poll_arg,
 	};
 	int r = credentials_load(
 		&fetchfs->config, &target->decision, &route->uri, &credentials, err);
@@ -254,7 +255,13 @@ int route_stat(struct fetchfs *fetchfs, const struct target *target, const struc
 	if (r < 0)
 		return r;
 	request.access = credentials_access(&credentials);
-	return route->backend->stat(fetchfs->env, &request, ret, err);
+	return question(route->backend, fetchfs->env, &request, arg, err);
+}
+
+int route_stat(const struct backend *backend, const struct backend_env *env,
+	const struct backend_request *request, void *arg, struct err *err)
+{
+	return backend->stat(env, request, arg, err);
 }
 
 /* ---- what went wrong, and whose fault it is ---- */

@@ -72,9 +72,18 @@ int routes_current(struct routes *routes, struct route **ret, struct err *err);
  */
 bool routes_failed(struct routes *routes, const struct err *err);
 
-/* Ask by @route what the artifact is, without its body; @poll as in struct backend_request. */
-int route_stat(struct fetchfs *fetchfs, const struct target *target, const struct route *route,
-	int (*poll)(void *arg, struct err *err), void *arg, struct remote *ret, struct err *err);
+/* A question to a backend, whose answer goes to @arg. */
+typedef int route_question(const struct backend *backend, const struct backend_env *env,
+	const struct backend_request *request, void *arg, struct err *err);
+
+/* Ask it by @route; @poll as in struct backend_request. */
+int route_ask(struct fetchfs *fetchfs, const struct target *target, const struct route *route,
+	int (*poll)(void *arg, struct err *err), void *poll_arg, route_question *question,
+	void *arg, struct err *err);
+
+/* What the artifact is, without its body: @arg is a struct remote. */
+int route_stat(const struct backend *backend, const struct backend_env *env,
+	const struct backend_request *request, void *arg, struct err *err);
 
 /* Whether another round may bring more of the version that was begun: a place is left that is not
  * known to lack it. */

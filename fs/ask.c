@@ -107,6 +107,7 @@ struct question {
 	struct fs *fs;
 	char *id;
 	struct wanted wanted;
+	bool lists;
 	uid_t uid;
 	/* guarded by fs->mu */
 	struct ask *asks; /* a reference each */
@@ -131,8 +132,8 @@ static struct question *question_new(const struct ask *ask, char *id)
 		free(id);
 		return NULL;
 	}
-	*question =
-		(struct question){.fs = ask->fs, .id = id, .wanted = ask->wanted, .uid = ask->uid};
+	*question = (struct question){
+		.fs = ask->fs, .id = id, .wanted = ask->wanted, .lists = ask->lists, .uid = ask->uid};
 	question->wanted.uri = str_copy(ask->wanted.uri);
 	if (question->wanted.uri)
 		return question;
@@ -184,22 +185,31 @@ static bool is_waited_for(struct question *question)
 	return false;
 }
 
-static void run(void *arg)
+static int send(const struct question *question, struct fetchfs_info *ret, struct err *err)
 {
-	struct question *question = arg;
 	struct fetchfs_request request = {
 		.uri = question->wanted.uri,
 		.uid = question->uid,
 		.through_mount = true,
 		.digest = question->wanted.digest[0] ? question->wanted.digest : NULL,
 	};
+
+	if (question->lists)
+		return fetchfs_folder_ask(
+			question->fs->fetchfs, request.uri, request.uid, err);
+	return fetchfs_stat(question->fs->fetchfs, &request, ret, err);
+}
+
+static void run(void *arg)
+{
+	struct question *question = arg;
 	CLEANUP(fetchfs_info_release) struct fetchfs_info info = {.size = -1};
 	struct err err = ERR_INIT;
 	int r = -ECANCELED;
 
 	/* else others are in the queue */
 	if (is_waited_for(question))
-		r = fetchfs_stat(question->fs->fetchfs, &request, &info, &err);
+		r = send(question, &info, &err);
 	if (r == 0)
 		err = ERR_INIT; /* of what was tried on the way */
 	finish(question, r < 0 ? NULL : &info, &err);
@@ -209,7 +219,8 @@ static void run(void *arg)
 static int join(struct ask *ask, struct question **ret_begun, struct err *err)
 {
 	CLEANUP(str_freep)
-	char *id = str_printf("%u %s %s", ask->uid, ask->wanted.digest, ask->wanted.uri);
+	char *id = str_printf("%u %d %s %s", ask->uid, ask->lists, ask->wanted.digest,
+		ask->wanted.uri);
 	struct question *question = NULL;
 	struct fs *fs = ask->fs;
 

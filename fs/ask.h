@@ -1,5 +1,6 @@
 /*
- * Questions to an origin on behalf of a request: fetchfs_stat() on a thread that may wait.
+ * Questions to an origin on behalf of a request: fetchfs_stat(), or fetchfs_folder_ask(), on a thread
+ * that may wait.
  *
  * Whatever comes first answers the request: the origin, the interrupt, or the limit. An answer
  * that comes too late is remembered by the library, and is there for the next who asks. Those who
@@ -14,13 +15,14 @@ struct ask {
 	/* the caller's part */
 	struct node *node; /* whom the request is about; its reference is the question's */
 	struct wanted wanted;
+	bool lists; /* not what it is, but what is in that folder; info is empty then */
 	char *path; /* free for use; freed with the question, like … */
 	char *name;
 	char key[FETCHFS_KEY_HEX_SIZE];
 	int limit_ms; /* 0: none */
 	int late;     /* the errno when it has passed */
 	bool access;  /* attr.c's */
-	/* settle.c's */
+	/* settle.c's and listing.c's */
 	bool enters;
 	struct fuse_file_info fi;
 	void (*as_folder)(fuse_req_t req, struct node *node, const struct fuse_file_info *fi);

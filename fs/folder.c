@@ -1,10 +1,12 @@
 /*
- * OPENDIR, READDIR, READDIRPLUS, RELEASEDIR: what the cache knows, as it was at OPENDIR.
+ * OPENDIR, READDIR, READDIRPLUS, RELEASEDIR: what the cache knows, as it was at OPENDIR; and what the
+ * origin lists, where it is to be asked.
  */
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "fs/doubt.h"
+#include "fs/listing.h"
 #include "fs/reply.h"
 #include "fs/settle.h"
 
@@ -149,7 +151,7 @@ static int fill(struct folder *folder, struct err *err)
 	return r < 0 ? err_oom(err) : 0;
 }
 
-static void open_folder(fuse_req_t req, struct node *node, const struct fuse_file_info *fi)
+static void open_known(fuse_req_t req, struct node *node, const struct fuse_file_info *fi)
 {
 	struct fs *fs = ops_fs(req);
 	struct handle *handle = handle_new(fs);
@@ -173,6 +175,12 @@ static void open_folder(fuse_req_t req, struct node *node, const struct fuse_fil
 		reply_error(req, node, &err);
 	if (r < 0 || fuse_reply_open(req, &opened) < 0)
 		handle_free(fs, handle);
+}
+
+static void open_folder(fuse_req_t req, struct node *node, const struct fuse_file_info *fi)
+{
+	if (node->kind != NODE_FOLDER || !listing_ask(req, node, fi, open_known))
+		open_known(req, node, fi);
 }
 
 void folder_open_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

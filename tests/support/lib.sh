@@ -321,7 +321,8 @@ start_nginx() {
 	END
 	mkdir "$WORK/nginx"
 	nginx -e "$LOGS/nginx-error" -c "$WORK/nginx.conf" >"$LOGS/nginx" 2>&1 &
-	children+=($!)
+	NGINX_PID=$!
+	children+=("$NGINX_PID")
 	wait_for 10 listening "$http" || fail "nginx does not start"
 }
 

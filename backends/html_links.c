@@ -1,0 +1,73 @@
+#include "backends/html_links.h"
+
+#include "base/str.h"
+
+#include <libxml/HTMLparser.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+struct html_links {
+	htmlParserCtxtPtr parser;
+	html_link *visit;
+	void *arg;
+	int r; /* what it answered; not 0: nothing follows */
+	struct err err;
+};
+
+static void begin_element(void *arg, const xmlChar *name, const xmlChar **attributes)
+{
+	struct html_links *links = arg;
+	bool is_base = str_equal((const char *)name, "base");
+
+	if (!attributes || (!is_base && !str_equal((const char *)name, "a")))
+		return;
+	for (; links->r == 0 && attributes[0]; attributes += 2)
+		if (str_equal((const char *)attributes[0], "href") && attributes[1])
+			links->r = links->visit(
+				(const char *)attributes[1], is_base, links->arg, &links->err);
+	if (links->r < 0)
+		xmlStopParser(links->parser);
+}
+
+/* Without a tree: of a page of any length only what is being read takes memory. */
+static htmlSAXHandler handler = {.startElement = begin_element};
+
+int html_links_new(html_link *visit, void *arg, struct html_links **ret, struct err *err)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct html_links *links = calloc(1, sizeof(*links));
+
+	pthread_once(&once, xmlInitParser);
+	if (!links)
+		return err_oom(err);
+	links->visit = visit;
+	links->arg = arg;
+	links->parser = htmlCreatePushParserCtxt(
+		&handler, links, NULL, 0, NULL, XML_CHAR_ENCODING_NONE);
+	if (!links->parser) {
+		free(links);
+		return err_oom(err);
+	}
+	htmlCtxtUseOptions(links->parser,
+		HTML_PARSE_RECOVER | HTML_PARSE_NONET | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING);
+	*ret = links;
+	return 0;
+}
+
+void html_links_free(struct html_links *links)
+{
+	if (!links)
+		return;
+	htmlFreeParserCtxt(links->parser);
+	free(links);
+}
+
+int html_links_feed(struct html_links *links, const void *buf, size_t len, struct err *err)
+{
+	/* what it answers is about the HTML, which may be as it likes */
+	if (links->r == 0)
+		htmlParseChunk(links->parser, buf, (int)len, len == 0);
+	if (links->r < 0 && err)
+		*err = links->err;
+	return links->r;
+}

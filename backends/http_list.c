@@ -1,0 +1,131 @@
+#include "backends/http_list.h"
+
+#include "backends/builtin.h"
+#include "backends/html_links.h"
+#include "base/cleanup.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGE_MAX ((uint64_t)64 * 1024 * 1024) /* about half a million names */
+
+struct page {
+	struct sink sink; /* first, so that it is the page */
+	const struct backend_request *request;
+	struct html_links *links;
+	struct uri from; /* who answered */
+	struct uri base; /* what links are relative to */
+	bool has_base;
+	struct remote remote;
+	uint64_t size;
+	backend_visit *visit;
+	void *arg;
+};
+
+static void page_release(struct page *page)
+{
+	html_links_free(page->links);
+	uri_release(&page->from);
+	uri_release(&page->base);
+}
+
+/* What follows the folder of @page in @uri: "name", "name/", "" or NULL. */
+static const char *below(const struct uri *page, const struct uri *uri)
+{
+	size_t len = (size_t)(strrchr(page->path, '/') + 1 - page->path);
+
+	if (!str_equal(uri->scheme, page->scheme) || !str_equal(uri->host, page->host) ||
+		!str_equal(uri->port ? uri->port : "", page->port ? page->port : ""))
+		return NULL;
+	return strncmp(uri->path, page->path, len) == 0 ? uri->path + len : NULL;
+}
+
+/* The first one counts; what is no URI is none. */
+static int set_base(struct page *page, const char *href, struct err *err)
+{
+	struct uri base = {.text = NULL};
+	int r = page->has_base ? 0 : uri_resolve(&page->from, href, &base, err);
+
+	if (r < 0 || page->has_base)
+		return r == -ENOMEM ? r : 0;
+	uri_release(&page->base);
+	page->base = base;
+	page->has_base = true;
+	return 0;
+}
+
+static int on_link(const char *href, bool is_base, void *arg, struct err *err)
+{
+	struct page *page = arg;
+	CLEANUP(uri_release) struct uri uri = {.text = NULL};
+	CLEANUP(str_freep) char *segment = NULL;
+	const char *rest;
+	size_t len;
+	int r;
+
+	if (is_base)
+		return set_base(page, href, err);
+	r = uri_resolve(&page->base, href, &uri, err);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	/* links that sort the page have a query */
+	rest = uri.query ? NULL : below(&page->from, &uri);
+	len = rest ? strcspn(rest, "/") : 0;
+	if (len == 0 || (rest[len] && rest[len + 1]))
+		return 0;
+	segment = strndup(rest, len);
+	return segment ? page->visit(segment, rest[len] == '/', page->arg, err) : err_oom(err);
+}
+
+static int on_begin(struct sink *sink, const struct remote *remote, struct err *err)
+{
+	struct page *page = (struct page *)sink;
+	int r;
+
+	if (!str_equal(remote->type, "text/html") &&
+		!str_equal(remote->type, "application/xhtml+xml"))
+		return err_set(err, ERR_REMOTE, ENOTDIR, "the origin shows no listing there, but %s",
+			remote->type[0] ? remote->type : "a file");
+	page->remote = *remote;
+	r = uri_copy(sink->from, &page->from, err);
+	if (r == 0)
+		r = uri_copy(sink->from, &page->base, err);
+	return r < 0 ? r : html_links_new(on_link, page, &page->links, err);
+}
+
+static int on_write(struct sink *sink, const void *buf, size_t len, struct err *err)
+{
+	struct page *page = (struct page *)sink;
+
+	page->size += len;
+	if (page->size > PAGE_MAX)
+		return err_set(err, ERR_REMOTE, EFBIG, "a listing of more than 64 MiB");
+	return html_links_feed(page->links, buf, len, err);
+}
+
+static int on_poll(struct sink *sink, struct err *err)
+{
+	const struct backend_request *request = ((struct page *)sink)->request;
+
+	return request->poll ? request->poll(request->poll_arg, err) : 0;
+}
+
+int http_list(const struct backend_env *env, const struct backend_request *request,
+	struct remote *ret, backend_visit *visit, void *arg, struct err *err)
+{
+	CLEANUP(page_release)
+	struct page page = {
+		.sink = {.begin = on_begin, .write = on_write, .poll = on_poll},
+		.request = request,
+		.visit = visit,
+		.arg = arg,
+	};
+	int r = http_backend.fetch(env, request, &page.sink, err);
+
+	if (r == 0)
+		r = html_links_feed(page.links, "", 0, err);
+	*ret = page.remote;
+	return r;
+}

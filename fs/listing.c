@@ -1,0 +1,50 @@
+#include "fs/listing.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "fs/ask.h"
+#include "fs/reply.h"
+
+#include <errno.h>
+
+#define LIMIT_MS 60000 /* whatever the origin's limits are */
+
+static void answered(struct ask *ask, const struct fetchfs_info *info, const struct err *err)
+{
+	(void)info;
+	if (err->code == EINTR || err->code == ECANCELED) {
+		reply_error(ask->req, ask->node, err);
+		return;
+	}
+	if (err->code) {
+		inode_set_error(ask->fs->inodes, ask->node, ask->uid, err->msg);
+		log_debug("%s: %s", ask->node->path, err->msg);
+	}
+	ask->as_folder(ask->req, ask->node, &ask->fi);
+}
+
+bool listing_ask(fuse_req_t req, struct node *node, const struct fuse_file_info *fi,
+	settle_answer *answer)
+{
+	struct fs *fs = ops_fs(req);
+	CLEANUP(str_freep) char *folder = NULL;
+	struct ask *ask;
+
+	if (fs->options->known_only || names_folder(node->path, &folder, NULL) < 0 ||
+		!fetchfs_folder_is_due(fs->fetchfs, folder, fuse_req_ctx(req)->uid))
+		return false;
+	ask = ask_new(req);
+	if (!ask)
+		return false; /* and what is known will do */
+	ask->node = inode_ref(fs->inodes, node->id);
+	ask->wanted.uri = str_steal(&folder);
+	ask->lists = true;
+	ask->limit_ms = LIMIT_MS;
+	ask->late = ETIMEDOUT;
+	ask->as_folder = answer;
+	ask->fi = *fi;
+	ask->answer = answered;
+	ask_send(ask);
+	return true;
+}
