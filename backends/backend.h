@@ -191,9 +191,9 @@ struct backend {
 		struct sink *sink, struct err *err);
 
 	/*
-	 * The names in the folder @request->uri, whose path ends in a slash; perhaps some twice, and
-	 * in no order. *ret: what the origin says of the listing. -ENOTDIR: it is none. NULL: this
-	 * backend cannot list.
+	 * The names in the folder @request->uri, whose path ends in a slash; perhaps some twice,
+	 * and in no order. *ret: what the origin says of the listing. -ENOTDIR: it is none. NULL:
+	 * this backend cannot list.
 	 */
 	int (*list)(const struct backend_env *env, const struct backend_request *request,
 		struct remote *ret, backend_visit *visit, void *arg, struct err *err);

@@ -290,8 +290,8 @@ static int file_list(const struct backend_env *env, const struct backend_request
 	};
 	while (r == 0 && (errno = 0, item = readdir(list)))
 		if (!str_equal(item->d_name, ".") && !str_equal(item->d_name, ".."))
-			r = visit_name(request->uri, item->d_name, is_folder(list, item), visit,
-				arg, err);
+			r = visit_name(
+				request->uri, item->d_name, is_folder(list, item), visit, arg, err);
 	if (r == 0 && errno)
 		return err_set(err, ERR_SYSTEM, errno, "read the folder: %m");
 	return r;

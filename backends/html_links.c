@@ -42,8 +42,8 @@ int html_links_new(html_link *visit, void *arg, struct html_links **ret, struct 
 		return err_oom(err);
 	links->visit = visit;
 	links->arg = arg;
-	links->parser = htmlCreatePushParserCtxt(
-		&handler, links, NULL, 0, NULL, XML_CHAR_ENCODING_NONE);
+	links->parser =
+		htmlCreatePushParserCtxt(&handler, links, NULL, 0, NULL, XML_CHAR_ENCODING_NONE);
 	if (!links->parser) {
 		free(links);
 		return err_oom(err);

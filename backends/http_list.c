@@ -86,7 +86,8 @@ static int on_begin(struct sink *sink, const struct remote *remote, struct err *
 
 	if (!str_equal(remote->type, "text/html") &&
 		!str_equal(remote->type, "application/xhtml+xml"))
-		return err_set(err, ERR_REMOTE, ENOTDIR, "the origin shows no listing there, but %s",
+		return err_set(err, ERR_REMOTE, ENOTDIR,
+			"the origin shows no listing there, but %s",
 			remote->type[0] ? remote->type : "a file");
 	page->remote = *remote;
 	r = uri_copy(sink->from, &page->from, err);

@@ -76,8 +76,8 @@ int uri_file_path(const struct uri *uri, char **ret, struct err *err);
 int uri_basename(const struct uri *uri, char **ret, struct err *err);
 
 /*
- * The URI of what is called @name (any bytes but '/') in @folder, whose path ends in a slash. -EINVAL
- * when no URI can hold it. *ret is the caller's, for uri_release().
+ * The URI of what is called @name (any bytes but '/') in @folder, whose path ends in a slash.
+ * -EINVAL when no URI can hold it. *ret is the caller's, for uri_release().
  */
 int uri_child(const struct uri *folder, const char *name, struct uri *ret, struct err *err);
 

@@ -42,8 +42,8 @@ int ask_around(struct fetchfs *fetchfs, const struct target *target, route_quest
 	do {
 		r = routes_current(&routes, &route, &why);
 		if (r == 0)
-			r = route_ask(fetchfs, target, route, is_closing, fetchfs, question, arg,
-				&why);
+			r = route_ask(
+				fetchfs, target, route, is_closing, fetchfs, question, arg, &why);
 	} while (r < 0 && r != -EOPNOTSUPP && routes_failed(&routes, &why));
 	if (r < 0)
 		note_failure(fetchfs, target, &why);

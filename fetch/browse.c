@@ -136,7 +136,7 @@ struct name_walk {
 	void *arg;
 	const struct in_flight *set;
 	const struct folder_names *remote;
-	bool *seen; /* those of @remote that the index knows */
+	bool *seen;                 /* those of @remote that the index knows */
 	char *names[IN_FLIGHT_MAX]; /* what the flights add below the folder; NULL: nothing */
 	bool folders[IN_FLIGHT_MAX];
 };
@@ -161,9 +161,9 @@ static bool name_is_seen(const struct name_walk *walk, size_t count, const char 
 static int children_entry(const char *name, bool is_folder, void *arg)
 {
 	struct name_walk *walk = arg;
-	size_t at = folder_names_search(walk->remote, name);
+	size_t at = folders_search(walk->remote, name);
 
-	if (at < folder_names_count(walk->remote))
+	if (at < folders_count(walk->remote))
 		walk->seen[at] = true;
 	for (size_t i = 0; i < walk->set->count; i++) {
 		if (str_equal(walk->names[i], name)) {
@@ -202,8 +202,8 @@ static int visit_remote(const struct name_walk *walk)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < folder_names_count(walk->remote); i++) {
-		const struct folder_name *item = folder_names_at(walk->remote, i);
+	for (size_t i = 0; r == 0 && i < folders_count(walk->remote); i++) {
+		const struct folder_name *item = folders_at(walk->remote, i);
 
 		if (!walk->seen[i])
 			r = walk->visit(item->name, item->is_folder, walk->arg);
@@ -215,7 +215,7 @@ int fetchfs_children(struct fetchfs *fetchfs, const char *folder, uid_t uid,
 	fetchfs_visit_name *visit, void *arg, struct err *err)
 {
 	CLEANUP(in_flight_release) struct in_flight set = {.count = 0};
-	CLEANUP(folder_names_unrefp)
+	CLEANUP(folders_unrefp)
 	struct folder_names *remote = folders_find(fetchfs, folder, uid);
 	CLEANUP(name_walk_release)
 	struct name_walk walk = {.visit = visit, .arg = arg, .set = &set, .remote = remote};
@@ -224,7 +224,7 @@ int fetchfs_children(struct fetchfs *fetchfs, const char *folder, uid_t uid,
 
 	if (r < 0)
 		return r;
-	walk.seen = calloc(folder_names_count(remote) + 1, sizeof(*walk.seen));
+	walk.seen = calloc(folders_count(remote) + 1, sizeof(*walk.seen));
 	if (!walk.seen)
 		return err_oom(err);
 	in_flight_take(fetchfs, &set);
@@ -236,8 +236,8 @@ int fetchfs_children(struct fetchfs *fetchfs, const char *folder, uid_t uid,
 
 		if (!walk.names[i])
 			continue;
-		at = folder_names_search(remote, walk.names[i]);
-		if (at < folder_names_count(remote))
+		at = folders_search(remote, walk.names[i]);
+		if (at < folders_count(remote))
 			walk.seen[at] = true;
 		r = visit(walk.names[i], walk.folders[i], arg);
 	}

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
-#include <utlist.h>
 
 #define FOLDERS_MAX   1024
 #define NAMES_MAX     1000000 /* of one folder */
@@ -29,15 +28,12 @@ struct folder_names {
 	int64_t expires; /* likewise */
 	/* guarded by the mutex of the folders */
 	UT_hash_handle hh;
-	struct folder_names *prev;
-	struct folder_names *next;
 };
 
 struct folders {
 	pthread_mutex_t mu;
 	/* guarded by mu */
-	struct folder_names *by_key;
-	struct folder_names *by_use; /* the one that was used longest ago first */
+	struct folder_names *by_key; /* the one that was used longest ago first */
 	size_t count;                /* of names in all */
 };
 
@@ -53,7 +49,7 @@ static void unref(struct folder_names *names)
 	free(names);
 }
 
-void folder_names_unrefp(struct folder_names **names)
+void folders_unrefp(struct folder_names **names)
 {
 	unref(*names);
 }
@@ -94,20 +90,20 @@ static void sort(struct folder_names *names)
 	names->count = kept + 1;
 }
 
-size_t folder_names_count(const struct folder_names *names)
+size_t folders_count(const struct folder_names *names)
 {
 	return names ? names->count : 0;
 }
 
-const struct folder_name *folder_names_at(const struct folder_names *names, size_t i)
+const struct folder_name *folders_at(const struct folder_names *names, size_t i)
 {
 	return &names->names[i];
 }
 
-size_t folder_names_search(const struct folder_names *names, const char *name)
+size_t folders_search(const struct folder_names *names, const char *name)
 {
 	size_t from = 0;
-	size_t to = folder_names_count(names);
+	size_t to = folders_count(names);
 
 	while (from < to) {
 		size_t middle = from + (to - from) / 2;
@@ -120,7 +116,7 @@ size_t folder_names_search(const struct folder_names *names, const char *name)
 		else
 			to = middle;
 	}
-	return folder_names_count(names);
+	return folders_count(names);
 }
 
 static bool is_fresh(const struct folder_names *names)
@@ -144,18 +140,25 @@ struct folders *folders_new(void)
 /* Under mu. */
 static void forget(struct folders *folders, struct folder_names *names)
 {
-	HASH_DEL(folders->by_key, names);
-	DL_DELETE(folders->by_use, names);
+	if (folders->by_key) /* as it is: for the analyzer */
+		HASH_DEL(folders->by_key, names);
 	folders->count -= names->count;
 	unref(names);
+}
+
+/* As the one that was used last. Under mu. */
+static void add(struct folders *folders, struct folder_names *names)
+{
+	HASH_ADD(hh, folders->by_key, key, sizeof(names->key), names);
+	folders->count += names->count;
 }
 
 void folders_free(struct folders *folders)
 {
 	if (!folders)
 		return;
-	while (folders->by_use)
-		forget(folders, folders->by_use);
+	while (folders->by_key)
+		forget(folders, folders->by_key);
 	pthread_mutex_destroy(&folders->mu);
 	free(folders);
 }
@@ -169,9 +172,9 @@ static struct folder_names *recall(struct folders *folders, const struct entry_k
 	HASH_FIND(hh, folders->by_key, key, sizeof(*key), names);
 	if (!names)
 		return NULL;
-	DL_DELETE(folders->by_use, names);
-	DL_APPEND(folders->by_use, names);
-	atomic_fetch_add(&names->refs, 1);
+	atomic_fetch_add(&names->refs, 2);
+	forget(folders, names);
+	add(folders, names);
 	return names;
 }
 
@@ -184,12 +187,10 @@ static void remember(struct folders *folders, struct folder_names *names)
 	HASH_FIND(hh, folders->by_key, &names->key, sizeof(names->key), old);
 	if (old)
 		forget(folders, old);
-	HASH_ADD(hh, folders->by_key, key, sizeof(names->key), names);
-	DL_APPEND(folders->by_use, names);
-	folders->count += names->count;
-	while (folders->by_use != names && (folders->count > NAMES_ALL_MAX ||
-						   HASH_COUNT(folders->by_key) > FOLDERS_MAX))
-		forget(folders, folders->by_use);
+	add(folders, names);
+	while (folders->by_key != names &&
+		(folders->count > NAMES_ALL_MAX || HASH_COUNT(folders->by_key) > FOLDERS_MAX))
+		forget(folders, folders->by_key);
 }
 
 /* ---- asking ---- */
@@ -209,7 +210,8 @@ static int target_of(struct fetchfs *fetchfs, const char *folder, uid_t uid, str
 {
 	struct fetchfs_request request = {.uri = folder, .uid = uid, .through_mount = true};
 	CLEANUP(target_unrefp) struct target *target = NULL;
-	int r = lists_any(&fetchfs->config) ? target_new(fetchfs, &request, &target, err) : -ENOTDIR;
+	int r = lists_any(&fetchfs->config) ? target_new(fetchfs, &request, &target, err)
+					    : -ENOTDIR;
 
 	if (r < 0)
 		return r;
@@ -231,7 +233,7 @@ struct folder_names *folders_find(struct fetchfs *fetchfs, const char *folder, u
 bool fetchfs_folder_is_due(struct fetchfs *fetchfs, const char *folder, uid_t uid)
 {
 	CLEANUP(target_unrefp) struct target *target = NULL;
-	CLEANUP(folder_names_unrefp) struct folder_names *names = NULL;
+	CLEANUP(folders_unrefp) struct folder_names *names = NULL;
 
 	if (target_of(fetchfs, folder, uid, &target, NULL) < 0)
 		return false;
@@ -290,7 +292,7 @@ static int list_by_route(const struct backend *backend, const struct backend_env
 static void remember_failure(struct fetchfs *fetchfs, const struct target *target,
 	struct folder_names *names, const struct err *why)
 {
-	CLEANUP(folder_names_unrefp)
+	CLEANUP(folders_unrefp)
 	struct folder_names *old = recall(fetchfs->folders, &target->key);
 
 	bool is_gone = why->code == ENOENT || why->code == EACCES || why->code == ENOTDIR;
@@ -300,7 +302,7 @@ static void remember_failure(struct fetchfs *fetchfs, const struct target *targe
 	names->expires = freshness_absent_until(&target->decision, &target->uri, names->since);
 	empty(names);
 	/* an origin that cannot be reached takes nothing back */
-	for (size_t i = 0; !is_gone && i < folder_names_count(old); i++)
+	for (size_t i = 0; !is_gone && i < folders_count(old); i++)
 		if (visit(old->names[i].name, old->names[i].is_folder, names, NULL) < 0)
 			return;
 	atomic_fetch_add(&names->refs, 1);
@@ -310,7 +312,7 @@ static void remember_failure(struct fetchfs *fetchfs, const struct target *targe
 int fetchfs_folder_ask(struct fetchfs *fetchfs, const char *folder, uid_t uid, struct err *err)
 {
 	CLEANUP(target_unrefp) struct target *target = NULL;
-	CLEANUP(folder_names_unrefp) struct folder_names *names = NULL;
+	CLEANUP(folders_unrefp) struct folder_names *names = NULL;
 	struct answer answer = {.remote = {.max_age = TIME_UNKNOWN}};
 	struct err why = ERR_INIT;
 	int r = target_of(fetchfs, folder, uid, &target, err);
@@ -341,13 +343,13 @@ int fetchfs_folder_ask(struct fetchfs *fetchfs, const char *folder, uid_t uid, s
 enum fetchfs_listed fetchfs_listed(
 	struct fetchfs *fetchfs, const char *folder, const char *name, uid_t uid)
 {
-	CLEANUP(folder_names_unrefp)
+	CLEANUP(folders_unrefp)
 	struct folder_names *names = folders_find(fetchfs, folder, uid);
 	size_t i;
 
 	if (!names || !is_fresh(names))
 		return FETCHFS_NOT_LISTED;
-	i = folder_names_search(names, name);
+	i = folders_search(names, name);
 	if (i == names->count)
 		return FETCHFS_NOT_LISTED;
 	return names->names[i].is_folder ? FETCHFS_LISTED_FOLDER : FETCHFS_LISTED_FILE;

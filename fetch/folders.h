@@ -28,13 +28,13 @@ void folders_free(struct folders *folders);
  * listed. For folder_names_unref().
  */
 struct folder_names *folders_find(struct fetchfs *fetchfs, const char *folder, uid_t uid);
-void folder_names_unrefp(struct folder_names **names);
+void folders_unrefp(struct folder_names **names);
 
 /* Its names in the order of bytes, each once. */
-size_t folder_names_count(const struct folder_names *names);
-const struct folder_name *folder_names_at(const struct folder_names *names, size_t i);
+size_t folders_count(const struct folder_names *names);
+const struct folder_name *folders_at(const struct folder_names *names, size_t i);
 
 /* Where @name is, or the count. */
-size_t folder_names_search(const struct folder_names *names, const char *name);
+size_t folders_search(const struct folder_names *names, const char *name);
 
 #endif

@@ -35,7 +35,8 @@ static int ask(struct lead *lead, struct remote *ret, struct err *err)
 	if (r < 0)
 		return r;
 	ahead_route(flight, route);
-	r = route_ask(flight->fetchfs, flight->target, route, is_wanted, flight, route_stat, ret, err);
+	r = route_ask(
+		flight->fetchfs, flight->target, route, is_wanted, flight, route_stat, ret, err);
 	if (r == 0)
 		r = target_check_remote(flight->target, ret, err);
 	if (r == 0)

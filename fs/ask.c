@@ -132,8 +132,11 @@ static struct question *question_new(const struct ask *ask, char *id)
 		free(id);
 		return NULL;
 	}
-	*question = (struct question){
-		.fs = ask->fs, .id = id, .wanted = ask->wanted, .lists = ask->lists, .uid = ask->uid};
+	*question = (struct question){.fs = ask->fs,
+		.id = id,
+		.wanted = ask->wanted,
+		.lists = ask->lists,
+		.uid = ask->uid};
 	question->wanted.uri = str_copy(ask->wanted.uri);
 	if (question->wanted.uri)
 		return question;
@@ -195,8 +198,7 @@ static int send(const struct question *question, struct fetchfs_info *ret, struc
 	};
 
 	if (question->lists)
-		return fetchfs_folder_ask(
-			question->fs->fetchfs, request.uri, request.uid, err);
+		return fetchfs_folder_ask(question->fs->fetchfs, request.uri, request.uid, err);
 	return fetchfs_stat(question->fs->fetchfs, &request, ret, err);
 }
 
@@ -219,8 +221,8 @@ static void run(void *arg)
 static int join(struct ask *ask, struct question **ret_begun, struct err *err)
 {
 	CLEANUP(str_freep)
-	char *id = str_printf("%u %d %s %s", ask->uid, ask->lists, ask->wanted.digest,
-		ask->wanted.uri);
+	char *id = str_printf(
+		"%u %d %s %s", ask->uid, ask->lists, ask->wanted.digest, ask->wanted.uri);
 	struct question *question = NULL;
 	struct fs *fs = ask->fs;
 

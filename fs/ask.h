@@ -1,6 +1,6 @@
 /*
- * Questions to an origin on behalf of a request: fetchfs_stat(), or fetchfs_folder_ask(), on a thread
- * that may wait.
+ * Questions to an origin on behalf of a request: fetchfs_stat(), or fetchfs_folder_ask(), on a
+ * thread that may wait.
  *
  * Whatever comes first answers the request: the origin, the interrupt, or the limit. An answer
  * that comes too late is remembered by the library, and is there for the next who asks. Those who

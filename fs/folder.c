@@ -1,6 +1,6 @@
 /*
- * OPENDIR, READDIR, READDIRPLUS, RELEASEDIR: what the cache knows, as it was at OPENDIR; and what the
- * origin lists, where it is to be asked.
+ * OPENDIR, READDIR, READDIRPLUS, RELEASEDIR: what the cache knows, as it was at OPENDIR; and what
+ * the origin lists, where it is to be asked.
  */
 #include "base/cleanup.h"
 #include "base/log.h"

@@ -24,8 +24,8 @@ static void answered(struct ask *ask, const struct fetchfs_info *info, const str
 	ask->as_folder(ask->req, ask->node, &ask->fi);
 }
 
-bool listing_ask(fuse_req_t req, struct node *node, const struct fuse_file_info *fi,
-	settle_answer *answer)
+bool listing_ask(
+	fuse_req_t req, struct node *node, const struct fuse_file_info *fi, settle_answer *answer)
 {
 	struct fs *fs = ops_fs(req);
 	CLEANUP(str_freep) char *folder = NULL;

@@ -21,10 +21,9 @@ cat >"$WWW/page/index.html" <<'END'
 <a href="mailto:x@y">mail</a><a href="one.txt">again</a><a href="two">and as a file</a>
 <a href="javascript:alert(1)">j</a><a href="%2e%2e/x">dots</a><a href="sl%2Fash">slash</a><a href="/page">
 END
-NGINX_MORE='location /pub/ { alias $WWW/pub/; autoindex on; }
+NGINX_MORE="location /pub/ { alias $WWW/pub/; autoindex on; }
 	location /cached/ { alias $WWW/pub/sub/; autoindex on; add_header Cache-Control max-age=0; }
-	location /moved/ { return 302 /pub/sub/; }'
-NGINX_MORE=${NGINX_MORE//\$WWW/$WWW}
+	location /moved/ { return 302 /pub/sub/; }"
 start_nginx
 cat >"$CONFIG" <<-END
 	[fetch]
@@ -108,13 +107,35 @@ grep -q 404 "$WORK/why" || fail "$(<"$WORK/why")"
 say "an origin that is down takes nothing back"
 kill "$NGINX_PID"
 wait_for 10 gone "$NGINX_PID" || fail "nginx stays"
-[ "$(timeout 60 ls "$tree/cached" | wc -l)" -eq 201 ] || fail "$(ls "$tree/cached" | wc -l)"
+[ "$(timeout 60 find "$tree/cached" -mindepth 1 -maxdepth 1 | wc -l)" -eq 201 ] || fail "other names"
 stop_mount
 
 say "mount -o known asks nobody"
 start_mount -o known
 [ -z "$(names "$tree/page")" ] || fail "$(names "$tree/page")"
 cmp "$WWW/pub/sub/7.bin" "$tree/pub/sub/7.bin" || fail "what is cached is not there"
+stop_mount
+
+say "an origin that does not answer: others do, and who waits for it can leave"
+start_origin
+cat >"$CONFIG" <<-END
+	[origin "$ORIGIN/hang/dir"]
+	list = yes
+END
+start_mount
+tree=$MNT/${ORIGIN/:\//}
+ls "$tree/hang/dir" >/dev/null 2>&1 &
+children+=($!)
+connected() {
+	local hex
+	printf -v hex '%04X' "${ORIGIN##*:}"
+	grep -q "^ *[0-9]*: [0-9A-F]*:[0-9A-F]* 0100007F:$hex 01" /proc/net/tcp
+}
+wait_for 10 connected || fail "not asked"
+[ "$(milliseconds ls "$MNT" "$MNT/http")" -lt 2000 ] || fail "the root hangs"
+wait_for 10 became_program $! || fail "ls does not start"
+kill $!
+wait_for 10 gone $! || fail "ls cannot be interrupted"
 stop_mount
 
 say "local folders, below the roots that are allowed; other users see what everybody may"

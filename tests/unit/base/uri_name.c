@@ -153,3 +153,34 @@ Test(uri_name, a_tree_path_needs_scheme_and_host)
 	cr_assert_eq(uri_from_tree("http/u:p@h/a", &uri, NULL), -EINVAL);
 	cr_assert_eq(uri_from_tree("http/h h/a", &uri, NULL), -EINVAL);
 }
+
+static void check_child(const char *name, const char *expected)
+{
+	CLEANUP(uri_release) struct uri folder = parsed("https://h/a%20b/?q");
+	CLEANUP(uri_release) struct uri uri = {0};
+	CLEANUP(str_freep) char *back = NULL;
+
+	cr_assert_eq(uri_child(&folder, name, &uri, NULL), 0, "%s", name);
+	cr_assert_str_eq(uri.text, expected);
+	cr_assert_eq(uri_basename(&uri, &back, NULL), 0);
+	cr_assert_str_eq(back, name);
+}
+
+Test(uri_child, is_named_by_its_bytes)
+{
+	check_child("x.tgz", "https://h/a%20b/x.tgz");
+	check_child("a b#c%41?", "https://h/a%20b/a%20b%23c%2541%3F");
+	check_child("back\\slash\n", "https://h/a%20b/back%5Cslash%0A");
+	check_child("\xc3\x84\xff", "https://h/a%20b/%C3%84%FF");
+	check_child("...", "https://h/a%20b/...");
+}
+
+Test(uri_child, has_a_name)
+{
+	CLEANUP(uri_release) struct uri folder = parsed("file:///a/");
+	struct uri uri;
+
+	cr_assert_eq(uri_child(&folder, "", &uri, NULL), -EINVAL);
+	cr_assert_eq(uri_child(&folder, ".", &uri, NULL), -EINVAL);
+	cr_assert_eq(uri_child(&folder, "..", &uri, NULL), -EINVAL);
+}

@@ -229,7 +229,7 @@ Test(config, an_origin_has_a_section)
 		"user_file = /etc/f/user\nbearer = abc.DEF-1_2~+/==\n"
 		"bearer_file = /run/token\nnetrc = /etc/f/netrc\nclient_cert = /etc/f/c.pem\n"
 		"header = X-Name:  a, b ; c\nheader: X-Other: d\n"
-		"users = alice @ci, 1000\npublic_query = yes\nttl = 1h\n"
+		"users = alice @ci, 1000\npublic_query = yes\nlist = yes\nttl = 1h\n"
 		"[origin \"https://h.example/dist/sub\"]\n"
 		"[origin \"https://[::1]/\"]\n"
 		"[origin \"https://h.example/dist/\"]\nusers = bob\nttl = 2h\n");
@@ -255,6 +255,8 @@ Test(config, an_origin_has_a_section)
 	cr_assert_str_eq(origin->users.items[3], "bob");
 	cr_assert_eq(strlen(origin->id), 32);
 	cr_assert(origin->public_query);
+	cr_assert(origin->list);
+	cr_assert(!config.origins[1].list);
 	cr_assert_eq(origin->ttl_ms, 7200000);
 	cr_assert_eq(config.origins[1].ttl_ms, -1);
 
