@@ -10,7 +10,8 @@ printf '[fetch]\nttl = 1h\n' >"$CONFIG"
 start_origin
 random_file 3000001 "$ORIGINROOT/a.bin" a
 random_file 4M "$ORIGINROOT/slow.bin" slow
-random_file 5000 "$ORIGINROOT/small.bin" small
+random_file 65537 "$ORIGINROOT/small.bin" small
+random_file 65536 "$ORIGINROOT/tiny.bin" tiny
 
 # passed KEY: what status says of passthrough.
 passed() {
@@ -98,6 +99,21 @@ say "complete: first and last of many, at the same moment"
 "$readways" race 16 60 "$(at "$ORIGIN/small.bin")" "$ORIGINROOT/small.bin" || fail "a race for a small one"
 passed_is fallbacks 0 || fail "$(passed fallbacks) fallbacks"
 released
+
+say "of a few pages: the kernel keeps them, and knows no object"
+complete "$ORIGIN/tiny.bin"
+tiny=$(at "$ORIGIN/tiny.bin")
+before=$(passed opens)
+"$readways" ways "$tiny" "$ORIGINROOT/tiny.bin" || fail "a tiny one"
+"$readways" race 16 60 "$tiny" "$ORIGINROOT/tiny.bin" || fail "a race for a tiny one"
+passed_is opens "$before" || fail "passed"
+passed_is fallbacks 0 || fail "$(passed fallbacks) fallbacks"
+exec 3<"$tiny"
+kill -STOP "$MOUNT_PID"
+timeout 20 cmp "$ORIGINROOT/tiny.bin" - <&3 || kept=no
+kill -CONT "$MOUNT_PID"
+[ "${kept-yes}" = yes ] || fail "the daemon is asked for bytes that the kernel has had"
+exec 3<&-
 
 say "one file is registered once, whoever opens it"
 hold "$file" "$ORIGINROOT/a.bin"
