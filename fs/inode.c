@@ -29,23 +29,6 @@ static void node_freep(struct node **node)
 	node_free(*node);
 }
 
-struct facts inode_facts_of(const struct fetchfs_info *info)
-{
-	struct facts facts = {
-		.known = true,
-		.size = info->size,
-		.modified = info->modified,
-		.cached = info->cached_bytes,
-		.version = info->version,
-		.complete = info->state == FETCHFS_COMPLETE,
-		.executable = info->executable,
-		.is_public = info->is_public,
-	};
-
-	memcpy(facts.sha256, info->sha256, sizeof(facts.sha256));
-	return facts;
-}
-
 uint64_t inode_number_of_folder(const char *path)
 {
 	return *path ? names_hash(path) : INODE_ROOT;
@@ -272,11 +255,6 @@ void inode_unref(struct inodes *inodes, struct node *node)
 	drop_if_unused(inodes, node);
 }
 
-static bool is_same_version(const struct node *node, const struct facts *facts)
-{
-	return !node->facts.version || facts->version == node->facts.version;
-}
-
 /* Whether a lookup that found @facts may answer with @node. */
 static bool is_valid(const struct node *node, const struct facts *facts)
 {
@@ -285,7 +263,7 @@ static bool is_valid(const struct node *node, const struct facts *facts)
 		return false;
 	if (!facts->known)
 		return !node->complete;
-	return is_same_version(node, facts) && (node->complete || !facts->complete);
+	return inode_is_version(node, facts) && (node->complete || !facts->complete);
 }
 
 int inode_enter(struct inodes *inodes, const struct found *found, uint64_t parent, const char *name,
@@ -379,59 +357,4 @@ bool inode_have_shrunk(struct inodes *inodes)
 		return false;
 	inodes->most = inodes->count;
 	return true;
-}
-
-/* ---- what changes in a node ---- */
-
-struct facts inode_facts(struct inodes *inodes, struct node *node)
-{
-	WITH_LOCK(&inodes->mu);
-	return node->facts;
-}
-
-bool inode_learn(struct inodes *inodes, struct node *node, const struct facts *facts)
-{
-	WITH_LOCK(&inodes->mu);
-	if (!is_same_version(node, facts))
-		return false;
-	node->facts = *facts;
-	return true;
-}
-
-char *inode_place(struct inodes *inodes, struct node *node, uint64_t *ret_parent)
-{
-	WITH_LOCK(&inodes->mu);
-	*ret_parent = node->parent;
-	return str_copy(node->name);
-}
-
-void inode_set_error(struct inodes *inodes, struct node *node, uid_t uid, const char *text)
-{
-	char *copy = str_copy(text);
-	char *old;
-
-	{
-		WITH_LOCK(&inodes->mu);
-		old = node->error;
-		node->error = copy;
-		node->error_uid = uid;
-	}
-	free(old);
-}
-
-char *inode_error(struct inodes *inodes, struct node *node, uid_t uid)
-{
-	WITH_LOCK(&inodes->mu);
-
-	return uid == 0 || uid == node->error_uid ? str_copy(node->error) : NULL;
-}
-
-bool inode_told_stale(struct inodes *inodes, struct node *node, pid_t thread)
-{
-	WITH_LOCK(&inodes->mu);
-	for (size_t i = 0; i < NODE_STALE_MAX; i++)
-		if (node->stale[i] == thread)
-			return true;
-	node->stale[node->stale_next++ % NODE_STALE_MAX] = thread;
-	return false;
 }

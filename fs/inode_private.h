@@ -22,6 +22,9 @@ struct inodes {
 	uint64_t next_id;
 };
 
+/* Whether @facts are of the version that @node stands for, as far as both know one. Under mu. */
+bool inode_is_version(const struct node *node, const struct facts *facts);
+
 /* Where the current node of @identity is, or would be. Under mu. */
 struct node **inode_identity_slot(struct inodes *inodes, const char *identity);
 

@@ -1,0 +1,82 @@
+/* What changes in a node. */
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "fs/inode_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct facts inode_facts_of(const struct fetchfs_info *info)
+{
+	struct facts facts = {
+		.known = true,
+		.size = info->size,
+		.modified = info->modified,
+		.cached = info->cached_bytes,
+		.version = info->version,
+		.complete = info->state == FETCHFS_COMPLETE,
+		.executable = info->executable,
+		.is_public = info->is_public,
+	};
+
+	memcpy(facts.sha256, info->sha256, sizeof(facts.sha256));
+	return facts;
+}
+
+bool inode_is_version(const struct node *node, const struct facts *facts)
+{
+	return !node->facts.version || facts->version == node->facts.version;
+}
+
+struct facts inode_facts(struct inodes *inodes, struct node *node)
+{
+	WITH_LOCK(&inodes->mu);
+	return node->facts;
+}
+
+bool inode_learn(struct inodes *inodes, struct node *node, const struct facts *facts)
+{
+	WITH_LOCK(&inodes->mu);
+	if (!inode_is_version(node, facts))
+		return false;
+	node->facts = *facts;
+	return true;
+}
+
+char *inode_place(struct inodes *inodes, struct node *node, uint64_t *ret_parent)
+{
+	WITH_LOCK(&inodes->mu);
+	*ret_parent = node->parent;
+	return str_copy(node->name);
+}
+
+void inode_set_error(struct inodes *inodes, struct node *node, uid_t uid, const char *text)
+{
+	char *copy = str_copy(text);
+	char *old;
+
+	{
+		WITH_LOCK(&inodes->mu);
+		old = node->error;
+		node->error = copy;
+		node->error_uid = uid;
+	}
+	free(old);
+}
+
+char *inode_error(struct inodes *inodes, struct node *node, uid_t uid)
+{
+	WITH_LOCK(&inodes->mu);
+
+	return uid == 0 || uid == node->error_uid ? str_copy(node->error) : NULL;
+}
+
+bool inode_told_stale(struct inodes *inodes, struct node *node, pid_t thread)
+{
+	WITH_LOCK(&inodes->mu);
+	for (size_t i = 0; i < NODE_STALE_MAX; i++)
+		if (node->stale[i] == thread)
+			return true;
+	node->stale[node->stale_next++ % NODE_STALE_MAX] = thread;
+	return false;
+}
