@@ -41,7 +41,8 @@ lead() {
 }
 
 is_stopped() {
-	[[ $(<"/proc/$1/stat") == *") T "* ]]
+	local stat
+	read -r stat <"/proc/$1/stat" && [[ $stat == *") T "* ]]
 }
 
 freeze() {

@@ -47,10 +47,10 @@ mounts=()
 # where many processes come and go.
 export FETCHFS_TEST=$WORK
 is_ours() {
-	local stat
-	stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
-	stat=${stat##*) }
-	[ "$(cut -d ' ' -f 2 <<<"$stat")" -eq $$ ] ||
+	local stat parent
+	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+	read -r _ parent _ <<<"${stat##*) }"
+	[ "$parent" -eq $$ ] ||
 		grep -qzxF "FETCHFS_TEST=$WORK" "/proc/$1/environ" 2>/dev/null
 }
 
@@ -131,9 +131,11 @@ became_program() {
 	[ "$(readlink "/proc/$1/exe")" != "$(readlink "/proc/$$/exe")" ]
 }
 
+# (Not by $(<FILE): where there is no such file, bash 5.2 ends the script.)
 gone() {
+	local stat
 	# A child that ended stays a zombie until it is waited for.
-	! [ -e "/proc/$1" ] || [[ $(<"/proc/$1/stat") == *") Z "* ]]
+	! { read -r stat <"/proc/$1/stat"; } 2>/dev/null || [[ $stat == *") Z "* ]]
 }
 
 # The milliseconds that a command took; what it prints is dropped.
