@@ -45,6 +45,19 @@ say "unmount waits for the daemon"
 fetchfs unmount "$MNT"
 gone "$MOUNT_PID" || fail "it is still there"
 
+if unshare -m true 2>/dev/null; then # not in every chroot
+	say "unmount says why the daemon may go on"
+	start_daemon
+	unshare -m --propagation private sleep 60 &
+	holder=$!
+	children+=("$holder")
+	other_namespace() { [ "$(readlink "/proc/$holder/ns/mnt")" != "$(readlink "/proc/$$/ns/mnt")" ]; }
+	wait_for 10 other_namespace || fail "no namespace"
+	expect_failure 1 "another mount namespace" "${fetchfs[@]}" unmount "$MNT"
+	kill "$holder"
+	wait_for 20 gone "$MOUNT_PID" || fail "the daemon stays"
+fi
+
 say "options: the cache by -o"
 timeout 60 "$FETCHFS" --config "$CONFIG" mount -o "cache=$CACHE,allow_other,ro" "$MNT"
 children+=("$(jq .pid "$MNT/.fetchfs/status")")
