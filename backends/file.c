@@ -91,20 +91,27 @@ static bool others_may(const char *path, mode_t bits)
 	       getxattr(path, "system.posix_acl_access", NULL, 0) <= 0;
 }
 
+/* The name that the kernel knows the file @fd by. */
+static bool real_path(int fd, char ret[PATH_MAX])
+{
+	char descriptor[32];
+	ssize_t len;
+
+	snprintf(descriptor, sizeof(descriptor), "/proc/self/fd/%d", fd);
+	len = readlink(descriptor, ret, PATH_MAX - 1);
+	if (len <= 0 || ret[0] != '/')
+		return false;
+	ret[len] = '\0';
+	return true;
+}
+
 /* Whether any user could have done so, who needs @bits: by its real name, through each folder above
  * it. */
 static bool is_open_to_all(int fd, mode_t bits)
 {
-	char descriptor[32];
 	char path[PATH_MAX];
-	ssize_t len;
 
-	snprintf(descriptor, sizeof(descriptor), "/proc/self/fd/%d", fd);
-	len = readlink(descriptor, path, sizeof(path) - 1);
-	if (len <= 0 || path[0] != '/')
-		return false;
-	path[len] = '\0';
-	if (!others_may(path, bits))
+	if (!real_path(fd, path) || !others_may(path, bits))
 		return false;
 	for (char *slash; (slash = strrchr(path, '/')) != path;) {
 		*slash = '\0';
@@ -247,13 +254,42 @@ static void close_listp(DIR **list)
 		closedir(*list);
 }
 
-static bool is_folder(DIR *list, const struct dirent *item)
+/* Whether @path is @folder, or a folder above it: both real. */
+static bool leads_up(const char *path, const char *folder)
+{
+	size_t len = strlen(path);
+
+	return str_equal(path, "/") ||
+	       (strncmp(path, folder, len) == 0 && (folder[len] == '/' || folder[len] == '\0'));
+}
+
+/*
+ * Where a link to a folder leads, what walks folders would follow it, since it looks like a folder
+ * here: not up, where it would walk forever, and not where nobody may be led.
+ */
+static bool may_follow(const struct backend_request *request, int fd, const char *name)
+{
+	CLEANUP(uri_release) struct uri uri = {.text = NULL};
+	CLEANUP(fd_closep) int target = openat(fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char folder[PATH_MAX];
+	char real[PATH_MAX];
+
+	if (target < 0 || !real_path(fd, folder) || !real_path(target, real) ||
+		leads_up(real, folder) || uri_of_file(real, &uri, NULL) < 0)
+		return false;
+	return !request->guard || request->guard->uri(request->guard, &uri, NULL) == 0;
+}
+
+/* 1: a folder, 0: something else, -1: not to be listed. */
+static int kind_of(const struct backend_request *request, DIR *list, const struct dirent *item)
 {
 	struct stat st;
 
 	if (item->d_type != DT_LNK && item->d_type != DT_UNKNOWN)
 		return item->d_type == DT_DIR;
-	return fstatat(dirfd(list), item->d_name, &st, 0) == 0 && S_ISDIR(st.st_mode);
+	if (fstatat(dirfd(list), item->d_name, &st, 0) < 0 || !S_ISDIR(st.st_mode))
+		return 0;
+	return may_follow(request, dirfd(list), item->d_name) ? 1 : -1;
 }
 
 /* The name in its URI; of what no URI can name there is no file either. */
@@ -288,10 +324,12 @@ static int file_list(const struct backend_env *env, const struct backend_request
 		.world_readable = is_open_to_all(dirfd(list), S_IROTH | S_IXOTH),
 		.max_age = 0,
 	};
-	while (r == 0 && (errno = 0, item = readdir(list)))
-		if (!str_equal(item->d_name, ".") && !str_equal(item->d_name, ".."))
-			r = visit_name(
-				request->uri, item->d_name, is_folder(list, item), visit, arg, err);
+	while (r == 0 && (errno = 0, item = readdir(list))) {
+		int kind = kind_of(request, list, item);
+
+		if (kind >= 0 && !str_equal(item->d_name, ".") && !str_equal(item->d_name, ".."))
+			r = visit_name(request->uri, item->d_name, kind > 0, visit, arg, err);
+	}
 	if (r == 0 && errno)
 		return err_set(err, ERR_SYSTEM, errno, "read the folder: %m");
 	return r;

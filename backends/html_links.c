@@ -2,9 +2,15 @@
 
 #include "base/str.h"
 
+#include <errno.h>
 #include <libxml/HTMLparser.h>
 #include <pthread.h>
 #include <stdlib.h>
+
+/* The library takes time that grows with the square of both. */
+#define DEPTH_MAX 256
+#define TAG_MAX   16384 /* bytes */
+#define PIECE     4096  /* after which that is looked at */
 
 struct html_links {
 	htmlParserCtxtPtr parser;
@@ -19,6 +25,11 @@ static void begin_element(void *arg, const xmlChar *name, const xmlChar **attrib
 	struct html_links *links = arg;
 	bool is_base = str_equal((const char *)name, "base");
 
+	if (links->r == 0 && links->parser->nameNr > DEPTH_MAX)
+		links->r = err_set(
+			&links->err, ERR_REMOTE, EFBIG, "more than %d open elements", DEPTH_MAX);
+	if (links->r < 0)
+		xmlStopParser(links->parser);
 	if (!attributes || (!is_base && !str_equal((const char *)name, "a")))
 		return;
 	for (; links->r == 0 && attributes[0]; attributes += 2)
@@ -43,13 +54,14 @@ int html_links_new(html_link *visit, void *arg, struct html_links **ret, struct 
 	links->visit = visit;
 	links->arg = arg;
 	links->parser =
-		htmlCreatePushParserCtxt(&handler, links, NULL, 0, NULL, XML_CHAR_ENCODING_NONE);
+		htmlCreatePushParserCtxt(&handler, links, NULL, 0, NULL, XML_CHAR_ENCODING_UTF8);
 	if (!links->parser) {
 		free(links);
 		return err_oom(err);
 	}
-	htmlCtxtUseOptions(links->parser,
-		HTML_PARSE_RECOVER | HTML_PARSE_NONET | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING);
+	htmlCtxtUseOptions(links->parser, HTML_PARSE_RECOVER | HTML_PARSE_NONET |
+						  HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING |
+						  HTML_PARSE_IGNORE_ENC);
 	*ret = links;
 	return 0;
 }
@@ -62,11 +74,29 @@ void html_links_free(struct html_links *links)
 	free(links);
 }
 
+/* What it answers is about the HTML, which may be as it likes. */
+static void parse(struct html_links *links, const char *buf, size_t len)
+{
+	const xmlParserInput *input;
+
+	htmlParseChunk(links->parser, buf, (int)len, len == 0);
+	input = links->parser->input;
+	if (links->r == 0 && input && input->end - input->cur > TAG_MAX)
+		links->r = err_set(
+			&links->err, ERR_REMOTE, EFBIG, "a tag of more than %d bytes", TAG_MAX);
+}
+
 int html_links_feed(struct html_links *links, const void *buf, size_t len, struct err *err)
 {
-	/* what it answers is about the HTML, which may be as it likes */
-	if (links->r == 0)
-		htmlParseChunk(links->parser, buf, (int)len, len == 0);
+	size_t done = 0;
+
+	do {
+		size_t piece = len - done < PIECE ? len - done : PIECE;
+
+		if (links->r == 0)
+			parse(links, (const char *)buf + done, piece);
+		done += piece;
+	} while (done < len);
 	if (links->r < 0 && err)
 		*err = links->err;
 	return links->r;

@@ -21,8 +21,10 @@ struct html_links;
 int html_links_new(html_link *visit, void *arg, struct html_links **ret, struct err *err);
 void html_links_free(struct html_links *links);
 
-/* The next @len bytes, a million at most, of any HTML, however broken; @len 0: that was all. What
- * @visit answered. */
+/*
+ * The next @len bytes of any HTML, in UTF-8, however broken; @len 0: that was all. What @visit
+ * answered, or -EFBIG for what no listing has: tags of many kilobytes, hundreds of open elements.
+ */
 int html_links_feed(struct html_links *links, const void *buf, size_t len, struct err *err);
 
 #endif

@@ -3,13 +3,16 @@
 #include "backends/builtin.h"
 #include "backends/html_links.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/str.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE_MAX ((uint64_t)64 * 1024 * 1024) /* about half a million names */
+#define PAGE_MAX ((uint64_t)32 * 1024 * 1024) /* about two hundred thousand names */
+#define LIMIT_MS 60000
+#define BLANKS   " \t\r\n\f"
 
 struct page {
 	struct sink sink; /* first, so that it is the page */
@@ -20,6 +23,7 @@ struct page {
 	bool has_base;
 	struct remote remote;
 	uint64_t size;
+	int64_t until; /* milliseconds on the monotonic clock */
 	backend_visit *visit;
 	void *arg;
 };
@@ -56,6 +60,29 @@ static int set_base(struct page *page, const char *href, struct err *err)
 	return 0;
 }
 
+/* As HTML has it: without the blanks around it. */
+static int resolve(const struct page *page, const char *href, struct uri *ret, struct err *err)
+{
+	CLEANUP(str_freep) char *trimmed = str_copy(href + strspn(href, BLANKS));
+	size_t len;
+
+	if (!trimmed)
+		return err_oom(err);
+	len = strlen(trimmed);
+	while (len > 0 && strchr(BLANKS, trimmed[len - 1]))
+		trimmed[--len] = '\0';
+	return uri_resolve(&page->base, trimmed, ret, err);
+}
+
+/* However slowly it drips. */
+static int check_time(const struct page *page, struct err *err)
+{
+	if (clock_monotonic_ms() < page->until)
+		return 0;
+	return err_set(
+		err, ERR_NETWORK, ETIMEDOUT, "the listing takes more than %d s", LIMIT_MS / 1000);
+}
+
 static int on_link(const char *href, bool is_base, void *arg, struct err *err)
 {
 	struct page *page = arg;
@@ -67,7 +94,7 @@ static int on_link(const char *href, bool is_base, void *arg, struct err *err)
 
 	if (is_base)
 		return set_base(page, href, err);
-	r = uri_resolve(&page->base, href, &uri, err);
+	r = resolve(page, href, &uri, err);
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
 	/* links that sort the page have a query */
@@ -99,18 +126,22 @@ static int on_begin(struct sink *sink, const struct remote *remote, struct err *
 static int on_write(struct sink *sink, const void *buf, size_t len, struct err *err)
 {
 	struct page *page = (struct page *)sink;
+	int r;
 
 	page->size += len;
 	if (page->size > PAGE_MAX)
-		return err_set(err, ERR_REMOTE, EFBIG, "a listing of more than 64 MiB");
-	return html_links_feed(page->links, buf, len, err);
+		return err_set(err, ERR_REMOTE, EFBIG, "a listing of more than 32 MiB");
+	r = check_time(page, err);
+	return r < 0 ? r : html_links_feed(page->links, buf, len, err);
 }
 
 static int on_poll(struct sink *sink, struct err *err)
 {
-	const struct backend_request *request = ((struct page *)sink)->request;
+	const struct page *page = (struct page *)sink;
+	const struct backend_request *request = page->request;
+	int r = request->poll ? request->poll(request->poll_arg, err) : 0;
 
-	return request->poll ? request->poll(request->poll_arg, err) : 0;
+	return r < 0 ? r : check_time(page, err);
 }
 
 int http_list(const struct backend_env *env, const struct backend_request *request,
@@ -120,6 +151,7 @@ int http_list(const struct backend_env *env, const struct backend_request *reque
 	struct page page = {
 		.sink = {.begin = on_begin, .write = on_write, .poll = on_poll},
 		.request = request,
+		.until = clock_monotonic_ms() + LIMIT_MS,
 		.visit = visit,
 		.arg = arg,
 	};

@@ -81,6 +81,9 @@ int uri_basename(const struct uri *uri, char **ret, struct err *err);
  */
 int uri_child(const struct uri *folder, const char *name, struct uri *ret, struct err *err);
 
+/* The file:// URI of the absolute @path (any bytes). *ret is the caller's, for uri_release(). */
+int uri_of_file(const char *path, struct uri *ret, struct err *err);
+
 /*
  * Names in the mount.
  *

@@ -101,6 +101,14 @@ int uri_child(const struct uri *folder, const char *name, struct uri *ret, struc
 	return text ? uri_parse(text, ret, err) : err_oom(err);
 }
 
+int uri_of_file(const char *path, struct uri *ret, struct err *err)
+{
+	CLEANUP(str_freep) char *escaped = escape(path, "%?#\\");
+	CLEANUP(str_freep) char *text = escaped ? str_printf("file://%s", escaped) : NULL;
+
+	return text ? uri_parse(text, ret, err) : err_oom(err);
+}
+
 int uri_to_name(const struct uri *uri, char **ret, struct err *err)
 {
 	CLEANUP(str_freep) char *name = escape(uri->text, "%/");

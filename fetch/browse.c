@@ -157,6 +157,14 @@ static bool name_is_seen(const struct name_walk *walk, size_t count, const char 
 	return false;
 }
 
+/* A folder wins, whoever knows of it. @at: the place in the listing, if it has one there. */
+static enum fetchfs_name kind_of(const struct name_walk *walk, bool is_folder, size_t at)
+{
+	if (at < folders_count(walk->remote) && folders_at(walk->remote, at)->is_folder)
+		is_folder = true;
+	return is_folder ? FETCHFS_NAME_FOLDER : FETCHFS_NAME_FILE;
+}
+
 /* The index has this name itself. */
 static int children_entry(const char *name, bool is_folder, void *arg)
 {
@@ -171,7 +179,7 @@ static int children_entry(const char *name, bool is_folder, void *arg)
 			walk->names[i] = NULL;
 		}
 	}
-	return walk->visit(name, is_folder, walk->arg);
+	return walk->visit(name, kind_of(walk, is_folder, at), walk->arg);
 }
 
 static int collect_names(
@@ -206,7 +214,9 @@ static int visit_remote(const struct name_walk *walk)
 		const struct folder_name *item = folders_at(walk->remote, i);
 
 		if (!walk->seen[i])
-			r = walk->visit(item->name, item->is_folder, walk->arg);
+			r = walk->visit(item->name,
+				item->is_folder ? FETCHFS_NAME_FOLDER : FETCHFS_NAME_LISTED,
+				walk->arg);
 	}
 	return r;
 }
@@ -239,15 +249,15 @@ int fetchfs_children(struct fetchfs *fetchfs, const char *folder, uid_t uid,
 		at = folders_search(remote, walk.names[i]);
 		if (at < folders_count(remote))
 			walk.seen[at] = true;
-		r = visit(walk.names[i], walk.folders[i], arg);
+		r = visit(walk.names[i], kind_of(&walk, walk.folders[i], at), arg);
 	}
 	return r == 0 ? visit_remote(&walk) : r;
 }
 
-static int any_name(const char *name, bool is_folder, void *arg)
+static int any_name(const char *name, enum fetchfs_name kind, void *arg)
 {
 	(void)name;
-	(void)is_folder;
+	(void)kind;
 	(void)arg;
 	return 1;
 }
@@ -294,8 +304,7 @@ static int is_listed(struct fetchfs *fetchfs, const char *folder, uid_t uid)
 		above--;
 	parent = strndup(folder, above);
 	name = strndup(folder + above, len - above);
-	return parent && name &&
-	       fetchfs_listed(fetchfs, parent, name, uid) == FETCHFS_LISTED_FOLDER;
+	return parent && name && folders_lists_folder(fetchfs, parent, name, uid);
 }
 
 int fetchfs_is_folder(struct fetchfs *fetchfs, const char *folder, uid_t uid, struct err *err)

@@ -275,23 +275,23 @@ FETCHFS_API int fetchfs_list(struct fetchfs *fetchfs, const char *prefix, uid_t 
  * The names directly below the URI prefix @folder, which ends in '/' ("https://host/dir/", or
  * "https://" for the hosts), complete or in flight, or in its listing, that @uid may see.
  */
-typedef int fetchfs_visit_name(const char *name, bool is_folder, void *arg);
+enum fetchfs_name {
+	FETCHFS_NAME_FILE,
+	FETCHFS_NAME_FOLDER,
+	FETCHFS_NAME_LISTED, /* the origin lists it, as no folder: a file, if its server is exact */
+};
+typedef int fetchfs_visit_name(const char *name, enum fetchfs_name kind, void *arg);
 FETCHFS_API int fetchfs_children(struct fetchfs *fetchfs, const char *folder, uid_t uid,
 	fetchfs_visit_name *visit, void *arg, struct err *err);
 
 /*
  * Folders that the configuration lets list their origins (`list = yes`). _is_due(): it is one, and
  * no listing of it is fresh. _ask(): ask the origin for it; blocks, and is remembered as long as it
- * is fresh, for _children() and _listed(). When it fails they know what they did before.
+ * is fresh, for _children() and _is_folder(). When it fails they know what they did before.
  */
 FETCHFS_API bool fetchfs_folder_is_due(struct fetchfs *fetchfs, const char *folder, uid_t uid);
 FETCHFS_API int fetchfs_folder_ask(
 	struct fetchfs *fetchfs, const char *folder, uid_t uid, struct err *err);
-
-/* What @name, directly below @folder, is in a fresh listing. Brief. */
-enum fetchfs_listed { FETCHFS_NOT_LISTED, FETCHFS_LISTED_FILE, FETCHFS_LISTED_FOLDER };
-FETCHFS_API enum fetchfs_listed fetchfs_listed(
-	struct fetchfs *fetchfs, const char *folder, const char *name, uid_t uid);
 
 /* Whether anything lies below @folder that is known, or that the policy allows by name. 2: yes, for
  * everybody, 1: for @uid, 0: no; or -errno. */

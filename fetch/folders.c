@@ -14,8 +14,8 @@
 #include <uthash.h>
 
 #define FOLDERS_MAX   1024
-#define NAMES_MAX     1000000 /* of one folder */
-#define NAMES_ALL_MAX 2000000 /* of all that are remembered */
+#define NAMES_MAX     200000  /* of one folder */
+#define NAMES_ALL_MAX 1000000 /* of all that are remembered */
 
 struct folder_names {
 	atomic_uint refs;
@@ -23,7 +23,6 @@ struct folder_names {
 	struct folder_name *names;
 	size_t count;
 	size_t room;
-	bool is_public;
 	int64_t since;   /* seconds since 1970 */
 	int64_t expires; /* likewise */
 	/* guarded by the mutex of the folders */
@@ -62,7 +61,6 @@ static struct folder_names *names_new(const struct target *target)
 		return NULL;
 	names->refs = 1;
 	names->key = target->key;
-	names->is_public = target->decision.scope[0] == '\0';
 	return names;
 }
 
@@ -215,7 +213,9 @@ static int target_of(struct fetchfs *fetchfs, const char *folder, uid_t uid, str
 
 	if (r < 0)
 		return r;
-	if (!target->decision.origin || !target->decision.origin->list || !target->backend->list)
+	/* a name with a query is no folder, whatever it looks like */
+	if (!target->decision.origin || !target->decision.origin->list || !target->backend->list ||
+		target->uri.query)
 		return -ENOTDIR;
 	*ret = target_steal(&target);
 	return 0;
@@ -299,6 +299,7 @@ static void remember_failure(struct fetchfs *fetchfs, const struct target *targe
 
 	if (why->code == ECANCELED || why->code == ENOMEM)
 		return;
+	names->since = clock_wall();
 	names->expires = freshness_absent_until(&target->decision, &target->uri, names->since);
 	empty(names);
 	/* an origin that cannot be reached takes nothing back */
@@ -340,17 +341,13 @@ int fetchfs_folder_ask(struct fetchfs *fetchfs, const char *folder, uid_t uid, s
 	return 0;
 }
 
-enum fetchfs_listed fetchfs_listed(
-	struct fetchfs *fetchfs, const char *folder, const char *name, uid_t uid)
+bool folders_lists_folder(struct fetchfs *fetchfs, const char *folder, const char *name, uid_t uid)
 {
-	CLEANUP(folders_unrefp)
-	struct folder_names *names = folders_find(fetchfs, folder, uid);
+	CLEANUP(folders_unrefp) struct folder_names *names = folders_find(fetchfs, folder, uid);
 	size_t i;
 
 	if (!names || !is_fresh(names))
-		return FETCHFS_NOT_LISTED;
+		return false;
 	i = folders_search(names, name);
-	if (i == names->count)
-		return FETCHFS_NOT_LISTED;
-	return names->names[i].is_folder ? FETCHFS_LISTED_FOLDER : FETCHFS_LISTED_FILE;
+	return i < names->count && names->names[i].is_folder;
 }

@@ -37,4 +37,7 @@ const struct folder_name *folders_at(const struct folder_names *names, size_t i)
 /* Where @name is, or the count. */
 size_t folders_search(const struct folder_names *names, const char *name);
 
+/* Whether a fresh listing of @folder has @name as a folder. */
+bool folders_lists_folder(struct fetchfs *fetchfs, const char *folder, const char *name, uid_t uid);
+
 #endif

@@ -21,13 +21,13 @@
 
 struct entry {
 	char *name;
-	uint64_t st_ino;
-	bool is_folder;
+	uint64_t st_ino; /* 0: to be made when it goes out, which costs something */
+	mode_t type;     /* 0: who reads it has to ask */
 };
 
 struct folder {
 	struct fs *fs;
-	const struct node *node;
+	char *path; /* of the folder */
 	uid_t uid;
 	struct entry *entries;
 	size_t count;
@@ -41,10 +41,11 @@ void folder_free(struct folder *folder)
 	for (size_t i = 0; i < folder->count; i++)
 		free(folder->entries[i].name);
 	free(folder->entries);
+	free(folder->path);
 	free(folder);
 }
 
-static int add(struct folder *folder, const char *name, uint64_t st_ino, bool is_folder)
+static int add(struct folder *folder, const char *name, uint64_t st_ino, mode_t type)
 {
 	struct entry *entries = folder->entries;
 	size_t room = folder->room ? folder->room * 2 : 32;
@@ -61,8 +62,7 @@ static int add(struct folder *folder, const char *name, uint64_t st_ino, bool is
 		free(copy);
 		return -ENOMEM;
 	}
-	entries[folder->count++] =
-		(struct entry){.name = copy, .st_ino = st_ino, .is_folder = is_folder};
+	entries[folder->count++] = (struct entry){.name = copy, .st_ino = st_ino, .type = type};
 	return 0;
 }
 
@@ -70,40 +70,56 @@ static int add_fixed(struct folder *folder, const char *above, const char *name,
 {
 	CLEANUP(str_freep) char *path = str_printf("%s%s%s", above, *above ? "/" : "", name);
 
-	return path ? add(folder, name, inode_number_of_folder(path), is_folder) : -ENOMEM;
+	return path ? add(folder, name, inode_number_of_folder(path), is_folder ? S_IFDIR : S_IFREG)
+		    : -ENOMEM;
 }
 
-/* One name that the cache knows; its inode number is that which LOOKUP would give. */
-static int visit(const char *name, bool is_folder, void *arg)
+/* The inode number is that which LOOKUP would give. */
+static uint64_t number_of(const struct folder *folder, const struct entry *entry)
 {
-	struct folder *folder = arg;
 	struct wanted wanted = {0};
 	struct fetchfs_request request = {.uid = folder->uid, .through_mount = true};
-	CLEANUP(str_freep) char *path = str_printf("%s/%s", folder->node->path, name);
+	CLEANUP(str_freep) char *path = str_printf("%s/%s", folder->path, entry->name);
 	char key[FETCHFS_KEY_HEX_SIZE];
 	uint64_t st_ino;
 
 	if (!path)
-		return -ENOMEM;
-	if (folder->count >= NAMES_MAX) {
-		log_warning("%s: more than %d names, the rest is not listed", folder->node->path,
-			NAMES_MAX);
-		return 1;
-	}
+		return names_hash(entry->name); /* of no use, but not 0 */
 	st_ino = inode_number_of_folder(path);
-	if (!is_folder && names_from_tree(path, &wanted, NULL) == 0) {
+	if (entry->type != S_IFDIR && names_from_tree(path, &wanted, NULL) == 0) {
 		request.uri = wanted.uri;
 		if (fetchfs_key(folder->fs->fetchfs, &request, key, NULL) == 0)
 			st_ino = inode_number_of_key(key);
 		names_wanted_release(&wanted);
 	}
-	return add(folder, name, st_ino, is_folder);
+	return st_ino;
+}
+
+/* Not every server shows its folders with a slash: what has no suffix may be one. */
+static mode_t type_of(const char *name, enum fetchfs_name kind)
+{
+	if (kind == FETCHFS_NAME_FOLDER)
+		return S_IFDIR;
+	return kind == FETCHFS_NAME_FILE || names_has_suffix(name) ? S_IFREG : 0;
+}
+
+/* One name that the cache, or the origin, knows. */
+static int visit(const char *name, enum fetchfs_name kind, void *arg)
+{
+	struct folder *folder = arg;
+
+	if (folder->count >= NAMES_MAX) {
+		log_warning(
+			"%s: more than %d names, the rest is not listed", folder->path, NAMES_MAX);
+		return 1;
+	}
+	return add(folder, name, 0, type_of(name, kind));
 }
 
 static int fill_from_cache(struct folder *folder, struct err *err)
 {
 	CLEANUP(str_freep) char *prefix = NULL;
-	int r = names_folder(folder->node->path, &prefix, err);
+	int r = names_folder(folder->path, &prefix, err);
 
 	if (r < 0)
 		return r;
@@ -122,13 +138,12 @@ static int fill_root(struct folder *folder)
 	return r == 0 ? add_fixed(folder, "", ".fetchfs", true) : r;
 }
 
-static int fill(struct folder *folder, struct err *err)
+static int fill(struct folder *folder, const struct node *node, struct err *err)
 {
-	const struct node *node = folder->node;
-	int r = add(folder, ".", node->st_ino, true);
+	int r = add(folder, ".", node->st_ino, S_IFDIR);
 
 	if (r == 0)
-		r = add(folder, "..", INODE_ROOT, true);
+		r = add(folder, "..", INODE_ROOT, S_IFDIR);
 	if (r < 0)
 		return err_oom(err);
 
@@ -165,10 +180,10 @@ static void open_known(fuse_req_t req, struct node *node, const struct fuse_file
 		r = err_oom(&err);
 	} else {
 		handle->folder->fs = fs;
-		handle->folder->node = node;
+		handle->folder->path = str_copy(node->path);
 		handle->folder->uid = fuse_req_ctx(req)->uid;
-		r = fill(handle->folder, &err);
-		handle->folder->node = NULL;
+		r = node->path && !handle->folder->path ? err_oom(&err)
+							: fill(handle->folder, node, &err);
 	}
 	opened.fh = (uint64_t)(uintptr_t)handle;
 	if (r < 0)
@@ -204,7 +219,8 @@ void folder_open_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 struct page {
 	fuse_req_t req;
 	struct fs *fs;
-	const struct node *node; /* the folder, whose files are entered; NULL: none are */
+	const struct folder *folder;
+	const struct node *node; /* its node, if its files are entered; NULL: none are */
 	char *buf;
 	size_t size;
 	size_t used;
@@ -212,24 +228,28 @@ struct page {
 	size_t count;
 };
 
-static struct stat stat_of(const struct entry *entry)
+static struct stat stat_of(const struct folder *folder, const struct entry *entry)
 {
 	return (struct stat){
-		.st_ino = entry->st_ino, .st_mode = entry->is_folder ? S_IFDIR : S_IFREG};
+		.st_ino = entry->st_ino ? entry->st_ino : number_of(folder, entry),
+		.st_mode = entry->type,
+	};
 }
 
 /* The entry and what it leads to, so that no lookup need follow. @next is the place behind it. */
 static size_t add_plus(struct page *page, const struct entry *entry, off_t next)
 {
-	struct fuse_entry_param param = {.attr = stat_of(entry)};
+	struct fuse_entry_param param = {.ino = 0};
 	struct node *node = NULL;
 	size_t len;
 
-	if (page->node && !entry->is_folder)
+	if (page->node && entry->type == S_IFREG)
 		node = lookup_listed(
 			page->fs, page->node, entry->name, fuse_req_ctx(page->req)->uid);
 	if (node)
 		param = reply_entry_of(page->fs, node);
+	else
+		param.attr = stat_of(page->folder, entry);
 	len = fuse_add_direntry_plus(page->req, page->buf + page->used, page->size - page->used,
 		entry->name, &param, next);
 	if (!node)
@@ -244,16 +264,18 @@ static size_t add_plus(struct page *page, const struct entry *entry, off_t next)
 
 static size_t add_plain(struct page *page, const struct entry *entry, off_t next)
 {
-	struct stat st = stat_of(entry);
+	struct stat st = stat_of(page->folder, entry);
 
 	return fuse_add_direntry(
 		page->req, page->buf + page->used, page->size - page->used, entry->name, &st, next);
 }
 
 /* As many as fit, from the @off-th on. */
-static void fill_page(struct page *page, const struct folder *folder, off_t off,
-	size_t (*add_one)(struct page *, const struct entry *, off_t))
+static void fill_page(
+	struct page *page, off_t off, size_t (*add_one)(struct page *, const struct entry *, off_t))
 {
+	const struct folder *folder = page->folder;
+
 	for (size_t i = (size_t)off; i < folder->count; i++) {
 		size_t len = add_one(page, &folder->entries[i], (off_t)i + 1);
 
@@ -277,14 +299,15 @@ static const struct folder *folder_of(const struct fuse_file_info *fi)
 void folder_read_op(
 	fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
-	CLEANUP(page_release) struct page page = {.req = req, .size = size, .buf = malloc(size)};
+	CLEANUP(page_release)
+	struct page page = {.req = req, .folder = folder_of(fi), .size = size, .buf = malloc(size)};
 
 	(void)ino;
 	if (!page.buf) {
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
-	fill_page(&page, folder_of(fi), off, add_plain);
+	fill_page(&page, off, add_plain);
 	fuse_reply_buf(req, page.buf, page.used);
 }
 
@@ -297,6 +320,7 @@ void folder_read_plus_op(
 	struct page page = {
 		.req = req,
 		.fs = fs,
+		.folder = folder_of(fi),
 		.node = node && node->kind == NODE_FOLDER ? node : NULL,
 		.size = size,
 		.buf = malloc(size),
@@ -304,7 +328,7 @@ void folder_read_plus_op(
 	};
 
 	if (page.buf && page.entered) {
-		fill_page(&page, folder_of(fi), off, add_plus);
+		fill_page(&page, off, add_plus);
 		if (fuse_reply_buf(req, page.buf, page.used) < 0)
 			for (size_t i = 0; i < page.count; i++)
 				inode_forget(fs->inodes, page.entered[i], 1);

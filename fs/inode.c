@@ -178,6 +178,7 @@ static struct node *node_new(const struct found *found)
 	node->st_ino = number_of(found);
 	node->facts = found->facts;
 	node->complete = found->facts.complete;
+	node->small = node->complete && found->facts.size <= NODE_SMALL;
 	node->identity = identity_of(found);
 	if (!node->identity)
 		return NULL;

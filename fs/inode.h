@@ -50,6 +50,7 @@ struct facts {
 struct facts inode_facts_of(const struct fetchfs_info *info);
 
 #define NODE_STALE_MAX 16
+#define NODE_SMALL     ((int64_t)64 * 1024) /* bytes */
 
 struct node {
 	/* never changes */
@@ -57,6 +58,7 @@ struct node {
 	uint64_t st_ino;
 	enum node_kind kind;
 	bool complete;                    /* the phase */
+	bool small;                       /* complete, and the kernel is to keep its few pages */
 	char *identity;                   /* one string an identity */
 	char *path;                       /* folders: relative to the mount */
 	struct wanted wanted;             /* NODE_FILE */

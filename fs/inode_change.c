@@ -25,7 +25,16 @@ struct facts inode_facts_of(const struct fetchfs_info *info)
 
 bool inode_is_version(const struct node *node, const struct facts *facts)
 {
-	return !node->facts.version || facts->version == node->facts.version;
+	const struct facts *is = &node->facts;
+
+	if (!is->version)
+		return true;
+	if (facts->version != is->version)
+		return false;
+	/* an origin may give the same ETag to other bytes */
+	if (!node->complete || !facts->complete)
+		return true;
+	return facts->size == is->size && str_equal(facts->sha256, is->sha256);
 }
 
 struct facts inode_facts(struct inodes *inodes, struct node *node)

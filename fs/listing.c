@@ -1,26 +1,23 @@
 #include "fs/listing.h"
 
 #include "base/cleanup.h"
-#include "base/log.h"
 #include "base/str.h"
 #include "fs/ask.h"
 #include "fs/reply.h"
 
 #include <errno.h>
 
-#define LIMIT_MS 60000 /* whatever the origin's limits are */
+#define LIMIT_MS 70000 /* longer than any listing may take: when it has come, something is wrong   \
+			*/
 
 static void answered(struct ask *ask, const struct fetchfs_info *info, const struct err *err)
 {
 	(void)info;
-	if (err->code == EINTR || err->code == ECANCELED) {
+	if (err->kind == ERR_CANCELLED) {
 		reply_error(ask->req, ask->node, err);
 		return;
 	}
-	if (err->code) {
-		inode_set_error(ask->fs->inodes, ask->node, ask->uid, err->msg);
-		log_debug("%s: %s", ask->node->path, err->msg);
-	}
+	inode_set_error(ask->fs->inodes, ask->node, ask->uid, err->code ? err->msg : NULL);
 	ask->as_folder(ask->req, ask->node, &ask->fi);
 }
 

@@ -112,16 +112,6 @@ static bool is_asked_now(const struct lookup *lookup)
 	}
 }
 
-/* Whether the origin has listed it as a file: then it is one, of which GETATTR asks more. */
-static bool is_listed_file(const struct lookup *lookup)
-{
-	CLEANUP(str_freep) char *folder = NULL;
-
-	return names_folder(lookup->parent->path, &folder, NULL) == 0 &&
-	       fetchfs_listed(lookup->fs->fetchfs, folder, lookup->name, lookup->uid) ==
-		       FETCHFS_LISTED_FILE;
-}
-
 /* Nothing is known below the name. What the cache knows of itself is in @recalled. */
 static int enter_undeclared(struct lookup *lookup, const struct recalled *recalled, struct err *err)
 {
@@ -133,8 +123,6 @@ static int enter_undeclared(struct lookup *lookup, const struct recalled *recall
 		return lookup_no_such_name(lookup, err);
 	if (recalled->is_folder && recalled->fresh)
 		return lookup_enter_path(lookup, NODE_FOLDER, err);
-	if (is_listed_file(lookup))
-		return lookup_enter_file(lookup, err);
 	if (is_asked_now(lookup))
 		return ask_origin(lookup, err);
 	if (doubt_recall_file(lookup->fs->inodes, lookup->path, lookup->now, &lookup->facts))

@@ -29,19 +29,15 @@ static void finish_error(struct park *park, const struct err *err)
 	park_free(park);
 }
 
-/*
- * Bytes. To make the kernel know an object, for each open, costs more than to bring so few once: it
- * keeps them.
- */
-#define SMALL ((int64_t)64 * 1024)
-
 /* The mode of this open, if it is of a complete node: the id of what the kernel reads, or 0. */
 static int32_t enter(struct park *park)
 {
 	struct handle *handle = park->handle;
 	int32_t backing;
 
-	if (!park->node->complete || inode_facts(park->fs->inodes, park->node).size <= SMALL)
+	/* To make the kernel know an object, for each open, costs more than to bring a few pages
+	 * once: it keeps them. */
+	if (!park->node->complete || park->node->small)
 		return 0;
 	backing = passthrough_enter(park->fs->passthrough, park->node,
 		handle->direct ? -1 : fetchfs_file_fd(handle->file));

@@ -21,8 +21,13 @@ cat >"$WWW/page/index.html" <<'END'
 <a href="mailto:x@y">mail</a><a href="one.txt">again</a><a href="two">and as a file</a>
 <a href="javascript:alert(1)">j</a><a href="%2e%2e/x">dots</a><a href="sl%2Fash">slash</a><a href="/page">
 END
+mkdir -p "$WWW/slash/dir"
+printf below >"$WWW/slash/dir/x.txt"
+echo '<a href=dir>dir</a>' >"$WWW/slash/index.html"
+echo '<a href=x.txt>x</a>' >"$WWW/slash/dir/index.html"
 NGINX_MORE="location /pub/ { alias $WWW/pub/; autoindex on; }
 	location /cached/ { alias $WWW/pub/sub/; autoindex on; add_header Cache-Control max-age=0; }
+	location = /page/two { return 200 two; }
 	location /moved/ { return 302 /pub/sub/; }"
 start_nginx
 cat >"$CONFIG" <<-END
@@ -33,6 +38,8 @@ cat >"$CONFIG" <<-END
 	[origin "$HTTP/cached"]
 	list = yes
 	[origin "$HTTP/page"]
+	list = yes
+	[origin "$HTTP/slash"]
 	list = yes
 	[origin "$HTTP/moved"]
 	list = yes
@@ -98,21 +105,35 @@ printf '%s\n' one.txt sl%2Fash three.txt two | diff - "$WORK/seen" || fail "othe
 [ "$(stat -c %F "$tree/page/two")" = directory ] || fail "two"
 [ "$(names "$tree/moved" | wc -l)" -eq 201 ] || fail "not behind a redirect"
 
+say "a link without a slash may be a folder; a name that is a file elsewhere, too, is one"
+names "$tree/slash" >/dev/null
+[ "$(cat "$tree/slash/dir/x.txt")" = below ] || fail "not below it"
+[ "$(find "$tree/slash" -type f)" = "$tree/slash/dir/x.txt" ] || fail "$(find "$tree/slash")"
+both=uri/$(jq -rn --arg uri "$HTTP/page/two" '$uri | gsub("%"; "%25") | gsub("/"; "%2F")')
+cat "$MNT/$both" >/dev/null
+[ "$(find "$tree/page" -maxdepth 1 -name two -type d)" = "$tree/page/two" ] || fail "two is a file"
+
 say "no listing: what is known, and why that is all"
 names "$tree/gone" >"$WORK/seen"
 [ ! -s "$WORK/seen" ] || fail "$(<"$WORK/seen")"
 getfattr --absolute-names --only-values -n user.fetchfs.error "$tree/gone" >"$WORK/why"
 grep -q 404 "$WORK/why" || fail "$(<"$WORK/why")"
+mkdir "$WWW/gone"
+echo '<a href=back.txt>' >"$WWW/gone/index.html"
+[ "$(names "$tree/gone")" = back.txt ] || fail "not asked again"
+getfattr --absolute-names --only-values -n user.fetchfs.error "$tree/gone" >"$WORK/why" 2>&1 || :
+! grep 404 "$WORK/why" || fail "an old error"
 
 say "an origin that is down takes nothing back"
 kill "$NGINX_PID"
 wait_for 10 gone "$NGINX_PID" || fail "nginx stays"
-[ "$(timeout 60 find "$tree/cached" -mindepth 1 -maxdepth 1 | wc -l)" -eq 201 ] || fail "other names"
+timeout 60 ls --color=never "$tree/cached" >"$WORK/seen" || fail "ls"
+[ "$(wc -l <"$WORK/seen")" -eq 201 ] || fail "other names"
 stop_mount
 
 say "mount -o known asks nobody"
 start_mount -o known
-[ -z "$(names "$tree/page")" ] || fail "$(names "$tree/page")"
+[ "$(names "$tree/page")" = two ] || fail "$(names "$tree/page")"
 cmp "$WWW/pub/sub/7.bin" "$tree/pub/sub/7.bin" || fail "what is cached is not there"
 stop_mount
 
@@ -143,6 +164,10 @@ mkdir -p "$WORK/data/open" "$WORK/data/closed"
 printf one >"$WORK/data/open/one"
 printf two >"$WORK/data/closed/two"
 ln -s open "$WORK/data/link"
+ln -s . "$WORK/data/itself"
+ln -s .. "$WORK/data/open/up"
+ln -s / "$WORK/data/out"
+ln -s none "$WORK/data/dangling"
 chmod 711 "$WORK/data/closed"
 cat >"$CONFIG" <<-END
 	[policy]
@@ -152,7 +177,7 @@ cat >"$CONFIG" <<-END
 END
 start_mount
 tree=$MNT/file$WORK/data
-[ "$(names "$tree" | tr '\n' ' ')" = "closed link open " ] || fail "$(names "$tree")"
+[ "$(names "$tree" | tr '\n' ' ')" = "closed dangling link open " ] || fail "$(names "$tree")"
 [ "$(cat "$tree/link/one")" = one ] || fail "through the link"
 [ "$(names "$tree/closed")" = two ] || fail "root sees all"
 if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
@@ -162,4 +187,5 @@ if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
 fi
 : >"$WORK/data/open/later"
 [ "$(names "$tree/open" | tr '\n' ' ')" = "later one " ] || fail "$(names "$tree/open")"
+[ "$(timeout 60 find "$tree" -type f 2>/dev/null | wc -l)" -eq 5 ] || fail "$(find "$tree")"
 stop_mount

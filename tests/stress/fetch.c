@@ -283,11 +283,11 @@ static int count_info(const struct fetchfs_info *info, void *arg)
 	return 0;
 }
 
-static int count_name(const char *name, bool is_folder, void *arg)
+static int count_name(const char *name, enum fetchfs_name kind, void *arg)
 {
 	unsigned int *count = arg;
 
-	CHECK(name[0] == (is_folder ? 'd' : 'f'), "%s", name);
+	CHECK(name[0] == (kind == FETCHFS_NAME_FOLDER ? 'd' : 'f'), "%s", name);
 	*count += 1;
 	return 0;
 }

@@ -691,12 +691,12 @@ Test(flow, what_was_read_to_its_end_is_kept_by_a_close_at_once)
 	fetchfs_close(fetchfs);
 }
 
-static int count_name(const char *name, bool is_folder, void *arg)
+static int count_name(const char *name, enum fetchfs_name kind, void *arg)
 {
 	unsigned int *count = arg;
 
 	(void)name;
-	*count += !is_folder;
+	*count += kind == FETCHFS_NAME_FILE;
 	return 0;
 }
 
@@ -853,10 +853,10 @@ static int collect(const struct fetchfs_info *info, void *arg)
 	return 0;
 }
 
-static int collect_name(const char *name, bool is_folder, void *arg)
+static int collect_name(const char *name, enum fetchfs_name kind, void *arg)
 {
 	strcat(arg, name);
-	strcat(arg, is_folder ? "/ " : " ");
+	strcat(arg, kind == FETCHFS_NAME_FOLDER ? "/ " : " ");
 	return 0;
 }
 
