@@ -152,11 +152,11 @@ static int fill(struct folder *folder, const struct node *node, struct err *err)
 		r = fill_root(folder);
 		break;
 	case NODE_DIGEST:
-		r = add_fixed(folder, node->path, "sha256", true);
+		r = add_fixed(folder, folder->path, "sha256", true);
 		break;
 	case NODE_CONTROL:
 		for (unsigned int i = 0; r == 0 && control_name(i); i++)
-			r = add_fixed(folder, node->path, control_name(i), false);
+			r = add_fixed(folder, folder->path, control_name(i), false);
 		break;
 	case NODE_FOLDER:
 		return fill_from_cache(folder, err);
@@ -180,10 +180,9 @@ static void open_known(fuse_req_t req, struct node *node, const struct fuse_file
 		r = err_oom(&err);
 	} else {
 		handle->folder->fs = fs;
-		handle->folder->path = str_copy(node->path);
+		handle->folder->path = str_copy(node->path ? node->path : "");
 		handle->folder->uid = fuse_req_ctx(req)->uid;
-		r = node->path && !handle->folder->path ? err_oom(&err)
-							: fill(handle->folder, node, &err);
+		r = handle->folder->path ? fill(handle->folder, node, &err) : err_oom(&err);
 	}
 	opened.fh = (uint64_t)(uintptr_t)handle;
 	if (r < 0)

@@ -7,8 +7,7 @@
 
 #include <errno.h>
 
-#define LIMIT_MS 70000 /* longer than any listing may take: when it has come, something is wrong   \
-			*/
+#define LIMIT_MS 70000 /* longer than any listing may take */
 
 static void answered(struct ask *ask, const struct fetchfs_info *info, const struct err *err)
 {
