@@ -254,42 +254,65 @@ static void close_listp(DIR **list)
 		closedir(*list);
 }
 
-/* Whether @path is @folder, or a folder above it: both real. */
-static bool leads_up(const char *path, const char *folder)
+/* Whether @target is the folder at @path, or one on the way to it. */
+static bool is_on_the_way(int target, const char *path)
 {
-	size_t len = strlen(path);
+	CLEANUP(str_freep) char *prefix = str_copy(path);
+	struct stat there;
+	struct stat st;
 
-	return str_equal(path, "/") ||
-	       (strncmp(path, folder, len) == 0 && (folder[len] == '/' || folder[len] == '\0'));
+	if (!prefix || fstat(target, &there) < 0)
+		return true;
+	for (size_t len = strlen(prefix); len > 0; len--) {
+		if (prefix[len - 1] != '/')
+			continue;
+		prefix[len] = '\0'; /* with its slash, as the path is */
+		if (stat(prefix, &st) == 0 && st.st_dev == there.st_dev &&
+			st.st_ino == there.st_ino)
+			return true;
+	}
+	return false;
 }
 
 /*
  * Where a link to a folder leads, what walks folders would follow it, since it looks like a folder
- * here: not up, where it would walk forever, and not where nobody may be led.
+ * here: not back, where it would walk forever, and not where nobody may be led. What is below the
+ * folder anyhow may be reached so, too.
  */
-static bool may_follow(const struct backend_request *request, int fd, const char *name)
+static bool may_follow(
+	const struct backend_request *request, const char *path, int fd, const char *name)
 {
 	CLEANUP(uri_release) struct uri uri = {.text = NULL};
 	CLEANUP(fd_closep) int target = openat(fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const struct guard *guard = request->guard;
 	char folder[PATH_MAX];
 	char real[PATH_MAX];
+	size_t len;
 
 	if (target < 0 || !real_path(fd, folder) || !real_path(target, real) ||
-		leads_up(real, folder) || uri_of_file(real, &uri, NULL) < 0)
+		is_on_the_way(target, path))
 		return false;
-	return !request->guard || request->guard->uri(request->guard, &uri, NULL) == 0;
+	len = strlen(folder);
+	if (strncmp(real, folder, len) == 0 && real[len] == '/')
+		return true;
+	return uri_of_file(real, &uri, NULL) == 0 && (!guard || guard->uri(guard, &uri, NULL) == 0);
 }
 
-/* 1: a folder, 0: something else, -1: not to be listed. */
-static int kind_of(const struct backend_request *request, DIR *list, const struct dirent *item)
+/* 1: a folder, 0: something else, -1: not to be listed. @path: of the list. */
+static int kind_of(const struct backend_request *request, const char *path, DIR *list,
+	const struct dirent *item)
 {
 	struct stat st;
 
 	if (item->d_type != DT_LNK && item->d_type != DT_UNKNOWN)
 		return item->d_type == DT_DIR;
+	if (fstatat(dirfd(list), item->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	if (!S_ISLNK(st.st_mode))
+		return S_ISDIR(st.st_mode);
 	if (fstatat(dirfd(list), item->d_name, &st, 0) < 0 || !S_ISDIR(st.st_mode))
 		return 0;
-	return may_follow(request, dirfd(list), item->d_name) ? 1 : -1;
+	return may_follow(request, path, dirfd(list), item->d_name) ? 1 : -1;
 }
 
 /* The name in its URI; of what no URI can name there is no file either. */
@@ -325,7 +348,7 @@ static int file_list(const struct backend_env *env, const struct backend_request
 		.max_age = 0,
 	};
 	while (r == 0 && (errno = 0, item = readdir(list))) {
-		int kind = kind_of(request, list, item);
+		int kind = kind_of(request, path, list, item);
 
 		if (kind >= 0 && !str_equal(item->d_name, ".") && !str_equal(item->d_name, ".."))
 			r = visit_name(request->uri, item->d_name, kind > 0, visit, arg, err);

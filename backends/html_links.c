@@ -9,7 +9,7 @@
 
 /* The library takes time that grows with the square of both. */
 #define DEPTH_MAX 256
-#define TAG_MAX   16384 /* bytes */
+#define TAG_MAX   65536 /* bytes, of a tag, a comment, a script */
 #define PIECE     4096  /* after which that is looked at */
 
 struct html_links {
@@ -82,8 +82,8 @@ static void parse(struct html_links *links, const char *buf, size_t len)
 	htmlParseChunk(links->parser, buf, (int)len, len == 0);
 	input = links->parser->input;
 	if (links->r == 0 && input && input->end - input->cur > TAG_MAX)
-		links->r = err_set(
-			&links->err, ERR_REMOTE, EFBIG, "a tag of more than %d bytes", TAG_MAX);
+		links->r = err_set(&links->err, ERR_REMOTE, EFBIG,
+			"a tag, comment or script of more than %d bytes", TAG_MAX);
 }
 
 int html_links_feed(struct html_links *links, const void *buf, size_t len, struct err *err)

@@ -32,7 +32,7 @@ bool inode_is_version(const struct node *node, const struct facts *facts)
 	if (facts->version != is->version)
 		return false;
 	/* an origin may give the same ETag to other bytes */
-	if (!node->complete || !facts->complete)
+	if (!is->sha256[0] || !facts->sha256[0])
 		return true;
 	return facts->size == is->size && str_equal(facts->sha256, is->sha256);
 }
@@ -46,9 +46,14 @@ struct facts inode_facts(struct inodes *inodes, struct node *node)
 bool inode_learn(struct inodes *inodes, struct node *node, const struct facts *facts)
 {
 	WITH_LOCK(&inodes->mu);
+	struct facts before = node->facts;
+
 	if (!inode_is_version(node, facts))
 		return false;
 	node->facts = *facts;
+	/* what is evicted, and on its way again, is still to be what it was */
+	if (before.version && !facts->sha256[0])
+		memcpy(node->facts.sha256, before.sha256, sizeof(before.sha256));
 	return true;
 }
 

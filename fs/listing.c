@@ -12,7 +12,7 @@
 static void answered(struct ask *ask, const struct fetchfs_info *info, const struct err *err)
 {
 	(void)info;
-	if (err->kind == ERR_CANCELLED) {
+	if (err->kind == ERR_CANCELLED && err->code != ETIMEDOUT) {
 		reply_error(ask->req, ask->node, err);
 		return;
 	}

@@ -2,7 +2,7 @@
 # An origin that gives one ETag to different bytes: each open has one of the versions, whole.
 . "$(dirname "$0")/../support/lib.sh"
 need_fuse
-need_program python3
+need_program python3 jq
 
 port=$(free_port)
 python3 - "$port" "$WORK/now" <<'END' &
@@ -36,7 +36,8 @@ number=0
 one_then() {
 	local file
 	say "$mode: $1, then $2"
-	file=$(at "http://127.0.0.1:$port/$((number += 1)).bin")
+	number=$((number + 1))
+	file=$(at "http://127.0.0.1:$port/$number.bin")
 	cp "$WORK/$1" "$WORK/now"
 	cmp "$WORK/$1" "$file" || fail "the first version"
 	exec 3<"$file" 4<"$file"
@@ -48,6 +49,24 @@ one_then() {
 	cmp "$WORK/$1" - <&3 || fail "what was open"
 	exec 3<&- 4<&-
 	cmp "$WORK/$2" "$file" || fail "the second version, alone"
+}
+
+# The same, of one that was evicted meanwhile, and that nobody has open.
+evicted_then() {
+	local uri file
+	say "$mode: $1, evicted, then $2"
+	number=$((number + 1))
+	uri=http://127.0.0.1:$port/$number.bin
+	file=$(at "$uri")
+	cp "$WORK/$1" "$WORK/now"
+	cmp "$WORK/$1" "$file" || fail "the first version"
+	cmp "$WORK/$1" "$file" || fail "the first version, complete"
+	settle_mount
+	fetchfs evict "$uri"
+	cp "$WORK/$2" "$WORK/new"
+	mv "$WORK/new" "$WORK/now"
+	cmp "$WORK/$2" "$file" || fail "the second version"
+	cmp "$WORK/$2" "$file" || fail "the second version, complete"
 }
 
 for mode in passthrough nopassthrough; do
@@ -62,5 +81,8 @@ for mode in passthrough nopassthrough; do
 	one_then small1 small2
 	one_then small1 small3
 	one_then small3 small1
+	evicted_then small1 small2
+	evicted_then large1 large2
+	evicted_then small1 large1
 	stop_mount
 done

@@ -165,6 +165,9 @@ printf one >"$WORK/data/open/one"
 printf two >"$WORK/data/closed/two"
 ln -s open "$WORK/data/link"
 ln -s . "$WORK/data/itself"
+mkdir "$WORK/data/a" "$WORK/data/b"
+ln -s ../b "$WORK/data/a/l"
+ln -s ../a "$WORK/data/b/m"
 ln -s .. "$WORK/data/open/up"
 ln -s / "$WORK/data/out"
 ln -s none "$WORK/data/dangling"
@@ -177,7 +180,7 @@ cat >"$CONFIG" <<-END
 END
 start_mount
 tree=$MNT/file$WORK/data
-[ "$(names "$tree" | tr '\n' ' ')" = "closed dangling link open " ] || fail "$(names "$tree")"
+[ "$(names "$tree" | tr '\n' ' ')" = "a b closed dangling link open " ] || fail "$(names "$tree")"
 [ "$(cat "$tree/link/one")" = one ] || fail "through the link"
 [ "$(names "$tree/closed")" = two ] || fail "root sees all"
 if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
