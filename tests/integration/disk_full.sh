@@ -43,7 +43,7 @@ bytes_went_out() {
 
 say "larger than the disk: told before the body, or when there is no room for more of it"
 expect_failure 1 '^fetchfs: fetch [^ ]+: disk full: 40.0 MiB needed' "${fetchfs[@]}" fetch "$ORIGIN/big.bin"
-asked /big.bin 1 $((8 << 20)) # (what the sockets take)
+asked /big.bin 1 $((16 << 20)) # (what the sockets take before the answer is looked at)
 expect_failure 1 '^fetchfs: fetch [^ ]+: disk full: .* needed' "${fetchfs[@]}" fetch "$ORIGIN/chunked/big.bin"
 asked /chunked/big.bin 1 $((32 << 20))
 
