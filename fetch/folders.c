@@ -38,12 +38,18 @@ struct folders {
 
 /* ---- one listing ---- */
 
+static void empty(struct folder_names *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		free(names->names[i].name);
+	names->count = 0;
+}
+
 static void unref(struct folder_names *names)
 {
 	if (!names || atomic_fetch_sub(&names->refs, 1) > 1)
 		return;
-	for (size_t i = 0; i < names->count; i++)
-		free(names->names[i].name);
+	empty(names);
 	free(names->names);
 	free(names);
 }
@@ -270,13 +276,6 @@ struct answer {
 	struct remote remote;
 };
 
-static void empty(struct folder_names *names)
-{
-	for (size_t i = 0; i < names->count; i++)
-		free(names->names[i].name);
-	names->count = 0;
-}
-
 static int list_by_route(const struct backend *backend, const struct backend_env *env,
 	const struct backend_request *request, void *arg, struct err *err)
 {
@@ -294,7 +293,6 @@ static void remember_failure(struct fetchfs *fetchfs, const struct target *targe
 {
 	CLEANUP(folders_unrefp)
 	struct folder_names *old = recall(fetchfs->folders, &target->key);
-
 	bool is_gone = why->code == ENOENT || why->code == EACCES || why->code == ENOTDIR;
 
 	if (why->code == ECANCELED || why->code == ENOMEM)

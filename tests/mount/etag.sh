@@ -70,11 +70,7 @@ evicted_then() {
 }
 
 for mode in passthrough nopassthrough; do
-	if [ $mode = passthrough ]; then
-		start_mount
-	else
-		start_mount -o nopassthrough
-	fi
+	start_mount_in $mode
 	one_then large1 small1
 	one_then small1 large1
 	one_then large1 large2

@@ -95,11 +95,7 @@ writing() {
 }
 
 for mode in passthrough nopassthrough; do
-	if [ $mode = passthrough ]; then
-		start_mount
-	else
-		start_mount -o nopassthrough
-	fi
+	start_mount_in $mode
 	say "$mode: on its way"
 	cold_ways
 	[ "$(passed files)" -eq 0 ] || fail "registered, and nothing was complete"

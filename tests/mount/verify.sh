@@ -105,11 +105,7 @@ changed() {
 
 say "seed $seed"
 for mode in passthrough nopassthrough; do
-	if [ $mode = passthrough ]; then
-		start_mount
-	else
-		start_mount -o nopassthrough
-	fi
+	start_mount_in $mode
 	mkdir "$ORIGINROOT/$mode"
 	ln "$ORIGINROOT/a.bin" "$ORIGINROOT/small.bin" "$ORIGINROOT/$mode"
 	on_its_way

@@ -232,6 +232,15 @@ start_mount() {
 	wait_for 30 test -e "$MNT/.fetchfs/status" || fail "the mount does not answer"
 }
 
+# start_mount_in MODE: with passthrough, or with nopassthrough.
+start_mount_in() {
+	if [ "$1" = passthrough ]; then
+		start_mount
+	else
+		start_mount -o "$1"
+	fi
+}
+
 # Takes it down in good order and fails if the daemon, or a sanitizer in it, complained.
 stop_mount() {
 	local status=0
