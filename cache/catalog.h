@@ -216,11 +216,16 @@ struct lease {
 	char *directory; /* absolute path of the sandbox, for people */
 	uint64_t device; /* of the directory, with inode: its identity */
 	uint64_t inode;
-	char *name;          /* of the file, relative to the directory */
-	char *method;        /* "hardlink", "copy" */
-	uint64_t file_inode; /* of the file that was placed, so that release removes only that */
+	char *name;           /* of the file, relative to the directory */
+	char *method;         /* "hardlink", "copy" … */
+	uint64_t file_inode;  /* of the file that was placed, so that release removes only that */
+	uint64_t mount;       /* the unique id of the mount that was made, 0: none */
+	uint64_t mount_space; /* the mount namespace it was made in: its inode */
+	int64_t uid;          /* for whom, -1: not known */
+	char *uri;            /* as it may be shown, "" when not known */
 	struct digest digest;
 	int64_t since;
+	bool of_this_boot; /* read only: mounts of an earlier one are gone */
 };
 void lease_release(struct lease *lease);
 

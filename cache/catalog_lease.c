@@ -16,6 +16,7 @@ void lease_release(struct lease *lease)
 	free(lease->directory);
 	free(lease->name);
 	free(lease->method);
+	free(lease->uri);
 	*lease = (struct lease){.id = 0};
 }
 
@@ -28,8 +29,8 @@ int catalog_lease_add(struct catalog *catalog, const struct lease *lease, struct
 	if (r == 0)
 		r = db_query(catalog->db,
 			"INSERT INTO lease (directory, device, inode, name, method, file_inode,"
-			"	digest, since, boot, namespace)"
-			" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0)",
+			"	digest, since, boot, namespace, mount, uid, uri)"
+			" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
 			&query, err);
 	if (r < 0)
 		return r;
@@ -42,6 +43,10 @@ int catalog_lease_add(struct catalog *catalog, const struct lease *lease, struct
 	db_bind_blob(query, 7, lease->digest.bytes, sizeof(lease->digest.bytes));
 	db_bind_int(query, 8, lease->since);
 	db_bind_text(query, 9, catalog->dir->boot_id);
+	db_bind_int(query, 10, (int64_t)lease->mount_space);
+	db_bind_int(query, 11, (int64_t)lease->mount);
+	db_bind_int(query, 12, lease->uid);
+	db_bind_text(query, 13, lease->uri ? lease->uri : "");
 	r = db_run(query, err);
 	db_resetp(&query);
 	return r < 0 ? r : catalog_commit(&txn, err);
@@ -79,7 +84,8 @@ static void lease_page_release(struct lease_page *page)
 	page->count = 0;
 }
 
-static int read_lease(struct db_query *query, struct lease *ret, struct err *err)
+static int read_lease(
+	const struct catalog *catalog, struct db_query *query, struct lease *ret, struct err *err)
 {
 	struct lease lease = {
 		.id = db_int(query, 0),
@@ -90,9 +96,14 @@ static int read_lease(struct db_query *query, struct lease *ret, struct err *err
 		.method = str_copy(db_text(query, 5)),
 		.file_inode = (uint64_t)db_int(query, 6),
 		.since = db_int(query, 8),
+		.of_this_boot = str_equal(db_text(query, 9), catalog->dir->boot_id),
+		.mount_space = (uint64_t)db_int(query, 10),
+		.mount = (uint64_t)db_int(query, 11),
+		.uid = db_int(query, 12),
+		.uri = str_copy(db_text(query, 13)),
 	};
 
-	if (!lease.directory || !lease.name || !lease.method) {
+	if (!lease.directory || !lease.name || !lease.method || !lease.uri) {
 		lease_release(&lease);
 		return err_oom(err);
 	}
@@ -105,7 +116,8 @@ static int read_lease(struct db_query *query, struct lease *ret, struct err *err
 }
 
 #define LEASE_SELECT                                                                               \
-	"SELECT id, directory, device, inode, name, method, file_inode, digest, since FROM lease"
+	"SELECT id, directory, device, inode, name, method, file_inode, digest, since, "           \
+	"boot, namespace, mount, uid, uri FROM lease"
 
 static int read_leases(struct catalog *catalog, uint64_t device, uint64_t inode, int64_t after,
 	struct lease_page *page, struct err *err)
@@ -131,7 +143,7 @@ static int read_leases(struct catalog *catalog, uint64_t device, uint64_t inode,
 		db_bind_int(query, 4, (int64_t)device);
 	}
 	while ((r = db_step(query, err)) > 0) {
-		r = read_lease(query, &page->items[page->count], err);
+		r = read_lease(catalog, query, &page->items[page->count], err);
 		if (r < 0)
 			break;
 		page->count++;

@@ -102,6 +102,8 @@
 	"END;"                                                                                     \
 	"PRAGMA application_id = 0x66746673;" /* "ftfs", for file(1) */
 
+/* A new index begins here, and goes on as one that is upgraded. */
+#define FRESH_VERSION 4
 static const char fresh[] = SINCE_1 ENTRY("entry") ENTRY_INDEXES OBJECT("object")
 	OBJECT_INDEXES TOTAL_TRIGGERS CHECKSUM CHECKSUM_TRIGGER "PRAGMA user_version = 4";
 
@@ -128,8 +130,33 @@ static const char upgrade_3[] = "ALTER TABLE entry ADD COLUMN must_ask INTEGER N
 static const char upgrade_4[] = ENTRY("entry_4") ENTRY_MOVED ENTRY_INDEXES OBJECT("object_4")
 	OBJECT_MOVED OBJECT_INDEXES TOTAL_TRIGGERS CHECKSUM_TRIGGER "PRAGMA user_version = 4";
 
+/* What is unpacked of an object counts, and goes, with it. */
+static const char upgrade_5[] =
+	"ALTER TABLE object ADD COLUMN tree_bytes INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE object ADD COLUMN tree_boot TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE lease ADD COLUMN mount INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE lease ADD COLUMN uid INTEGER NOT NULL DEFAULT -1;"
+	"ALTER TABLE lease ADD COLUMN uri TEXT NOT NULL DEFAULT '';"
+	"DROP TRIGGER object_insert;"
+	"DROP TRIGGER object_update;"
+	"DROP TRIGGER object_delete;"
+	"CREATE TRIGGER object_insert AFTER INSERT ON object BEGIN"
+	"	UPDATE total SET objects = objects + new.bytes + new.twin_bytes + new.tree_bytes,"
+	"		object_count = object_count + 1;"
+	"END;"
+	"CREATE TRIGGER object_update AFTER UPDATE OF bytes, twin_bytes, tree_bytes ON object "
+	"BEGIN"
+	"	UPDATE total SET objects = objects + new.bytes + new.twin_bytes + new.tree_bytes"
+	"		- old.bytes - old.twin_bytes - old.tree_bytes;"
+	"END;"
+	"CREATE TRIGGER object_delete AFTER DELETE ON object BEGIN"
+	"	UPDATE total SET objects = objects - old.bytes - old.twin_bytes - old.tree_bytes,"
+	"		object_count = object_count - 1;"
+	"END;"
+	"PRAGMA user_version = 5";
+
 static const char *const upgrades[CATALOG_SCHEMA + 1] = {
-	NULL, NULL, upgrade_2, upgrade_3, upgrade_4};
+	NULL, NULL, upgrade_2, upgrade_3, upgrade_4, upgrade_5};
 
 _Static_assert(ENTRY_KNOWN == 0 && ENTRY_COMPLETE == 1 && ENTRY_ABSENT == 2, "stored on disk");
 
@@ -153,8 +180,10 @@ int catalog_schema_make(struct db *db, struct err *err)
 
 	if (r < 0)
 		return r;
-	if (version == 0)
-		return db_exec(db, fresh, err);
+	if (version == 0) {
+		r = db_exec(db, fresh, err);
+		version = FRESH_VERSION;
+	}
 	for (int64_t next = version + 1; r == 0 && next <= CATALOG_SCHEMA; next++)
 		r = db_exec(db, upgrades[next], err);
 	return r;

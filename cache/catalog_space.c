@@ -255,7 +255,7 @@ int catalog_victims(struct catalog *catalog, size_t max, uint64_t skip, struct v
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	size_t count = 0;
 	int r = db_query(catalog->db,
-		"SELECT o.digest, o.bytes + o.twin_bytes FROM object AS o WHERE"
+		"SELECT o.digest, o.bytes + o.twin_bytes + o.tree_bytes FROM object AS o WHERE"
 		" NOT EXISTS (SELECT 1 FROM entry AS e WHERE e.digest = o.digest AND e.pinned) AND"
 		" NOT EXISTS (SELECT 1 FROM lease AS l WHERE l.digest = o.digest)"
 		" ORDER BY o.used LIMIT ?1 OFFSET ?2",

@@ -8,7 +8,7 @@
 #include "sandbox/folder.h"
 #include "sandbox/plan.h"
 #include "sandbox/prepare.h"
-#include "sandbox/user.h"
+#include "base/user.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -439,11 +439,16 @@ struct fetchfs_lease {
 	char *directory; /* for people */
 	uint64_t device; /* identity of the directory: st_dev, st_ino */
 	uint64_t inode;
-	char *name;          /* of the file, relative to the directory */
-	char *method;        /* "hardlink", "copy" … */
-	uint64_t file_inode; /* st_ino of what was placed */
+	char *name;           /* of the file, relative to the directory */
+	char *method;         /* "hardlink", "copy" … */
+	uint64_t file_inode;  /* st_ino of what was placed */
+	uint64_t mount;       /* the unique id of the mount that was made, 0: none … */
+	uint64_t mount_space; /* … in the mount namespace of this st_ino */
+	int64_t uid;          /* for whom, -1: not known */
+	char *uri;            /* as it may be shown; NULL: not known */
 	char sha256[FETCHFS_SHA256_SIZE];
-	int64_t since; /* seconds since 1970 */
+	int64_t since;     /* seconds since 1970 */
+	bool of_this_boot; /* filled in by the cache: mounts of an earlier one are gone */
 };
 
 FETCHFS_API int fetchfs_lease_add(

@@ -16,6 +16,10 @@ int fetchfs_lease_add(struct fetchfs *fetchfs, const struct fetchfs_lease *lease
 		.method = lease->method,
 		.file_inode = lease->file_inode,
 		.since = lease->since,
+		.mount = lease->mount,
+		.mount_space = lease->mount_space,
+		.uid = lease->uid,
+		.uri = lease->uri,
 	};
 	int r = digest_parse(lease->sha256, &row.digest, err);
 
@@ -44,6 +48,11 @@ static int visit_row(const struct lease *row, void *arg)
 		.method = row->method,
 		.file_inode = row->file_inode,
 		.since = row->since,
+		.mount = row->mount,
+		.mount_space = row->mount_space,
+		.uid = row->uid,
+		.uri = row->uri,
+		.of_this_boot = row->of_this_boot,
 	};
 
 	digest_hex(&row->digest, lease.sha256);

@@ -7,7 +7,7 @@
 #define FETCHFS_SANDBOX_FOLDER_H
 
 #include "base/err.h"
-#include "sandbox/user.h"
+#include "base/user.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -11,6 +11,7 @@ void leases_release(struct leases *leases)
 		free(leases->items[i].directory);
 		free(leases->items[i].name);
 		free(leases->items[i].method);
+		free(leases->items[i].uri);
 	}
 	free(leases->items);
 	*leases = (struct leases){0};
@@ -30,7 +31,8 @@ int leases_add(struct leases *leases, const struct fetchfs_lease *lease, struct 
 	own->directory = str_copy(lease->directory);
 	own->name = str_copy(lease->name);
 	own->method = str_copy(lease->method);
-	return own->directory && own->name && own->method ? 0 : err_oom(err);
+	own->uri = str_copy(lease->uri ? lease->uri : "");
+	return own->directory && own->name && own->method && own->uri ? 0 : err_oom(err);
 }
 
 struct load {

@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "fetch/fetchfs.h"
 #include "sandbox/plan.h"
-#include "sandbox/user.h"
+#include "base/user.h"
 
 #include <stdbool.h>
 #include <stdint.h>

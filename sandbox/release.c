@@ -3,7 +3,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "sandbox/folder.h"
-#include "sandbox/user.h"
+#include "base/user.h"
 
 #include <errno.h>
 

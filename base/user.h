@@ -1,9 +1,9 @@
 /*
- * For whom a sandbox is prepared. What touches the sandbox's directory is done with that user's
- * rights: root's would follow wherever the user points them.
+ * Somebody for whom root does something. What touches that user's files and folders is done with
+ * that user's rights: root's would follow wherever the user points them.
  */
-#ifndef FETCHFS_SANDBOX_USER_H
-#define FETCHFS_SANDBOX_USER_H
+#ifndef FETCHFS_BASE_USER_H
+#define FETCHFS_BASE_USER_H
 
 #include "base/err.h"
 

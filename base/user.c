@@ -1,4 +1,4 @@
-#include "sandbox/user.h"
+#include "base/user.h"
 
 #include "base/cleanup.h"
 #include "base/str.h"
@@ -75,8 +75,8 @@ int user_find(const char *name, struct user *ret, struct err *err)
 			return r;
 		user.other = entry.pw_uid != geteuid();
 		if (user.other && geteuid() != 0)
-			return err_set(err, ERR_SYSTEM, EPERM,
-				"only root may prepare a sandbox for another user");
+			return err_set(
+				err, ERR_SYSTEM, EPERM, "only root may act for another user");
 		user.uid = entry.pw_uid;
 		user.gid = entry.pw_gid;
 		r = user.other ? find_groups(entry.pw_name, &user, err) : 0;
