@@ -48,7 +48,7 @@ expect_failure 1 '^fetchfs: fetch [^ ]+: disk full: .* needed' "${fetchfs[@]}" f
 asked /chunked/big.bin 1 $((32 << 20))
 
 say "others fill it in the middle: what has room is not lost, what needs more fails"
-path=/chunked/rate/2000000/a.bin
+path=/chunked/rate/600000/a.bin
 before=$(origin_stat bytes)
 "${fetchfs[@]}" fetch "$ORIGIN$path" 2>"$WORK/err" &
 pid=$!
@@ -71,7 +71,7 @@ no_debris
 
 say "a reader at the mount gets ENOSPC, and the file once there is room"
 start_mount
-path=/chunked/rate/1900000/a.bin
+path=/chunked/rate/700000/a.bin
 fetchfs evict --all >/dev/null
 before=$(origin_stat bytes)
 python3 - "$(at "$ORIGIN$path")" >"$WORK/got" <<-'END' &
