@@ -131,6 +131,7 @@ static const int allowed[] = {
 	SCMP_SYS(fstat),
 	SCMP_SYS(newfstatat),
 	SCMP_SYS(statx),
+	SCMP_SYS(fstatfs),
 	SCMP_SYS(mkdirat),
 	SCMP_SYS(symlinkat),
 	SCMP_SYS(linkat),
