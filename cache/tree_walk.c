@@ -45,7 +45,7 @@ static int refuse(struct walk *walk, const char *why)
 	char shown[SHOWN_SIZE];
 
 	str_cut(shown, sizeof(shown), walk->path);
-	return err_set(walk->err, ERR_INTEGRITY, EBADMSG, "%s: %s", shown, why);
+	return err_set(walk->err, ERR_INTEGRITY, EBADMSG, "entry %s: %s", shown, why);
 }
 
 /* ---- links ---- */

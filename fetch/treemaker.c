@@ -322,8 +322,11 @@ int treemaker_hardlink(struct treemaker *maker, const struct treemaker_entry *en
 	struct stat st;
 	int r = begin(maker, entry->name, err);
 
-	if (r == 0)
-		r = entryname_parse(target, maker->limits, &from, err);
+	if (r < 0)
+		return r;
+	r = entryname_parse(target, maker->limits, &from, err);
+	if (r == -EBADMSG)
+		return treemaker_refuse(maker->name.path, "it is a link that leads outside", err);
 	if (r < 0)
 		return r;
 	if (str_equal(from.path, maker->name.path))

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "fetch/zipnames.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -33,6 +34,7 @@ struct reader {
 	struct archive *archive;
 	struct treemaker *maker;
 	locale_t charset;
+	struct zipnames names;
 };
 
 /* ---- bytes ---- */
@@ -47,6 +49,7 @@ static la_ssize_t read_bytes(struct archive *archive, void *arg, const void **re
 		archive_set_error(archive, (int)-n, "read: %s", strerror((int)-n));
 		return ARCHIVE_FATAL;
 	}
+	zipnames_hide(&reader->names, reader->buf, (size_t)n, (uint64_t)reader->at);
 	reader->at += n;
 	*ret = reader->buf;
 	return n;
@@ -133,6 +136,12 @@ static int broken(const struct reader *reader, const char *name, struct err *err
 	entryname_show(name, shown);
 	return err_set(err, ERR_INTEGRITY, EBADMSG, "entry %s: broken archive: %s", shown,
 		why ? why : "no reason");
+}
+
+static void reader_release(struct reader *reader)
+{
+	reader_close(reader);
+	zipnames_release(&reader->names);
 }
 
 static int reader_open(struct reader *reader, enum formats formats, struct err *err)
@@ -337,15 +346,20 @@ static int make_single(struct reader *reader, struct archive_entry *from, struct
 }
 
 /*
- * Names in zip and 7z are text, which the library can only turn into the charset of the locale: so
- * that must be UTF-8 for them. In tar they are bytes, and stay what they are where it is not.
+ * Names in 7z are text, which the library can only turn into the charset of the locale: so that
+ * must be UTF-8 for them. In zip they may be text, too. In tar they are bytes, and stay what they
+ * are where the charset is not UTF-8.
  */
 static int reopen(struct reader *reader, enum formats formats, struct err *err)
 {
 	struct archive_entry *entry = NULL;
 	locale_t before = reader->charset ? uselocale(reader->charset) : (locale_t)0;
-	int r = reader_open(reader, formats, err);
+	int r;
 
+	if (formats == FORMAT_ZIP)
+		zipnames_find(&reader->names, reader->fd, (uint64_t)reader->size,
+			reader->maker->limits->entries);
+	r = reader_open(reader, formats, err);
 	if (r == 0)
 		r = next_entry(reader, &entry, err);
 	if (r > 0 && formats == FORMAT_RAW)
@@ -391,7 +405,7 @@ locale_t unarchive_charset(void)
 int unarchive(int fd, const char *hint, locale_t charset, struct treemaker *maker, bool *ret_single,
 	struct err *err)
 {
-	CLEANUP(reader_close)
+	CLEANUP(reader_release)
 	struct reader reader = {.fd = fd, .maker = maker, .charset = charset};
 	struct archive_entry *entry = NULL;
 	struct stat st;

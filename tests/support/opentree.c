@@ -4,22 +4,25 @@
  *	opentree [-w] CACHE CONFIGURATION FILE…
  *
  * For each FILE a line: "archive PATH", "single PATH" (of the tree's folder in the cache), or
- * "ERRNO: text", with which it ends. -w: all stay open until its input ends. What unpacks is
- * $FETCHFS.
+ * "ERRNO: text". -w: all stay open until its input ends. What unpacks is $FETCHFS.
  */
 #include "base/err.h"
 #include "fetch/fetchfs.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define FILES_MAX 64
+#define FILES_MAX 1024
 
 static int complain(const struct err *err)
 {
-	printf("%s: %s\n", strerrorname_np(err->code), err->msg);
+	/* (one of two names of a number) */
+	const char *name = err->code == ENOTSUP ? "ENOTSUP" : strerrorname_np(err->code);
+
+	printf("%s: %s\n", name, err->msg);
 	fflush(stdout);
 	return EXIT_FAILURE;
 }
@@ -76,7 +79,7 @@ int main(int argc, char **argv)
 
 	if (fetchfs_open(&options, &fetchfs, &err) < 0)
 		return complain(&err);
-	for (int i = 0; i < count && status == EXIT_SUCCESS; i++) {
+	for (int i = 0; i < count; i++) {
 		if (open_one(fetchfs, words[2 + i], &trees[i], &err) < 0)
 			status = complain(&err);
 		else
