@@ -362,8 +362,8 @@ static int reopen(struct reader *reader, enum formats formats, struct err *err)
 	r = reader_open(reader, formats, err);
 	if (r == 0)
 		r = next_entry(reader, &entry, err);
-	if (r > 0 && formats == FORMAT_RAW)
-		r = make_single(reader, entry, err);
+	if (r >= 0 && formats == FORMAT_RAW)
+		r = make_single(reader, r > 0 ? entry : NULL, err);
 	else if (r > 0)
 		r = make_all(reader, entry, err);
 	if (before)
@@ -372,8 +372,8 @@ static int reopen(struct reader *reader, enum formats formats, struct err *err)
 }
 
 /* @entry: the first one, or NULL. */
-static int make_what_it_is(
-	struct reader *reader, struct archive_entry *entry, bool *ret_single, struct err *err)
+static int make_what_it_is(struct reader *reader, struct archive_entry *entry, const char *hint,
+	bool *ret_single, struct err *err)
 {
 	int format = archive_format(reader->archive) & ARCHIVE_FORMAT_BASE_MASK;
 	int filters = archive_filter_count(reader->archive) - 1;
@@ -381,9 +381,14 @@ static int make_what_it_is(
 	if (filters > 1)
 		return err_set(err, ERR_INTEGRITY, EBADMSG,
 			"broken archive: it is compressed more than once");
+	/* zeros are the end of a tar; but so begins, for one, the image of a disk */
+	if (format == ARCHIVE_FORMAT_TAR && !entry && !has_archive_name(hint))
+		format = ARCHIVE_FORMAT_EMPTY;
 	*ret_single = filters == 1 && format != ARCHIVE_FORMAT_TAR;
 	if (format == ARCHIVE_FORMAT_TAR)
 		return entry ? make_all(reader, entry, err) : 0;
+	if (format == ARCHIVE_FORMAT_EMPTY && filters == 1)
+		return reopen(reader, FORMAT_RAW, err);
 	if (format == ARCHIVE_FORMAT_ZIP || format == ARCHIVE_FORMAT_7ZIP) {
 		if (filters == 1)
 			return reopen(reader, FORMAT_RAW, err);
@@ -421,6 +426,6 @@ int unarchive(int fd, const char *hint, locale_t charset, struct treemaker *make
 	if (r == 0)
 		r = next_entry(&reader, &entry, err);
 	if (r >= 0)
-		r = make_what_it_is(&reader, r > 0 ? entry : NULL, ret_single, err);
+		r = make_what_it_is(&reader, r > 0 ? entry : NULL, hint, ret_single, err);
 	return r;
 }
