@@ -460,6 +460,29 @@ typedef int fetchfs_visit_lease(const struct fetchfs_lease *lease, void *arg);
 FETCHFS_API int fetchfs_leases(struct fetchfs *fetchfs, uint64_t device, uint64_t inode,
 	fetchfs_visit_lease *visit, void *arg, struct err *err);
 
+/*
+ * A directory is changed by one at a time, of all who use the cache: wait until nobody else holds
+ * it, up to @timeout_ms (-EBUSY; -ECANCELED by fetchfs_cancel_all()). *ret is a descriptor; closing
+ * it, or dying, lets go. One at a time.
+ */
+FETCHFS_API int fetchfs_hold_directory(struct fetchfs *fetchfs, uint64_t device, uint64_t inode,
+	int64_t timeout_ms, int *ret, struct err *err);
+
+/*
+ * Around giving a second name to the descriptor of a complete file: _lend() before, _lent() after.
+ * Whoever has that name may find a way to change the bytes; so from then on the cache looks, before
+ * it hands the file out, whether its times are what they were after the last look, and reads it if
+ * they are not. What was changed is let go, and fetched again.
+ */
+struct fetchfs_loan {
+	int64_t modified_ns;
+	bool is_right;
+};
+FETCHFS_API int fetchfs_file_lend(
+	struct fetchfs_file *file, struct fetchfs_loan *ret, struct err *err);
+FETCHFS_API int fetchfs_file_lent(
+	struct fetchfs_file *file, const struct fetchfs_loan *loan, struct err *err);
+
 /* ---- names in a mount ---- */
 
 /* "https/host/path", relative to the mount, if the natural tree can hold it; else "uri/…". The
