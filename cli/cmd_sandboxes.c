@@ -1,15 +1,14 @@
 /* fetchfs sandboxes: who uses what, by which method, and since when. */
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/str.h"
-#include "base/units.h"
 #include "cli/cli.h"
 #include "sandbox/gc.h"
 #include "sandbox/leases.h"
 
 #include <pwd.h>
 #include <stdio.h>
+#include <time.h>
 
 enum { OPTION_JSON = 1 };
 
@@ -64,10 +63,13 @@ static void print_json(const struct fetchfs_lease *lease, bool gone)
 static void print_head(const struct fetchfs_lease *lease, bool gone)
 {
 	CLEANUP(str_freep) char *user = user_name(lease->uid);
-	char age[UNITS_SIZE_TEXT];
+	time_t since = (time_t)lease->since;
+	char text[32] = "";
+	struct tm tm;
 
-	units_format_duration((clock_wall() - lease->since) * 1000, age);
-	printf("%s  %s  since %s%s\n", lease->directory, user ? user : "-", age,
+	if (localtime_r(&since, &tm))
+		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+	printf("%s  %s  since %s%s\n", lease->directory, user ? user : "-", text,
 		gone ? "  (gone: fetchfs gc)" : "");
 }
 

@@ -1,4 +1,4 @@
-/* Around a hardlink to an object: fetchfs_file_lend(), fetchfs_file_lent(). */
+/* Objects that are linked or mounted elsewhere: fetchfs_file_lend(), _lent(), _open_named(). */
 #include "fetch/fetchfs.h"
 
 #include "fetch/context.h"
@@ -73,4 +73,17 @@ int fetchfs_file_lent(struct fetchfs_file *file, const struct fetchfs_loan *loan
 		st.st_uid != geteuid())
 		return 0; /* to be read before the next hand-out */
 	return note(file, &object, nanoseconds(&st.st_ctim), err);
+}
+
+int fetchfs_file_open_named(struct fetchfs_file *file, int *ret, struct err *err)
+{
+	struct object object, named;
+	int r = file_object(file, &object, err);
+
+	if (r == 0)
+		r = store_open(&file_fetchfs(file)->store, &object.digest, object.executable,
+			&named, err);
+	if (r == 0)
+		*ret = named.fd;
+	return r;
 }

@@ -9,6 +9,7 @@
 #include "sandbox/prepare_private.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -191,46 +192,73 @@ static int commit(const struct placing *placing, struct placement *placement, st
 	return r < 0 ? r : fetchfs_file_lent(file, &loan, err);
 }
 
-/* What is placed, by @method. *ret_target is for a symlink, the caller's to free(). */
-static int make_order(const struct placing *placing, enum plan_method method, char **ret_target,
+/* What it takes to make an order. */
+struct means {
+	int named;    /* the cached file by its name, of which alone there can be mounts */
+	char *target; /* of a symlink */
+};
+
+#define MEANS_INIT                                                                                 \
+	(struct means)                                                                             \
+	{                                                                                          \
+		.named = -1                                                                        \
+	}
+
+static void means_release(struct means *means)
+{
+	fd_close(&means->named);
+	free(means->target);
+	*means = MEANS_INIT;
+}
+
+static int make_target(const struct placing *placing, struct means *means, struct err *err)
+{
+	CLEANUP(str_freep) char *name = NULL;
+	int r = fetchfs_mount_path(placing->item->uri, &name, err);
+
+	if (r < 0)
+		return r;
+	means->target = str_printf("%s/%s", placing->prepare->plan->mount, name);
+	return means->target ? 0 : err_oom(err);
+}
+
+/* What is placed, by @method; @means must outlive it. */
+static int make_order(const struct placing *placing, enum plan_method method, struct means *means,
 	struct place_order *ret, struct err *err)
 {
-	struct prepare *prepare = placing->prepare;
 	const struct plan_item *item = placing->item;
-	CLEANUP(str_freep) char *name = NULL;
+	struct fetchfs_file *file = placing->prepare->files[placing->i];
 	int mode = item->mode >= 0 ? item->mode : item->executable ? 0755 : 0644;
-	int r;
+	int r = 0;
 
+	if (method == PLAN_BIND)
+		r = fetchfs_file_open_named(file, &means->named, err);
+	else if (method == PLAN_SYMLINK)
+		r = make_target(placing, means, err);
 	*ret = (struct place_order){
-		.folder = &prepare->folder,
+		.folder = &placing->prepare->folder,
 		.parent = placing->parent,
 		.name = item->name,
 		.method = method,
-		.source = fetchfs_file_fd(prepare->files[placing->i]),
+		.source = method == PLAN_BIND ? means->named : fetchfs_file_fd(file),
+		.target = means->target,
 		.mode = (mode_t)mode,
 		.intend = intend_temporary,
 		.arg = (void *)(uintptr_t)placing,
 	};
-	if (method != PLAN_SYMLINK)
-		return 0;
-	r = fetchfs_mount_path(item->uri, &name, err);
-	if (r < 0)
-		return r;
-	*ret_target = str_printf("%s/%s", prepare->plan->mount, name);
-	ret->target = *ret_target;
-	return *ret_target ? 0 : err_oom(err);
+	return r;
 }
 
 /* Place it by one method, under a lease. When that fails nothing is left of it. */
 static int place_by(const struct placing *placing, enum plan_method method, struct err *err)
 {
+	CLEANUP(means_release) struct means means = MEANS_INIT;
 	CLEANUP(place_release) struct placement placement = PLACEMENT_INIT;
-	CLEANUP(str_freep) char *target = NULL;
 	size_t from = placing->prepare->ours.count;
 	struct place_order order;
 	int r;
 
-	r = make_order(placing, method, &target, &order, err);
+	r = make_order(placing, method, &means, &order, err);
 	if (r == 0)
 		r = place_begin(&order, &placement, err);
 	if (r == 0)
@@ -255,14 +283,14 @@ static int place_by(const struct placing *placing, enum plan_method method, stru
 static int mount_again(
 	const struct placing *placing, const struct fetchfs_lease *old, struct err *err)
 {
+	CLEANUP(means_release) struct means means = MEANS_INIT;
 	CLEANUP(place_release) struct placement placement = PLACEMENT_INIT;
-	CLEANUP(str_freep) char *target = NULL;
 	struct prepare *prepare = placing->prepare;
 	size_t from = prepare->ours.count;
 	struct place_order order;
 	int r;
 
-	r = make_order(placing, PLAN_BIND, &target, &order, err);
+	r = make_order(placing, PLAN_BIND, &means, &order, err);
 	if (r == 0)
 		r = place_begin_again(&order, old->file_inode, &placement, err);
 	if (r == 0)
