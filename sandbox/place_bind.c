@@ -74,10 +74,9 @@ static int attach(struct placement *placement)
 		return -errno;
 	if (st.st_ino != placement->inode || !S_ISREG(st.st_mode) || st.st_size != 0)
 		return -ESTALE;
-	if (fault_hit("place.mount"))
-		return -errno;
-	if (move_mount(placement->tree, "", fd, "",
-		    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0)
+	if (!fault_hit("place.mount") &&
+		move_mount(placement->tree, "", fd, "",
+			MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0)
 		return 0;
 	/* there are as many mounts as there may be */
 	return errno == ENOSPC ? -EMLINK : -errno;
