@@ -59,6 +59,8 @@ static int make_file(struct placement *placement, const char *name, int flags, s
 
 	if (r < 0)
 		return r;
+	if (flags == O_TMPFILE && fault_hit("place.tmpfile"))
+		return -errno;
 	placement->own = openat(placement->order.parent, name, flags | O_RDWR | O_CLOEXEC, 0600);
 	return placement->own < 0 ? -errno : 0;
 }
