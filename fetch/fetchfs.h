@@ -237,8 +237,8 @@ FETCHFS_API ssize_t fetchfs_file_read_now(
 FETCHFS_API int fetchfs_file_fd(struct fetchfs_file *file);
 
 /*
- * The same, opened by the name that it has in the cache: *ret is a descriptor of the caller's, which
- * can also be mounted. (What has just been made may have been opened before it had one.)
+ * The same, opened by the name that it has in the cache: *ret is a descriptor of the caller's,
+ * which can also be mounted. (What has just been made may have been opened before it had one.)
  */
 FETCHFS_API int fetchfs_file_open_named(struct fetchfs_file *file, int *ret, struct err *err);
 

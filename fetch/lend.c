@@ -81,8 +81,8 @@ int fetchfs_file_open_named(struct fetchfs_file *file, int *ret, struct err *err
 	int r = file_object(file, &object, err);
 
 	if (r == 0)
-		r = store_open(&file_fetchfs(file)->store, &object.digest, object.executable,
-			&named, err);
+		r = store_open(
+			&file_fetchfs(file)->store, &object.digest, object.executable, &named, err);
 	if (r == 0)
 		*ret = named.fd;
 	return r;

@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2016 # scripts for other shells
 # A task cannot change, replace or delete cached bytes through its sandbox: by no method, not after
 # the scheduler's chown -R, and not as root of a user namespace.
 . "$(dirname "$0")/../support/namespace.sh"

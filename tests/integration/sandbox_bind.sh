@@ -139,12 +139,12 @@ no_mounts
 leases_are 0
 
 say "a directory that is gone, but for a folder that was moved out of it: gc"
-make_box gone
+make_box 'gone, \ and with a blank'
 "${bind[@]}" --spec "$WORK/spec" "$box"
 umount "$box/a/also"
-mv "$box/a/b" "$WORK/out"
+mv "$box/a/b" "$WORK/out of it"
 rm -r "$box"
-cmp "$WORK/out/one" "$WWW/one" || fail "not even mounted"
+cmp "$WORK/out of it/one" "$WWW/one" || fail "not even mounted"
 fetchfs gc --json >"$WORK/json"
 jq -e --arg box "$box" '.sandboxes == [{directory: $box, released: true, files: 2, mounts: 1,
 	moved_to: null, error: null}]' "$WORK/json" >/dev/null || fail "gc: $(<"$WORK/json")"
@@ -166,17 +166,18 @@ no_mounts
 say "mounted in another mount namespace: it is said, and the lease stays"
 make_box other
 mkfifo "$WORK/hold"
+# shellcheck disable=SC2016 # for the other shell
 unshare -m --propagation private bash -c '"$@" && read -r _ <"$0"' "$WORK/hold" \
 	"${bind[@]}" "$box" "${uris[0]}" &
 holder=$!
-children+=($holder)
+children+=("$holder")
 wait_for 20 test -e "$box/one" || fail "nothing is prepared there"
 wait_for 20 grep -qF " $box/one " "/proc/$holder/mountinfo" || fail "nothing is mounted there"
 expect_failure 1 'another mount namespace, that of process [0-9]+' "${fetchfs[@]}" release "$box"
 leases_are 1
 [ -e "$box/one" ] || fail "removed all the same"
 echo >"$WORK/hold"
-wait $holder || fail "the other namespace: $?"
+wait "$holder" || fail "the other namespace: $?"
 fetchfs release "$box"
 contents_are ""
 leases_are 0
@@ -190,7 +191,8 @@ as_poor() {
 }
 status=0
 as_poor prepare --method bind "$box" "${uris[0]}" 2>"$WORK/stderr" || status=$?
-[ $status -eq 1 ] && grep -q 'CAP_SYS_ADMIN' "$WORK/stderr" || fail "$status: $(<"$WORK/stderr")"
+[ $status -eq 1 ] || fail "status $status"
+grep -q 'CAP_SYS_ADMIN' "$WORK/stderr" || fail "said: $(<"$WORK/stderr")"
 contents_are ""
 as_poor prepare --json "$box" "${uris[0]}" | jq -e '.[0].method == "copy"' >/dev/null || fail "by what?"
 as_poor release "$box"

@@ -28,7 +28,7 @@ spec() {
 		{value: ($http + "/two"), output_file: "mine/two"}, {value: ($http + "/three")},
 		{value: ($http + "/one"), output_file: "again"}] | map(.method = $method)' >"$WORK/$1"
 }
-for method in "${methods[@]}"; do spec $method; done
+for method in "${methods[@]}"; do spec "$method"; done
 
 # killed MOST MILLISECONDS COMMAND…: it is run and killed: at one of the first MOST fault points, or
 # at some moment until then. How often it was, in $died.

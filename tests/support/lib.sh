@@ -67,7 +67,7 @@ cleanup() {
 	set +e
 	# what a sandbox left mounted counts as the test's own
 	while read -r dir; do
-		mounts+=("$dir")
+		mounts+=("$(printf %b "$dir")")
 	done < <(mounts_below "$WORK" | tac)
 	for dir in "${mounts[@]}"; do
 		umount -l "$dir" 2>/dev/null || fusermount3 -uzq "$dir" 2>/dev/null
