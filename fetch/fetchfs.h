@@ -475,19 +475,26 @@ FETCHFS_API int fetchfs_hold_directory(struct fetchfs *fetchfs, uint64_t device,
 	int64_t timeout_ms, int *ret, struct err *err);
 
 /*
- * Around giving a second name to the descriptor of a complete file: _lend() before, _lent() after.
+ * Around giving a second name to the descriptor of a complete file, or taking it away again.
  * Whoever has that name may find a way to change the bytes; so from then on the cache looks, before
- * it hands the file out, whether its times are what they were after the last look, and reads it if
- * they are not. What was changed is let go, and fetched again.
+ * it hands the file out, whether its time of change is that after the last look, and reads it if it
+ * is not. What was changed is let go, and fetched again. Naming moves that time, too: hence _end(),
+ * which must follow, and may fail: the file is then read once more than needed.
  */
 struct fetchfs_loan {
+	int fd; /* -1: of nothing */
+	char sha256[FETCHFS_SHA256_SIZE];
+	bool executable;
+	bool is_right; /* it was when this began */
 	int64_t modified_ns;
-	bool is_right;
 };
-FETCHFS_API int fetchfs_file_lend(
+FETCHFS_API int fetchfs_loan_of_file(
 	struct fetchfs_file *file, struct fetchfs_loan *ret, struct err *err);
-FETCHFS_API int fetchfs_file_lent(
-	struct fetchfs_file *file, const struct fetchfs_loan *loan, struct err *err);
+/* -ENOENT: the cache does not have that file (any more). */
+FETCHFS_API int fetchfs_loan_of_lease(struct fetchfs *fetchfs, const struct fetchfs_lease *lease,
+	struct fetchfs_loan *ret, struct err *err);
+FETCHFS_API int fetchfs_loan_end(
+	struct fetchfs *fetchfs, struct fetchfs_loan *loan, struct err *err);
 
 /* ---- names in a mount ---- */
 

@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "base/str.h"
 #include "sandbox/mounts.h"
+#include "sandbox/plan.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -152,14 +153,26 @@ static int take_down(
 	}
 }
 
+/* The cached file is to be known for what it is also with one name less. */
+static int remove_it(struct fetchfs *fetchfs, const struct folder *folder,
+	const struct fetchfs_lease *lease, struct err *err)
+{
+	bool is_folder = str_equal(lease->method, LEASES_FOLDER);
+	struct fetchfs_loan loan = {.fd = -1};
+	int r;
+
+	if (str_equal(lease->method, plan_method_name(PLAN_HARDLINK)))
+		(void)fetchfs_loan_of_lease(fetchfs, lease, &loan, NULL);
+	r = folder_remove(folder, lease->name, lease->file_inode, is_folder, err);
+	(void)fetchfs_loan_end(fetchfs, &loan, NULL);
+	return r;
+}
+
 static int take_back_one(struct fetchfs *fetchfs, const struct folder *folder,
 	const struct fetchfs_lease *lease, leases_notice *notice, void *arg, struct err *err)
 {
-	bool is_folder = str_equal(lease->method, LEASES_FOLDER);
-	int r = FOLDER_ABSENT;
+	int r = folder ? remove_it(fetchfs, folder, lease, err) : FOLDER_ABSENT;
 
-	if (folder)
-		r = folder_remove(folder, lease->name, lease->file_inode, is_folder, err);
 	if (r < 0)
 		return r;
 	(void)fault_hit("release.removed");

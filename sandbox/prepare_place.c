@@ -180,16 +180,18 @@ static int drop_stale(const struct placing *placing, struct err *err)
 
 static int commit(const struct placing *placing, struct placement *placement, struct err *err)
 {
-	struct fetchfs_file *file = placing->prepare->files[placing->i];
+	struct prepare *prepare = placing->prepare;
 	struct fetchfs_loan loan;
 	int r;
 
 	if (placement->order.method != PLAN_HARDLINK)
 		return place_commit(placement, err);
-	r = fetchfs_file_lend(file, &loan, err);
-	if (r == 0)
-		r = place_commit(placement, err);
-	return r < 0 ? r : fetchfs_file_lent(file, &loan, err);
+	r = fetchfs_loan_of_file(prepare->files[placing->i], &loan, err);
+	if (r < 0)
+		return r;
+	r = place_commit(placement, err);
+	(void)fetchfs_loan_end(prepare->fetchfs, &loan, NULL);
+	return r;
 }
 
 /* What it takes to make an order. */

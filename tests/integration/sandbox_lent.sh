@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../support/sandbox.sh"
 need_root
 need_fuse
-need_program jq
+need_program jq python3
 
 start_nginx
 echo "[policy]
@@ -39,6 +39,16 @@ lend() {
 	make_box box
 	fetchfs prepare --method hardlink --user nobody "$box" "$HTTP/$1"
 	[ "$box/$1" -ef "$(object "$1")" ] || fail "$1 is no hardlink"
+}
+
+# is_known NAME: linking and unlinking it has left no doubt that all would have to be read for
+is_known() {
+	local want got
+	want=$(python3 -c 'import os, sys; print(os.stat(sys.argv[1]).st_ctime_ns)' "$(object "$1")")
+	got=$(python3 -c 'import sqlite3, sys
+print(sqlite3.connect(sys.argv[1]).execute("SELECT lent FROM object WHERE digest = ?",
+	[bytes.fromhex(sys.argv[2])]).fetchone()[0])' "$CACHE/index.db" "$(sha256 "$WWW/$1")")
+	[ "$got" = "$want" ] || fail "$1: changed at $want, noted was $got"
 }
 
 give_back() {
@@ -76,6 +86,11 @@ for name in small large; do
 	give_back
 	lend $name
 	cached_is "$HTTP/$name" $name
+	is_known $name
+	give_back
+	is_known $name
+	lend $name
+	is_known $name
 
 	say "$name: changed under another name"
 	tamper "$box/$name"
