@@ -5,20 +5,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mount.h>
+#include <linux/capability.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define LOCKS "locks" /* a file that every cache has */
 
-/* It would fail one by one, too; but an executable twin is not made in vain for it. */
-static bool can_bind(int cache)
+/* Binds would fail one by one, too; but an executable twin is not made in vain for them. */
+static bool may_mount(void)
 {
-	CLEANUP(fd_closep)
-	int tree = open_tree(cache, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
 
-	return tree >= 0;
+	return syscall(SYS_capget, &header, data) == 0 &&
+	       (data[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective & CAP_TO_MASK(CAP_SYS_ADMIN));
 }
 
 static bool can_reflink(int cache, const struct folder *folder)
@@ -33,22 +35,34 @@ static bool can_reflink(int cache, const struct folder *folder)
 	return to >= 0 && fd_clone(from, to) == 0;
 }
 
+static bool is_asked_for(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->items[i].method == PLAN_AUTO)
+			return true;
+	return false;
+}
+
 int methods_find(struct fetchfs *fetchfs, const struct plan *plan, const struct folder *folder,
 	struct methods *ret, struct err *err)
 {
 	const char *path = fetchfs_cache_path(fetchfs);
 	const struct user *user = folder->user;
-	CLEANUP(fd_closep) int cache = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(fd_closep) int cache = -1;
 	struct statvfs fs;
 	struct stat st;
 
+	*ret = (struct methods){.hardlink = false};
+	if (!is_asked_for(plan))
+		return 0;
+	cache = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (cache < 0 || fstat(cache, &st) < 0 || fstatvfs(cache, &fs) < 0)
 		return err_set(err, ERR_SYSTEM, errno, "look at %s: %m", path);
 	*ret = (struct methods){
 		.hardlink = fetchfs_hardlink_allowed(fetchfs) && user->other && user->uid != 0 &&
 			    user->uid != st.st_uid,
 		.reflink = can_reflink(cache, folder),
-		.bind = (user->uid != 0 || plan->confined) && can_bind(cache),
+		.bind = (user->uid != 0 || plan->confined) && may_mount(),
 		.noexec = fs.f_flag & ST_NOEXEC,
 	};
 	return 0;

@@ -24,7 +24,8 @@ struct methods {
 	bool noexec; /* nothing can be executed where the cache is: a bind would not help */
 };
 
-/* What can be had between the cache and @folder, as far as one can know before trying. */
+/* What can be had between the cache and @folder, as far as one can know before trying. Nothing is
+ * looked at, nor found, when no item of @plan is left to "auto". */
 int methods_find(struct fetchfs *fetchfs, const struct plan *plan, const struct folder *folder,
 	struct methods *ret, struct err *err);
 
