@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -128,6 +130,15 @@ int fd_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *re
 	if (ret_len)
 		*ret_len = len;
 	return 0;
+}
+
+int fd_clone(int from, int to)
+{
+	if (ioctl(to, FICLONE, from) == 0)
+		return 0;
+	if (errno == EXDEV || errno == EINVAL || errno == ENOTTY || errno == EOPNOTSUPP)
+		return -EOPNOTSUPP;
+	return -errno;
 }
 
 void fd_expect(unsigned int count)

@@ -40,6 +40,12 @@ ssize_t fd_pread_full(int fd, void *buf, size_t len, uint64_t offset);
 int fd_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len);
 
 /*
+ * Make the empty file @to share the blocks of @from until one of them is written. 0, -EOPNOTSUPP
+ * when these two cannot, or -errno.
+ */
+int fd_clone(int from, int to);
+
+/*
  * Let this process hold as many descriptors as the system grants, and make its table hold @count of
  * them already (or as many as are granted). A table that threads share is enlarged only after the
  * kernel's other processors have taken notice, in which 10 ms pass and nobody opens anything. So it

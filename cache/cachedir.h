@@ -60,7 +60,10 @@ struct cachedir {
 int cachedir_open(const char *path, bool force, struct cachedir *ret, struct err *err);
 void cachedir_close(struct cachedir *dir);
 
-/* The locks of a cache, in the order in which they may be taken: key, digest, writer. */
+/* The locks of a cache, in the order in which they may be taken: directory (at most one), key,
+ * digest, writer. */
+int cachedir_lock_directory(const struct cachedir *dir, uint64_t device, uint64_t inode,
+	struct lock *ret); /* only tries, -EAGAIN */
 int cachedir_lock_key(const struct cachedir *dir, const struct entry_key *key, struct lock *ret);
 int cachedir_is_led(const struct cachedir *dir, const struct entry_key *key); /* 1, 0, -errno */
 int cachedir_lock_digest(const struct cachedir *dir, const struct digest *digest,

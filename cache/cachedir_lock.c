@@ -8,6 +8,7 @@
 /* Bytes of CACHE/locks. Keys and digests have a half each: they never share one. */
 #define LOCK_WRITER 0
 #define LOCK_TURN   1
+#define LOCK_BOXES  4096 /* up to LOCK_BASE: the directories of sandboxes */
 #define LOCK_BASE   (UINT64_C(1) << 20)
 #define LOCK_HALF   (((UINT64_C(1) << 62) - LOCK_BASE) / 2)
 
@@ -81,6 +82,16 @@ int cachedir_lock_digests(const struct cachedir *dir, struct lock *ret)
 		return r;
 	return lock_wait_range(
 		dir->fd, "locks", LOCK_BASE + LOCK_HALF, LOCK_HALF, LOCK_SHARED, ret);
+}
+
+int cachedir_lock_directory(
+	const struct cachedir *dir, uint64_t device, uint64_t inode, struct lock *ret)
+{
+	/* inodes are numbered one after the other: two directories rarely share a byte */
+	uint64_t number =
+		(inode ^ device * UINT64_C(0x9e3779b97f4a7c15)) % (LOCK_BASE - LOCK_BOXES);
+
+	return lock_try(dir->fd, "locks", LOCK_BOXES + number, LOCK_EXCLUSIVE, ret);
 }
 
 int cachedir_lock_writer(const struct cachedir *dir, struct lock *ret)

@@ -41,6 +41,7 @@ struct entry {
 	int64_t expires;      /* fresh iff now < expires */
 	bool must_ask;        /* the origin forbade to use it unasked once it is stale */
 	int64_t last_used;    /* read only: seconds */
+	int64_t lent;         /* read only: of its file, catalog_lend() */
 };
 
 void entry_release(struct entry *entry);
@@ -193,6 +194,22 @@ int catalog_victims(struct catalog *catalog, size_t max, uint64_t skip, struct v
  * entry_release(). *ret_count says how many, also after an error. */
 int catalog_entries_of(struct catalog *catalog, const struct digest *digest, size_t max,
 	struct entry *ret, size_t *ret_count, struct err *err);
+
+/* What the index says of an object's file. */
+struct catalog_file {
+	uint64_t size;
+	uint64_t hash; /* its XXH3, 0: not known */
+	int64_t lent;
+};
+
+/* -ENOENT when it has no row. */
+int catalog_file(struct catalog *catalog, const struct digest *digest, bool executable,
+	struct catalog_file *ret, struct err *err);
+
+/* The object's file has, or had, names elsewhere, and its bytes were right at its time of change
+ * @changed_ns (since 1970), or 1. Nothing happens when there is no such object. */
+int catalog_lend(struct catalog *catalog, const struct digest *digest, bool executable,
+	int64_t changed_ns, struct err *err);
 
 /* Whether the object is pinned or leased. 1, 0 or -errno. */
 int catalog_is_held(struct catalog *catalog, const struct digest *digest, struct err *err);

@@ -56,6 +56,7 @@ int catalog_read_entry(struct db_query *query, struct entry *ret, struct err *er
 		.expires = db_int(query, 13),
 		.last_used = db_int(query, 14),
 		.must_ask = db_int(query, 15) != 0,
+		.lent = db_int(query, 17),
 	};
 
 	if (!entry.scope || !entry.uri || (etag && !entry.etag) || (type && !entry.type)) {

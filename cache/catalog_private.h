@@ -42,7 +42,7 @@ int catalog_commit_visible(struct catalog_txn *txn, struct err *err);
 void catalog_rollback(struct catalog_txn *txn); /* for CLEANUP() */
 
 /* The tables. catalog_schema_make() needs a transaction, and does nothing when they are there. */
-#define CATALOG_SCHEMA 5
+#define CATALOG_SCHEMA 6
 
 int catalog_schema_version(struct db *db, int64_t *ret, struct err *err); /* 0: none yet */
 int catalog_schema_make(struct db *db, struct err *err);
@@ -61,7 +61,8 @@ int catalog_put_checksum(struct db *db, const struct digest *digest,
 #define CATALOG_ENTRY_SELECT                                                                       \
 	"SELECT e.key, e.scope, e.uri, e.state, e.has_query, e.executable, e.pinned, e.digest, "   \
 	"e.size, e.etag, e.modified, e.fetched, e.verified, e.expires, o.last_used, e.must_ask, "  \
-	"e.type FROM entry AS e LEFT JOIN object AS o ON o.digest = e.digest"
+	"e.type, CASE WHEN e.executable THEN o.twin_lent ELSE o.lent END FROM entry AS e"          \
+	" LEFT JOIN object AS o ON o.digest = e.digest"
 
 int catalog_read_entry(struct db_query *query, struct entry *ret, struct err *err);
 

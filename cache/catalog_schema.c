@@ -155,8 +155,14 @@ static const char upgrade_5[] =
 	"END;"
 	"PRAGMA user_version = 5";
 
+/* Files that others have a name of, and when they were last seen to be what they should. */
+static const char upgrade_6[] =
+	"ALTER TABLE object ADD COLUMN lent INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE object ADD COLUMN twin_lent INTEGER NOT NULL DEFAULT 0;"
+	"PRAGMA user_version = 6";
+
 static const char *const upgrades[CATALOG_SCHEMA + 1] = {
-	NULL, NULL, upgrade_2, upgrade_3, upgrade_4, upgrade_5};
+	NULL, NULL, upgrade_2, upgrade_3, upgrade_4, upgrade_5, upgrade_6};
 
 _Static_assert(ENTRY_KNOWN == 0 && ENTRY_COMPLETE == 1 && ENTRY_ABSENT == 2, "stored on disk");
 

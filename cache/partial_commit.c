@@ -173,6 +173,9 @@ static int publish(struct partial *partial, const struct entry *entry,
 	struct stat st;
 	int r = hash_of_hashes(partial, &row.hash, err);
 
+	/* what is there may be what somebody made of it */
+	if (r == 0 && partial->fd >= 0)
+		r = store_examine_doubtful(store, &entry->digest, entry->executable, err);
 	if (r < 0)
 		return r;
 	store_path(&entry->digest, entry->executable, path);

@@ -62,6 +62,9 @@ int store_open(const struct store *store, const struct digest *digest, bool exec
 		.digest = *digest,
 		.executable = executable,
 		.size = (uint64_t)st.st_size,
+		.changed_ns = st.st_ctim.tv_sec * INT64_C(1000000000) + st.st_ctim.tv_nsec,
+		.linked = st.st_nlink > 1,
+		.odd = st.st_uid != geteuid() || (st.st_mode & 07777) != (executable ? 0555 : 0444),
 	};
 	return 0;
 }

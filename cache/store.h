@@ -29,6 +29,9 @@ struct object {
 	struct digest digest;
 	bool executable;
 	uint64_t size;
+	int64_t changed_ns; /* its time of change, when it was opened */
+	bool linked;        /* it has names elsewhere */
+	bool odd;           /* it has another owner or mode than it was given */
 };
 
 /*
@@ -39,6 +42,23 @@ int store_open(const struct store *store, const struct digest *digest, bool exec
 	struct object *ret, struct err *err);
 void object_release(struct object *object);
 struct object object_steal(struct object *object);
+
+/*
+ * A file that has a name elsewhere, by a hardlink into a sandbox, may be changed by way of it. So
+ * whoever hands an object out asks whether it is doubtful; @lent is the entry's. Reads nothing.
+ */
+bool object_is_doubtful(const struct object *object, int64_t lent);
+
+/*
+ * Read all of a doubtful object. 0: it is as it should be, which is noted. -EBADMSG: it is not, and
+ * the cache has let it go; whoever has it elsewhere keeps what he made of it. May take long.
+ */
+int store_examine(const struct store *store, const struct object *object, struct err *err);
+
+/* Both, by the index, for the object @digest if there is one: afterwards there is none, or a right
+ * one. Caller does not hold its lock. */
+int store_examine_doubtful(
+	const struct store *store, const struct digest *digest, bool executable, struct err *err);
 
 /* ---- small objects, without a partial ---- */
 

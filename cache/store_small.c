@@ -151,6 +151,8 @@ static int take_object(const struct store *store, struct publication *publicatio
 	store_path(&entry->digest, entry->executable, path);
 	if (faccessat(store->dir->objects_fd, path, F_OK, 0) < 0)
 		return -ENOENT;
+	if (store_examine_doubtful(store, &entry->digest, entry->executable, NULL) < 0)
+		return -ENOENT;
 	/* held open it cannot go, and its row can neither */
 	if (store_open(store, &entry->digest, entry->executable, &publication->object, NULL) < 0)
 		return -ENOENT;

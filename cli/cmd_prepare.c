@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
+#include "cli/mounted.h"
 #include "sandbox/folder.h"
 #include "sandbox/plan.h"
 #include "sandbox/prepare.h"
@@ -15,13 +16,33 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OPTION_SPEC = 1, OPTION_DIGESTS, OPTION_METHOD, OPTION_USER, OPTION_JSON };
+enum {
+	OPTION_SPEC = 1,
+	OPTION_DIGESTS,
+	OPTION_METHOD,
+	OPTION_USER,
+	OPTION_MOUNT,
+	OPTION_TIMEOUT,
+	OPTION_KEEP_GOING,
+	OPTION_CONFINED,
+	OPTION_JSON,
+};
+
+#define TIMEOUT_MAX_S (365 * 86400)
 
 static const struct argp_option options[] = {
 	{"spec", OPTION_SPEC, "FILE", 0, "a JSON list of what to place ('-': stdin)", 0},
 	{"digests", OPTION_DIGESTS, "URI", 0, "a file as of sha256sum, which lists all digests", 0},
-	{"method", OPTION_METHOD, "METHOD", 0, "auto (default), hardlink or copy", 0},
+	{"method", OPTION_METHOD, "METHOD", 0,
+		"auto (default), bind, reflink, hardlink, symlink or copy", 0},
 	{"user", OPTION_USER, "USER", 0, "for this user (root only)", 0},
+	{"mount", OPTION_MOUNT, "DIR", 0, "by the cache of this mount, into which symlinks lead",
+		0},
+	{"timeout", OPTION_TIMEOUT, "SECONDS", 0, "give up what has not been downloaded by then",
+		0},
+	{"keep-going", OPTION_KEEP_GOING, 0, 0, "what went well stays although others failed", 0},
+	{"confined", OPTION_CONFINED, 0, 0,
+		"the user, be it root, cannot undo mounts: it has no CAP_SYS_ADMIN outside", 0},
 	{"json", OPTION_JSON, 0, 0, "print a JSON list of what is in place", 0},
 	{0},
 };
@@ -30,11 +51,26 @@ struct order {
 	const char *spec;
 	const char *digests;
 	const char *user;
+	const char *mount;
 	const char *directory;
 	char **uris;
 	enum plan_method method;
+	int64_t timeout_ms;
+	bool keep_going;
+	bool confined;
 	bool json;
 };
+
+/* "2.5": seconds. */
+static int64_t parse_timeout(const char *text, struct argp_state *state)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end == text || *end || !(seconds > 0 && seconds <= TIMEOUT_MAX_S))
+		argp_error(state, "--timeout: a number of seconds, not \"%s\"", text);
+	return seconds < 0.001 ? 1 : (int64_t)(seconds * 1000);
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -54,6 +90,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_USER:
 		order->user = arg;
+		return 0;
+	case OPTION_MOUNT:
+		order->mount = arg;
+		return 0;
+	case OPTION_TIMEOUT:
+		order->timeout_ms = parse_timeout(arg, state);
+		return 0;
+	case OPTION_KEEP_GOING:
+		order->keep_going = true;
+		return 0;
+	case OPTION_CONFINED:
+		order->confined = true;
 		return 0;
 	case OPTION_JSON:
 		order->json = true;
@@ -109,6 +157,10 @@ static int make_plan(const struct order *order, struct plan *plan, struct err *e
 {
 	int r = 0;
 
+	plan->mount = order->mount;
+	plan->timeout_ms = order->timeout_ms;
+	plan->keep_going = order->keep_going;
+	plan->confined = order->confined;
 	if (order->digests && !(plan->digests = str_copy(order->digests)))
 		return err_oom(err);
 	if (order->spec)
@@ -116,6 +168,24 @@ static int make_plan(const struct order *order, struct plan *plan, struct err *e
 	for (char **uri = order->uris; *uri && r == 0; uri++)
 		r = plan_add_uri(plan, *uri, err);
 	return r < 0 ? r : plan_finish(plan, order->method, err);
+}
+
+static void print_item(struct json *json, const char *directory, const struct plan_item *item,
+	const struct prepared *result)
+{
+	CLEANUP(str_freep) char *path = str_printf("%s/%s", directory, item->name);
+
+	json_open(json, NULL, '{');
+	json_text(json, "uri", item->shown);
+	json_text(json, "path", path);
+	if (result->err.code) {
+		json_error(json, "error", &result->err);
+	} else {
+		json_text(json, "method", plan_method_name(result->method));
+		json_number(json, "size", (int64_t)result->size);
+		json_text(json, "sha256", result->sha256);
+	}
+	json_close(json, '}');
 }
 
 static int print_json(const char *directory, const struct plan *plan,
@@ -129,18 +199,8 @@ static int print_json(const char *directory, const struct plan *plan,
 	if (r < 0)
 		return r;
 	json_open(&json, NULL, '[');
-	for (size_t i = 0; i < plan->count; i++) {
-		CLEANUP(str_freep)
-		char *path = str_printf("%s/%s", absolute, plan->items[i].name);
-
-		json_open(&json, NULL, '{');
-		json_text(&json, "uri", plan->items[i].shown);
-		json_text(&json, "path", path);
-		json_text(&json, "method", plan_method_name(results[i].method));
-		json_number(&json, "size", (int64_t)results[i].size);
-		json_text(&json, "sha256", results[i].sha256);
-		json_close(&json, '}');
-	}
+	for (size_t i = 0; i < plan->count; i++)
+		print_item(&json, absolute, &plan->items[i], &results[i]);
 	json_close(&json, ']');
 	return 0;
 }
@@ -148,9 +208,10 @@ static int print_json(const char *directory, const struct plan *plan,
 static void tell(const struct plan *plan, const struct prepared *results)
 {
 	for (size_t i = 0; i < plan->count; i++)
-		fprintf(stderr, "fetchfs: %s: %s%s\n", plan->items[i].name,
-			plan_method_name(results[i].method),
-			results[i].was_there ? ", was there" : "");
+		if (!results[i].err.code)
+			fprintf(stderr, "fetchfs: %s: %s%s\n", plan->items[i].name,
+				plan_method_name(results[i].method),
+				results[i].was_there ? ", was there" : "");
 }
 
 /* Each item that failed gets its line. After a Ctrl-C, what it cancelled is no news. */
@@ -192,6 +253,7 @@ static int run(struct cli *cli, const struct order *order, const struct plan *pl
 	struct fetchfs *fetchfs;
 	struct err err = ERR_INIT;
 	int status = EXIT_DONE;
+	bool in_place;
 	int r;
 
 	interrupt_block(&interrupt);
@@ -203,9 +265,10 @@ static int run(struct cli *cli, const struct order *order, const struct plan *pl
 	if (r == 0)
 		r = prepare_run(fetchfs, order->directory, plan, user, results, &err);
 	warn_weak(cli, plan, results);
-	if (r == 0 && order->json)
-		r = print_json(order->directory, plan, results, &err);
-	if (r == 0 && cli->verbose)
+	in_place = r == 0 || (plan->keep_going && err.code == 0);
+	if (in_place && order->json && print_json(order->directory, plan, results, &err) < 0)
+		r = -err.code;
+	if (in_place && cli->verbose)
 		tell(plan, results);
 	if (r < 0)
 		status = complain(cli, plan, results, interrupt_caught(&interrupt), &err);
@@ -221,12 +284,20 @@ int cmd_prepare(struct cli *cli, int argc, char **argv)
 	const struct argp argp = {.options = options, .parser = parse};
 	CLEANUP(plan_release) struct plan plan = {0};
 	CLEANUP(user_release) struct user user = {0};
+	CLEANUP(str_freep) char *cache = NULL;
+	CLEANUP(str_freep) char *mount = NULL;
 	struct order order = {.method = PLAN_AUTO};
 	struct prepared *results;
 	struct err err = ERR_INIT;
 	int status;
 
 	cli_parse(cli, &argp, argc, argv, &order);
+	order.mount = mounted_directory(cli, order.mount);
+	if (mounted_use_cache(cli, order.mount, &cache, &err) < 0)
+		return cli_fail(cli, NULL, &err);
+	if (order.mount && folder_absolute(order.mount, &mount, &err) < 0)
+		return cli_fail(cli, NULL, &err);
+	order.mount = mount;
 	if (make_plan(&order, &plan, &err) < 0)
 		return cli_fail(cli, NULL, &err);
 	if (user_find(order.user ? order.user : plan.user, &user, &err) < 0)

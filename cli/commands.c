@@ -19,6 +19,8 @@ const struct command command_table[] = {
 	{"evict", "URI…|--all|--to SIZE", "let artifacts go from the cache", cmd_evict},
 	{"prepare", "[--spec FILE|-] DIR [URI…]", "place artifacts in a directory", cmd_prepare},
 	{"release", "DIR", "take back what prepare placed in a directory", cmd_release},
+	{"sandboxes", "", "show what is placed where, for whom, and since when", cmd_sandboxes},
+	{"gc", "", "release what is of directories that are gone", cmd_gc},
 	{0},
 };
 

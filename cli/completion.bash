@@ -26,7 +26,7 @@ _fetchfs_words() {
 
 _fetchfs() {
 	local line=${COMP_LINE:0:COMP_POINT} cur prev command='' seen=0 i
-	local commands='mount unmount fetch cat path ls stat status log evict prepare release'
+	local commands='mount unmount fetch cat path ls stat status log evict prepare release sandboxes gc'
 	local common='--cache --config --quiet --verbose --help --usage --version'
 	local -a words global=()
 
@@ -40,7 +40,7 @@ _fetchfs() {
 		case ${words[i]} in
 		--cache | --config) global+=("${words[i]}" "${words[++i]}") ;;
 		--spec | --method | --user | --mount | --digest | --digests | --input | --jobs | --to | \
-			--options | --lines | -i | -j | -n | -o) ((i++)) ;;
+			--options | --lines | --timeout | -i | -j | -n | -o) ((i++)) ;;
 		-*) ;;
 		*) if [[ $command ]]; then ((++seen)); else command=${words[i]}; fi ;;
 		esac
@@ -49,10 +49,10 @@ _fetchfs() {
 	case $prev in
 	--cache | --mount) _fetchfs_files -d && return ;;
 	--config | --spec | --input | -i) _fetchfs_files -f && return ;;
-	--method) _fetchfs_words 'auto hardlink copy' && return ;;
+	--method) _fetchfs_words 'auto bind reflink hardlink symlink copy' && return ;;
 	--user) _fetchfs_words "$(compgen -u)" && return ;;
 	--digests) _fetchfs_uris "$cur" && return ;;
-	--digest | --jobs | --to | -j | -n | -o | --options | --lines) return ;;
+	--digest | --jobs | --to | -j | -n | -o | --options | --lines | --timeout) return ;;
 	esac
 
 	case $command:$cur in
@@ -69,8 +69,9 @@ _fetchfs() {
 	stat:-* | status:-*) _fetchfs_words "--json --mount $common" ;;
 	log:-*) _fetchfs_words "--lines --json --mount $common" ;;
 	evict:-*) _fetchfs_words "--all --to --json --mount $common" ;;
-	prepare:-*) _fetchfs_words "--spec --digests --method --user --json $common" ;;
+	prepare:-*) _fetchfs_words "--spec --digests --method --user --mount --timeout --keep-going --confined --json $common" ;;
 	release:-*) _fetchfs_words "$common" ;;
+	sandboxes:-* | gc:-*) _fetchfs_words "--json $common" ;;
 	mount:* | unmount:* | release:*) _fetchfs_files -d ;;
 	prepare:*) if ((seen)); then _fetchfs_uris "$cur"; else _fetchfs_files -d; fi ;;
 	fetch:* | cat:* | path:* | ls:* | stat:* | evict:*) _fetchfs_uris "$cur" ;;

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "fetch/lookup.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -40,7 +41,7 @@ static int hash_object(struct fetchfs *fetchfs, const struct entry *entry, enum 
 {
 	CLEANUP(checksum_stream_freep) struct checksum_stream *stream = NULL;
 	CLEANUP(object_release) struct object object = {.fd = -1};
-	int r = store_open(&fetchfs->store, &entry->digest, entry->executable, &object, err);
+	int r = lookup_object(fetchfs, entry, EXPECTED_BY_HASHING, &object, err);
 
 	if (r == 0)
 		r = checksum_stream_new(kind, &stream, err);

@@ -237,6 +237,12 @@ FETCHFS_API ssize_t fetchfs_file_read_now(
  */
 FETCHFS_API int fetchfs_file_fd(struct fetchfs_file *file);
 
+/*
+ * The same, opened by the name that it has in the cache: *ret is a descriptor of the caller's,
+ * which can also be mounted. (What has just been made may have been opened before it had one.)
+ */
+FETCHFS_API int fetchfs_file_open_named(struct fetchfs_file *file, int *ret, struct err *err);
+
 /* ---- what is in an archive ---- */
 
 /*
@@ -495,6 +501,36 @@ FETCHFS_API int fetchfs_lease_drop(struct fetchfs *fetchfs, int64_t id, struct e
 typedef int fetchfs_visit_lease(const struct fetchfs_lease *lease, void *arg);
 FETCHFS_API int fetchfs_leases(struct fetchfs *fetchfs, uint64_t device, uint64_t inode,
 	fetchfs_visit_lease *visit, void *arg, struct err *err);
+
+/*
+ * A directory is changed by one at a time, of all who use the cache: wait until nobody else holds
+ * it, up to @timeout_ms (-EBUSY; -ECANCELED by fetchfs_cancel_all()). *ret is a descriptor; closing
+ * it, or dying, lets go. One at a time.
+ */
+FETCHFS_API int fetchfs_hold_directory(struct fetchfs *fetchfs, uint64_t device, uint64_t inode,
+	int64_t timeout_ms, int *ret, struct err *err);
+
+/*
+ * Around giving a second name to the descriptor of a complete file, or taking it away again.
+ * Whoever has that name may find a way to change the bytes; so from then on the cache looks, before
+ * it hands the file out, whether its time of change is that after the last look, and reads it if it
+ * is not. What was changed is let go, and fetched again. Naming moves that time, too: hence _end(),
+ * which must follow, and may fail: the file is then read once more than needed.
+ */
+struct fetchfs_loan {
+	int fd; /* -1: of nothing */
+	char sha256[FETCHFS_SHA256_SIZE];
+	bool executable;
+	bool is_right; /* it was when this began */
+	int64_t modified_ns;
+};
+FETCHFS_API int fetchfs_loan_of_file(
+	struct fetchfs_file *file, struct fetchfs_loan *ret, struct err *err);
+/* -ENOENT: the cache does not have that file (any more). */
+FETCHFS_API int fetchfs_loan_of_lease(struct fetchfs *fetchfs, const struct fetchfs_lease *lease,
+	struct fetchfs_loan *ret, struct err *err);
+FETCHFS_API int fetchfs_loan_end(
+	struct fetchfs *fetchfs, struct fetchfs_loan *loan, struct err *err);
 
 /* ---- names in a mount ---- */
 

@@ -361,6 +361,26 @@ ssize_t fetchfs_file_read(
 	}
 }
 
+struct fetchfs *file_fetchfs(const struct fetchfs_file *file)
+{
+	return file->fetchfs;
+}
+
+int file_object(struct fetchfs_file *file, struct object *ret, struct err *err)
+{
+	struct flight *flight = file->flight;
+
+	if (!flight) {
+		*ret = file->object;
+		return 0;
+	}
+	WITH_LOCK(&flight->mu);
+	if (flight->state != FLIGHT_DONE || flight->object.fd < 0)
+		return err_set(err, ERR_SYSTEM, EAGAIN, "it is not complete");
+	*ret = flight->object;
+	return 0;
+}
+
 int fetchfs_file_fd(struct fetchfs_file *file)
 {
 	struct flight *flight = file->flight;

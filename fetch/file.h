@@ -15,6 +15,12 @@ int file_of_object(struct fetchfs *fetchfs, struct target *target, struct object
 int file_of_flight(struct target *target, struct flight *flight, bool prefetch,
 	struct fetchfs_file **ret, struct err *err);
 
+/* The object of a complete file, which stays the file's. -EAGAIN: it is not complete. */
+int file_object(struct fetchfs_file *file, struct object *ret, struct err *err);
+
+/* Whose file it is. */
+struct fetchfs *file_fetchfs(const struct fetchfs_file *file);
+
 /* Whether its bytes may be shown only when their digest has been checked. */
 bool file_has_expected(const struct fetchfs_file *file);
 

@@ -56,10 +56,29 @@ static int check_absent(
 		(long long)(entry->expires - now));
 }
 
-static int open_entry(struct fetchfs *fetchfs, struct entry *entry, struct object *ret_object,
-	struct entry *ret_entry, struct err *err)
+int lookup_object(struct fetchfs *fetchfs, const struct entry *entry, enum expected_effort effort,
+	struct object *ret, struct err *err)
 {
-	int r = store_open(&fetchfs->store, &entry->digest, entry->executable, ret_object, err);
+	CLEANUP(object_release) struct object object = {.fd = -1};
+	int r = store_open(&fetchfs->store, &entry->digest, entry->executable, &object, err);
+
+	if (r < 0)
+		return r;
+	if (object_is_doubtful(&object, entry->lent)) {
+		if (effort == EXPECTED_BY_INDEX)
+			return err_set(err, ERR_SYSTEM, ENOENT, "it may have been changed");
+		r = store_examine(&fetchfs->store, &object, err);
+		if (r < 0)
+			return r == -EBADMSG ? -ENOENT : r;
+	}
+	*ret = object_steal(&object);
+	return 0;
+}
+
+static int open_entry(struct fetchfs *fetchfs, struct entry *entry, enum expected_effort effort,
+	struct object *ret_object, struct entry *ret_entry, struct err *err)
+{
+	int r = lookup_object(fetchfs, entry, effort, ret_object, err);
 
 	if (r < 0)
 		return r;
@@ -83,7 +102,7 @@ int lookup_cached(struct fetchfs *fetchfs, const struct target *target, struct o
 	if (!is_fresh(target, &entry, now) || !accepts(fetchfs, target, &entry, EXPECTED_BY_INDEX))
 		return 0;
 
-	r = open_entry(fetchfs, &entry, ret_object, ret_entry, err);
+	r = open_entry(fetchfs, &entry, EXPECTED_BY_INDEX, ret_object, ret_entry, err);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	catalog_touch(fetchfs->catalog, &ret_object->digest, now);
@@ -100,7 +119,7 @@ int lookup_complete(struct fetchfs *fetchfs, const struct target *target, struct
 		return r;
 	if (!accepts(fetchfs, target, &entry, EXPECTED_BY_HASHING))
 		return err_set(err, ERR_SYSTEM, ENOENT, "not in the cache");
-	return open_entry(fetchfs, &entry, ret_object, ret_entry, err);
+	return open_entry(fetchfs, &entry, EXPECTED_BY_HASHING, ret_object, ret_entry, err);
 }
 
 /* The same content under another name that this user may see: it only needs a row. */
@@ -115,7 +134,7 @@ static int adopt(
 	if (r == 0 && entry.executable != target->executable)
 		return -ENOENT;
 	if (r == 0)
-		r = store_open(&fetchfs->store, &entry.digest, entry.executable, ret_object, err);
+		r = lookup_object(fetchfs, &entry, EXPECTED_BY_HASHING, ret_object, err);
 	if (r < 0)
 		return r;
 
@@ -155,7 +174,7 @@ static int consider_old(struct flight *flight, struct entry *entry, struct objec
 	bool accepted = matching && (entry->executable || !target->executable);
 	struct object object = {.fd = -1};
 
-	if (store_open(&flight->fetchfs->store, &entry->digest, entry->executable, &object, NULL))
+	if (lookup_object(flight->fetchfs, entry, EXPECTED_BY_HASHING, &object, NULL) < 0)
 		return 1;
 
 	if (!accepted && matching && is_fresh(target, entry, clock_wall())) {
@@ -197,7 +216,7 @@ int lookup_again(struct flight *flight, struct object *ret_object, struct entry 
 		return r;
 	if (r == 0 && is_fresh(target, &entry, now) &&
 		accepts(fetchfs, target, &entry, EXPECTED_BY_HASHING) &&
-		open_entry(fetchfs, &entry, ret_object, ret_entry, NULL) == 0)
+		open_entry(fetchfs, &entry, EXPECTED_BY_HASHING, ret_object, ret_entry, NULL) == 0)
 		return 0;
 	if (target->has_expected && adopt(flight, ret_object, ret_entry, NULL) == 0)
 		return 0;

@@ -4,6 +4,7 @@
 #ifndef FETCHFS_FETCH_LOOKUP_H
 #define FETCHFS_FETCH_LOOKUP_H
 
+#include "fetch/expected.h"
 #include "fetch/flight.h"
 
 /*
@@ -13,6 +14,13 @@
  */
 int lookup_cached(struct fetchfs *fetchfs, const struct target *target, struct object *ret_object,
 	struct entry *ret_entry, bool *ret_unknown, struct err *err);
+
+/*
+ * The object of the complete @entry, for object_release(). -ENOENT: it is gone; or it is found to
+ * have been changed, and gone now; or it may have been, and @effort is not worth a look.
+ */
+int lookup_object(struct fetchfs *fetchfs, const struct entry *entry, enum expected_effort effort,
+	struct object *ret, struct err *err);
 
 /* Whether the index still has no such entry, as it had none when the flight was made. Under the
  * key's lock. */

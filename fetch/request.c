@@ -234,7 +234,7 @@ int fetchfs_get_digest(struct fetchfs *fetchfs, const char *sha256, uid_t uid,
 	if (r < 0)
 		return r;
 	size = entry.size;
-	r = store_open(&fetchfs->store, &digest, entry.executable, &object, err);
+	r = lookup_object(fetchfs, &entry, EXPECTED_BY_HASHING, &object, err);
 	if (r == 0)
 		r = file_of_object(fetchfs, NULL, &object, &entry, ret, err);
 	if (r < 0) {

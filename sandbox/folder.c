@@ -221,7 +221,7 @@ int folder_remove(const struct folder *folder, const char *name, uint64_t inode,
 		return r;
 	if (fstatat(parent, last, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		r = errno;
-	else if (st.st_ino != inode || S_ISDIR(st.st_mode) != is_folder)
+	else if ((inode != 0 && st.st_ino != inode) || S_ISDIR(st.st_mode) != is_folder)
 		return FOLDER_FOREIGN;
 	else if (unlinkat(parent, last, is_folder ? AT_REMOVEDIR : 0) < 0)
 		r = errno;

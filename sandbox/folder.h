@@ -54,8 +54,8 @@ enum folder_removal {
 };
 
 /*
- * Remove @name (a directory when @is_folder) if it still is the inode @inode. Returns an enum
- * folder_removal or -errno.
+ * Remove @name (a directory when @is_folder) if it still is the inode @inode (0: whatever it is).
+ * Returns an enum folder_removal or -errno.
  */
 int folder_remove(const struct folder *folder, const char *name, uint64_t inode, bool is_folder,
 	struct err *err);

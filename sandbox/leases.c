@@ -1,18 +1,29 @@
 #include "sandbox/leases.h"
 
+#include "base/fault.h"
 #include "base/str.h"
+#include "sandbox/mounts.h"
+#include "sandbox/plan.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+void leases_forget(struct leases *leases, size_t from)
+{
+	while (leases->count > from) {
+		struct fetchfs_lease *last = &leases->items[--leases->count];
+
+		free(last->directory);
+		free(last->name);
+		free(last->method);
+		free(last->uri);
+	}
+}
+
 void leases_release(struct leases *leases)
 {
-	for (size_t i = 0; i < leases->count; i++) {
-		free(leases->items[i].directory);
-		free(leases->items[i].name);
-		free(leases->items[i].method);
-		free(leases->items[i].uri);
-	}
+	leases_forget(leases, 0);
 	free(leases->items);
 	*leases = (struct leases){0};
 }
@@ -62,13 +73,53 @@ int leases_load(struct fetchfs *fetchfs, uint64_t device, uint64_t inode, struct
 	return r;
 }
 
-const struct fetchfs_lease *leases_find(const struct leases *leases, const char *name)
+static int compare_directories(const struct fetchfs_lease *x, const struct fetchfs_lease *y)
 {
-	for (size_t i = 0; i < leases->count; i++)
-		if (str_equal(leases->items[i].name, name) &&
-			!str_equal(leases->items[i].method, LEASES_FOLDER))
-			return &leases->items[i];
-	return NULL;
+	int r = strcmp(x->directory, y->directory);
+
+	if (r == 0)
+		r = (x->device > y->device) - (x->device < y->device);
+	return r != 0 ? r : (x->inode > y->inode) - (x->inode < y->inode);
+}
+
+static int compare_age(const void *a, const void *b)
+{
+	const struct fetchfs_lease *x = a, *y = b;
+	int r = compare_directories(x, y);
+
+	return r != 0 ? r : (x->id > y->id) - (x->id < y->id);
+}
+
+void leases_sort(struct leases *leases)
+{
+	if (leases->count > 0)
+		qsort(leases->items, leases->count, sizeof(*leases->items), compare_age);
+}
+
+size_t leases_group_end(const struct leases *leases, size_t from)
+{
+	size_t end = from + 1;
+
+	while (end < leases->count &&
+		compare_directories(&leases->items[from], &leases->items[end]) == 0)
+		end++;
+	return end;
+}
+
+bool leases_is_of_directory(const struct fetchfs_lease *lease, uint64_t device, uint64_t inode)
+{
+	return lease->inode == inode && (lease->device == device || !lease->of_this_boot);
+}
+
+bool leases_is_of_file(const struct fetchfs_lease *lease)
+{
+	return !str_equal(lease->method, LEASES_FOLDER) &&
+	       !str_equal(lease->method, LEASES_TEMPORARY);
+}
+
+bool leases_knows_content(const struct fetchfs_lease *lease)
+{
+	return lease->sha256[strspn(lease->sha256, "0")] != '\0';
 }
 
 /* Files first; then folders, and of those the deepest, whose names are the longest, first. */
@@ -85,38 +136,91 @@ static int compare_order(const void *a, const void *b)
 	return (x_len < y_len) - (x_len > y_len);
 }
 
+/* Nothing of a sandbox can be removed that is mounted upon. */
+static int take_down(
+	const struct folder *folder, const struct fetchfs_lease *lease, struct err *err)
+{
+	switch (mounts_state(lease)) {
+	case MOUNTS_HERE:
+		return mounts_take_down(folder, lease, err);
+	case MOUNTS_ELSEWHERE:
+		return err_set(err, ERR_SYSTEM, EBUSY,
+			"%s/%s is mounted in another mount namespace, that of process %d: release "
+			"it there",
+			lease->directory, lease->name, mounts_user_of(lease->mount_space));
+	default:
+		return 0;
+	}
+}
+
+/* The cached file is to be known for what it is also with one name less. */
+static int remove_it(struct fetchfs *fetchfs, const struct folder *folder,
+	const struct fetchfs_lease *lease, struct err *err)
+{
+	bool is_folder = str_equal(lease->method, LEASES_FOLDER);
+	struct fetchfs_loan loan = {.fd = -1};
+	int r;
+
+	if (str_equal(lease->method, plan_method_name(PLAN_HARDLINK)))
+		(void)fetchfs_loan_of_lease(fetchfs, lease, &loan, NULL);
+	r = folder_remove(folder, lease->name, lease->file_inode, is_folder, err);
+	(void)fetchfs_loan_end(fetchfs, &loan, NULL);
+	return r;
+}
+
 static int take_back_one(struct fetchfs *fetchfs, const struct folder *folder,
 	const struct fetchfs_lease *lease, leases_notice *notice, void *arg, struct err *err)
 {
-	bool is_folder = str_equal(lease->method, LEASES_FOLDER);
-	int r = folder_remove(folder, lease->name, lease->file_inode, is_folder, err);
+	int r = folder ? remove_it(fetchfs, folder, lease, err) : FOLDER_ABSENT;
 
 	if (r < 0)
 		return r;
+	(void)fault_hit("release.removed");
 	if (r == FOLDER_FOREIGN && notice)
 		notice(lease->name, arg);
 	return fetchfs_lease_drop(fetchfs, lease->id, err);
+}
+
+static int take_back_all(struct fetchfs *fetchfs, const struct folder *folder,
+	const struct fetchfs_lease **order, size_t count, leases_notice *notice, void *arg,
+	struct err *err)
+{
+	struct err first = ERR_INIT;
+
+	/* all mounts of a name before the name */
+	for (size_t i = 0; i < count; i++) {
+		struct err one = ERR_INIT;
+
+		if (take_down(folder, order[i], &one) >= 0)
+			continue;
+		order[i] = NULL;
+		if (!first.code)
+			first = one;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct err one = ERR_INIT;
+
+		if (order[i] && take_back_one(fetchfs, folder, order[i], notice, arg, &one) < 0 &&
+			!first.code)
+			first = one;
+	}
+	if (first.code && err)
+		*err = first;
+	return -first.code;
 }
 
 int leases_take_back(struct fetchfs *fetchfs, const struct folder *folder,
 	const struct leases *leases, leases_notice *notice, void *arg, struct err *err)
 {
 	const struct fetchfs_lease **order = calloc(leases->count + 1, sizeof(*order));
-	struct err first = ERR_INIT;
+	int r;
 
 	if (!order)
 		return err_oom(err);
 	for (size_t i = 0; i < leases->count; i++)
 		order[i] = &leases->items[i];
 	qsort(order, leases->count, sizeof(*order), compare_order);
-	for (size_t i = 0; i < leases->count; i++) {
-		struct err one = ERR_INIT;
-
-		if (take_back_one(fetchfs, folder, order[i], notice, arg, &one) < 0 && !first.code)
-			first = one;
-	}
+	r = take_back_all(fetchfs, folder, order, leases->count, notice, arg, err);
 	free(order);
-	if (first.code && err)
-		*err = first;
-	return -first.code;
+	return r;
 }

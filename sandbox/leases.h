@@ -1,7 +1,11 @@
 /*
  * What was handed out to one directory, as the cache remembers it: a row for each file, and one of
  * the method LEASES_FOLDER for each folder that was made for them. (A folder's row carries the
- * digest of the file it was made for, which has a row of its own.)
+ * digest of the file it was made for, which has a row of its own.) A row of the method
+ * LEASES_TEMPORARY is written before a file is made under a name that it will not keep: whatever
+ * has that name, if it is no folder, is what a killed process left.
+ *
+ * A mount that was lost and made again has two rows for a moment, with the same name and inode.
  */
 #ifndef FETCHFS_SANDBOX_LEASES_H
 #define FETCHFS_SANDBOX_LEASES_H
@@ -12,7 +16,8 @@
 
 #include <stddef.h>
 
-#define LEASES_FOLDER "folder"
+#define LEASES_FOLDER    "folder"
+#define LEASES_TEMPORARY "temporary"
 
 struct leases {
 	struct fetchfs_lease *items;
@@ -27,16 +32,32 @@ void leases_release(struct leases *leases);
 /* A copy of @lease at the end of @leases. */
 int leases_add(struct leases *leases, const struct fetchfs_lease *lease, struct err *err);
 
-/* The lease on the file @name, or NULL. */
-const struct fetchfs_lease *leases_find(const struct leases *leases, const char *name);
+/* Forget all from the one number @from on. */
+void leases_forget(struct leases *leases, size_t from);
+
+/* In the order of directories, of each the oldest first. */
+void leases_sort(struct leases *leases);
+
+/* Behind the last that is of the same directory as @leases->items[@from], in that order. */
+size_t leases_group_end(const struct leases *leases, size_t from);
+
+/* Whether a directory is that of @lease. Devices may have other numbers after a reboot. */
+bool leases_is_of_directory(const struct fetchfs_lease *lease, uint64_t device, uint64_t inode);
+
+/* Whether @lease is on a file, neither on a folder nor temporary. */
+bool leases_is_of_file(const struct fetchfs_lease *lease);
+
+/* Whether the content was known when it was handed out: not if it was to come later. */
+bool leases_knows_content(const struct fetchfs_lease *lease);
 
 /* Told of each file that is not ours any more and was left alone. */
 typedef void leases_notice(const char *name, void *arg);
 
 /*
- * Remove from @folder what @leases say, each only if it still is the inode that was placed, then
- * the folders if they are empty, and drop the leases. Goes on after a failure, whose lease stays;
- * the first one is returned. @notice may be NULL.
+ * Take down the mounts of @leases, remove from @folder what they say, each only if it still is the
+ * inode that was placed, then the folders if they are empty, and drop the leases. Goes on after a
+ * failure, whose lease stays; the first one is returned. @notice may be NULL. @folder is NULL when
+ * the directory is gone: then there is nothing to remove.
  */
 int leases_take_back(struct fetchfs *fetchfs, const struct folder *folder,
 	const struct leases *leases, leases_notice *notice, void *arg, struct err *err);

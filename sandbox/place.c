@@ -4,141 +4,83 @@
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "sandbox/place_private.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUFFER_SIZE (1 << 20)
+struct method {
+	int (*begin)(struct placement *placement, struct err *err);
+	int (*commit)(struct placement *placement, struct err *err);
+};
 
-/* Where the kernel cannot copy between these two files, in its own time. */
-static int copy_by_hand(int from, int to, uint64_t offset)
+static const struct method methods[] = {
+	[PLAN_HARDLINK] = {place_hardlink_begin, place_hardlink_commit},
+	[PLAN_REFLINK] = {place_copy_begin, place_copy_commit},
+	[PLAN_BIND] = {place_bind_begin, place_bind_commit},
+	[PLAN_SYMLINK] = {place_symlink_begin, place_symlink_commit},
+	[PLAN_COPY] = {place_copy_begin, place_copy_commit},
+};
+
+/* ---- for the methods ---- */
+
+int place_choose_temp(struct placement *placement, struct err *err)
 {
-	CLEANUP(str_freep) char *buffer = malloc(BUFFER_SIZE);
-	ssize_t n;
-	int r;
+	const struct place_order *order = &placement->order;
+	size_t before = (size_t)(folder_last(order->name) - order->name);
+	CLEANUP(str_freep) char *name = NULL;
+	char temp[PLACE_TEMP_SIZE];
+	uint64_t random;
+	int r = 0;
 
-	if (!buffer)
-		return -ENOMEM;
-	while ((n = fd_pread_full(from, buffer, BUFFER_SIZE, offset)) > 0) {
-		r = fd_pwrite_all(to, buffer, (size_t)n, offset);
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return err_set(err, ERR_SYSTEM, EIO, "no random number for a name");
+	snprintf(temp, sizeof(temp), ".fetchfs.%016llx", (unsigned long long)random);
+	name = str_printf("%.*s%s", (int)before, order->name, temp);
+	if (!name)
+		return err_oom(err);
+	if (order->intend)
+		r = order->intend(name, order->arg, err);
+	if (r == 0)
+		str_fit(placement->temp, sizeof(placement->temp), temp);
+	return r;
+}
+
+/* With the user's rights. -errno. */
+static int make_file(struct placement *placement, const char *name, int flags, struct err *err)
+{
+	CLEANUP(user_return) struct user_guard guard = {0};
+	int r = user_become(placement->order.folder->user, &guard, err);
+
+	if (r < 0)
+		return r;
+	if (flags == O_TMPFILE && fault_hit("place.tmpfile"))
+		return -errno;
+	placement->own = openat(placement->order.parent, name, flags | O_RDWR | O_CLOEXEC, 0600);
+	return placement->own < 0 ? -errno : 0;
+}
+
+int place_make_file(struct placement *placement, struct err *err)
+{
+	int r = make_file(placement, ".", O_TMPFILE, err);
+
+	if (r == -EOPNOTSUPP || r == -EISDIR || r == -EINVAL) {
+		r = place_choose_temp(placement, err);
 		if (r < 0)
 			return r;
-		offset += (uint64_t)n;
+		r = make_file(placement, placement->temp, O_CREAT | O_EXCL | O_NOFOLLOW, err);
+		if (r < 0)
+			placement->temp[0] = '\0'; /* what has that name is not ours */
 	}
-	return (int)n;
+	return place_failed(placement, r, err);
 }
 
-static int copy_bytes(int from, int to)
-{
-	off_t in = 0, out = 0;
-
-	for (;;) {
-		ssize_t n = copy_file_range(from, &in, to, &out, SIZE_MAX / 4, 0);
-
-		if (n == 0)
-			/* some file systems answer 0 for what they cannot do */
-			return copy_by_hand(from, to, (uint64_t)out);
-		if (n > 0 || errno == EINTR)
-			continue;
-		if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
-			return -errno;
-		return copy_by_hand(from, to, (uint64_t)out);
-	}
-}
-
-/* A file of no name, or, where the file system has no such thing, one of a random name. */
-static int make_copy_file(struct placement *placement)
-{
-	uint64_t random;
-	int fd;
-
-	fd = openat(placement->parent, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
-		return fd < 0 ? -errno : fd;
-	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
-		return -EIO;
-	snprintf(placement->temp, sizeof(placement->temp), ".fetchfs.%016llx",
-		(unsigned long long)random);
-	fd = openat(placement->parent, placement->temp,
-		O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		fd = -errno;
-		placement->temp[0] = '\0';
-	}
-	return fd;
-}
-
-static int begin_copy(struct placement *placement, int source, mode_t mode, struct err *err)
-{
-	CLEANUP(user_return) struct user_guard guard = {0};
-	int r;
-
-	r = user_become(placement->folder->user, &guard, err);
-	if (r < 0)
-		return r;
-	placement->copy = make_copy_file(placement);
-	if (placement->copy < 0)
-		return err_set(err, ERR_SYSTEM, -placement->copy, "make a file for %s/%s: %m",
-			placement->folder->path, placement->name);
-	r = fault_hit("place.copy") ? -errno : copy_bytes(source, placement->copy);
-	if (r == 0 && fchmod(placement->copy, mode) < 0)
-		r = -errno;
-	if (r < 0)
-		return err_set(err, ERR_SYSTEM, -r, "copy to %s/%s: %m", placement->folder->path,
-			placement->name);
-	placement->source = placement->copy;
-	return 0;
-}
-
-/* The link is root's doing, so ask whether the user may do it. */
-static int begin_hardlink(struct placement *placement, struct err *err)
-{
-	CLEANUP(user_return) struct user_guard guard = {0};
-	int r;
-
-	r = user_become(placement->folder->user, &guard, err);
-	if (r < 0)
-		return r;
-	if (faccessat(placement->parent, ".", W_OK | X_OK, AT_EACCESS) < 0)
-		return err_set(err, ERR_SYSTEM, errno, "link %s/%s: %m", placement->folder->path,
-			placement->name);
-	return 0;
-}
-
-int place_begin(const struct folder *folder, int parent, const char *name, int source,
-	enum plan_method method, mode_t mode, struct placement *ret, struct err *err)
-{
-	CLEANUP(place_release)
-	struct placement placement = {
-		.folder = folder,
-		.name = name,
-		.parent = parent,
-		.source = source,
-		.copy = -1,
-		.method = method,
-	};
-	struct stat st;
-	int r;
-
-	r = method == PLAN_HARDLINK ? begin_hardlink(&placement, err)
-				    : begin_copy(&placement, source, mode, err);
-	if (r < 0)
-		return r;
-	if (fstat(placement.source, &st) < 0)
-		return err_set(err, ERR_SYSTEM, errno, "stat %s: %m", name);
-	placement.inode = st.st_ino;
-	*ret = placement;
-	placement = PLACEMENT_INIT;
-	return 0;
-}
-
-/* A second name, or the first, for what is open as @fd. */
-static int link_descriptor(int fd, int parent, const char *last)
+int place_link(int fd, int parent, const char *last)
 {
 	char proc[32];
 
@@ -151,42 +93,75 @@ static int link_descriptor(int fd, int parent, const char *last)
 	return -errno;
 }
 
-int place_commit(struct placement *placement, struct err *err)
+int place_give_name(struct placement *placement)
 {
-	CLEANUP(user_return) struct user_guard guard = {0};
-	const char *last = folder_last(placement->name);
-	int r = 0;
+	const struct place_order *order = &placement->order;
+	const char *last = folder_last(order->name);
 
-	if (placement->method == PLAN_COPY)
-		r = user_become(placement->folder->user, &guard, err);
-	if (r < 0)
-		return r;
 	if (fault_hit("place.link"))
-		r = -errno;
-	else if (!placement->temp[0])
-		r = link_descriptor(placement->source, placement->parent, last);
-	else if (renameat2(placement->parent, placement->temp, placement->parent, last,
-			 RENAME_NOREPLACE) < 0)
-		r = -errno;
-	if (r == -EEXIST)
-		return err_set(err, ERR_USAGE, EEXIST, "%s/%s is in the way",
-			placement->folder->path, placement->name);
-	if (r < 0)
-		return err_set(err, ERR_SYSTEM, -r, "%s %s/%s: %m",
-			plan_method_name(placement->method), placement->folder->path,
-			placement->name);
+		return -errno;
+	if (!placement->temp[0])
+		return place_link(placement->own, order->parent, last);
+	if (renameat2(order->parent, placement->temp, order->parent, last, RENAME_NOREPLACE) < 0)
+		return -errno;
 	placement->temp[0] = '\0';
 	return 0;
 }
 
+int place_failed(const struct placement *placement, int r, struct err *err)
+{
+	const struct place_order *order = &placement->order;
+
+	if (r == 0)
+		return 0;
+	if (r == -EEXIST)
+		return err_set(err, ERR_USAGE, EEXIST, "%s/%s is in the way", order->folder->path,
+			order->name);
+	return err_set(err, ERR_SYSTEM, -r, "%s %s/%s: %m", plan_method_name(order->method),
+		order->folder->path, order->name);
+}
+
+/* ---- the placement ---- */
+
+int place_begin(const struct place_order *order, struct placement *ret, struct err *err)
+{
+	CLEANUP(place_release) struct placement placement = PLACEMENT_INIT;
+	int r;
+
+	assert(order->method != PLAN_AUTO);
+	placement.order = *order;
+	r = methods[order->method].begin(&placement, err);
+	if (r < 0)
+		return r;
+	(void)fault_hit("place.begun");
+	*ret = placement;
+	placement = PLACEMENT_INIT;
+	return 0;
+}
+
+int place_commit(struct placement *placement, struct err *err)
+{
+	int r = methods[placement->order.method].commit(placement, err);
+
+	(void)fault_hit("place.committed");
+	return r;
+}
+
+bool place_is_refusal(int r)
+{
+	return r == -EXDEV || r == -EMLINK || r == -EPERM || r == -EOPNOTSUPP;
+}
+
 void place_release(struct placement *placement)
 {
+	const struct place_order *order = &placement->order;
 	struct user_guard guard = {0};
 
-	if (placement->temp[0] && user_become(placement->folder->user, &guard, NULL) == 0) {
-		unlinkat(placement->parent, placement->temp, 0);
+	if (placement->temp[0] && user_become(order->folder->user, &guard, NULL) == 0) {
+		unlinkat(order->parent, placement->temp, 0);
 		placement->temp[0] = '\0';
 		user_return(&guard);
 	}
-	fd_close(&placement->copy);
+	fd_close(&placement->own);
+	fd_close(&placement->tree);
 }

@@ -1,12 +1,13 @@
 /*
  * One file into a sandbox: whole or not at all, never over something that is there.
  *
- *	place_begin(…, &placement, &err);     the bytes are on the disk, under no name
- *	…                                     placement.inode is known: write it down
- *	place_commit(&placement, &err);       now it has its name
+ *	place_begin(&order, &placement, &err);  it is ready, under no name
+ *	…                                       placement.inode and .mount are known: write them
+ *down place_commit(&placement, &err);         now it has its name
  *
- * A copy is made with the folder's user's rights, so it is that user's; a hardlink by the caller,
- * after checking that the user might have made a file there.
+ * What is made is made with the folder's user's rights, so it is that user's: a copy, a reflink, a
+ * symbolic link, and the empty file that a bind is mounted on. A hardlink is the caller's doing,
+ * after checking that the user might have made a file there; so is the mount.
  */
 #ifndef FETCHFS_SANDBOX_PLACE_H
 #define FETCHFS_SANDBOX_PLACE_H
@@ -15,42 +16,64 @@
 #include "sandbox/folder.h"
 #include "sandbox/plan.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #define PLACE_TEMP_SIZE 32
 
-struct placement {
+/* Told of a name, relative to the folder, under which something will be for a moment. Not 0: the
+ * placement ends with that. */
+typedef int place_intend(const char *name, void *arg, struct err *err);
+
+/* What is to be done; all of it outlives the placement. */
+struct place_order {
 	const struct folder *folder;
-	const char *name; /* relative to the folder; the caller's */
-	int parent;       /* the folder it goes into; the caller's */
-	int source;       /* what is linked: the object, or the copy when it has no name yet */
-	int copy;         /* ours, -1 for a hardlink */
-	enum plan_method method;
-	char temp[PLACE_TEMP_SIZE]; /* name of the copy where files cannot be without one, or "" */
-	uint64_t inode;
+	int parent;              /* the folder it goes into */
+	const char *name;        /* relative to the folder */
+	enum plan_method method; /* not auto */
+	int source;              /* the cached file, open; for a symlink: -1 */
+	const char *target;      /* of a symlink */
+	mode_t mode;             /* of a copy or reflink */
+	place_intend *intend;    /* or NULL */
+	void *arg;
+};
+
+struct placement {
+	struct place_order order;
+	int own;                    /* the file we made, or -1 */
+	int tree;                   /* of a bind: the mount, attached to nothing yet; else -1 */
+	char temp[PLACE_TEMP_SIZE]; /* the name it has where it cannot be without one, or "" */
+	uint64_t inode;             /* of what will be there: under the mount, if there is one */
+	uint64_t mount;             /* the unique id of the mount, or 0 */
 };
 
 #define PLACEMENT_INIT                                                                             \
 	(struct placement)                                                                         \
 	{                                                                                          \
-		.copy = -1                                                                         \
+		.own = -1, .tree = -1                                                              \
 	}
 
-/*
- * Get ready to place the file behind @source as @name, whose parent folder is open as @parent.
- * @method is hardlink or copy; @mode is a copy's. All arguments outlive the placement.
- */
-int place_begin(const struct folder *folder, int parent, const char *name, int source,
-	enum plan_method method, mode_t mode, struct placement *ret, struct err *err);
+/* -EOPNOTSUPP, -EXDEV or -EPERM when this method cannot be had here: place_is_refusal(). */
+int place_begin(const struct place_order *order, struct placement *ret, struct err *err);
 
 /*
  * Give it its name. -EEXIST when there is something of that name; -EXDEV, -EMLINK or -EPERM when
- * the file system or the kernel's protection makes no such hardlink.
+ * the file system or the kernel does not allow it. Nothing is left of what failed.
  */
 int place_commit(struct placement *placement, struct err *err);
 
+/*
+ * The same for a bind whose empty file is there, of an earlier call, but nothing is mounted on it:
+ * begin with what is @inode, commit by mounting. No file is made.
+ */
+int place_begin_again(
+	const struct place_order *order, uint64_t inode, struct placement *ret, struct err *err);
+
 /* Ends a placement; what has not been committed is gone. Also for CLEANUP(). */
 void place_release(struct placement *placement);
+
+/* Whether failing with @r means that another method may do. */
+bool place_is_refusal(int r);
 
 #endif

@@ -14,6 +14,9 @@
 static const char *const method_names[] = {
 	[PLAN_AUTO] = "auto",
 	[PLAN_HARDLINK] = "hardlink",
+	[PLAN_REFLINK] = "reflink",
+	[PLAN_BIND] = "bind",
+	[PLAN_SYMLINK] = "symlink",
 	[PLAN_COPY] = "copy",
 };
 
@@ -29,8 +32,22 @@ int plan_method_parse(const char *name, enum plan_method *ret, struct err *err)
 			*ret = (enum plan_method)i;
 			return 0;
 		}
-	return err_set(
-		err, ERR_USAGE, EINVAL, "unknown method \"%s\": auto, hardlink or copy", name);
+	return err_set(err, ERR_USAGE, EINVAL,
+		"unknown method \"%s\": auto, bind, reflink, hardlink, symlink or copy", name);
+}
+
+bool plan_is_of_object(enum plan_method method)
+{
+	return method == PLAN_HARDLINK || method == PLAN_BIND || method == PLAN_SYMLINK;
+}
+
+/* Only what is made anew has a mode of its own. */
+static int check_mode(const struct plan_item *item, struct err *err)
+{
+	if (item->mode < 0 || !plan_is_of_object(item->method))
+		return 0;
+	return err_set(err, ERR_USAGE, EINVAL, "mode: a %s has the mode of the cached file",
+		plan_method_name(item->method));
 }
 
 static void item_release(struct plan_item *item)
@@ -116,10 +133,7 @@ static int check_item(struct plan_item *item, struct err *err)
 		return err_context(err, "output_file");
 	if (item->digest && checksum_parse(item->digest, &digest, err) < 0)
 		return err_context(err, "digest");
-	if (item->mode >= 0 && item->has_method && item->method == PLAN_HARDLINK)
-		return err_set(
-			err, ERR_USAGE, EINVAL, "mode: a hardlink has the mode of the cached file");
-	return 0;
+	return item->has_method ? check_mode(item, err) : 0;
 }
 
 /* Takes what is in @item over, also when it fails. */
@@ -193,18 +207,35 @@ static int compare_names(const void *a, const void *b)
 	return (*x == '/' ? 1 : *x ? *x + 1 : 0) - (*y == '/' ? 1 : *y ? *y + 1 : 0);
 }
 
+static int settle_methods(struct plan *plan, enum plan_method method, struct err *err)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		struct plan_item *item = &plan->items[i];
+
+		if (!item->has_method)
+			item->method = method;
+		if (check_mode(item, err) < 0)
+			return err_context(err, "%s", item->name);
+		if (item->method == PLAN_SYMLINK && !plan->mount)
+			return err_set(err, ERR_USAGE, EINVAL,
+				"%s: a symlink leads into a mount: which? Say --mount DIR",
+				item->name);
+	}
+	return 0;
+}
+
 int plan_finish(struct plan *plan, enum plan_method method, struct err *err)
 {
-	struct plan_item **sorted = calloc(plan->count + 1, sizeof(struct plan_item *));
-	int r = 0;
+	struct plan_item **sorted;
+	int r = settle_methods(plan, method, err);
 
+	if (r < 0)
+		return r;
+	sorted = calloc(plan->count + 1, sizeof(struct plan_item *));
 	if (!sorted)
 		return err_oom(err);
-	for (size_t i = 0; i < plan->count; i++) {
+	for (size_t i = 0; i < plan->count; i++)
 		sorted[i] = &plan->items[i];
-		if (!plan->items[i].has_method)
-			plan->items[i].method = method;
-	}
 	qsort(sorted, plan->count, sizeof(struct plan_item *), compare_names);
 	for (size_t i = 0; i + 1 < plan->count && r == 0; i++) {
 		const char *name = sorted[i]->name;

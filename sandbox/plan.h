@@ -9,8 +9,8 @@
  *	output_file  name in the directory, may have folders; default: the last segment of the URI
  *	executable   true: mode 0755 instead of 0644
  *	digest       "sha256:HEX" (or sha512, sha1, md5), what the bytes must hash to
- *	mode         "0640", of a copy; no setuid, setgid or sticky bit
- *	method       "auto", "hardlink" or "copy"
+ *	mode         "0640", of a copy or reflink; no setuid, setgid or sticky bit
+ *	method       one of enum plan_method: docs/sandboxes.md says what each costs and guarantees
  *	cache        accepted; everything goes through the cache
  *	extract      only false
  *
@@ -24,13 +24,21 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define PLAN_ITEMS_MAX 4096
 #define PLAN_SPEC_MAX  (16U << 20) /* bytes of JSON */
 #define PLAN_NAME_MAX  1024        /* bytes of an output_file */
 #define PLAN_DEPTH_MAX 32          /* segments of an output_file */
 
-enum plan_method { PLAN_AUTO, PLAN_HARDLINK, PLAN_COPY };
+enum plan_method {
+	PLAN_AUTO,     /* the cheapest that is safe here */
+	PLAN_HARDLINK, /* the cached file itself */
+	PLAN_REFLINK,  /* a file of the user's own, whose blocks are shared until one is written */
+	PLAN_BIND,     /* the cached file, mounted read-only */
+	PLAN_SYMLINK,  /* into the mount */
+	PLAN_COPY,
+};
 
 struct plan_item {
 	char *uri;
@@ -48,6 +56,13 @@ struct plan {
 	size_t count;
 	char *user;    /* or NULL: nobody is named */
 	char *digests; /* the URI of a listing, or NULL */
+
+	/* how: {0} is as good an answer as any; strings are not the plan's */
+	const char *mount;  /* absolute path of a mount of the same cache, or NULL */
+	int64_t timeout_ms; /* of all downloads together, 0: none */
+	bool keep_going;    /* what went well stays although others failed */
+	bool confined;      /* who uses the files has no CAP_SYS_ADMIN outside, be it as root */
+	bool lazy;          /* bind the mount's files, whose bytes come when they are read */
 };
 
 /* Add the items of a JSON text. -EINVAL names the item and the field. */
@@ -61,7 +76,10 @@ int plan_finish(struct plan *plan, enum plan_method method, struct err *err);
 
 void plan_release(struct plan *plan);
 
-/* "auto", "hardlink", "copy". */
+/* Whether @method hands out the cached file, with the mode that it has. */
+bool plan_is_of_object(enum plan_method method);
+
+/* "auto", "hardlink" … */
 const char *plan_method_name(enum plan_method method);
 int plan_method_parse(const char *name, enum plan_method *ret, struct err *err);
 

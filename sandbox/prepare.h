@@ -1,9 +1,10 @@
 /*
  * Prepare a sandbox: fetch all that the plan says, in parallel and on behalf of the user, then
- * place it. All or nothing: when anything fails, what this call has placed is taken back.
+ * place it. All or nothing, unless the plan says to keep going: when anything fails, what this call
+ * has placed is taken back.
  *
  * Doing it again changes nothing: a file that is there, placed by an earlier call and of the same
- * content, is left as it is.
+ * content, is left as it is. A mount that was lost, by a reboot or otherwise, is made again.
  */
 #ifndef FETCHFS_SANDBOX_PREPARE_H
 #define FETCHFS_SANDBOX_PREPARE_H
@@ -29,7 +30,8 @@ struct prepared {
 
 /*
  * @plan is finished; @ret has one element for each of its items. On failure those that failed say
- * why; @err is only filled (err->code is not 0) by what is the fault of no single item.
+ * why; @err is only filled (err->code is not 0) by what is the fault of no single item; then
+ * nothing is in place, however the plan wants to go on.
  */
 int prepare_run(struct fetchfs *fetchfs, const char *directory, const struct plan *plan,
 	const struct user *user, struct prepared *ret, struct err *err);

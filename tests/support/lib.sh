@@ -54,12 +54,21 @@ is_ours() {
 		grep -qzxF "FETCHFS_TEST=$WORK" "/proc/$1/environ" 2>/dev/null
 }
 
+# The mount points below a folder, in the order of mounting.
+mounts_below() {
+	awk -v folder="$1/" 'index($5, folder) == 1 { print $5 }' /proc/self/mountinfo
+}
+
 cleanup() {
 	local status=$? pid dir log
 	trap - EXIT
 	# Not in a child that has yet to become its program: it still has our traps.
 	[ "$BASHPID" -eq $$ ] || exit $status
 	set +e
+	# what a sandbox left mounted counts as the test's own
+	while read -r dir; do
+		mounts+=("$(printf %b "$dir")")
+	done < <(mounts_below "$WORK" | tac)
 	for dir in "${mounts[@]}"; do
 		umount -l "$dir" 2>/dev/null || fusermount3 -uzq "$dir" 2>/dev/null
 	done

@@ -83,17 +83,34 @@ static int ignore_made(const char *name, uint64_t inode, void *arg, struct err *
 	return 0;
 }
 
+#define TARGET "/mnt/https/example.org/a"
+
+static int begin(const struct scene *scene, int parent, const char *name, enum plan_method method,
+	mode_t mode, struct placement *ret, struct err *err)
+{
+	const struct place_order order = {
+		.folder = &scene->folder,
+		.parent = parent,
+		.name = name,
+		.method = method,
+		.source = scene->object,
+		.target = TARGET,
+		.mode = mode,
+	};
+
+	return place_begin(&order, ret, err);
+}
+
 static int place(const struct scene *scene, const char *name, enum plan_method method, mode_t mode,
 	struct err *err)
 {
-	CLEANUP(place_release) struct placement placement = PLACEMENT_INIT;
 	CLEANUP(fd_closep) int parent = -1;
+	CLEANUP(place_release) struct placement placement = PLACEMENT_INIT;
 	int r;
 
 	r = folder_make_parent(&scene->folder, name, ignore_made, NULL, &parent, err);
 	if (r == 0)
-		r = place_begin(
-			&scene->folder, parent, name, scene->object, method, mode, &placement, err);
+		r = begin(scene, parent, name, method, mode, &placement, err);
 	return r < 0 ? r : place_commit(&placement, err);
 }
 
@@ -160,6 +177,69 @@ Test(place, a_hardlink_is_the_object_and_keeps_its_mode)
 	cr_expect_eq(linked.st_mode & 07777, 0444);
 }
 
+Test(place, a_symlink_leads_where_it_should)
+{
+	CLEANUP(scene_remove) struct scene scene = scene_make();
+	CLEANUP(str_freep) char *path = in_sandbox(&scene, "a/link");
+	struct err err = ERR_INIT;
+	char target[64] = "";
+
+	scene_open(&scene);
+	cr_assert_eq(place(&scene, "a/link", PLAN_SYMLINK, 0644, &err), 0, "%s", err.msg);
+	cr_assert_gt(readlink(path, target, sizeof(target) - 1), 0);
+	cr_expect_str_eq(target, TARGET);
+}
+
+static int note_name(const char *name, void *arg, struct err *err)
+{
+	(void)err;
+	str_fit(arg, 64, name);
+	return 0;
+}
+
+Test(place, a_name_for_the_moment_is_told_before_and_gone_after)
+{
+	CLEANUP(scene_remove) struct scene scene = scene_make();
+	struct placement placement = PLACEMENT_INIT;
+	CLEANUP(fd_closep) int parent = -1;
+	char told[64] = "";
+	struct place_order order = {
+		.folder = &scene.folder,
+		.name = "a/link",
+		.method = PLAN_SYMLINK,
+		.source = -1,
+		.target = TARGET,
+		.intend = note_name,
+		.arg = told,
+	};
+	struct err err = ERR_INIT;
+
+	scene_open(&scene);
+	cr_assert_eq(
+		folder_make_parent(&scene.folder, order.name, ignore_made, NULL, &parent, &err), 0);
+	order.parent = parent;
+	cr_assert_eq(place_begin(&order, &placement, &err), 0, "%s", err.msg);
+	cr_expect(str_has_prefix(told, "a/.fetchfs."), "%s", told);
+	cr_expect_eq(stat_of(&scene, told).st_ino, placement.inode);
+	cr_expect_eq(folder_remove(&scene.folder, told, 0, false, &err), FOLDER_REMOVED);
+	cr_expect_eq(place_commit(&placement, &err), -ENOENT);
+	place_release(&placement);
+}
+
+Test(place, a_reflink_is_refused_where_blocks_cannot_be_shared)
+{
+	CLEANUP(scene_remove) struct scene scene = scene_make();
+	struct err err = ERR_INIT;
+
+	scene_open(&scene);
+	fd_close(&scene.object);
+	scene.object = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	cr_expect_eq(place(&scene, "file", PLAN_REFLINK, 0644, &err), -EOPNOTSUPP);
+	cr_expect(strstr(err.msg, "shares blocks"), "%s", err.msg);
+	cr_expect(place_is_refusal(-EOPNOTSUPP));
+	cr_expect_eq(names_in(scene.sandbox), 0);
+}
+
 Test(place, an_empty_and_a_large_file_are_copied_whole)
 {
 	CLEANUP(scene_remove) struct scene scene = scene_make();
@@ -178,7 +258,7 @@ Test(place, an_empty_and_a_large_file_are_copied_whole)
 
 Test(place, what_is_there_is_never_overwritten)
 {
-	const enum plan_method methods[] = {PLAN_COPY, PLAN_HARDLINK};
+	const enum plan_method methods[] = {PLAN_COPY, PLAN_HARDLINK, PLAN_SYMLINK};
 	CLEANUP(scene_remove) struct scene scene = scene_make();
 	CLEANUP(str_freep) char *path = in_sandbox(&scene, "mine");
 
@@ -196,7 +276,7 @@ Test(place, what_is_there_is_never_overwritten)
 
 Test(place, a_symbolic_link_in_the_way_is_not_followed)
 {
-	const enum plan_method methods[] = {PLAN_COPY, PLAN_HARDLINK};
+	const enum plan_method methods[] = {PLAN_COPY, PLAN_HARDLINK, PLAN_SYMLINK};
 	CLEANUP(scene_remove) struct scene scene = scene_make();
 	CLEANUP(str_freep) char *link_path = in_sandbox(&scene, "out");
 	CLEANUP(str_freep) char *outside = str_printf("%s/outside", scene.root);
@@ -234,9 +314,7 @@ Test(place, a_placement_that_is_not_committed_leaves_nothing)
 	struct err err = ERR_INIT;
 
 	scene_open(&scene);
-	cr_assert_eq(place_begin(&scene.folder, scene.folder.fd, "file", scene.object, PLAN_COPY,
-			     0644, &placement, &err),
-		0);
+	cr_assert_eq(begin(&scene, scene.folder.fd, "file", PLAN_COPY, 0644, &placement, &err), 0);
 	cr_expect_neq(placement.inode, 0);
 	place_release(&placement);
 	cr_expect_eq(names_in(scene.sandbox), 0);

@@ -1,0 +1,54 @@
+/* Objects whose files have names elsewhere: catalog_file(), catalog_lend(). */
+#include "base/cleanup.h"
+#include "cache/catalog.h"
+#include "cache/catalog_private.h"
+
+#include <errno.h>
+
+int catalog_file(struct catalog *catalog, const struct digest *digest, bool executable,
+	struct catalog_file *ret, struct err *err)
+{
+	WITH_LOCK(&catalog->mu);
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(catalog->db,
+		"SELECT size, xxh3, CASE WHEN ?2 THEN twin_lent ELSE lent END FROM object"
+		" WHERE digest = ?1",
+		&query, err);
+
+	if (r < 0)
+		return r;
+	db_bind_blob(query, 1, digest->bytes, sizeof(digest->bytes));
+	db_bind_int(query, 2, executable);
+	r = db_step(query, err);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return err_set(err, ERR_SYSTEM, ENOENT, "not in the cache");
+	*ret = (struct catalog_file){
+		.size = (uint64_t)db_int(query, 0),
+		.hash = (uint64_t)db_int(query, 1),
+		.lent = db_int(query, 2),
+	};
+	return 0;
+}
+
+int catalog_lend(struct catalog *catalog, const struct digest *digest, bool executable,
+	int64_t changed_ns, struct err *err)
+{
+	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
+	struct db_query *query = NULL;
+	int r = catalog_begin(catalog, &txn, err);
+
+	if (r == 0)
+		r = db_query(catalog->db,
+			executable ? "UPDATE object SET twin_lent = ?2 WHERE digest = ?1"
+				   : "UPDATE object SET lent = ?2 WHERE digest = ?1",
+			&query, err);
+	if (r < 0)
+		return r;
+	db_bind_blob(query, 1, digest->bytes, sizeof(digest->bytes));
+	db_bind_int(query, 2, changed_ns);
+	r = db_run(query, err);
+	db_resetp(&query);
+	return r < 0 ? r : catalog_commit_visible(&txn, err);
+}

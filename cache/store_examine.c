@@ -1,0 +1,179 @@
+/*
+ * Objects that were handed out as hardlinks: whoever is root in a sandbox, or was given the file by
+ * a chown, can change it there. Its time of change (ctime), which nobody can set, tells whether
+ * there is anything to look for; then all is read, and compared with the XXH3 of the index.
+ */
+#include "base/checksum.h"
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "cache/events.h"
+#include "cache/store.h"
+#include "cache/store_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+/* How often its lock is tried, which others hold briefly, and the pause in between. */
+#define TRIES    200
+#define PAUSE_NS 5000000
+
+#define WHY "changed by way of a hardlink"
+
+bool object_is_doubtful(const struct object *object, int64_t lent)
+{
+	return object->odd || ((object->linked || lent != 0) && object->changed_ns != lent);
+}
+
+/* As store.h has it: over the XXH3 of the chunks. */
+static int hash_file(int fd, uint64_t size, uint64_t *ret, struct err *err)
+{
+	uint64_t chunks = (size + CHUNK_SIZE - 1) / CHUNK_SIZE;
+	XXH3_state_t *state = XXH3_createState();
+	int r = 0;
+
+	if (!state)
+		return err_oom(err);
+	XXH3_64bits_reset(state);
+	for (uint64_t i = 0; i < chunks && r == 0; i++) {
+		uint8_t bytes[8];
+		uint64_t hash = 0;
+
+		r = partial_hash_chunk(fd, i, size, &hash, err);
+		for (int shift = 0; shift < 8; shift++)
+			bytes[shift] = (uint8_t)(hash >> (8 * shift));
+		XXH3_64bits_update(state, bytes, sizeof(bytes));
+	}
+	*ret = XXH3_64bits_digest(state);
+	XXH3_freeState(state);
+	return r;
+}
+
+/* 1: its bytes are right; 0: they are not; or -errno. */
+static int compare(const struct store *store, const struct object *object, struct err *err)
+{
+	struct catalog_file file = {.hash = 0};
+	struct checksum is, should = checksum_of_digest(&object->digest);
+	uint64_t hash;
+	int r = catalog_file(store->catalog, &object->digest, object->executable, &file, err);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (file.hash == 0) {
+		r = checksum_file(CHECKSUM_SHA256, object->fd, object->size, &is, err);
+		return r < 0 ? r : checksum_equal(&is, &should);
+	}
+	if (file.size != object->size)
+		return 0;
+	r = hash_file(object->fd, object->size, &hash, err);
+	return r < 0 ? r : hash == file.hash;
+}
+
+/* Whether it is what it was when it was opened, and has owner and mode as it should. */
+static bool is_still(const struct object *object)
+{
+	struct stat st;
+
+	return !object->odd && fstat(object->fd, &st) == 0 &&
+	       (uint64_t)st.st_size == object->size &&
+	       st.st_ctim.tv_sec * INT64_C(1000000000) + st.st_ctim.tv_nsec == object->changed_ns;
+}
+
+static int lock_alone(const struct store *store, const struct digest *digest, struct lock *ret)
+{
+	const struct timespec pause = {.tv_nsec = PAUSE_NS};
+	int r = -EAGAIN;
+
+	for (int i = 0; i < TRIES && r == -EAGAIN; i++) {
+		if (i > 0)
+			nanosleep(&pause, NULL);
+		r = cachedir_let_pass(store->dir);
+		if (r == 0)
+			r = cachedir_lock_digest(store->dir, digest, LOCK_EXCLUSIVE, ret);
+	}
+	return r;
+}
+
+static void tell(const struct store *store, const struct object *object)
+{
+	struct entry entry = {.size = -1};
+	size_t count;
+
+	if (!store->events)
+		return;
+	(void)catalog_entries_of(store->catalog, &object->digest, 1, &entry, &count, NULL);
+	if (count > 0)
+		events_add(store->events, &(struct event){.kind = EVENT_EVICTED,
+						  .bytes = object->size,
+						  .duration_ms = -1,
+						  .scope = entry.scope,
+						  .uri = entry.uri,
+						  .text = WHY});
+	entry_release(&entry);
+}
+
+static bool has_name(const struct store *store, const struct object *object)
+{
+	char path[STORE_PATH_SIZE];
+	struct stat named, open;
+
+	store_path(&object->digest, object->executable, path);
+	return fstatat(store->dir->objects_fd, path, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       fstat(object->fd, &open) == 0 && named.st_ino == open.st_ino;
+}
+
+/* Its names in the cache go, both of them, since one row stands for both. Somebody who leads, or
+ * who reads, keeps what he has open. */
+static int let_go(const struct store *store, const struct object *object, struct err *err)
+{
+	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
+	int r = lock_alone(store, &object->digest, &lock);
+
+	if (r < 0)
+		return err_set(err, ERR_SYSTEM, -r, "lock an object that was " WHY ": %m");
+	if (!has_name(store, object))
+		return 0; /* somebody else has seen to it */
+	for (int executable = 0; executable <= 1; executable++) {
+		char path[STORE_PATH_SIZE];
+
+		store_path(&object->digest, executable, path);
+		if (unlinkat(store->dir->objects_fd, path, 0) < 0 && errno != ENOENT)
+			return err_set(err, ERR_SYSTEM, errno, "remove object %s: %m", path);
+	}
+	tell(store, object);
+	return catalog_object_gone(store->catalog, &object->digest, err);
+}
+
+int store_examine(const struct store *store, const struct object *object, struct err *err)
+{
+	int r = object->odd ? 0 : compare(store, object, err);
+
+	if (r < 0)
+		return r;
+	if (r == 1 && is_still(object))
+		return catalog_lend(store->catalog, &object->digest, object->executable,
+			object->changed_ns, err);
+	r = let_go(store, object, err);
+	return r < 0 ? r : err_set(err, ERR_INTEGRITY, EBADMSG, "the object was " WHY);
+}
+
+int store_examine_doubtful(
+	const struct store *store, const struct digest *digest, bool executable, struct err *err)
+{
+	CLEANUP(object_release) struct object object = {.fd = -1};
+	struct catalog_file file = {.lent = 0};
+	int r = store_open(store, digest, executable, &object, err);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	r = catalog_file(store->catalog, digest, executable, &file, err);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (!object_is_doubtful(&object, file.lent))
+		return 0;
+	r = store_examine(store, &object, err);
+	return r == -EBADMSG ? 0 : r;
+}

@@ -1,0 +1,89 @@
+/* fetchfs gc: let go of what nobody uses any more and nobody gave back. */
+#include "base/json.h"
+#include "cli/cli.h"
+#include "sandbox/gc.h"
+
+#include <stdio.h>
+
+enum { OPTION_JSON = 1 };
+
+static const struct argp_option options[] = {
+	{"json", OPTION_JSON, 0, 0, "print a JSON object of what was done", 0},
+	{0},
+};
+
+struct gc {
+	const struct cli *cli;
+	struct json json;
+	bool as_json;
+	int status;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct gc *gc = state->input;
+
+	if (key != OPTION_JSON)
+		return cli_parse_none(key, arg, state);
+	gc->as_json = true;
+	return 0;
+}
+
+static void print_json(struct json *json, const struct gc_sandbox *sandbox)
+{
+	json_open(json, NULL, '{');
+	json_text(json, "directory", sandbox->directory);
+	json_bool(json, "released", !sandbox->err.code && !sandbox->moved_to);
+	json_number(json, "files", (int64_t)sandbox->files);
+	json_number(json, "mounts", (int64_t)sandbox->mounts);
+	json_text(json, "moved_to", sandbox->moved_to);
+	json_error(json, "error", &sandbox->err);
+	json_close(json, '}');
+}
+
+static void print_line(const struct gc_sandbox *sandbox)
+{
+	if (sandbox->moved_to)
+		printf("%s: is at %s now: left alone\n", sandbox->directory, sandbox->moved_to);
+	else if (!sandbox->err.code)
+		printf("%s: is gone: released %zu file%s, %zu mounted\n", sandbox->directory,
+			sandbox->files, sandbox->files == 1 ? "" : "s", sandbox->mounts);
+}
+
+static void told(const struct gc_sandbox *sandbox, void *arg)
+{
+	struct gc *gc = arg;
+
+	if (gc->as_json)
+		print_json(&gc->json, sandbox);
+	else if (!gc->cli->quiet)
+		print_line(sandbox);
+	if (sandbox->err.code)
+		gc->status =
+			cli_worst(gc->status, cli_fail(gc->cli, sandbox->directory, &sandbox->err));
+}
+
+int cmd_gc(struct cli *cli, int argc, char **argv)
+{
+	const struct argp argp = {.options = options, .parser = parse};
+	struct gc gc = {.cli = cli, .json = {.out = stdout}, .status = EXIT_DONE};
+	struct fetchfs *fetchfs;
+	struct err err = ERR_INIT;
+
+	cli_parse(cli, &argp, argc, argv, &gc);
+	if (cli_open(cli, &fetchfs, &err) < 0)
+		return cli_fail(cli, NULL, &err);
+	if (gc.as_json) {
+		json_open(&gc.json, NULL, '{');
+		json_open(&gc.json, "sandboxes", '[');
+	}
+	/* without a text of its own, what failed has been told */
+	if (gc_sandboxes(fetchfs, told, &gc, &err) < 0 && err.code)
+		gc.status = cli_fail(cli, NULL, &err);
+	if (gc.as_json) {
+		json_close(&gc.json, ']');
+		json_close(&gc.json, '}');
+	}
+	fetchfs_close(fetchfs);
+	return gc.status;
+}

@@ -1,0 +1,121 @@
+/* fetchfs sandboxes: who uses what, by which method, and since when. */
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "sandbox/gc.h"
+#include "sandbox/leases.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <time.h>
+
+enum { OPTION_JSON = 1 };
+
+static const struct argp_option options[] = {
+	{"json", OPTION_JSON, 0, 0, "print one JSON object for each file", 0},
+	{0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	bool *as_json = state->input;
+
+	if (key != OPTION_JSON)
+		return cli_parse_none(key, arg, state);
+	*as_json = true;
+	return 0;
+}
+
+/* The name of a user, or its number, or NULL: not known. The caller's to free(). */
+static char *user_name(int64_t uid)
+{
+	const struct passwd *entry;
+
+	if (uid < 0)
+		return NULL;
+	entry = getpwuid((uid_t)uid);
+	return entry ? str_copy(entry->pw_name) : str_printf("%lld", (long long)uid);
+}
+
+static const char *uri_of(const struct fetchfs_lease *lease)
+{
+	return lease->uri && *lease->uri ? lease->uri : NULL;
+}
+
+static void print_json(const struct fetchfs_lease *lease, bool gone)
+{
+	CLEANUP(str_freep) char *user = user_name(lease->uid);
+	struct json json = {.out = stdout};
+
+	json_open(&json, NULL, '{');
+	json_text(&json, "directory", lease->directory);
+	json_bool(&json, "gone", gone);
+	json_text(&json, "user", user);
+	json_text(&json, "name", lease->name);
+	json_text(&json, "method", lease->method);
+	json_text(&json, "uri", uri_of(lease));
+	json_text(&json, "sha256", leases_knows_content(lease) ? lease->sha256 : NULL);
+	json_number(&json, "since", lease->since);
+	json_close(&json, '}');
+}
+
+static void print_head(const struct fetchfs_lease *lease, bool gone)
+{
+	CLEANUP(str_freep) char *user = user_name(lease->uid);
+	time_t since = (time_t)lease->since;
+	char text[32] = "";
+	struct tm tm;
+
+	if (localtime_r(&since, &tm))
+		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+	printf("%s  %s  since %s%s\n", lease->directory, user ? user : "-", text,
+		gone ? "  (gone: fetchfs gc)" : "");
+}
+
+/* The files of one directory. */
+static void print_group(const struct leases *leases, size_t from, size_t end, bool as_json)
+{
+	bool gone = gc_is_gone(&leases->items[from]);
+	bool first = true;
+
+	for (size_t i = from; i < end; i++) {
+		const struct fetchfs_lease *lease = &leases->items[i];
+
+		if (!leases_is_of_file(lease))
+			continue;
+		if (as_json) {
+			print_json(lease, gone);
+			continue;
+		}
+		if (first)
+			print_head(lease, gone);
+		first = false;
+		printf("    %-8s  %s  %s\n", lease->method, lease->name,
+			uri_of(lease) ? uri_of(lease) : "-");
+	}
+}
+
+int cmd_sandboxes(struct cli *cli, int argc, char **argv)
+{
+	const struct argp argp = {.options = options, .parser = parse};
+	CLEANUP(leases_release) struct leases leases = {0};
+	struct fetchfs *fetchfs;
+	struct err err = ERR_INIT;
+	bool as_json = false;
+	int r;
+
+	cli_parse(cli, &argp, argc, argv, &as_json);
+	if (cli_open(cli, &fetchfs, &err) < 0)
+		return cli_fail(cli, NULL, &err);
+	r = leases_load(fetchfs, 0, 0, &leases, &err);
+	fetchfs_close(fetchfs);
+	if (r < 0)
+		return cli_fail(cli, NULL, &err);
+	leases_sort(&leases);
+	for (size_t from = 0, end; from < leases.count; from = end) {
+		end = leases_group_end(&leases, from);
+		print_group(&leases, from, end, as_json);
+	}
+	return EXIT_DONE;
+}

@@ -1,0 +1,120 @@
+#include "sandbox/gc.h"
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "sandbox/leases.h"
+#include "sandbox/mounts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PATIENCE_MS 1000
+
+/* 1: @path is the directory of @lease; 0: it is not; -errno: who knows. */
+static int is_at(const struct fetchfs_lease *lease, const char *path)
+{
+	CLEANUP(fd_closep) int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+		return 0;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	return leases_is_of_directory(lease, st.st_dev, st.st_ino);
+}
+
+bool gc_is_gone(const struct fetchfs_lease *lease)
+{
+	return is_at(lease, lease->directory) == 0;
+}
+
+/*
+ * Where the directory of @lease is now, as its mount tells; the caller's to free(). NULL: it has no
+ * mount any more, or that was moved out of the directory.
+ */
+static int find_moved(const struct fetchfs_lease *lease, char **ret, struct err *err)
+{
+	CLEANUP(str_freep) char *point = NULL;
+	size_t len, name = strlen(lease->name);
+	int r = mounts_find(lease, &point, err);
+
+	*ret = NULL;
+	if (r < 0 || !point)
+		return r;
+	len = strlen(point);
+	if (len <= name + 1 || point[len - name - 1] != '/' ||
+		!str_equal(point + len - name, lease->name))
+		return 0;
+	point[len - name - 1] = '\0';
+	if (is_at(lease, point) == 1)
+		*ret = str_steal(&point);
+	return 0;
+}
+
+/* What there is of it, before it is released. */
+static int look(
+	const struct leases *group, struct gc_sandbox *sandbox, char **ret_moved, struct err *err)
+{
+	for (size_t i = 0; i < group->count && !*ret_moved; i++) {
+		const struct fetchfs_lease *lease = &group->items[i];
+		CLEANUP(str_freep) char *point = NULL;
+		int r;
+
+		sandbox->files += leases_is_of_file(lease);
+		if (lease->mount == 0)
+			continue;
+		r = mounts_find(lease, &point, err);
+		if (r == 0 && point)
+			r = find_moved(lease, ret_moved, err);
+		if (r < 0)
+			return r;
+		sandbox->mounts += point != NULL;
+	}
+	return 0;
+}
+
+static int release(struct fetchfs *fetchfs, const struct leases *group, struct gc_sandbox *sandbox,
+	char **ret_moved, struct err *err)
+{
+	const struct fetchfs_lease *first = &group->items[0];
+	CLEANUP(fd_closep) int hold = -1;
+	int r;
+
+	r = fetchfs_hold_directory(fetchfs, first->device, first->inode, PATIENCE_MS, &hold, err);
+	if (r == 0)
+		r = look(group, sandbox, ret_moved, err);
+	if (r == 0 && !*ret_moved)
+		r = leases_take_back(fetchfs, NULL, group, NULL, NULL, err);
+	return r;
+}
+
+int gc_sandboxes(struct fetchfs *fetchfs, gc_told *told, void *arg, struct err *err)
+{
+	CLEANUP(leases_release) struct leases all = {0};
+	int first = 0;
+	int r = leases_load(fetchfs, 0, 0, &all, err);
+
+	if (r < 0)
+		return r;
+	leases_sort(&all);
+	for (size_t from = 0, end; from < all.count; from = end) {
+		struct gc_sandbox sandbox = {.directory = all.items[from].directory};
+		CLEANUP(str_freep) char *moved = NULL;
+		struct leases group;
+
+		end = leases_group_end(&all, from);
+		if (!gc_is_gone(&all.items[from]))
+			continue;
+		group = (struct leases){.items = all.items + from, .count = end - from};
+		r = release(fetchfs, &group, &sandbox, &moved, &sandbox.err);
+		sandbox.moved_to = moved;
+		told(&sandbox, arg);
+		if (r < 0 && first == 0)
+			first = r;
+	}
+	return first;
+}

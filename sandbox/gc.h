@@ -1,0 +1,30 @@
+/*
+ * Sandboxes that nobody released, and whose directories are gone.
+ */
+#ifndef FETCHFS_SANDBOX_GC_H
+#define FETCHFS_SANDBOX_GC_H
+
+#include "base/err.h"
+#include "fetch/fetchfs.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Whether the directory of @lease is surely gone: its path leads nowhere, or to another one. */
+bool gc_is_gone(const struct fetchfs_lease *lease);
+
+/* What became of one of them. */
+struct gc_sandbox {
+	const char *directory;
+	size_t files;         /* that had been placed there */
+	size_t mounts;        /* that were still there */
+	const char *moved_to; /* it is not gone but has another path now: left alone; or NULL */
+	struct err err;       /* it could not be released, or not all of it */
+};
+
+typedef void gc_told(const struct gc_sandbox *sandbox, void *arg);
+
+/* Drop the leases of all such sandboxes, and take their mounts down. */
+int gc_sandboxes(struct fetchfs *fetchfs, gc_told *told, void *arg, struct err *err);
+
+#endif

@@ -1,0 +1,212 @@
+#include "sandbox/mounts.h"
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "sandbox/leases.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE 0x4000U /* Linux 6.8 */
+#endif
+
+uint64_t mounts_space(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/mnt", &st) == 0 ? st.st_ino : 0;
+}
+
+int mounts_look(int dirfd, const char *last, struct mounts_node *ret)
+{
+	const unsigned int wanted = STATX_BASIC_STATS | STATX_MNT_ID;
+	const int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (*last ? 0 : AT_EMPTY_PATH);
+	struct statx stx;
+
+	if (statx(dirfd, last, flags, wanted | STATX_MNT_ID_UNIQUE, &stx) < 0)
+		return -errno;
+	*ret = (struct mounts_node){
+		.mount = stx.stx_mnt_id,
+		.device = makedev(stx.stx_dev_major, stx.stx_dev_minor),
+		.inode = stx.stx_ino,
+		.size = stx.stx_size,
+		.mode = stx.stx_mode,
+	};
+	return 0;
+}
+
+static void dir_closep(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+int mounts_user_of(uint64_t space)
+{
+	CLEANUP(dir_closep) DIR *proc = opendir("/proc");
+	const struct dirent *entry;
+
+	while (proc && (entry = readdir(proc))) {
+		char path[sizeof(entry->d_name) + sizeof("/ns/mnt")];
+		struct stat st;
+
+		if (*entry->d_name < '0' || *entry->d_name > '9')
+			continue;
+		snprintf(path, sizeof(path), "%s/ns/mnt", entry->d_name);
+		if (fstatat(dirfd(proc), path, &st, 0) == 0 && st.st_ino == space)
+			return atoi(entry->d_name);
+	}
+	return 0;
+}
+
+enum mounts_state mounts_state(const struct fetchfs_lease *lease)
+{
+	if (lease->mount == 0 || !lease->of_this_boot)
+		return MOUNTS_NONE;
+	if (lease->mount_space == mounts_space())
+		return MOUNTS_HERE;
+	return mounts_user_of(lease->mount_space) ? MOUNTS_ELSEWHERE : MOUNTS_NONE;
+}
+
+/* ---- the table of this namespace ---- */
+
+/* Undo the octal escapes of /proc/self/mountinfo, in place. */
+static void unescape(char *s)
+{
+	char *to = s;
+
+	for (const char *from = s; *from; to++) {
+		if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] && from[3]) {
+			*to = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
+			from += 4;
+		} else {
+			*to = *from++;
+		}
+	}
+	*to = '\0';
+}
+
+/* "36 35 98:0 /root/of/it /mount/point options …": its fourth and fifth field. */
+static bool parse(char *line, const char **ret_root, const char **ret_point)
+{
+	char *rest = NULL;
+	char *field = strtok_r(line, " ", &rest);
+
+	for (int i = 1; field && i < 4; i++) {
+		field = strtok_r(NULL, " ", &rest);
+		if (i == 3)
+			*ret_root = field;
+	}
+	*ret_point = field ? strtok_r(NULL, " ", &rest) : NULL;
+	if (!*ret_point)
+		return false;
+	unescape(field);
+	unescape((char *)(uintptr_t)*ret_point);
+	return true;
+}
+
+/* Whether @fd is in the mount of @lease. */
+static bool is_it(const struct fetchfs_lease *lease, int fd)
+{
+	struct mounts_node node;
+
+	return mounts_look(fd, "", &node) == 0 && node.mount == lease->mount;
+}
+
+/*
+ * Whether it is worth a look, which walks to the mount point and may wait for whoever serves what
+ * is there. It also protects from ids that have been used again.
+ */
+static bool is_plausible(const struct fetchfs_lease *lease, const char *root, const char *point)
+{
+	if (leases_knows_content(lease))
+		return strstr(root, lease->sha256);
+	return str_equal(folder_last(point), folder_last(lease->name));
+}
+
+static void file_closep(FILE **file)
+{
+	if (*file)
+		fclose(*file);
+}
+
+/* The root of the mount, open, and where it is; both the caller's. -1: it is not there. */
+static int search(const struct fetchfs_lease *lease, int *ret, char **ret_point, struct err *err)
+{
+	CLEANUP(file_closep) FILE *table = fopen("/proc/self/mountinfo", "re");
+	CLEANUP(str_freep) char *line = NULL;
+	size_t size = 0;
+
+	*ret = -1;
+	if (!table)
+		return err_set(err, ERR_SYSTEM, errno, "open /proc/self/mountinfo: %m");
+	while (getline(&line, &size, table) > 0) {
+		CLEANUP(fd_closep) int fd = -1;
+		const char *root, *point;
+
+		if (!parse(line, &root, &point) || !is_plausible(lease, root, point))
+			continue;
+		/* a bind is of a file, in a folder of its own name or one that was moved */
+		fd = open(point, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0 || !is_it(lease, fd))
+			continue;
+		*ret_point = str_copy(point);
+		if (!*ret_point)
+			return err_oom(err);
+		*ret = fd_steal(&fd);
+		return 0;
+	}
+	return 0;
+}
+
+int mounts_find(const struct fetchfs_lease *lease, char **ret, struct err *err)
+{
+	CLEANUP(fd_closep) int fd = -1;
+
+	*ret = NULL;
+	return mounts_state(lease) == MOUNTS_HERE ? search(lease, &fd, ret, err) : 0;
+}
+
+/* ---- the end of one ---- */
+
+/* The root of the mount at its own name, or -1. */
+static int open_at_name(const struct folder *folder, const char *name)
+{
+	CLEANUP(fd_closep) int parent = -1;
+
+	if (folder_parent(folder, name, &parent, NULL) < 0)
+		return -1;
+	return openat(parent, folder_last(name), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+}
+
+int mounts_take_down(
+	const struct folder *folder, const struct fetchfs_lease *lease, struct err *err)
+{
+	CLEANUP(fd_closep) int fd = folder ? open_at_name(folder, lease->name) : -1;
+	CLEANUP(str_freep) char *point = NULL;
+	char proc[32];
+	int r;
+
+	if (fd < 0 || !is_it(lease, fd)) {
+		fd_close(&fd);
+		r = search(lease, &fd, &point, err);
+		if (r < 0 || fd < 0)
+			return r;
+	}
+	/* by the descriptor: whatever has been renamed since, this is the mount that was looked at
+	 */
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+	if (umount2(proc, MNT_DETACH) < 0)
+		return err_set(
+			err, ERR_SYSTEM, errno, "unmount %s/%s: %m", lease->directory, lease->name);
+	return 1;
+}
