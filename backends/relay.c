@@ -46,11 +46,13 @@ static int take_empty(
 
 	if (buffer && buffer->size >= needed) {
 		relay->spare = buffer->next;
+		relay->spares--;
 		*ret = buffer;
 		return 0;
 	}
 	if (buffer) { /* a small one of the beginning: its place is worth more */
 		relay->spare = buffer->next;
+		relay->spares--;
 		free(buffer);
 		relay->buffers--;
 		size = RELAY_BUFFER_SIZE;
@@ -202,11 +204,14 @@ enum relay_event relay_next(
 bool relay_hand_back(struct relay *relay, struct relay_buffer *buffer)
 {
 	WITH_LOCK(&relay->mu);
-	bool refused = relay->refused;
+	bool go_on;
 
 	buffer->len = 0;
 	buffer->next = relay->spare;
 	relay->spare = buffer;
-	relay->refused = false;
-	return refused;
+	relay->spares++;
+	go_on = relay->refused && (relay->spares >= RELAY_ROOM || !relay->first);
+	if (go_on)
+		relay->refused = false;
+	return go_on;
 }

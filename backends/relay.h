@@ -17,8 +17,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RELAY_BUFFERS     4
+#define RELAY_BUFFERS     8
 #define RELAY_BUFFER_SIZE ((size_t)256 * 1024)
+#define RELAY_ROOM        4 /* empty buffers, before a producer who was refused is called back */
 
 struct relay_buffer {
 	struct relay_buffer *next;
@@ -40,8 +41,9 @@ struct relay {
 	struct relay_buffer *first; /* with bytes, oldest first; the last one may still grow */
 	struct relay_buffer *last;
 	struct relay_buffer *spare; /* empty */
-	unsigned int buffers;       /* in all, the consumer's included; <= RELAY_BUFFERS */
-	bool refused;               /* the producer waits for room */
+	unsigned int spares;
+	unsigned int buffers; /* in all, the consumer's included; <= RELAY_BUFFERS */
+	bool refused;         /* the producer waits for room */
 	bool answered;
 	bool answer_taken;
 	bool ended;
@@ -77,7 +79,8 @@ void relay_end(struct relay *relay, const struct err *end);
 enum relay_event relay_next(
 	struct relay *relay, int timeout_ms, struct relay_buffer **ret_buffer, struct err *ret_end);
 
-/* true: the producer had been refused and may go on. */
+/* true: the producer had been refused, and now there is enough room for it to go on. Waking it for
+ * each buffer would cost more than a buffer does. */
 bool relay_hand_back(struct relay *relay, struct relay_buffer *buffer);
 
 #endif

@@ -24,7 +24,8 @@ fetch_from() {
 	kill "$pid"
 	wait_for 10 gone "$pid" || fail "the origin does not end"
 	say "$name: $(connections) connections, $(served) bytes for $SIZE"
-	[ "$(served)" -le $((SIZE * 101 / 100)) ] || fail "$name: too many bytes"
+	# what is in the sockets when the first request is broken off is sent in vain: more on a busy machine
+	[ "$(served)" -le $((SIZE * 102 / 100)) ] || fail "$name: too many bytes"
 }
 
 SIZE=$((48 << 20))

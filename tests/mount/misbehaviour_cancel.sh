@@ -63,10 +63,12 @@ wait_for 5 gone "$pid" || fail "it waits on"
 start_mount
 
 say "a killed reader ends its download"
-cat "$(at "$ORIGIN/rate/200000/b.bin")" >/dev/null 2>&1 &
+cat "$(at "$ORIGIN/rate/200000/b.bin")" >"$WORK/part" 2>/dev/null &
 reader=$!
 children+=("$reader")
 running 1
+# (one that is killed after its open, and before its first read, has left like any other)
+wait_for 20 test -s "$WORK/part" || fail "nothing is read"
 kill "$reader"
 running 0
 

@@ -135,6 +135,9 @@ def run(options):
             options.press_ctrl_c = None
         if options.stop and options.stop[0] in screen.text():
             child.send_signal(signal.SIGSTOP)
+            os.waitpid(child.pid, os.WUNTRACED)
+            while select.select([ours], [], [], 0)[0]:  # what it drew before it stopped
+                rest = screen.show(rest + os.read(ours, 65536))
             screen.show(f"\r\n{options.stop[1]}\r\n".encode())
             child.send_signal(signal.SIGCONT)
             options.stop = None

@@ -33,7 +33,7 @@ Test(relay, tells_answer_then_bytes_then_end)
 	cr_assert_str_eq(end.msg, "broken");
 }
 
-Test(relay, refuses_when_full_until_a_buffer_is_handed_back)
+Test(relay, refuses_when_full_until_there_is_room_again)
 {
 	static const char block[16384];
 	CLEANUP(relay_release) struct relay relay;
@@ -48,12 +48,33 @@ Test(relay, refuses_when_full_until_a_buffer_is_handed_back)
 	cr_assert_eq(r, -EAGAIN);
 	cr_assert_eq(taken, RELAY_BUFFERS * RELAY_BUFFER_SIZE);
 
-	cr_assert_eq(relay_next(&relay, 1, &buffer, &end), RELAY_BYTES);
-	cr_assert_eq(relay_put(&relay, block, 1, INT64_MAX), -EAGAIN);
-	cr_assert(relay_hand_back(&relay, buffer));
+	for (int room = 1; room <= RELAY_ROOM; room++) {
+		cr_assert_eq(relay_next(&relay, 1, &buffer, &end), RELAY_BYTES);
+		cr_assert_eq(relay_hand_back(&relay, buffer), room == RELAY_ROOM);
+	}
 	cr_assert_eq(relay_put(&relay, block, sizeof(block), INT64_MAX), 0);
 	cr_assert_eq(relay_next(&relay, 1, &buffer, &end), RELAY_BYTES);
 	cr_assert_not(relay_hand_back(&relay, buffer), "nobody was refused since");
+}
+
+Test(relay, calls_a_refused_producer_back_before_the_consumer_has_nothing_left)
+{
+	static const char small[16];
+	static const char large[RELAY_BUFFER_SIZE];
+	CLEANUP(relay_release) struct relay relay;
+	struct err end = ERR_INIT;
+	struct relay_buffer *buffer = NULL;
+	bool called = false;
+
+	relay_init(&relay);
+	cr_assert_eq(relay_put(&relay, small, sizeof(small), -1), 0);
+	while (relay_put(&relay, large, sizeof(large), -1) == 0)
+		;
+	while (!called) {
+		cr_assert_eq(relay_next(&relay, 1, &buffer, &end), RELAY_BYTES);
+		called = relay_hand_back(&relay, buffer);
+	}
+	cr_assert_eq(relay_put(&relay, large, sizeof(large), -1), 0);
 }
 
 Test(headers, last_one_of_a_name_counts)
