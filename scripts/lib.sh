@@ -14,7 +14,8 @@ packages_build=(gcc libc6-dev cmake ninja-build pkgconf libfuse3-dev libcurl4-op
 packages_run=(fuse3 ca-certificates)
 packages_sample=(nginx openssl)
 packages_test=(libcriterion-dev libmicrohttpd-dev nginx vsftpd squid openssl curl python3 attr jq
-	man-db procps unzip rsync bubblewrap fish rclone runc crun)
+	man-db procps libarchive-tools zip unzip bzip2 xz-utils zstd rsync bubblewrap fish rclone
+	runc crun)
 packages_check=(clang-format clang-tidy cppcheck shellcheck binutils)
 packages_bench=(libcriterion-dev libmicrohttpd-dev nginx curl aria2 rclone zip unzip)
 

@@ -167,8 +167,10 @@ Test(schema, totals_and_checksums_of_an_upgraded_index_follow_its_rows)
 	CLEANUP(entry_release) struct entry is = {.size = -1};
 	struct checksum sha512 = {.kind = CHECKSUM_SHA512, .bytes = {1}};
 	struct entry_key key = key_of(URI);
+	struct catalog_tree tree;
 	struct checksum found;
 	struct catalog *catalog;
+	uint64_t missing;
 
 	make_first(cache);
 	cr_assert_eq(catalog_open(&cache->dir, &catalog, NULL), 0);
@@ -177,6 +179,17 @@ Test(schema, totals_and_checksums_of_an_upgraded_index_follow_its_rows)
 	cr_assert_eq(catalog_checksum_add(catalog, &is.digest, &sha512, NULL), 0);
 	cr_assert_eq(catalog_record(catalog, &is, 12288, 10, "some", NULL), 0);
 	expect_usage(catalog, 12288, 1, 0, 1);
+	cr_assert_eq(catalog_tree_find(catalog, &is.digest, &tree, NULL), -ENOENT);
+	cr_assert_eq(catalog_reserve(catalog, "tree", 8192, UINT64_MAX / 2, &missing, NULL), 0);
+	cr_assert_eq(catalog_tree_record(catalog, &is.digest, 8192, "tree", NULL), 0);
+	expect_usage(catalog, 20480, 1, 0, 1);
+	cr_assert_eq(catalog_tree_find(catalog, &is.digest, &tree, NULL), 0);
+	cr_assert(tree.bytes == 8192 && tree.of_this_boot);
+	cr_assert_eq(catalog_record(catalog, &is, 12288, 10, "none", NULL), 0);
+	expect_usage(catalog, 20480, 1, 0, 1); /* it stays when the artifact is confirmed */
+	cr_assert_eq(catalog_tree_forget(catalog, &is.digest, NULL), 0);
+	expect_usage(catalog, 12288, 1, 0, 1);
+	cr_assert_eq(catalog_tree_record(catalog, &is.digest, 8192, "tree", NULL), 0);
 	cr_assert_eq(catalog_object_gone(catalog, &is.digest, NULL), 0);
 	expect_usage(catalog, 0, 0, 0, 0);
 	cr_assert_eq(catalog_checksum(catalog, &is.digest, CHECKSUM_SHA512, &found, NULL), -ENOENT);
