@@ -114,6 +114,7 @@ struct access {
 typedef int backend_visit(const char *segment, bool is_folder, void *arg, struct err *err);
 
 struct backend_call; /* what begin() has begun */
+struct user;         /* base/user.h */
 
 struct backend_request {
 	const struct uri *uri;
@@ -129,6 +130,10 @@ struct backend_request {
 	const struct guard *guard; /* NULL: anybody */
 
 	const struct access *access; /* or NULL */
+
+	/* With whose rights files of this machine are opened; NULL: this process's. Not in list().
+	 */
+	const struct user *user;
 
 	/*
 	 * "http://host:port", https, socks5h …, with userinfo if it has to be; or NULL: directly,

@@ -2,6 +2,7 @@
  * file: regular files of this machine.
  */
 #include "backends/builtin.h"
+#include "backends/source.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -17,109 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #define READ_SIZE ((size_t)1024 * 1024)
 #define POLL_MS   50
-
-/* A file that is open, and how it looked then. */
-struct source {
-	int fd;
-	struct stat st;
-};
-
-static void source_closep(struct source *source)
-{
-	fd_close(&source->fd);
-}
-
-static int open_failed(struct err *err)
-{
-	if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
-		return err_set(err, ERR_REMOTE, ENOENT, "no such file");
-	if (errno == EACCES || errno == EPERM)
-		return err_set(err, ERR_REMOTE, EACCES, "permission denied");
-	return err_set(err, ERR_SYSTEM, errno, "open the file: %m");
-}
-
-static int open_path(const char *path, struct source *ret, struct err *err)
-{
-	/* O_NONBLOCK: a fifo that nobody writes to must not hold us */
-	CLEANUP(fd_closep)
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return open_failed(err);
-	if (S_ISDIR(st.st_mode))
-		return err_set(err, ERR_REMOTE, EISDIR, "it is a folder");
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, ERR_REMOTE, EINVAL, "it is not a regular file");
-	*ret = (struct source){.fd = fd_steal(&fd), .st = st};
-	return 0;
-}
-
-/* The path that is asked for, if it may be. */
-static int path_of(const struct backend_request *request, char **ret, struct err *err)
-{
-	const struct uri *uri = request->uri;
-	const struct guard *guard = request->guard;
-	int r = guard ? guard->uri(guard, uri, err) : 0;
-
-	if (r < 0)
-		return r;
-	if (uri->host && uri->host[0] && !str_equal(uri->host, "localhost"))
-		return err_set(err, ERR_USAGE, EINVAL, "file of another machine: %s", uri->host);
-	return uri_file_path(uri, ret, err);
-}
-
-static int open_source(const struct backend_request *request, struct source *ret, struct err *err)
-{
-	CLEANUP(str_freep) char *path = NULL;
-	int r = path_of(request, &path, err);
-
-	return r < 0 ? r : open_path(path, ret, err);
-}
-
-/* An access list may take away what the mode gives; who has one is not for everybody. */
-static bool others_may(const char *path, mode_t bits)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && (st.st_mode & bits) == bits &&
-	       getxattr(path, "system.posix_acl_access", NULL, 0) <= 0;
-}
-
-/* The name that the kernel knows the file @fd by. */
-static bool real_path(int fd, char ret[PATH_MAX])
-{
-	char descriptor[32];
-	ssize_t len;
-
-	snprintf(descriptor, sizeof(descriptor), "/proc/self/fd/%d", fd);
-	len = readlink(descriptor, ret, PATH_MAX - 1);
-	if (len <= 0 || ret[0] != '/')
-		return false;
-	ret[len] = '\0';
-	return true;
-}
-
-/* Whether any user could have done so, who needs @bits: by its real name, through each folder above
- * it. */
-static bool is_open_to_all(int fd, mode_t bits)
-{
-	char path[PATH_MAX];
-
-	if (!real_path(fd, path) || !others_may(path, bits))
-		return false;
-	for (char *slash; (slash = strrchr(path, '/')) != path;) {
-		*slash = '\0';
-		if (!others_may(path, S_IXOTH))
-			return false;
-	}
-	return others_may("/", S_IXOTH);
-}
 
 static void describe(const struct source *source, struct remote *ret)
 {
@@ -129,7 +31,7 @@ static void describe(const struct source *source, struct remote *ret)
 		.size = st->st_size,
 		.validators.modified = st->st_mtim.tv_sec,
 		.ranges = true,
-		.world_readable = is_open_to_all(source->fd, S_IROTH),
+		.world_readable = source_is_open_to_all(source->fd, S_IROTH),
 		.max_age = 0, /* to ask costs nothing */
 	};
 	snprintf(ret->validators.etag, sizeof(ret->validators.etag),
@@ -141,7 +43,7 @@ static int file_stat(const struct backend_env *env, const struct backend_request
 	struct remote *ret, struct err *err)
 {
 	CLEANUP(source_closep) struct source source = {.fd = -1};
-	int r = open_source(request, &source, err);
+	int r = source_open(request, &source, err);
 
 	(void)env;
 	if (r < 0)
@@ -220,7 +122,7 @@ static int file_fetch(const struct backend_env *env, const struct backend_reques
 	struct remote remote;
 	uint64_t end;
 	bool same;
-	int r = open_source(request, &source, err);
+	int r = source_open(request, &source, err);
 
 	(void)env;
 	if (r < 0)
@@ -289,7 +191,7 @@ static bool may_follow(
 	char real[PATH_MAX];
 	size_t len;
 
-	if (target < 0 || !real_path(fd, folder) || !real_path(target, real) ||
+	if (target < 0 || !source_real_path(fd, folder) || !source_real_path(target, real) ||
 		is_on_the_way(target, path))
 		return false;
 	len = strlen(folder);
@@ -333,18 +235,18 @@ static int file_list(const struct backend_env *env, const struct backend_request
 	CLEANUP(str_freep) char *path = NULL;
 	CLEANUP(close_listp) DIR *list = NULL;
 	const struct dirent *item;
-	int r = path_of(request, &path, err);
+	int r = source_path(request, &path, err);
 
 	(void)env;
 	if (r < 0)
 		return r;
 	list = opendir(path);
 	if (!list)
-		return open_failed(err);
+		return source_failed(err);
 	*ret = (struct remote){
 		.size = SIZE_UNKNOWN,
 		.validators.modified = TIME_UNKNOWN,
-		.world_readable = is_open_to_all(dirfd(list), S_IROTH | S_IXOTH),
+		.world_readable = source_is_open_to_all(dirfd(list), S_IROTH | S_IXOTH),
 		.max_age = 0,
 	};
 	while (r == 0 && (errno = 0, item = readdir(list))) {

@@ -15,6 +15,7 @@
 
 #define PASSWD_MAX 65536 /* bytes of one line of the user database */
 #define GROUPS_MAX 65536 /* NGROUPS_MAX of Linux */
+#define NO_GROUP   65534 /* what the kernel shows for a group that it cannot name */
 
 static int find_passwd(
 	const char *name, struct passwd *ret, char *buffer, size_t size, struct err *err)
@@ -80,6 +81,31 @@ int user_find(const char *name, struct user *ret, struct err *err)
 		user.uid = entry.pw_uid;
 		user.gid = entry.pw_gid;
 		r = user.other ? find_groups(entry.pw_name, &user, err) : 0;
+		if (r < 0)
+			return r;
+	}
+	*ret = user;
+	user.groups = NULL;
+	return 0;
+}
+
+int user_of_uid(uid_t uid, struct user *ret, struct err *err)
+{
+	CLEANUP(user_release)
+	struct user user = {.uid = uid, .gid = NO_GROUP, .other = uid != geteuid()};
+	CLEANUP(str_freep) char *buffer = malloc(PASSWD_MAX);
+	struct passwd *found = NULL;
+	struct passwd entry;
+	int r;
+
+	if (!buffer)
+		return err_oom(err);
+	r = getpwuid_r(uid, &entry, buffer, PASSWD_MAX, &found);
+	if (r != 0)
+		return err_set(err, ERR_SYSTEM, r, "look up uid %u: %m", uid);
+	if (found) {
+		user.gid = entry.pw_gid;
+		r = find_groups(entry.pw_name, &user, err);
 		if (r < 0)
 			return r;
 	}

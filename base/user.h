@@ -21,6 +21,12 @@ struct user {
 
 /* The user @name, or the number in it; NULL: the caller. -EPERM unless root asks for another. */
 int user_find(const char *name, struct user *ret, struct err *err);
+
+/*
+ * The user @uid, with the groups of that user's first name in the user database; of an unknown one
+ * it is known only that no group counts. *ret is for user_release(). Asks for no privilege.
+ */
+int user_of_uid(uid_t uid, struct user *ret, struct err *err);
 void user_release(struct user *user);
 
 /*

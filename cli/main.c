@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/hide.h"
+#include "cli/mesos_fetcher.h"
 #include "cli/mounthelper.h"
 
 #include <signal.h>
@@ -133,6 +134,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } other_names[] = {
 	{FETCHFS_UNPACK_NAME, run_unpack},
+	{MESOS_FETCHER_NAME, mesos_fetcher_run},
 };
 
 /* The last segment of what it was called by. */

@@ -27,6 +27,7 @@ install(FILES ${PROJECT_BINARY_DIR}/include/fetchfs.h DESTINATION ${CMAKE_INSTAL
 install(FILES ${PROJECT_BINARY_DIR}/fetchfs.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES docs/fetchfs.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES docs/fetchfs.conf.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
+install(FILES docs/mesos-fetcher.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
 install(FILES cli/completion.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
 	RENAME fetchfs)
 
@@ -42,6 +43,11 @@ install(CODE "
 		file(MAKE_DIRECTORY \"\${root}/${CMAKE_INSTALL_SBINDIR}\")
 		file(CREATE_LINK ../${CMAKE_INSTALL_BINDIR}/fetchfs \"\${link}\" SYMBOLIC)
 	endforeach()
+	set(link \"\${root}/${CMAKE_INSTALL_LIBEXECDIR}/mesos/mesos-fetcher\")
+	message(STATUS \"Installing: \${link}\")
+	file(MAKE_DIRECTORY \"\${root}/${CMAKE_INSTALL_LIBEXECDIR}/mesos\")
+	file(RELATIVE_PATH target \"\${prefix}/${CMAKE_INSTALL_LIBEXECDIR}/mesos\" \"\${program}\")
+	file(CREATE_LINK \"\${target}\" \"\${link}\" SYMBOLIC)
 	set(unit \"\${root}/lib/systemd/system/fetchfs@.service\")
 	message(STATUS \"Installing: \${unit}\")
 	configure_file(\"${PROJECT_SOURCE_DIR}/cmake/fetchfs@.service.in\" \"\${unit}\" @ONLY)")

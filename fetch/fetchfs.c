@@ -31,6 +31,8 @@
 
 #define PROXY_VARIABLES_MAX 16
 
+#define STALL_MAX_MS (INT64_C(24) * 60 * 60 * 1000)
+
 static int default_cache(const char *const *environment, char **ret, struct err *err)
 {
 	const char *base = config_env(environment, "XDG_CACHE_HOME");
@@ -109,6 +111,15 @@ static int open_cache(
 	if (r == 0)
 		r = catalog_bound_log(fetchfs->catalog, room_of_log(&fetchfs->store), err);
 	return r < 0 ? r : store_share(&fetchfs->store, err);
+}
+
+/* What the program wants otherwise than it is configured. */
+static void overrule(struct config *config, const struct fetchfs_options *options)
+{
+	int64_t ms = options->stall_ms < STALL_MAX_MS ? options->stall_ms : STALL_MAX_MS;
+
+	if (ms > 0)
+		config->stall_ms = config->first_byte_ms = ms;
 }
 
 /* Keep what the environment says of proxies. */
@@ -202,6 +213,7 @@ int fetchfs_open(const struct fetchfs_options *options, struct fetchfs **ret, st
 
 	r = config_load(options->config, options->environment, options->config_lenient,
 		&fetchfs->config, err);
+	overrule(&fetchfs->config, options);
 	if (r == 0)
 		r = open_cache(fetchfs, options, err);
 	if (r == 0)

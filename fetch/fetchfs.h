@@ -43,6 +43,8 @@ struct fetchfs_options {
 	bool force;  /* also on a file system that cannot be trusted with a cache */
 	const char *const *environment; /* "NAME=value", NULL-terminated: environ; NULL: empty */
 	const struct backend *const *backends; /* NULL: all of the program */
+	int64_t stall_ms; /* after so long without an answer, or without bytes, a try has failed; 0:
+			   * as configured. At most a day */
 	const char *program; /* fetchfs, which unpacks archives; NULL: where it is installed */
 };
 

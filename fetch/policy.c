@@ -134,7 +134,10 @@ static bool below(const char *root, const char *path)
 	       (str_has_prefix(path, root) && (path[len] == '/' || !path[len]));
 }
 
-/* By name only: what a symbolic link leads to is seen when the file is opened. */
+/*
+ * By name only: what a symbolic link leads to is seen when the file is opened. Where it is opened
+ * with the rights of who asks there is nothing to forbid.
+ */
 static int check_file(const struct decision *decision, const struct uri *uri, struct err *err)
 {
 	const struct config_list *roots = &decision->config->file_roots;
@@ -144,7 +147,7 @@ static int check_file(const struct decision *decision, const struct uri *uri, st
 
 	if (r < 0)
 		return r;
-	if (decision->trusted && !decision->through_mount)
+	if (decision->as_user || (decision->trusted && !decision->through_mount))
 		return 0;
 	for (size_t i = 0; i < roots->count; i++)
 		if (below(roots->items[i], path))
@@ -225,6 +228,8 @@ int policy_decide(const struct config *config, const struct uri *uri, uid_t uid,
 		.uid = uid,
 		.trusted = uid == owner,
 		.through_mount = through_mount,
+		/* only root can; and who comes by a mount may have given up rights of his uid */
+		.as_user = owner == 0 && uid != owner && !through_mount,
 	};
 	int r = check_uri(&decision, uri, err);
 

@@ -27,6 +27,7 @@ struct decision {
 	uid_t uid;
 	bool trusted; /* asked by the owner of the cache: private addresses are open */
 	bool through_mount;
+	bool as_user; /* files of this machine are opened with the rights of uid */
 };
 
 /*

@@ -244,6 +244,7 @@ int route_ask(struct fetchfs *fetchfs, const struct target *target, const struct
 	struct backend_request request = {
 		.uri = &route->uri,
 		.guard = &target->decision.guard,
+		.user = target_user(target),
 		.proxy = route->proxy,
 		.no_cache = route->no_cache,
 		.poll = poll,

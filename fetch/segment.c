@@ -304,6 +304,7 @@ static int prepare(
 		.length = length,
 		.known = known,
 		.guard = &target->decision.guard,
+		.user = target_user(target),
 		.proxy = route->proxy,
 		.own_connection = segment->own_connection,
 		.no_cache = route->no_cache,

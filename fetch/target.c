@@ -37,9 +37,14 @@ int target_check_remote(const struct target *target, const struct remote *remote
 	if (!is_local(target) || remote->world_readable)
 		return 0;
 	/* it was readable when the scope was decided: whoever changed that gets no public copy */
-	if (target->decision.trusted && !is_public)
+	if ((target->decision.trusted || target->decision.as_user) && !is_public)
 		return 0;
 	return err_set(err, ERR_POLICY, EACCES, "not everybody on this machine may read it");
+}
+
+const struct user *target_user(const struct target *target)
+{
+	return target->decision.as_user && is_local(target) ? &target->user : NULL;
 }
 
 /*
@@ -48,7 +53,11 @@ int target_check_remote(const struct target *target, const struct remote *remote
  */
 static int narrow_local_scope(struct fetchfs *fetchfs, struct target *target, struct err *err)
 {
-	struct backend_request request = {.uri = &target->uri, .guard = &target->decision.guard};
+	struct backend_request request = {
+		.uri = &target->uri,
+		.guard = &target->decision.guard,
+		.user = target_user(target),
+	};
 	struct remote remote = {.world_readable = false};
 	bool is_there;
 
@@ -82,7 +91,10 @@ static int fill(struct fetchfs *fetchfs, const struct fetchfs_request *request, 
 		request->through_mount, fetchfs->dir.secret, &ret->decision, err);
 	if (r < 0)
 		return r;
-	r = narrow_local_scope(fetchfs, ret, err);
+	if (ret->decision.as_user && is_local(ret))
+		r = user_of_uid(ret->uid, &ret->user, err);
+	if (r == 0)
+		r = narrow_local_scope(fetchfs, ret, err);
 	if (r < 0)
 		return r;
 
@@ -119,6 +131,7 @@ void target_unref(struct target *target)
 	if (!target || atomic_fetch_sub(&target->refs, 1) > 1)
 		return;
 	uri_release(&target->uri);
+	user_release(&target->user);
 	free(target->shown);
 	free(target);
 }

@@ -7,6 +7,7 @@
 
 #include "base/checksum.h"
 #include "base/uri.h"
+#include "base/user.h"
 #include "fetch/context.h"
 #include "fetch/policy.h"
 
@@ -18,6 +19,7 @@ struct target {
 	struct entry_key key;
 	char *shown; /* the URI without secrets */
 	uid_t uid;
+	struct user user; /* when decision.as_user and the file is local: who opens it */
 	bool executable;
 	bool refresh; /* ask the origin whatever the index says */
 	bool has_expected;
@@ -33,10 +35,13 @@ void target_unrefp(struct target **target); /* for CLEANUP() */
 struct target *target_steal(struct target **target);
 
 /*
- * Whether what the origin says of its file may be served for it, as the file is now: -EACCES. Local
- * files are opened with the rights of this process, so others get those that anybody may read.
+ * Whether what the origin says of its file may be served for it, as the file is now: -EACCES. Where
+ * local files are opened with the rights of this process, others get those that anybody may read.
  */
 int target_check_remote(const struct target *target, const struct remote *remote, struct err *err);
+
+/* With whose rights its file is opened, for struct backend_request; NULL: this process's. */
+const struct user *target_user(const struct target *target);
 
 /* Whether the natural tree shows it: not if its query is a secret, or would look like a folder. */
 bool target_is_listed(const struct target *target);

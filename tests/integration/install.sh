@@ -80,6 +80,17 @@ unit=$prefix/lib/systemd/system/fetchfs@.service
 grep -qx 'Type=notify' "$unit" || fail "no unit of the kind that is told"
 grep -q "^ExecStart=$prefix/bin/fetchfs mount " "$unit" || fail "another program: $(<"$unit")"
 
+say "the fetcher of an agent of Mesos, with its manual page"
+box=$WORK/box
+mkdir "$box"
+MESOS_FETCHER_INFO="{\"sandbox_directory\":\"$box\",\"items\":[{\"action\":\"BYPASS_CACHE\",
+	\"uri\":{\"value\":\"$WWW/file.txt\"}}]}" FETCHFS_CACHE=$CACHE FETCHFS_CONFIG=$CONFIG \
+	"$prefix/libexec/mesos/mesos-fetcher" 2>"$WORK/stderr" || fail "it fails: $(<"$WORK/stderr")"
+cmp "$box/file.txt" "$WWW/file.txt" || fail "it fetches other bytes"
+man --warnings -l "$prefix/share/man/man8/mesos-fetcher.8" >"$WORK/man" 2>"$WORK/stderr"
+[ ! -s "$WORK/stderr" ] || fail "man: $(<"$WORK/stderr")"
+grep -q RETRIEVE_FROM_CACHE "$WORK/man" || fail "the man page is of something else"
+
 say "the completion offers commands"
 # shellcheck source=/dev/null
 . "$prefix/share/bash-completion/completions/fetchfs"

@@ -1,6 +1,7 @@
 #include "backends/builtin.h"
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "base/user.h"
 #include "tests/support/collect.h"
 #include "tests/support/tmpdir.h"
 
@@ -197,4 +198,78 @@ Test(file, that_changes_while_it_is_read_is_an_error)
 	cr_assert_eq(file_backend.fetch(NULL, &request, &meddler.sink, &err), -ESTALE);
 	cr_assert(err.retry);
 	cr_assert_str_eq(err.msg, "the file changed while it was read");
+}
+
+enum { ALICE = 4001, BOB = 4002, STAFF = 4003 };
+
+static int look_as(const struct user *user, const char *path, struct remote *ret)
+{
+	CLEANUP(uri_release) struct uri uri = uri_of(path);
+
+	return file_backend.stat(
+		NULL, &(struct backend_request){.uri = &uri, .user = user}, ret, NULL);
+}
+
+static void give(const char *path, uid_t uid, gid_t gid, mode_t mode)
+{
+	cr_assert_eq(chown(path, uid, gid), 0);
+	cr_assert_eq(chmod(path, mode), 0);
+}
+
+Test(file, is_opened_with_the_rights_of_the_user_and_no_others)
+{
+	CLEANUP(tmpdir_removep) char *dir = tmpdir_make();
+	CLEANUP(str_freep) char *own = put(dir, "own", "a");
+	CLEANUP(str_freep) char *shared = put(dir, "shared", "b");
+	CLEANUP(str_freep) char *roots = put(dir, "roots", "c");
+	CLEANUP(str_freep) char *link = str_printf("%s/link", dir);
+	gid_t groups[] = {STAFF};
+	const struct user alice = {
+		.uid = ALICE, .gid = ALICE, .groups = groups, .group_count = 1, .other = true};
+	const struct user bob = {.uid = BOB, .gid = BOB, .other = true};
+	struct remote remote;
+
+	if (geteuid() != 0)
+		cr_skip_test("needs root");
+	cr_assert_eq(chmod(dir, 0755), 0);
+	give(own, ALICE, ALICE, 0600);
+	give(shared, 0, STAFF, 0640);
+	give(roots, 0, 0, 0600);
+	cr_assert_eq(symlink(roots, link), 0);
+
+	cr_assert_eq(look_as(&alice, own, &remote), 0);
+	cr_assert_not(remote.world_readable);
+	cr_assert_eq(look_as(&bob, own, &remote), -EACCES);
+	cr_assert_eq(look_as(&alice, shared, &remote), 0);
+	cr_assert_eq(look_as(&bob, shared, &remote), -EACCES);
+	cr_assert_eq(look_as(&alice, roots, &remote), -EACCES);
+	cr_assert_eq(look_as(&alice, link, &remote), -EACCES);
+	cr_assert_eq(look_as(NULL, roots, &remote), 0, "the rights of others were kept");
+}
+
+/* What this process has open is reached by no name that the user could use. */
+Test(file, of_another_user_is_not_found_among_the_descriptors_of_this_process)
+{
+	CLEANUP(tmpdir_removep) char *dir = tmpdir_make();
+	CLEANUP(str_freep) char *hidden = str_printf("%s/hidden", dir);
+	CLEANUP(str_freep) char *path = NULL;
+	CLEANUP(str_freep) char *magic = NULL;
+	const struct user alice = {.uid = ALICE, .gid = ALICE, .other = true};
+	struct remote remote;
+	int fd;
+
+	if (geteuid() != 0)
+		cr_skip_test("needs root");
+	cr_assert_eq(chmod(dir, 0755), 0);
+	cr_assert_eq(mkdir(hidden, 0700), 0);
+	path = put(hidden, "a", "x");
+	cr_assert_eq(chmod(path, 0644), 0);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	cr_assert_geq(fd, 0);
+	magic = str_printf("/proc/self/fd/%d", fd);
+	cr_assert_eq(look_as(NULL, magic, &remote), 0);
+	cr_assert_lt(look_as(&alice, magic, &remote), 0);
+	cr_assert_eq(look_as(&alice, "/dev/zero", &remote), -EINVAL);
+	cr_assert_eq(look_as(&alice, dir, &remote), -EISDIR);
+	close(fd);
 }

@@ -816,7 +816,7 @@ Test(flow, a_local_file_that_not_everybody_may_read_is_only_for_whom_the_cache_b
 	CLEANUP(str_freep) char *link_path = str_printf("%s/link", root);
 	CLEANUP(str_freep) char *path = str_printf("%s/secret", root);
 	struct fetchfs *fetchfs = open_with_root(root, "secret", 0600);
-	struct fetchfs_request request = {.uri = uri, .uid = geteuid() + 1};
+	struct fetchfs_request request = {.uri = uri, .uid = geteuid() + 1, .through_mount = true};
 	struct fetchfs_info info;
 	struct err err = ERR_INIT;
 

@@ -180,7 +180,20 @@ Test(policy, files_through_the_mount_lie_below_the_roots)
 	cr_assert_eq(decide(&config, "file:///srv/pub%2F..%2Fetc", OWNER, true, &decision, NULL),
 		-EINVAL);
 	cr_assert_eq(decide(&config, "file:///etc/passwd", OWNER, false, &decision, NULL), 0);
-	cr_assert_eq(decide(&config, "file:///etc/passwd", USER, false, &decision, NULL), -EACCES);
+	cr_assert_not(decision.as_user);
+}
+
+Test(policy, files_are_opened_with_the_rights_of_whom_root_asks_for_and_lie_anywhere)
+{
+	struct config config = config_of(NULL, NULL);
+	struct config denying = config_of(NULL, "file:///etc");
+	struct decision decision;
+
+	cr_assert_eq(decide(&config, "file:///etc/passwd", USER, false, &decision, NULL), 0);
+	cr_assert(decision.as_user);
+	cr_assert_eq(decide(&denying, "file:///etc/passwd", USER, false, &decision, NULL), -EACCES);
+	cr_assert_eq(decide(&config, "file:///srv/pub/a", USER, true, &decision, NULL), 0);
+	cr_assert_not(decision.as_user, "whoever comes by a mount may have given up rights");
 }
 
 Test(policy, users_reach_public_addresses_only)

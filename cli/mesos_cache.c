@@ -1,0 +1,123 @@
+#include "cli/mesos_cache.h"
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "sandbox/put.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define PARENT_MODE 0755
+#define FOLDER_MODE 0700 /* what is fetched with credentials is not for the others */
+#define FILE_MODE   0600
+
+/* The folders above @path, as mkdir -p has it. */
+static int make_parents(const char *path, struct err *err)
+{
+	CLEANUP(str_freep) char *prefix = str_copy(path);
+
+	if (!prefix)
+		return err_oom(err);
+	for (char *slash = strchr(prefix + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(prefix, PARENT_MODE) < 0 && errno != EEXIST)
+			return err_set(err, ERR_SYSTEM, errno, "make %s: %m", prefix);
+		*slash = '/';
+	}
+	return 0;
+}
+
+/* It appears under its name once it is the user's, so that others who come now can work in it. */
+static int make_folder(const char *path, const struct user *user, struct err *err)
+{
+	CLEANUP(str_freep) char *temp = NULL;
+	uint64_t random;
+	int r = 0;
+
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return err_set(err, ERR_SYSTEM, EIO, "no random number");
+	temp = str_printf("%s.%016llx", path, (unsigned long long)random);
+	if (!temp)
+		return err_oom(err);
+	if (mkdir(temp, FOLDER_MODE) < 0)
+		return err_set(err, ERR_SYSTEM, errno, "make %s: %m", path);
+	if (user->other && lchown(temp, user->uid, user->gid) < 0)
+		r = err_set(err, ERR_SYSTEM, errno, "chown %s: %m", path);
+	else if (renameat2(AT_FDCWD, temp, AT_FDCWD, path, RENAME_NOREPLACE) < 0 && errno != EEXIST)
+		r = err_set(err, ERR_SYSTEM, errno, "make %s: %m", path);
+	rmdir(temp);
+	return r;
+}
+
+/* What root made for this user is given to the user; by no path that somebody could bend. */
+static int give_away(const char *path, const struct user *user, struct err *err)
+{
+	struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+	CLEANUP(fd_closep) int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	struct stat st;
+
+	if (!user->other || fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid())
+		return 0; /* it has to do as it is */
+	if (fchown(fd, user->uid, user->gid) < 0)
+		return err_set(err, ERR_SYSTEM, errno, "chown %s: %m", path);
+	return 0;
+}
+
+int mesos_cache_open(const char *path, const struct user *user, struct folder *ret, struct err *err)
+{
+	CLEANUP(str_freep) char *trimmed = str_copy(path);
+	struct stat st;
+	int r = 0;
+
+	if (!trimmed)
+		return err_oom(err);
+	for (size_t len = strlen(trimmed); len > 1 && trimmed[len - 1] == '/'; len--)
+		trimmed[len - 1] = '\0';
+	if (lstat(trimmed, &st) == 0)
+		r = give_away(trimmed, user, err);
+	else if ((r = make_parents(trimmed, err)) == 0)
+		r = make_folder(trimmed, user, err);
+	if (r == 0)
+		r = folder_open(trimmed, user, ret, err);
+	return r < 0 ? err_context(err, "Could not create the fetcher cache directory") : 0;
+}
+
+bool mesos_cache_has(const struct folder *cache, const char *name)
+{
+	struct stat st;
+
+	return fstatat(cache->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int mesos_cache_keep(const struct folder *cache, struct fetchfs_file *file, const char *name,
+	const char *shown, bool hardlink, struct err *err)
+{
+	CLEANUP(fetchfs_info_release) struct fetchfs_info info = {0};
+	struct put put = {
+		.user = cache->user,
+		.parent = cache->fd,
+		.name = name,
+		.source = fetchfs_file_fd(file),
+		.mode = FILE_MODE,
+		.exclusive = true,
+	};
+	int r = fetchfs_file_info(file, &info, err);
+
+	if (r < 0)
+		return r;
+	put.hardlink = hardlink && info.is_public;
+	r = put_file(&put, NULL);
+	if (r < 0 && r != -EEXIST)
+		return err_set(
+			err, ERR_SYSTEM, -r, "Failed to write '%s/%s': %m", cache->path, shown);
+	return 0;
+}

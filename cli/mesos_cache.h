@@ -1,0 +1,30 @@
+/*
+ * The agent's own cache: a folder in which it wants files by names that it chose. It counts their
+ * sizes and removes them; here they are names of what the cache underneath has, or copies.
+ */
+#ifndef FETCHFS_CLI_MESOS_CACHE_H
+#define FETCHFS_CLI_MESOS_CACHE_H
+
+#include "fetch/fetchfs.h"
+#include "sandbox/folder.h"
+
+#include <stdbool.h>
+
+/*
+ * Open the folder @path; where there is none it is made, for nobody but @user. *ret is for
+ * folder_release().
+ */
+int mesos_cache_open(
+	const char *path, const struct user *user, struct folder *ret, struct err *err);
+
+/* Whether there is anything called @name. */
+bool mesos_cache_has(const struct folder *cache, const char *name);
+
+/*
+ * Have the complete @file there, too; by a second name of it where that is cheaper and @hardlink
+ * allows it for what is public. Somebody else's file of that name stays. @shown is for the error.
+ */
+int mesos_cache_keep(const struct folder *cache, struct fetchfs_file *file, const char *name,
+	const char *shown, bool hardlink, struct err *err);
+
+#endif
