@@ -43,6 +43,7 @@ struct fetchfs_options {
 	bool force;  /* also on a file system that cannot be trusted with a cache */
 	const char *const *environment; /* "NAME=value", NULL-terminated: environ; NULL: empty */
 	const struct backend *const *backends; /* NULL: all of the program */
+	const char *program; /* fetchfs, which unpacks archives; NULL: where it is installed */
 };
 
 FETCHFS_API int fetchfs_open(
@@ -235,6 +236,41 @@ FETCHFS_API ssize_t fetchfs_file_read_now(
  * inode is shared by all who use the content: to be read, linked or copied, never changed.
  */
 FETCHFS_API int fetchfs_file_fd(struct fetchfs_file *file);
+
+/* ---- what is in an archive ---- */
+
+/*
+ * An archive's files and folders, read-only and shared by all who use the content: files are 0444
+ * or 0555, folders 0555, all the cache owner's, with the archive's times. No link leads outside.
+ */
+struct fetchfs_tree;
+
+/*
+ * The tree of the archive @file, which is waited for until it is complete; unpacked once per
+ * content, whoever asks in whatever process. Blocks. -ENOTSUP when it is no archive, -EBADMSG when
+ * it is a broken or hostile one (the text names the entry), -E2BIG when it is over a limit (the
+ * text names the configuration's key), -ENOSPC, -ECANCELED by fetchfs_cancel_all(). *ret is the
+ * caller's, for fetchfs_tree_free(); while it lives neither the archive nor the tree is evicted.
+ */
+FETCHFS_API int fetchfs_tree_open(
+	struct fetchfs_file *file, struct fetchfs_tree **ret, struct err *err);
+
+/* Its folder, O_RDONLY | O_DIRECTORY, still the tree's. */
+FETCHFS_API int fetchfs_tree_fd(const struct fetchfs_tree *tree);
+
+/* Whether it was something compressed by itself (tool.gz): then it is one file, "data". */
+FETCHFS_API bool fetchfs_tree_is_single(const struct fetchfs_tree *tree);
+
+/* NULL is ignored. */
+FETCHFS_API void fetchfs_tree_free(struct fetchfs_tree *tree);
+
+/*
+ * The process that unpacks is fetchfs_options.program, called by this name: all that its main() has
+ * to do then. It knows from descriptors it was given what to do, and confines itself. Returns the
+ * exit status.
+ */
+#define FETCHFS_UNPACK_NAME "fetchfs-unpack"
+FETCHFS_API int fetchfs_unpack_run(void);
 
 /* ---- what others say the bytes hash to ---- */
 
