@@ -16,6 +16,13 @@ int fetchfs_tree_open(struct fetchfs_file *file, struct fetchfs_tree **ret, stru
 	return err_set(err, ERR_USAGE, ENOTSUP, "no archive");
 }
 
+int fetchfs_tree_open_now(struct fetchfs_file *file, struct fetchfs_tree **ret, struct err *err)
+{
+	(void)file;
+	(void)ret;
+	return err_set(err, ERR_USAGE, EAGAIN, "not unpacked");
+}
+
 int fetchfs_tree_fd(const struct fetchfs_tree *tree)
 {
 	return tree->fd;
