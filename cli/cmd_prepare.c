@@ -2,13 +2,13 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "base/user.h"
 #include "cli/cli.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
 #include "sandbox/folder.h"
 #include "sandbox/plan.h"
 #include "sandbox/prepare.h"
-#include "base/user.h"
 
 #include <errno.h>
 #include <fcntl.h>

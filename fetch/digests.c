@@ -2,8 +2,8 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "base/uri.h"
+#include "fetch/digest_list.h"
 #include "fetch/fetchfs.h"
-#include "fetch/listing.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ struct fetchfs_digests {
 	struct uri uri;
 	char *shown;
 	char *path; /* decoded, up to the last '/' */
-	struct listing *listing;
+	struct digest_list *list;
 };
 
 void fetchfs_digests_free(struct fetchfs_digests *digests)
@@ -27,7 +27,7 @@ void fetchfs_digests_free(struct fetchfs_digests *digests)
 	uri_release(&digests->uri);
 	free(digests->shown);
 	free(digests->path);
-	listing_free(digests->listing);
+	digest_list_free(digests->list);
 	free(digests);
 }
 
@@ -55,9 +55,10 @@ static int read_text(struct fetchfs_file *file, char **ret, size_t *ret_len, str
 		if (n < 0)
 			return (int)n;
 		len += (size_t)n;
-		if (len > LISTING_MAX)
+		if (len > DIGEST_LIST_MAX)
 			return err_set(err, ERR_USAGE, EFBIG,
-				"longer than the %u bytes that a listing may have", LISTING_MAX);
+				"longer than the %u bytes that a listing may have",
+				DIGEST_LIST_MAX);
 		room = len == room ? 2 * room : room;
 	} while (n > 0);
 	text[len] = '\0';
@@ -96,7 +97,7 @@ static int fill(struct fetchfs *fetchfs, const struct fetchfs_request *request,
 	int r = fetch_text(fetchfs, request, &text, &len, err);
 
 	if (r == 0)
-		r = listing_parse(text, len, &digests->listing, err);
+		r = digest_list_parse(text, len, &digests->list, err);
 	if (r == 0)
 		r = uri_file_path(&digests->uri, &digests->path, err);
 	if (r == 0)
@@ -145,12 +146,12 @@ static int look_up(const struct fetchfs_digests *digests, const struct uri *uri,
 	if (r < 0)
 		return r;
 	if (is_below(digests, uri, path)) {
-		r = listing_find(digests->listing, path + strlen(digests->path), ret, err);
+		r = digest_list_find(digests->list, path + strlen(digests->path), ret, err);
 		if (r != -ENOENT)
 			return r;
 	}
 	slash = strrchr(path, '/');
-	return listing_find(digests->listing, slash ? slash + 1 : path, ret, err);
+	return digest_list_find(digests->list, slash ? slash + 1 : path, ret, err);
 }
 
 int fetchfs_digests_find(

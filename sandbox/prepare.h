@@ -9,9 +9,9 @@
 #define FETCHFS_SANDBOX_PREPARE_H
 
 #include "base/err.h"
+#include "base/user.h"
 #include "fetch/fetchfs.h"
 #include "sandbox/plan.h"
-#include "base/user.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
-#include "sandbox/folder.h"
 #include "base/user.h"
+#include "sandbox/folder.h"
 
 #include <errno.h>
 

@@ -9,32 +9,32 @@
  * PGP signature (which is not checked), and digests of unknown kinds are passed over; anything
  * else is no listing, so that an error page is not taken for an empty one.
  */
-#ifndef FETCHFS_FETCH_LISTING_H
-#define FETCHFS_FETCH_LISTING_H
+#ifndef FETCHFS_FETCH_DIGEST_LIST_H
+#define FETCHFS_FETCH_DIGEST_LIST_H
 
 #include "base/checksum.h"
 #include "base/err.h"
 
 #include <stddef.h>
 
-#define LISTING_MAX      (16U << 20) /* bytes */
-#define LISTING_LINE_MAX 8192        /* bytes, without the end of the line */
+#define DIGEST_LIST_MAX      (16U << 20) /* bytes */
+#define DIGEST_LIST_LINE_MAX 8192        /* bytes, without the end of the line */
 
-struct listing;
+struct digest_list;
 
 /*
  * Read @len bytes of @text, which has a NUL behind them, is from malloc(), and is taken over in
  * any case. -EINVAL tells the line and what is wrong with it.
  */
-int listing_parse(char *text, size_t len, struct listing **ret, struct err *err);
-void listing_free(struct listing *listing);
-void listing_freep(struct listing **listing); /* for CLEANUP() */
+int digest_list_parse(char *text, size_t len, struct digest_list **ret, struct err *err);
+void digest_list_free(struct digest_list *list);
+void digest_list_freep(struct digest_list **list); /* for CLEANUP() */
 
 /*
  * What the file @name is to hash to, by the best kind that is listed (checksum.h has the order).
  * -ENOENT; -EINVAL when there are two different values of that kind.
  */
-int listing_find(
-	const struct listing *listing, const char *name, struct checksum *ret, struct err *err);
+int digest_list_find(
+	const struct digest_list *list, const char *name, struct checksum *ret, struct err *err);
 
 #endif

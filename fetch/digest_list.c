@@ -1,4 +1,4 @@
-#include "fetch/listing.h"
+#include "fetch/digest_list.h"
 
 #include "base/cleanup.h"
 #include "base/str.h"
@@ -16,7 +16,7 @@ struct listed {
 };
 
 /* Sorted by name, then the best kind first: a list made to collide costs no more than another. */
-struct listing {
+struct digest_list {
 	char *text; /* cut into names */
 	struct listed *files;
 	size_t count;
@@ -26,19 +26,19 @@ struct listing {
 /* Where in a clear-signed message a line is. */
 enum armour { ARMOUR_NONE, ARMOUR_HEADERS, ARMOUR_MESSAGE, ARMOUR_SIGNATURE };
 
-void listing_free(struct listing *listing)
+void digest_list_free(struct digest_list *list)
 {
-	if (!listing)
+	if (!list)
 		return;
-	free(listing->files);
-	free(listing->text);
-	free(listing);
+	free(list->files);
+	free(list->text);
+	free(list);
 }
 
-void listing_freep(struct listing **listing)
+void digest_list_freep(struct digest_list **list)
 {
-	listing_free(*listing);
-	*listing = NULL;
+	digest_list_free(*list);
+	*list = NULL;
 }
 
 static int wrong(struct err *err, const char *why)
@@ -46,21 +46,21 @@ static int wrong(struct err *err, const char *why)
 	return err_set(err, ERR_USAGE, EINVAL, "%s", why);
 }
 
-static int add(
-	struct listing *listing, const char *name, const struct checksum *checksum, struct err *err)
+static int add(struct digest_list *list, const char *name, const struct checksum *checksum,
+	struct err *err)
 {
-	if (listing->count == listing->room) {
-		size_t room = listing->room ? 2 * listing->room : 64;
-		struct listed *files = reallocarray(listing->files, room, sizeof(*files));
+	if (list->count == list->room) {
+		size_t room = list->room ? 2 * list->room : 64;
+		struct listed *files = reallocarray(list->files, room, sizeof(*files));
 
 		if (!files)
 			return err_oom(err);
-		listing->files = files;
-		listing->room = room;
+		list->files = files;
+		list->room = room;
 	}
 	while (str_has_prefix(name, "./"))
 		name += 2;
-	listing->files[listing->count++] = (struct listed){name, *checksum};
+	list->files[list->count++] = (struct listed){name, *checksum};
 	return 0;
 }
 
@@ -92,18 +92,18 @@ static int unescape(char *name, struct err *err)
 	return 0;
 }
 
-static int add_escaped(struct listing *listing, char *name, bool escaped,
+static int add_escaped(struct digest_list *list, char *name, bool escaped,
 	const struct checksum *checksum, struct err *err)
 {
 	int r = escaped ? unescape(name, err) : 0;
 
 	if (r == 0 && !*name)
 		r = wrong(err, "a digest without a name");
-	return r < 0 ? r : add(listing, name, checksum, err);
+	return r < 0 ? r : add(list, name, checksum, err);
 }
 
 /* "SHA256 (name) = HEX", or with fewer blanks, as openssl writes it. 0: done; 1: of another form */
-static int read_bsd(struct listing *listing, char *line, bool escaped, struct err *err)
+static int read_bsd(struct digest_list *list, char *line, bool escaped, struct err *err)
 {
 	size_t tag = strspn(line, TAG_CHARS);
 	char *name = line + tag + (line[tag] == ' ');
@@ -127,11 +127,11 @@ static int read_bsd(struct listing *listing, char *line, bool escaped, struct er
 	if (r < 0 || checksum.kind != kind)
 		return wrong(err, "the digest is not of the length that its kind has");
 	*end = '\0';
-	return add_escaped(listing, name, escaped, &checksum, err);
+	return add_escaped(list, name, escaped, &checksum, err);
 }
 
 /* "HEX  name", "HEX *name". 0: done; 1: of another form */
-static int read_gnu(struct listing *listing, char *line, bool escaped, struct err *err)
+static int read_gnu(struct digest_list *list, char *line, bool escaped, struct err *err)
 {
 	size_t digits = strspn(line, HEX_DIGITS);
 	struct checksum checksum;
@@ -143,7 +143,7 @@ static int read_gnu(struct listing *listing, char *line, bool escaped, struct er
 	*name = '\0';
 	if (checksum_parse_hex(line, &checksum, NULL) < 0)
 		return 0;
-	return add_escaped(listing, name + 2, escaped, &checksum, err);
+	return add_escaped(list, name + 2, escaped, &checksum, err);
 }
 
 /* 1: the line is of the armour, and tells nothing. */
@@ -172,12 +172,12 @@ static int pass_armour(enum armour *armour, const char *line)
 }
 
 static int read_line(
-	struct listing *listing, enum armour *armour, char *line, size_t len, struct err *err)
+	struct digest_list *list, enum armour *armour, char *line, size_t len, struct err *err)
 {
 	bool escaped;
 	int r;
 
-	if (len > LISTING_LINE_MAX)
+	if (len > DIGEST_LIST_LINE_MAX)
 		return wrong(err, "longer than any name");
 	if (strlen(line) < len)
 		return wrong(err, "it holds a NUL");
@@ -192,9 +192,9 @@ static int read_line(
 
 	escaped = *line == '\\';
 	line += escaped;
-	r = read_gnu(listing, line, escaped, err);
+	r = read_gnu(list, line, escaped, err);
 	if (r > 0)
-		r = read_bsd(listing, line, escaped, err);
+		r = read_bsd(list, line, escaped, err);
 	return r > 0 ? wrong(err, "neither a digest nor a comment") : r;
 }
 
@@ -207,18 +207,18 @@ static int compare(const void *a, const void *b)
 	return r ? r : (int)y->checksum.kind - (int)x->checksum.kind;
 }
 
-int listing_parse(char *text, size_t len, struct listing **ret, struct err *err)
+int digest_list_parse(char *text, size_t len, struct digest_list **ret, struct err *err)
 {
-	CLEANUP(listing_freep) struct listing *listing = calloc(1, sizeof(*listing));
+	CLEANUP(digest_list_freep) struct digest_list *list = calloc(1, sizeof(*list));
 	enum armour armour = ARMOUR_NONE;
 	unsigned long number = 1;
 	char *line = text;
 
-	if (!listing) {
+	if (!list) {
 		free(text);
 		return err_oom(err);
 	}
-	listing->text = text;
+	list->text = text;
 	for (; line < text + len; number++) {
 		size_t left = (size_t)(text + len - line);
 		char *end = memchr(line, '\n', left);
@@ -226,47 +226,47 @@ int listing_parse(char *text, size_t len, struct listing **ret, struct err *err)
 		int r;
 
 		line[length] = '\0';
-		r = read_line(listing, &armour, line, length, err);
+		r = read_line(list, &armour, line, length, err);
 		if (r < 0)
 			return err_context(err, "line %lu", number);
 		line += length + 1;
 	}
-	if (listing->count > 0)
-		qsort(listing->files, listing->count, sizeof(*listing->files), compare);
-	*ret = listing;
-	listing = NULL;
+	if (list->count > 0)
+		qsort(list->files, list->count, sizeof(*list->files), compare);
+	*ret = list;
+	list = NULL;
 	return 0;
 }
 
 /* The first line for @name; count: none. */
-static size_t first_of(const struct listing *listing, const char *name)
+static size_t first_of(const struct digest_list *list, const char *name)
 {
 	size_t from = 0;
-	size_t to = listing->count;
+	size_t to = list->count;
 
 	while (from < to) {
 		size_t middle = from + (to - from) / 2;
 
-		if (strcmp(listing->files[middle].name, name) < 0)
+		if (strcmp(list->files[middle].name, name) < 0)
 			from = middle + 1;
 		else
 			to = middle;
 	}
-	if (from < listing->count && str_equal(listing->files[from].name, name))
+	if (from < list->count && str_equal(list->files[from].name, name))
 		return from;
-	return listing->count;
+	return list->count;
 }
 
-int listing_find(
-	const struct listing *listing, const char *name, struct checksum *ret, struct err *err)
+int digest_list_find(
+	const struct digest_list *list, const char *name, struct checksum *ret, struct err *err)
 {
-	size_t first = first_of(listing, name);
-	const struct listed *file = listing->files + first;
+	size_t first = first_of(list, name);
+	const struct listed *file = list->files + first;
 
-	if (first == listing->count)
+	if (first == list->count)
 		return err_set(err, ERR_USAGE, ENOENT, "no line for '%s'", name);
-	for (size_t i = first + 1; i < listing->count; i++) {
-		const struct listed *next = listing->files + i;
+	for (size_t i = first + 1; i < list->count; i++) {
+		const struct listed *next = list->files + i;
 
 		if (next->checksum.kind != file->checksum.kind || !str_equal(next->name, name))
 			break;

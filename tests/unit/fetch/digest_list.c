@@ -1,4 +1,4 @@
-#include "fetch/listing.h"
+#include "fetch/digest_list.h"
 
 #include "base/cleanup.h"
 #include "base/str.h"
@@ -26,22 +26,22 @@ static char *copy(const char *text, size_t len)
 	return ret;
 }
 
-static struct listing *parsed(const char *text)
+static struct digest_list *parsed(const char *text)
 {
-	struct listing *listing = NULL;
+	struct digest_list *list = NULL;
 	struct err err = ERR_INIT;
 	size_t len = strlen(text);
 
-	cr_assert_eq(listing_parse(copy(text, len), len, &listing, &err), 0, "%s", err.msg);
-	return listing;
+	cr_assert_eq(digest_list_parse(copy(text, len), len, &list, &err), 0, "%s", err.msg);
+	return list;
 }
 
 static void refused_bytes(const char *text, size_t len, const char *why)
 {
-	struct listing *listing = NULL;
+	struct digest_list *list = NULL;
 	struct err err = ERR_INIT;
 
-	cr_assert_eq(listing_parse(copy(text, len), len, &listing, &err), -EINVAL, "%s", text);
+	cr_assert_eq(digest_list_parse(copy(text, len), len, &list, &err), -EINVAL, "%s", text);
 	cr_assert_not_null(strstr(err.msg, why), "%s", err.msg);
 }
 
@@ -50,12 +50,12 @@ static void refused(const char *text, const char *why)
 	refused_bytes(text, strlen(text), why);
 }
 
-static void expect(const struct listing *listing, const char *name, const char *expected)
+static void expect(const struct digest_list *list, const char *name, const char *expected)
 {
 	char text[CHECKSUM_TEXT_SIZE];
 	struct checksum checksum;
 	struct err err = ERR_INIT;
-	int r = listing_find(listing, name, &checksum, &err);
+	int r = digest_list_find(list, name, &checksum, &err);
 
 	if (!expected) {
 		cr_assert_eq(r, -ENOENT, "%s", name);
@@ -66,77 +66,77 @@ static void expect(const struct listing *listing, const char *name, const char *
 	cr_assert_str_eq(text, expected);
 }
 
-Test(listing, every_form_is_read)
+Test(digest_list, every_form_is_read)
 {
-	CLEANUP(listing_freep)
-	struct listing *listing = parsed("# made by hand\n"
-					 "\n"
-					 "; of old\n" SHA256_A "  text\n" SHA512_A " *binary\n"
-					 "" MD5_A "  ./dir/old name\r\n"
-					 "SHA1 (in (brackets) = x) = " SHA1_A "\n"
-					 "MD5(openssl)= " MD5_A "\n"
-					 "\\" SHA256_A "  two\\nlines\\\\\n"
-					 "\\SHA256 (re\\rturn) = " SHA256_A "\n"
-					 "SIZE (text) = 17\n"
-					 "deadbeef  crc\n" SHA256_B "  last, unterminated");
+	CLEANUP(digest_list_freep)
+	struct digest_list *list = parsed("# made by hand\n"
+					  "\n"
+					  "; of old\n" SHA256_A "  text\n" SHA512_A " *binary\n"
+					  "" MD5_A "  ./dir/old name\r\n"
+					  "SHA1 (in (brackets) = x) = " SHA1_A "\n"
+					  "MD5(openssl)= " MD5_A "\n"
+					  "\\" SHA256_A "  two\\nlines\\\\\n"
+					  "\\SHA256 (re\\rturn) = " SHA256_A "\n"
+					  "SIZE (text) = 17\n"
+					  "deadbeef  crc\n" SHA256_B "  last, unterminated");
 
-	expect(listing, "text", "sha256:" SHA256_A);
-	expect(listing, "binary", "sha512:" SHA512_A);
-	expect(listing, "dir/old name", "md5:" MD5_A);
-	expect(listing, "./dir/old name", NULL);
-	expect(listing, "in (brackets) = x", "sha1:" SHA1_A);
-	expect(listing, "openssl", "md5:" MD5_A);
-	expect(listing, "two\nlines\\", "sha256:" SHA256_A);
-	expect(listing, "re\rturn", "sha256:" SHA256_A);
-	expect(listing, "crc", NULL);
-	expect(listing, "last, unterminated", "sha256:" SHA256_B);
-	expect(listing, "", NULL);
+	expect(list, "text", "sha256:" SHA256_A);
+	expect(list, "binary", "sha512:" SHA512_A);
+	expect(list, "dir/old name", "md5:" MD5_A);
+	expect(list, "./dir/old name", NULL);
+	expect(list, "in (brackets) = x", "sha1:" SHA1_A);
+	expect(list, "openssl", "md5:" MD5_A);
+	expect(list, "two\nlines\\", "sha256:" SHA256_A);
+	expect(list, "re\rturn", "sha256:" SHA256_A);
+	expect(list, "crc", NULL);
+	expect(list, "last, unterminated", "sha256:" SHA256_B);
+	expect(list, "", NULL);
 }
 
-Test(listing, the_armour_of_a_signature_is_passed_over)
+Test(digest_list, the_armour_of_a_signature_is_passed_over)
 {
-	CLEANUP(listing_freep)
-	struct listing *listing = parsed("-----BEGIN PGP SIGNED MESSAGE-----\n"
-					 "Hash: SHA512\n"
-					 "\n" SHA256_A "  a\n"
-					 "- " SHA256_B "  dash\n"
-					 "-----BEGIN PGP SIGNATURE-----\n"
-					 "\n"
-					 "iQIzBAEBCgAdFiEE\n" SHA256_B "  hidden\n"
-					 "=abcd\n"
-					 "-----END PGP SIGNATURE-----\n");
+	CLEANUP(digest_list_freep)
+	struct digest_list *list = parsed("-----BEGIN PGP SIGNED MESSAGE-----\n"
+					  "Hash: SHA512\n"
+					  "\n" SHA256_A "  a\n"
+					  "- " SHA256_B "  dash\n"
+					  "-----BEGIN PGP SIGNATURE-----\n"
+					  "\n"
+					  "iQIzBAEBCgAdFiEE\n" SHA256_B "  hidden\n"
+					  "=abcd\n"
+					  "-----END PGP SIGNATURE-----\n");
 
-	expect(listing, "a", "sha256:" SHA256_A);
-	expect(listing, "dash", "sha256:" SHA256_B);
-	expect(listing, "hidden", NULL);
+	expect(list, "a", "sha256:" SHA256_A);
+	expect(list, "dash", "sha256:" SHA256_B);
+	expect(list, "hidden", NULL);
 }
 
-Test(listing, the_best_kind_counts_and_a_contradiction_is_an_error)
+Test(digest_list, the_best_kind_counts_and_a_contradiction_is_an_error)
 {
-	CLEANUP(listing_freep)
-	struct listing *listing = parsed(MD5_A "  a\n" SHA256_A "  a\n" SHA512_A "  a\n" SHA256_A
-					       "  ./a\n" SHA256_A "  b\n" SHA256_B "  b\n");
+	CLEANUP(digest_list_freep)
+	struct digest_list *list = parsed(MD5_A "  a\n" SHA256_A "  a\n" SHA512_A "  a\n" SHA256_A
+						"  ./a\n" SHA256_A "  b\n" SHA256_B "  b\n");
 	struct checksum checksum;
 	struct err err = ERR_INIT;
 
-	expect(listing, "a", "sha256:" SHA256_A);
-	cr_assert_eq(listing_find(listing, "b", &checksum, &err), -EINVAL);
+	expect(list, "a", "sha256:" SHA256_A);
+	cr_assert_eq(digest_list_find(list, "b", &checksum, &err), -EINVAL);
 	cr_assert_str_eq(err.msg, "two different sha256 for 'b'");
 }
 
-Test(listing, an_empty_one_lists_nothing)
+Test(digest_list, an_empty_one_lists_nothing)
 {
-	CLEANUP(listing_freep) struct listing *listing = parsed("");
+	CLEANUP(digest_list_freep) struct digest_list *list = parsed("");
 
-	expect(listing, "a", NULL);
+	expect(list, "a", NULL);
 }
 
-Test(listing, what_is_none_is_refused_with_its_line)
+Test(digest_list, what_is_none_is_refused_with_its_line)
 {
 	static const char nul[] = SHA256_A "  a\n" SHA256_A "  b\0c\n";
 	static const char binary[] = "\x7f"
 				     "ELF\x02\x01\x01\x00\xff\xfe\n\n";
-	char *text = str_printf("%s  %*s\n", SHA256_A, LISTING_LINE_MAX, "x");
+	char *text = str_printf("%s  %*s\n", SHA256_A, DIGEST_LIST_LINE_MAX, "x");
 
 	refused("<html><body>404</body></html>\n", "line 1: neither a digest nor a comment");
 	refused(SHA256_A "  a\n" SHA256_A " b\n", "line 2: neither");
@@ -158,21 +158,21 @@ Test(listing, what_is_none_is_refused_with_its_line)
 	free(text);
 }
 
-Test(listing, a_huge_one_is_read_in_time)
+Test(digest_list, a_huge_one_is_read_in_time)
 {
 	static const size_t count = 200000;
-	CLEANUP(listing_freep) struct listing *listing = NULL;
+	CLEANUP(digest_list_freep) struct digest_list *list = NULL;
 	char *text = malloc(count * 64);
 	char *end = text;
 	struct err err = ERR_INIT;
 
 	for (size_t i = 0; i < count; i++)
 		end += sprintf(end, "%s  f%zu\n", MD5_A, i * 7919 % count);
-	cr_assert_eq(listing_parse(text, (size_t)(end - text), &listing, &err), 0, "%s", err.msg);
+	cr_assert_eq(digest_list_parse(text, (size_t)(end - text), &list, &err), 0, "%s", err.msg);
 	for (size_t i = 0; i < count; i++) {
 		char name[32];
 
 		sprintf(name, "f%zu", i);
-		expect(listing, name, "md5:" MD5_A);
+		expect(list, name, "md5:" MD5_A);
 	}
 }
