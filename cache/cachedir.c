@@ -290,6 +290,8 @@ static int open_parts(struct cachedir *dir, const char *path, bool force, struct
 	if (r == 0)
 		r = open_folder(dir, "partial", &dir->partial_fd, err);
 	if (r == 0)
+		r = open_folder(dir, "trees", &dir->trees_fd, err);
+	if (r == 0)
 		r = read_secret(dir, err);
 	if (r == 0)
 		r = map_shared(dir, err);
@@ -298,7 +300,7 @@ static int open_parts(struct cachedir *dir, const char *path, bool force, struct
 
 int cachedir_open(const char *path, bool force, struct cachedir *ret, struct err *err)
 {
-	struct cachedir dir = {.fd = -1, .objects_fd = -1, .partial_fd = -1};
+	struct cachedir dir = CACHEDIR_INIT;
 	int r = open_parts(&dir, path, force, err);
 
 	if (r < 0) {
@@ -315,9 +317,10 @@ void cachedir_close(struct cachedir *dir)
 		return;
 	if (dir->shared)
 		munmap(dir->shared, sizeof(*dir->shared));
+	fd_close(&dir->trees_fd);
 	fd_close(&dir->partial_fd);
 	fd_close(&dir->objects_fd);
 	fd_close(&dir->fd);
 	free(dir->path);
-	*dir = (struct cachedir){.fd = -1, .objects_fd = -1, .partial_fd = -1};
+	*dir = CACHEDIR_INIT;
 }

@@ -1,7 +1,8 @@
 /*
  * The directory of a cache, and what all processes that use it share without SQLite.
  *
- *	index.db   objects/ab/<sha256>   partial/<key>.<gen>.{data,map}   locks   shared   secret
+ *	index.db   objects/ab/<sha256>   trees/<sha256>/   partial/<key>.<gen>.{data,map}
+ *	locks   shared   secret
  *
  * docs/cache-format.md describes every file. The directory is 0700 and its creator's; it is
  * refused when it belongs to somebody else, or lies on a file system whose locks and mmap cannot
@@ -43,10 +44,17 @@ struct cachedir {
 	int fd;
 	int objects_fd;
 	int partial_fd;
+	int trees_fd;
 	uint8_t secret[DIGEST_SIZE]; /* random, made once per cache: keys the HMAC of credentials */
 	char boot_id[37];            /* of this boot of this machine */
 	struct shared_page *shared;
 };
+
+#define CACHEDIR_INIT                                                                              \
+	(struct cachedir)                                                                          \
+	{                                                                                          \
+		.fd = -1, .objects_fd = -1, .partial_fd = -1, .trees_fd = -1                       \
+	}
 
 /* Open, making it and its parents when absent. Release by cachedir_close(). */
 int cachedir_open(const char *path, bool force, struct cachedir *ret, struct err *err);

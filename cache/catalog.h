@@ -209,6 +209,25 @@ int catalog_exchange(struct catalog *catalog, const struct digest *gone, size_t 
 	const char *partial, uint64_t bytes, uint64_t limit, uint64_t *ret_missing,
 	struct err *err);
 
+/* ---- trees: what is unpacked of an object, see tree.h; deleted with its row ---- */
+
+struct catalog_tree {
+	uint64_t bytes;    /* what it occupies */
+	bool of_this_boot; /* else it may have lost something when the machine went down */
+};
+
+/* -ENOENT when nothing of it is unpacked. */
+int catalog_tree_find(struct catalog *catalog, const struct digest *digest,
+	struct catalog_tree *ret, struct err *err);
+
+/* It is unpacked, and occupies @bytes (not 0), for which @partial had a reservation until now.
+ * -ENOENT when there is no such object. */
+int catalog_tree_record(struct catalog *catalog, const struct digest *digest, uint64_t bytes,
+	const char *partial, struct err *err);
+
+/* It is so no more. */
+int catalog_tree_forget(struct catalog *catalog, const struct digest *digest, struct err *err);
+
 /* ---- leases: objects handed out to sandboxes ---- */
 
 struct lease {

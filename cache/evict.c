@@ -6,6 +6,7 @@
 #include "cache/events.h"
 #include "cache/room.h"
 #include "cache/store_private.h"
+#include "cache/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -84,9 +85,21 @@ static void tell(const struct store *store, const struct digest *digest, uint64_
 	}
 }
 
+/* The tree goes before the object: without it, nobody would look for it again. */
+static int take_tree(const struct store *store, const struct digest *digest, uint64_t *ret_bytes,
+	struct err *err)
+{
+	struct catalog_tree tree;
+	int r = tree_remove(store, digest, err);
+
+	if (r == 0 && catalog_tree_find(store->catalog, digest, &tree, NULL) == 0)
+		*ret_bytes += tree.bytes;
+	return r;
+}
+
 /*
- * Unlink the object @digest, both of its files, if nobody needs it. On success the lock is the
- * caller's, who deletes the row before releasing it. -EBUSY with the reason.
+ * Unlink the object @digest, both of its files and its tree, if nobody needs it. On success the
+ * lock is the caller's, who deletes the row before releasing it. -EBUSY with the reason.
  */
 static int take(const struct store *store, const struct digest *digest, struct lock *ret,
 	uint64_t *ret_bytes, struct err *err)
@@ -107,6 +120,10 @@ static int take(const struct store *store, const struct digest *digest, struct l
 		store_path(digest, executable, path);
 		r = probe(store, path, &bytes, err);
 	}
+	if (r >= 0)
+		r = tree_probe(store, digest, err);
+	if (r == 0)
+		r = take_tree(store, digest, &bytes, err);
 	if (r < 0)
 		return r;
 	for (int executable = 0; executable <= 1; executable++) {
@@ -229,7 +246,10 @@ static int drop_idle_partials(
 	const struct store *store, uint64_t need, uint64_t *ret_freed, struct err *err)
 {
 	struct idle_walk walk = {.store = store, .need = need, .err = err};
-	int r = catalog_partials(store->catalog, drop_idle, &walk, err);
+	int r;
+
+	tree_sweep(store);
+	r = catalog_partials(store->catalog, drop_idle, &walk, err);
 
 	if (r < 0)
 		return r;

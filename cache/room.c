@@ -34,7 +34,8 @@ static uint64_t overhead(const struct store *store)
 {
 	const struct cachedir *dir = store->dir;
 	static const char *const files[] = {"index.db", "index.db-shm", "shared", "secret"};
-	uint64_t sum = blocks_of(dir->fd, ".") + blocks_of(dir->fd, "partial");
+	uint64_t sum = blocks_of(dir->fd, ".") + blocks_of(dir->fd, "partial") +
+		       blocks_of(dir->fd, "trees");
 	uint64_t log = blocks_of(dir->fd, "index.db-wal");
 	struct stat st;
 

@@ -125,6 +125,7 @@ int cli_open(const struct cli *cli, struct fetchfs **ret, struct err *err)
 		.cache = cache && *cache ? cache : NULL,
 		.config = cli->config,
 		.environment = (const char *const *)environ,
+		.program = CLI_PROGRAM,
 	};
 	struct fetchfs *fetchfs;
 	const char *warning;

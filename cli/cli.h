@@ -14,6 +14,9 @@
 #include <argp.h>
 #include <stdbool.h>
 
+/* This program, for fetchfs_options.program. */
+#define CLI_PROGRAM "/proc/self/exe"
+
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_TEMPORARY = 3 };
 
 /* What stands before the command. */

@@ -192,6 +192,7 @@ static int serve(struct mounting *mounting, struct err *err)
 		.config_lenient = true, /* what an older program does not know must not stop it */
 		.daemon = true,
 		.environment = (const char *const *)environ,
+		.program = CLI_PROGRAM,
 	};
 	const struct mount_options mount_options = {
 		.directory = mounting->directory,

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Each transfer and each artifact being placed holds some. */
 #define DESCRIPTORS 1024
@@ -117,8 +118,35 @@ static int run_words(int argc, char **argv)
 	return run(&start, argc - start.command, arguments + start.command);
 }
 
+/* ---- other names of the program ---- */
+
+/* (nothing runs at its end: what would, may not do anything any more) */
+static int run_unpack(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	_exit(fetchfs_unpack_run());
+}
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} other_names[] = {
+	{FETCHFS_UNPACK_NAME, run_unpack},
+};
+
+/* The last segment of what it was called by. */
+static const char *own_name(const char *program)
+{
+	const char *slash = program ? strrchr(program, '/') : NULL;
+
+	return slash ? slash + 1 : program;
+}
+
 int main(int argc, char **argv)
 {
+	const char *name = own_name(argv[0]);
+
 	argp_program_version = "fetchfs " FETCHFS_VERSION;
 	argp_err_exit_status = EXIT_USAGE;
 	/* A peer or reader that goes away is an error to handle where the write is. */
@@ -127,6 +155,9 @@ int main(int argc, char **argv)
 		fputs("fetchfs: $FETCHFS_FAULT is malformed\n", stderr);
 		return EXIT_USAGE;
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(other_names); i++)
+		if (str_equal(name, other_names[i].name))
+			return other_names[i].run(argc, argv);
 	if (mounthelper_is(argv[0]))
 		return mounthelper_run(argc, argv, run_words);
 	return run_words(argc, argv);

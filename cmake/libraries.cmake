@@ -9,6 +9,8 @@ pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.38)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash>=0.8)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.13)
 pkg_check_modules(XML REQUIRED IMPORTED_TARGET libxml-2.0>=2.9)
+pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive>=3.6)
+pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp>=2.5)
 pkg_check_modules(FUSE REQUIRED IMPORTED_TARGET fuse3>=3.14)
 
 # fetchfs_folder(NAME PUBLIC targets… PRIVATE targets…): every .c file of the current folder.

@@ -268,6 +268,14 @@ int config_load(const char *file, const char *const *environment, bool lenient, 
 		.ttl_ms = 5 * 60 * 1000,
 		.negative_ttl_ms = 10 * 1000,
 		.stale_if_error_ms = 24 * 60 * 60 * 1000,
+		.unpack = {.entries = 1000000,
+			.size = UINT64_C(64) << 30,
+			.ratio = 1000,
+			.depth = 64,
+			.name = 255,
+			.path = 4095,
+			.confined = true},
+		.unpack_total_ms = 60 * 60 * 1000,
 	};
 	struct err why = ERR_INIT; /* not @err: texts of warnings pass through it */
 	int r;

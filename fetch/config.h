@@ -7,6 +7,7 @@
 #define FETCHFS_FETCH_CONFIG_H
 
 #include "base/err.h"
+#include "fetch/unpack.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -76,6 +77,10 @@ struct config {
 	 * for a daemon.
 	 */
 	char *proxy;
+
+	/* [unpack] */
+	struct unpack_limits unpack;
+	int64_t unpack_total_ms; /* 0: no limit */
 
 	/* [policy] */
 	struct config_list allow; /* URI prefixes in canonical form (uri.h) */

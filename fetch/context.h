@@ -28,8 +28,11 @@ struct fetchfs {
 	struct health *health;
 	struct folders *folders;
 	struct machine machine;
-	char **proxy_environment; /* the variables that name proxies, NULL-terminated */
-	unsigned int turn;        /* by chance: which member of a group of proxies comes first */
+	char **proxy_environment;   /* the variables that name proxies, NULL-terminated */
+	char *program;              /* that unpacks */
+	char **program_environment; /* NULL-terminated */
+	struct trees *trees;        /* archives that could not be unpacked */
+	unsigned int turn;          /* by chance: which member of a group of proxies comes first */
 
 	struct queue *leaders; /* flights that wait for the network, for as long as they do */
 	struct queue *brief;   /* steps of flights that wait for nobody */

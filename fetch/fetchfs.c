@@ -6,8 +6,10 @@
 #include "cache/events.h"
 #include "cache/room.h"
 #include "fetch/context.h"
+#include "fetch/extract.h"
 #include "fetch/flight.h"
 #include "fetch/folders.h"
+#include "fetch/trees.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -167,6 +169,24 @@ static int open_network(
 	return r;
 }
 
+static int open_trees(
+	struct fetchfs *fetchfs, const struct fetchfs_options *options, struct err *err)
+{
+	fetchfs->program = str_copy(options->program ? options->program : FETCHFS_PROGRAM);
+	fetchfs->program_environment = extract_environment(options->environment);
+	fetchfs->trees = trees_new();
+	if (!fetchfs->program || !fetchfs->program_environment || !fetchfs->trees)
+		return err_oom(err);
+	return 0;
+}
+
+static void free_list(char **list)
+{
+	for (char **item = list; item && *item; item++)
+		free(*item);
+	free(list);
+}
+
 int fetchfs_open(const struct fetchfs_options *options, struct fetchfs **ret, struct err *err)
 {
 	struct fetchfs *fetchfs = calloc(1, sizeof(*fetchfs));
@@ -178,7 +198,7 @@ int fetchfs_open(const struct fetchfs_options *options, struct fetchfs **ret, st
 	pthread_cond_init(&fetchfs->none, NULL);
 	machine_init(&fetchfs->machine);
 	fetchfs->owner = geteuid();
-	fetchfs->dir.fd = fetchfs->dir.objects_fd = fetchfs->dir.partial_fd = -1;
+	fetchfs->dir = CACHEDIR_INIT;
 
 	r = config_load(options->config, options->environment, options->config_lenient,
 		&fetchfs->config, err);
@@ -186,6 +206,8 @@ int fetchfs_open(const struct fetchfs_options *options, struct fetchfs **ret, st
 		r = open_cache(fetchfs, options, err);
 	if (r == 0)
 		r = open_network(fetchfs, options, err);
+	if (r == 0)
+		r = open_trees(fetchfs, options, err);
 	if (r < 0) {
 		fetchfs_close(fetchfs);
 		return r;
@@ -210,9 +232,10 @@ void fetchfs_close(struct fetchfs *fetchfs)
 	cachedir_close(&fetchfs->dir);
 	folders_free(fetchfs->folders);
 	health_free(fetchfs->health);
-	for (char **item = fetchfs->proxy_environment; item && *item; item++)
-		free(*item);
-	free(fetchfs->proxy_environment);
+	free_list(fetchfs->proxy_environment);
+	trees_free(fetchfs->trees);
+	free_list(fetchfs->program_environment);
+	free(fetchfs->program);
 	config_release(&fetchfs->config);
 	machine_release(&fetchfs->machine);
 	pthread_cond_destroy(&fetchfs->none);

@@ -108,6 +108,11 @@ void fetchfs_file_abandon(struct fetchfs_file *file)
 	file_end(file, true);
 }
 
+struct fetchfs *file_cache(const struct fetchfs_file *file)
+{
+	return file->fetchfs;
+}
+
 bool file_has_expected(const struct fetchfs_file *file)
 {
 	return file->target && file->target->has_expected;

@@ -18,6 +18,9 @@ int file_of_flight(struct target *target, struct flight *flight, bool prefetch,
 /* Whether its bytes may be shown only when their digest has been checked. */
 bool file_has_expected(const struct fetchfs_file *file);
 
+/* The cache it is of. */
+struct fetchfs *file_cache(const struct fetchfs_file *file);
+
 /* What an ended flight means for this file: 0 in err->code, or the error. */
 int file_outcome(const struct fetchfs_file *file, const struct flight *flight, struct err *err);
 

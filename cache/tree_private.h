@@ -1,0 +1,27 @@
+/* What the files of trees share. */
+#ifndef FETCHFS_CACHE_TREE_PRIVATE_H
+#define FETCHFS_CACHE_TREE_PRIVATE_H
+
+#include "cache/tree.h"
+
+#include <sys/types.h>
+
+/* ".new.<16 hex>" while it is made, ".gone.<16 hex>" while it is removed. */
+#define TREE_NEW      ".new."
+#define TREE_GONE     ".gone."
+#define TREE_TMP_SIZE 24
+
+/* A name that is not used. 0 or -errno. */
+int tree_tmp_name(const char *prefix, char ret[TREE_TMP_SIZE]);
+
+/*
+ * Open the folder @name in trees/ and take what says that somebody is at work on it (a lock of the
+ * open folder itself, flock(2), which goes to those who inherit it). *ret is the caller's. -ENOENT,
+ * -EAGAIN when somebody else has it.
+ */
+int tree_seize(const struct store *store, const char *name, int *ret);
+
+/* Remove the folder @name in trees/, which was seized as @fd, with all that is in it. */
+int tree_delete(const struct store *store, const char *name, int fd);
+
+#endif
