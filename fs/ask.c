@@ -186,14 +186,16 @@ static bool is_waited_for(struct question *question)
 }
 
 static int send_for_tree(struct fetchfs *fetchfs, const struct fetchfs_request *request,
-	struct fetchfs_tree **ret, struct err *err)
+	struct fetchfs_info *ret, struct fetchfs_tree **ret_tree, struct err *err)
 {
 	struct fetchfs_file *file;
 	int r = fetchfs_get(fetchfs, request, &file, err);
 
 	if (r < 0)
 		return r;
-	r = fetchfs_tree_open(file, ret, err);
+	r = fetchfs_tree_open(file, ret_tree, err);
+	if (r == 0)
+		r = fetchfs_file_info(file, ret, err);
 	fetchfs_file_free(file);
 	return r;
 }
@@ -209,7 +211,7 @@ static int send(const struct question *question, struct fetchfs_info *ret,
 	};
 
 	if (question->kind == ASK_TREE)
-		return send_for_tree(question->fs->fetchfs, &request, ret_tree, err);
+		return send_for_tree(question->fs->fetchfs, &request, ret, ret_tree, err);
 	if (question->kind == ASK_LISTING)
 		return fetchfs_folder_ask(question->fs->fetchfs, request.uri, request.uid, err);
 	return fetchfs_stat(question->fs->fetchfs, &request, ret, err);

@@ -16,7 +16,7 @@ struct unpacked_call;
 enum ask_kind {
 	ASK_STAT,    /* what it is */
 	ASK_LISTING, /* what is in that folder; info is empty then */
-	ASK_TREE, /* what is in that archive; info is empty, the tree there while it is answered */
+	ASK_TREE,    /* what is in it; info is the archive's, the tree is there until answered */
 };
 
 struct ask {

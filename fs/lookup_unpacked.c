@@ -68,7 +68,8 @@ static int enter_or_ask(struct lookup *archive, struct err *err)
 		r = lookup_recall(archive, &recalled, err);
 	if (r < 0)
 		return r;
-	if (recalled.is_file && !recalled.is_folder)
+	if (recalled.is_file && !recalled.is_folder &&
+		(archive->facts.complete || !archive->fs->options->known_only))
 		return enter(archive->fs, &of, &archive->facts, err);
 	if (archive->fs->options->known_only || recalled.is_folder ||
 		(recalled.state == FETCHFS_ABSENT && recalled.fresh))

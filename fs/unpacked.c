@@ -94,48 +94,97 @@ static int get_old(struct unpacked_call *call, struct fetchfs_file **ret, struct
 	return err_set(err, ERR_REMOTE, ESTALE, "the archive has changed");
 }
 
-/* The archive, if it is here and nobody need be asked; else -EAGAIN. */
-static int get_archive(struct unpacked_call *call, struct fetchfs_file **ret, struct err *err)
+/* The tree of @file, the archive as it is now, of which @info tells; -EAGAIN: it is not unpacked.
+ */
+static int open_tree(struct unpacked_call *call, struct fetchfs_file *file,
+	const struct fetchfs_info *info, struct err *err)
+{
+	const char *sha256 = call->node->sha256;
+	struct fetchfs_file *old = NULL;
+	int r;
+
+	if (!call->fs->options->known_only && !str_equal(info->key, call->node->key))
+		return err_set(err, ERR_POLICY, EACCES, "%s belongs to another user", info->uri);
+	memcpy(call->sha256, info->sha256, sizeof(call->sha256));
+	call->is_public = info->is_public;
+	if (!*sha256 || str_equal(sha256, info->sha256))
+		return fetchfs_tree_open_now(file, &call->tree, err);
+	memcpy(call->sha256, sha256, sizeof(call->sha256));
+	r = get_old(call, &old, err);
+	if (r == 0)
+		r = fetchfs_tree_open_now(old, &call->tree, err);
+	fetchfs_file_free(old);
+	return r;
+}
+
+/* By the content alone: -EAGAIN when that is not here any more, or not to be seen by the caller. */
+static int find_known_tree(struct unpacked_call *call, struct err *err)
+{
+	const struct node *node = call->node;
+	struct fetchfs_file *file;
+	int r;
+
+	if (fetchfs_get_digest(
+		    call->fs->fetchfs, node->sha256, fuse_req_ctx(call->req)->uid, &file, NULL) < 0)
+		return -EAGAIN;
+	r = fetchfs_tree_open_now(file, &call->tree, err);
+	fetchfs_file_free(file);
+	memcpy(call->sha256, node->sha256, sizeof(call->sha256));
+	call->is_public = node->facts.is_public; /* never changes: it is the scope's */
+	return r;
+}
+
+/* If the archive is here, and nobody need be asked; else -EAGAIN. */
+static int find_tree(struct unpacked_call *call, struct err *err)
 {
 	CLEANUP(fetchfs_info_release) struct fetchfs_info info = {.size = -1};
-	uid_t uid = fuse_req_ctx(call->req)->uid;
 	struct fetchfs_file *file;
-	int r = open_get(call->fs, call->node, uid, &file, err);
+	int r;
 
+	if (!call->opens && call->node->sha256[0]) {
+		r = find_known_tree(call, err);
+		if (r != -EAGAIN)
+			return r;
+	}
+	r = open_get(call->fs, call->node, fuse_req_ctx(call->req)->uid, &file, err);
 	if (r < 0)
 		return r;
 	r = fetchfs_file_info(file, &info, err);
-	if (r == 0 && !call->fs->options->known_only && !str_equal(info.key, call->node->key))
-		r = err_set(err, ERR_POLICY, EACCES, "%s belongs to another user", info.uri);
-	if (r == 0 && info.state != FETCHFS_COMPLETE)
-		r = -EAGAIN;
-	if (r < 0) {
-		fetchfs_file_free(file);
-		return r;
-	}
-	memcpy(call->sha256, info.sha256, sizeof(call->sha256));
-	call->is_public = info.is_public;
-	*ret = file;
-	return 0;
-}
-
-/* -EAGAIN: that may take long. */
-static int find_tree(struct unpacked_call *call, struct err *err)
-{
-	const char *sha256 = call->node->sha256;
-	struct fetchfs_file *file = NULL;
-	int r = get_archive(call, &file, err);
-
-	if (r == 0 && *sha256 && !str_equal(sha256, call->sha256)) {
-		fetchfs_file_free(file);
-		memcpy(call->sha256, sha256, sizeof(call->sha256));
-		r = get_old(call, &file, err);
-	}
-	if (r < 0)
-		return r;
-	r = fetchfs_tree_open_now(file, &call->tree, err);
+	if (r == 0)
+		r = info.state == FETCHFS_COMPLETE ? open_tree(call, file, &info, err) : -EAGAIN;
 	fetchfs_file_free(file);
 	return r;
+}
+
+/* After the archive was asked for, fetched and unpacked, as @info tells. */
+static int find_tree_again(
+	struct unpacked_call *call, const struct fetchfs_info *info, struct err *err)
+{
+	struct fetchfs_file *file;
+	int r = fetchfs_get_digest(
+		call->fs->fetchfs, info->sha256, fuse_req_ctx(call->req)->uid, &file, err);
+
+	if (r < 0)
+		return r;
+	r = open_tree(call, file, info, err);
+	fetchfs_file_free(file);
+	return r == -EAGAIN ? err_set(err, ERR_SYSTEM, EAGAIN, "evicted at once") : r;
+}
+
+char *unpacked_error(struct fs *fs, const struct node *node, uid_t uid)
+{
+	struct fetchfs_file *file;
+	struct fetchfs_tree *tree;
+	struct err err = ERR_INIT;
+	int r;
+
+	if (fetchfs_get_digest(fs->fetchfs, node->sha256, uid, &file, NULL) < 0)
+		return NULL;
+	r = fetchfs_tree_open_now(file, &tree, &err);
+	fetchfs_file_free(file);
+	if (r == 0)
+		fetchfs_tree_free(tree);
+	return r < 0 && r != -EAGAIN ? str_copy(err.msg) : NULL;
 }
 
 /* ---- running ---- */
@@ -155,11 +204,11 @@ static void answered(struct ask *ask, const struct fetchfs_info *info, const str
 		.node = ask->node,
 		.name = ask->name,
 		.fi = &ask->fi,
+		.opens = true,
 	};
 	struct err local = *err;
 
-	(void)info;
-	if (local.code || find_tree(&call, &local) < 0)
+	if (local.code || find_tree_again(&call, info, &local) < 0)
 		reply_error(ask->req, ask->node, &local);
 	else
 		finish(&call, ask->as_tree);

@@ -23,6 +23,7 @@ struct unpacked_call {
 	struct node *node;
 	const char *name; /* LOOKUP */
 	const struct fuse_file_info *fi;
+	bool opens; /* its origin is to be asked whether the archive is still the same, when due */
 	/* below: what was found */
 	struct fetchfs_tree *tree;        /* who takes it sets NULL */
 	char sha256[FETCHFS_SHA256_SIZE]; /* of the archive */
@@ -45,6 +46,10 @@ char *unpacked_single_name(const struct node *node);
 
 /* Open @path of the tree: -errno. */
 int unpacked_openat(int tree_fd, const char *path, int flags);
+
+/* Why the archive whose folder @node is cannot be unpacked, as far as is known: the caller's to
+ * free(), NULL: nothing speaks against it. Asks nobody. */
+char *unpacked_error(struct fs *fs, const struct node *node, uid_t uid);
 
 /* Each consumes the reference of @node. */
 void unpacked_lookup(fuse_req_t req, struct node *node, const char *name);

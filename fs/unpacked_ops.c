@@ -20,6 +20,8 @@
  */
 #define LOOKUP_LIMIT_MS 30000
 
+#define MISS_LIMIT_MS 500 /* as for any name that may be none */
+
 #define NAMES_MAX 1000000 /* of one listing */
 
 /* ---- LOOKUP ---- */
@@ -68,11 +70,20 @@ static int look_up(struct unpacked_call *call, struct err *err)
 	return lookup_enter(call->fs, call->req, call->node->id, call->name, &found, err);
 }
 
+/* What is not in this content may be in the one that the archive has by now. */
 static void go_look_up(struct unpacked_call *call)
 {
+	struct unpacked_call again = {.fs = call->fs,
+		.req = call->req,
+		.node = call->node,
+		.name = call->name,
+		.opens = true};
 	struct err err = ERR_INIT;
+	int r = look_up(call, &err);
 
-	if (look_up(call, &err) < 0)
+	if (r == -ENOENT && !call->opens && inode_ref(call->fs->inodes, call->node->id))
+		unpacked_run(&again, MISS_LIMIT_MS, go_look_up);
+	else if (r < 0)
 		reply_error(call->req, call->node, &err);
 }
 
@@ -159,7 +170,8 @@ static void go_open(struct unpacked_call *call)
 
 void unpacked_open(fuse_req_t req, struct node *node, const struct fuse_file_info *fi)
 {
-	struct unpacked_call call = {.fs = ops_fs(req), .req = req, .node = node, .fi = fi};
+	struct unpacked_call call = {
+		.fs = ops_fs(req), .req = req, .node = node, .fi = fi, .opens = true};
 
 	unpacked_run(&call, 0, go_open);
 }
@@ -245,7 +257,11 @@ static void go_open_folder(struct unpacked_call *call)
 
 void unpacked_open_folder(fuse_req_t req, struct node *node, const struct fuse_file_info *fi)
 {
-	struct unpacked_call call = {.fs = ops_fs(req), .req = req, .node = node, .fi = fi};
+	struct unpacked_call call = {.fs = ops_fs(req),
+		.req = req,
+		.node = node,
+		.fi = fi,
+		.opens = node->kind == NODE_TREE};
 
 	unpacked_run(&call, 0, go_open_folder);
 }

@@ -42,7 +42,7 @@ say "a cold path into it"
 say "the whole of it, and what is in the archive still beside it"
 as_in "$a" "$WORK/tree"
 cmp "$tree/dist/a.tar.gz" "$ORIGINROOT/dist/a.tar.gz" || fail "the archive"
-settle_origin
+quiet_origin
 [ "$(origin_requests GET /dist/a.tar.gz)" -eq 1 ] || fail "more than one download"
 [ "$(ls "$CACHE/trees")" = "$(sha256 "$ORIGINROOT/dist/a.tar.gz")" ] || fail "trees: $(ls "$CACHE/trees")"
 
@@ -110,7 +110,7 @@ for _ in 1 2 3 4 5 6 7 8; do
 	pids+=($!)
 done
 for pid in "${pids[@]}"; do wait "$pid" || fail "one of many"; done
-settle_origin
+quiet_origin
 [ "$(origin_requests GET /dist/c.tar.gz)" -eq 1 ] || fail "more than one download"
 
 say "it changes at its origin: a new walk finds the new one, who is inside the old one stays there"
@@ -142,11 +142,11 @@ say "one with a query belongs to who asked"
 q=$(printf '%s/dist/a.tar.gz?secret=1.unpacked' "$tree")
 as_in "$q" "$WORK/tree"
 [ "$(stat -c %a "$q/lib/small")" = 440 ] || fail "mode: $(stat -c %a "$q/lib/small")"
-settle_origin
+quiet_origin
 before=$(origin_requests GET '/dist/a.tar.gz.*')
 setpriv --reuid=12345 --regid=12345 --clear-groups cat "$q/lib/small" | cmp - "$WORK/tree/lib/small" ||
 	fail "the other's own"
-settle_origin
+quiet_origin
 [ "$(origin_requests GET '/dist/a.tar.gz.*')" -gt "$before" ] || fail "shared"
 stop_mount
 
