@@ -8,3 +8,9 @@ if [ -z "${FETCHFS_TEST_NAMESPACE-}" ]; then
 	fi
 	FETCHFS_TEST_NAMESPACE=1 exec unshare -m --propagation private "$0"
 fi
+
+# The mounts of tests that run beside this one are in the namespace, too, and would live as long.
+while read -r _ _ _ _ mountpoint _; do
+	umount -l "$mountpoint" 2>/dev/null || :
+done < <(grep ' - fuse\.fetchfs ' /proc/self/mountinfo)
+unset mountpoint
