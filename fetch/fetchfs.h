@@ -263,6 +263,10 @@ struct fetchfs_tree;
 FETCHFS_API int fetchfs_tree_open(
 	struct fetchfs_file *file, struct fetchfs_tree **ret, struct err *err);
 
+/* The same, if that takes no longer than to look; else -EAGAIN. */
+FETCHFS_API int fetchfs_tree_open_now(
+	struct fetchfs_file *file, struct fetchfs_tree **ret, struct err *err);
+
 /* Its folder, O_RDONLY | O_DIRECTORY, still the tree's. */
 FETCHFS_API int fetchfs_tree_fd(const struct fetchfs_tree *tree);
 

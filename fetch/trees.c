@@ -205,29 +205,52 @@ static int find_or_make(
 	return r;
 }
 
+/* Takes @tree over. */
+static int hand_out(
+	struct fetchfs_file *file, struct tree *tree, struct fetchfs_tree **ret, struct err *err)
+{
+	struct fetchfs_tree *made = calloc(1, sizeof(*made));
+	int r = made ? fetchfs_file_share(file, &made->file, err) : err_oom(err);
+
+	if (r < 0) {
+		free(made);
+		return r;
+	}
+	made->tree = tree_steal(tree);
+	*ret = made;
+	return 0;
+}
+
 int fetchfs_tree_open(struct fetchfs_file *file, struct fetchfs_tree **ret, struct err *err)
 {
 	CLEANUP(tree_release) struct tree tree = TREE_INIT;
-	struct fetchfs_tree *made;
 	int r = fetchfs_file_wait_until(file, FETCHFS_UNTIL_COMPLETE, 0, 0, -1, err);
 
 	if (r == 0 && fetchfs_file_fd(file) < 0)
 		r = err_set(err, ERR_USAGE, EBADF, "it was fetched into the cache, not opened");
 	if (r == 0)
 		r = find_or_make(file_cache(file), file, &tree, err);
-	if (r < 0)
-		return r;
-	made = calloc(1, sizeof(*made));
-	if (!made)
-		return err_oom(err);
-	r = fetchfs_file_share(file, &made->file, err);
-	if (r < 0) {
-		free(made);
-		return r;
+	return r < 0 ? r : hand_out(file, &tree, ret, err);
+}
+
+int fetchfs_tree_open_now(struct fetchfs_file *file, struct fetchfs_tree **ret, struct err *err)
+{
+	CLEANUP(fetchfs_info_release) struct fetchfs_info info = {0};
+	CLEANUP(tree_release) struct tree tree = TREE_INIT;
+	struct digest digest;
+	int r = fetchfs_file_info(file, &info, err);
+
+	if (r == 0 && fetchfs_file_fd(file) < 0)
+		return -EAGAIN;
+	if (r == 0)
+		r = digest_parse(info.sha256, &digest, err);
+	if (r == 0)
+		r = tree_open(&file_cache(file)->store, &digest, &tree, err);
+	if (r == -ENOENT) {
+		r = recall_failure(file_cache(file)->trees, &digest, err);
+		return r < 0 ? r : -EAGAIN;
 	}
-	made->tree = tree_steal(&tree);
-	*ret = made;
-	return 0;
+	return r < 0 ? r : hand_out(file, &tree, ret, err);
 }
 
 int fetchfs_tree_fd(const struct fetchfs_tree *tree)

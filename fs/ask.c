@@ -107,7 +107,7 @@ struct question {
 	struct fs *fs;
 	char *id;
 	struct wanted wanted;
-	bool lists;
+	enum ask_kind kind;
 	uid_t uid;
 	/* guarded by fs->mu */
 	struct ask *asks; /* a reference each */
@@ -132,11 +132,8 @@ static struct question *question_new(const struct ask *ask, char *id)
 		free(id);
 		return NULL;
 	}
-	*question = (struct question){.fs = ask->fs,
-		.id = id,
-		.wanted = ask->wanted,
-		.lists = ask->lists,
-		.uid = ask->uid};
+	*question = (struct question){
+		.fs = ask->fs, .id = id, .wanted = ask->wanted, .kind = ask->kind, .uid = ask->uid};
 	question->wanted.uri = str_copy(ask->wanted.uri);
 	if (question->wanted.uri)
 		return question;
@@ -188,7 +185,23 @@ static bool is_waited_for(struct question *question)
 	return false;
 }
 
-static int send(const struct question *question, struct fetchfs_info *ret, struct err *err)
+static int send_for_tree(struct fetchfs *fetchfs, const struct fetchfs_request *request,
+	struct fetchfs_info *ret, struct fetchfs_tree **ret_tree, struct err *err)
+{
+	struct fetchfs_file *file;
+	int r = fetchfs_get(fetchfs, request, &file, err);
+
+	if (r < 0)
+		return r;
+	r = fetchfs_tree_open(file, ret_tree, err);
+	if (r == 0)
+		r = fetchfs_file_info(file, ret, err);
+	fetchfs_file_free(file);
+	return r;
+}
+
+static int send(const struct question *question, struct fetchfs_info *ret,
+	struct fetchfs_tree **ret_tree, struct err *err)
 {
 	struct fetchfs_request request = {
 		.uri = question->wanted.uri,
@@ -197,7 +210,9 @@ static int send(const struct question *question, struct fetchfs_info *ret, struc
 		.digest = question->wanted.digest[0] ? question->wanted.digest : NULL,
 	};
 
-	if (question->lists)
+	if (question->kind == ASK_TREE)
+		return send_for_tree(question->fs->fetchfs, &request, ret, ret_tree, err);
+	if (question->kind == ASK_LISTING)
 		return fetchfs_folder_ask(question->fs->fetchfs, request.uri, request.uid, err);
 	return fetchfs_stat(question->fs->fetchfs, &request, ret, err);
 }
@@ -206,23 +221,25 @@ static void run(void *arg)
 {
 	struct question *question = arg;
 	CLEANUP(fetchfs_info_release) struct fetchfs_info info = {.size = -1};
+	struct fetchfs_tree *tree = NULL;
 	struct err err = ERR_INIT;
 	int r = -ECANCELED;
 
 	/* else others are in the queue */
 	if (is_waited_for(question))
-		r = send(question, &info, &err);
+		r = send(question, &info, &tree, &err);
 	if (r == 0)
 		err = ERR_INIT; /* of what was tried on the way */
 	finish(question, r < 0 ? NULL : &info, &err);
+	fetchfs_tree_free(tree);
 }
 
 /* Join who asks the same; or begin: *ret_begun is then to be sent. */
 static int join(struct ask *ask, struct question **ret_begun, struct err *err)
 {
 	CLEANUP(str_freep)
-	char *id = str_printf(
-		"%u %d %s %s", ask->uid, ask->lists, ask->wanted.digest, ask->wanted.uri);
+	char *id = str_printf("%u %u %s %s", ask->uid, (unsigned int)ask->kind, ask->wanted.digest,
+		ask->wanted.uri);
 	struct question *question = NULL;
 	struct fs *fs = ask->fs;
 
@@ -389,6 +406,7 @@ void ask_deadlines_free(struct deadlines *deadlines)
 
 void ask_send(struct ask *ask)
 {
+	struct queue *queue = ask->kind == ASK_TREE ? ask->fs->unpacks : ask->fs->asks;
 	struct question *begun = NULL;
 	struct err err = ERR_INIT;
 
@@ -399,7 +417,7 @@ void ask_send(struct ask *ask)
 	if (join(ask, &begun, &err) < 0) {
 		if (claim(ask))
 			ask->answer(ask, NULL, &err);
-	} else if (begun && queue_push(ask->fs->asks, run, begun, &err) < 0) {
+	} else if (begun && queue_push(queue, run, begun, &err) < 0) {
 		finish(begun, NULL, &err);
 	}
 	unref(ask);

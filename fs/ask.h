@@ -1,6 +1,6 @@
 /*
- * Questions to an origin on behalf of a request: fetchfs_stat(), or fetchfs_folder_ask(), on a
- * thread that may wait.
+ * Questions to an origin on behalf of a request: fetchfs_stat(), fetchfs_folder_ask(), or
+ * fetchfs_tree_open(), on a thread that may wait.
  *
  * Whatever comes first answers the request: the origin, the interrupt, or the limit. An answer
  * that comes too late is remembered by the library, and is there for the next who asks. Those who
@@ -11,11 +11,19 @@
 
 #include "fs/ops.h"
 
+struct unpacked_call;
+
+enum ask_kind {
+	ASK_STAT,    /* what it is */
+	ASK_LISTING, /* what is in that folder; info is empty then */
+	ASK_TREE,    /* what is in it; info is the archive's, the tree is there until answered */
+};
+
 struct ask {
 	/* the caller's part */
 	struct node *node; /* whom the request is about; its reference is the question's */
 	struct wanted wanted;
-	bool lists; /* not what it is, but what is in that folder; info is empty then */
+	enum ask_kind kind;
 	char *path; /* free for use; freed with the question, like … */
 	char *name;
 	char key[FETCHFS_KEY_HEX_SIZE];
@@ -26,6 +34,7 @@ struct ask {
 	bool enters;
 	struct fuse_file_info fi;
 	void (*as_folder)(fuse_req_t req, struct node *node, const struct fuse_file_info *fi);
+	void (*as_tree)(struct unpacked_call *call); /* unpacked.c's */
 	/* Replies. err->code is 0: @info is the answer. */
 	void (*answer)(struct ask *ask, const struct fetchfs_info *info, const struct err *err);
 

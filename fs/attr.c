@@ -150,7 +150,8 @@ void attr_access_op(fuse_req_t req, fuse_ino_t ino, int mask)
 
 	if (!node || (mask & W_OK)) {
 		fuse_reply_err(req, node ? EROFS : ESTALE);
-	} else if (node->kind == NODE_FILE || node->kind == NODE_OBJECT) {
+	} else if (node->kind == NODE_FILE || node->kind == NODE_OBJECT ||
+		   node->kind == NODE_TREE_FILE) {
 		file_access(req, node, mask);
 		return;
 	} else if (node->kind == NODE_TEXT) {

@@ -2,6 +2,7 @@
  * OPENDIR, READDIR, READDIRPLUS, RELEASEDIR: what the cache knows, as it was at OPENDIR; and what
  * the origin lists, where it is to be asked.
  */
+#include "fs/folder.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -9,6 +10,7 @@
 #include "fs/listing.h"
 #include "fs/reply.h"
 #include "fs/settle.h"
+#include "fs/unpacked.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,6 +36,19 @@ struct folder {
 	size_t room;
 };
 
+struct folder *folder_new(struct fs *fs, const char *path, uid_t uid)
+{
+	struct folder *folder = calloc(1, sizeof(*folder));
+
+	if (!folder)
+		return NULL;
+	*folder = (struct folder){.fs = fs, .path = str_copy(path), .uid = uid};
+	if (folder->path)
+		return folder;
+	free(folder);
+	return NULL;
+}
+
 void folder_free(struct folder *folder)
 {
 	if (!folder)
@@ -45,7 +60,7 @@ void folder_free(struct folder *folder)
 	free(folder);
 }
 
-static int add(struct folder *folder, const char *name, uint64_t st_ino, mode_t type)
+int folder_add(struct folder *folder, const char *name, uint64_t st_ino, mode_t type)
 {
 	struct entry *entries = folder->entries;
 	size_t room = folder->room ? folder->room * 2 : 32;
@@ -70,7 +85,8 @@ static int add_fixed(struct folder *folder, const char *above, const char *name,
 {
 	CLEANUP(str_freep) char *path = str_printf("%s%s%s", above, *above ? "/" : "", name);
 
-	return path ? add(folder, name, inode_number_of_folder(path), is_folder ? S_IFDIR : S_IFREG)
+	return path ? folder_add(folder, name, inode_number_of_folder(path),
+			      is_folder ? S_IFDIR : S_IFREG)
 		    : -ENOMEM;
 }
 
@@ -113,7 +129,7 @@ static int visit(const char *name, enum fetchfs_name kind, void *arg)
 			"%s: more than %d names, the rest is not listed", folder->path, NAMES_MAX);
 		return 1;
 	}
-	return add(folder, name, 0, type_of(name, kind));
+	return folder_add(folder, name, 0, type_of(name, kind));
 }
 
 static int fill_from_cache(struct folder *folder, struct err *err)
@@ -140,10 +156,10 @@ static int fill_root(struct folder *folder)
 
 static int fill(struct folder *folder, const struct node *node, struct err *err)
 {
-	int r = add(folder, ".", node->st_ino, S_IFDIR);
+	int r = folder_add(folder, ".", node->st_ino, S_IFDIR);
 
 	if (r == 0)
-		r = add(folder, "..", INODE_ROOT, S_IFDIR);
+		r = folder_add(folder, "..", INODE_ROOT, S_IFDIR);
 	if (r < 0)
 		return err_oom(err);
 
@@ -175,15 +191,9 @@ static void open_known(fuse_req_t req, struct node *node, const struct fuse_file
 	int r;
 
 	if (handle)
-		handle->folder = calloc(1, sizeof(*handle->folder));
-	if (!handle || !handle->folder) {
-		r = err_oom(&err);
-	} else {
-		handle->folder->fs = fs;
-		handle->folder->path = str_copy(node->path ? node->path : "");
-		handle->folder->uid = fuse_req_ctx(req)->uid;
-		r = handle->folder->path ? fill(handle->folder, node, &err) : err_oom(&err);
-	}
+		handle->folder =
+			folder_new(fs, node->path ? node->path : "", fuse_req_ctx(req)->uid);
+	r = handle && handle->folder ? fill(handle->folder, node, &err) : err_oom(&err);
 	opened.fh = (uint64_t)(uintptr_t)handle;
 	if (r < 0)
 		reply_error(req, node, &err);
@@ -206,6 +216,10 @@ void folder_open_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fuse_reply_err(req, ESTALE);
 		return;
 	}
+	if (inode_is_in_tree(node)) {
+		unpacked_open_folder(req, node, fi);
+		return;
+	}
 	if (fi->flags & O_DIRECTORY)
 		doubt_commit(fs->inodes, node);
 	else if (node->kind == NODE_FOLDER && settle(req, node, fi, false, open_folder))
@@ -218,8 +232,9 @@ void folder_open_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 struct page {
 	fuse_req_t req;
 	struct fs *fs;
-	const struct folder *folder;
-	const struct node *node; /* its node, if its files are entered; NULL: none are */
+	const struct handle *handle;
+	const struct folder *folder; /* the handle's */
+	const struct node *node;     /* its node, if its files are entered; NULL: none are */
 	char *buf;
 	size_t size;
 	size_t used;
@@ -235,6 +250,16 @@ static struct stat stat_of(const struct folder *folder, const struct entry *entr
 	};
 }
 
+/* Its node, if the kernel may have that with the listing; else NULL. */
+static struct node *enter_listed(const struct page *page, const struct entry *entry)
+{
+	if (page->handle->fd >= 0)
+		return unpacked_listed(page->fs, page->node, page->handle, entry->name);
+	if (entry->type != S_IFREG)
+		return NULL;
+	return lookup_listed(page->fs, page->node, entry->name, fuse_req_ctx(page->req)->uid);
+}
+
 /* The entry and what it leads to, so that no lookup need follow. @next is the place behind it. */
 static size_t add_plus(struct page *page, const struct entry *entry, off_t next)
 {
@@ -242,9 +267,8 @@ static size_t add_plus(struct page *page, const struct entry *entry, off_t next)
 	struct node *node = NULL;
 	size_t len;
 
-	if (page->node && entry->type == S_IFREG)
-		node = lookup_listed(
-			page->fs, page->node, entry->name, fuse_req_ctx(page->req)->uid);
+	if (page->node)
+		node = enter_listed(page, entry);
 	if (node)
 		param = reply_entry_of(page->fs, node);
 	else
@@ -290,16 +314,17 @@ static void page_release(struct page *page)
 	free(page->entered);
 }
 
-static const struct folder *folder_of(const struct fuse_file_info *fi)
+static const struct handle *handle_of(const struct fuse_file_info *fi)
 {
-	return ((struct handle *)(uintptr_t)fi->fh)->folder;
+	return (struct handle *)(uintptr_t)fi->fh;
 }
 
 void folder_read_op(
 	fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
 	CLEANUP(page_release)
-	struct page page = {.req = req, .folder = folder_of(fi), .size = size, .buf = malloc(size)};
+	struct page page = {
+		.req = req, .folder = handle_of(fi)->folder, .size = size, .buf = malloc(size)};
 
 	(void)ino;
 	if (!page.buf) {
@@ -319,8 +344,9 @@ void folder_read_plus_op(
 	struct page page = {
 		.req = req,
 		.fs = fs,
-		.folder = folder_of(fi),
-		.node = node && node->kind == NODE_FOLDER ? node : NULL,
+		.handle = handle_of(fi),
+		.folder = handle_of(fi)->folder,
+		.node = node && (node->kind == NODE_FOLDER || inode_is_in_tree(node)) ? node : NULL,
 		.size = size,
 		.buf = malloc(size),
 		.entered = calloc(size / PLUS_MIN + 1, sizeof(uint64_t)),

@@ -143,9 +143,19 @@ char *inode_identity_of_path(const char *path)
 	return str_printf("path:%s", path);
 }
 
+char *inode_identity_in_tree(const char *key, const char *sha256, const char *path)
+{
+	return str_printf("tree:%s:%s:%s", key, sha256, path);
+}
+
 static char *identity_of(const struct found *found)
 {
 	switch (found->kind) {
+	case NODE_TREE:
+	case NODE_TREE_FOLDER:
+	case NODE_TREE_FILE:
+	case NODE_TREE_LINK:
+		return inode_identity_in_tree(found->key, found->sha256, found->path);
 	case NODE_FILE:
 		return str_printf("file:%s:%s", found->key, found->wanted->digest);
 	case NODE_OBJECT:
@@ -158,6 +168,12 @@ static char *identity_of(const struct found *found)
 static uint64_t number_of(const struct found *found)
 {
 	switch (found->kind) {
+	case NODE_TREE: /* whatever is in it */
+		return inode_number_in_tree(found->key, "", "");
+	case NODE_TREE_FOLDER:
+	case NODE_TREE_FILE:
+	case NODE_TREE_LINK:
+		return inode_number_in_tree(found->key, found->sha256, found->path);
 	case NODE_FILE:
 		return inode_number_of_key(found->key);
 	case NODE_OBJECT:

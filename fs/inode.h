@@ -24,14 +24,18 @@
 
 enum node_kind {
 	NODE_ROOT,
-	NODE_FOLDER,  /* of the natural tree */
-	NODE_URIS,    /* uri/ */
-	NODE_DIGEST,  /* digest/ */
-	NODE_SHA256,  /* digest/sha256/ */
-	NODE_CONTROL, /* .fetchfs/ */
-	NODE_TEXT,    /* .fetchfs/status and its like */
-	NODE_FILE,    /* an artifact, by its URI */
-	NODE_OBJECT,  /* an artifact, by its digest */
+	NODE_FOLDER,      /* of the natural tree */
+	NODE_URIS,        /* uri/ */
+	NODE_DIGEST,      /* digest/ */
+	NODE_SHA256,      /* digest/sha256/ */
+	NODE_CONTROL,     /* .fetchfs/ */
+	NODE_TEXT,        /* .fetchfs/status and its like */
+	NODE_FILE,        /* an artifact, by its URI */
+	NODE_OBJECT,      /* an artifact, by its digest */
+	NODE_TREE,        /* NAME.unpacked: what is in the archive NAME (unpacked.h) … */
+	NODE_TREE_FOLDER, /* … and in it */
+	NODE_TREE_FILE,
+	NODE_TREE_LINK,
 };
 
 /* What is known of a file; copied, never shared. */
@@ -60,10 +64,10 @@ struct node {
 	bool complete;                    /* the phase */
 	bool small;                       /* complete, and the kernel is to keep its few pages */
 	char *identity;                   /* one string an identity */
-	char *path;                       /* folders: relative to the mount */
-	struct wanted wanted;             /* NODE_FILE */
-	char key[FETCHFS_KEY_HEX_SIZE];   /* NODE_FILE */
-	char sha256[FETCHFS_SHA256_SIZE]; /* NODE_OBJECT */
+	char *path;                       /* folders: relative to the mount; in a tree: to that */
+	struct wanted wanted;             /* NODE_FILE; of trees the archive */
+	char key[FETCHFS_KEY_HEX_SIZE];   /* NODE_FILE; of trees the archive's */
+	char sha256[FETCHFS_SHA256_SIZE]; /* NODE_OBJECT; of trees the archive's, "": not known */
 
 	struct passthrough_node passthrough; /* passthrough.c's, which guards it */
 
@@ -98,7 +102,7 @@ void inode_unref(struct inodes *inodes, struct node *node);
 /* What a lookup found. Strings are copied. */
 struct found {
 	enum node_kind kind;
-	const char *path; /* folders and NODE_TEXT */
+	const char *path; /* folders, NODE_TEXT, and what is in a tree */
 	const struct wanted *wanted;
 	const char *key;
 	const char *sha256;
@@ -168,6 +172,15 @@ bool inode_set_shadowed(struct inodes *inodes, struct node *node, bool shadowed)
 
 /* The id of the node of the folder at @path; 0: it has none. */
 uint64_t inode_id_of_path(struct inodes *inodes, const char *path);
+
+/* Whether it is in an archive, or what is in one. */
+bool inode_is_in_tree(const struct node *node);
+
+/* The current node of @path in the tree of the archive @key with the content @sha256, with a
+ * reference; or NULL. The number that such a file or folder has, or would have. */
+struct node *inode_ref_in_tree(
+	struct inodes *inodes, const char *key, const char *sha256, const char *path);
+uint64_t inode_number_in_tree(const char *key, const char *sha256, const char *path);
 
 /* Whether @thread was told ESTALE on this node before; from now on it was. */
 bool inode_told_stale(struct inodes *inodes, struct node *node, pid_t thread);

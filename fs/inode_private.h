@@ -30,5 +30,6 @@ struct node **inode_identity_slot(struct inodes *inodes, const char *identity);
 
 /* The identity of the folder at @path; the caller's to free(), NULL when out of memory. */
 char *inode_identity_of_path(const char *path);
+char *inode_identity_in_tree(const char *key, const char *sha256, const char *path);
 
 #endif

@@ -7,8 +7,8 @@ static bool is_kept(const struct node *node)
 {
 	if (node->kind == NODE_FOLDER)
 		return node->facts.is_public && node->lookups > 0;
-	return (node->kind == NODE_FILE || node->kind == NODE_OBJECT) && node->complete &&
-	       node->facts.complete && node->facts.is_public && node->lookups > 0;
+	return (node->kind == NODE_FILE || node->kind == NODE_OBJECT || node->kind == NODE_TREE) &&
+	       node->complete && node->facts.complete && node->facts.is_public && node->lookups > 0;
 }
 
 /* A cursor is a bucket, and above that how often the table had shrunk: then it begins again. */

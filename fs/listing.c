@@ -35,7 +35,7 @@ bool listing_ask(
 		return false; /* and what is known will do */
 	ask->node = inode_ref(fs->inodes, node->id);
 	ask->wanted.uri = str_steal(&folder);
-	ask->lists = true;
+	ask->kind = ASK_LISTING;
 	ask->limit_ms = LIMIT_MS;
 	ask->late = ETIMEDOUT;
 	ask->as_folder = answer;

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "base/uri.h"
 #include "fs/reply.h"
+#include "fs/unpacked.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -225,6 +226,11 @@ void lookup_op(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 	if (!lookup.parent) {
 		fuse_reply_err(req, ESTALE);
+		return;
+	}
+	if (inode_is_in_tree(lookup.parent)) {
+		unpacked_lookup(req, lookup.parent, name);
+		lookup.parent = NULL;
 		return;
 	}
 	above = lookup.parent->path ? lookup.parent->path : "";

@@ -53,6 +53,16 @@ int lookup_recall(struct lookup *lookup, struct recalled *ret, struct err *err);
 /* An error: the name has no node, who wants to know why asks the folder. */
 void lookup_reply_nothing(fuse_req_t req, struct node *folder, const char *name, struct err *err);
 
+/* Let the origin say whether the name exists: @answer is called, later. Takes of @lookup what it
+ * needs. */
+struct ask;
+int lookup_ask_origin(struct lookup *lookup,
+	void (*answer)(struct ask *ask, const struct fetchfs_info *info, const struct err *err),
+	struct err *err);
+
+/* NAME.unpacked, of which nothing else is known. */
+int lookup_unpacked(struct lookup *lookup, struct err *err);
+
 /* In a folder of the natural tree. */
 int lookup_in_tree(struct lookup *lookup, struct err *err);
 

@@ -11,6 +11,7 @@
 #include "fs/ask.h"
 #include "fs/lookup_private.h"
 #include "fs/reply.h"
+#include "fs/unpacked.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -60,8 +61,9 @@ static void answered(struct ask *ask, const struct fetchfs_info *info, const str
 		lookup_reply_nothing(ask->req, ask->node, ask->name, &local);
 }
 
-/* Let the origin say whether the name exists. */
-static int ask_origin(struct lookup *lookup, struct err *err)
+int lookup_ask_origin(struct lookup *lookup,
+	void (*answer)(struct ask *ask, const struct fetchfs_info *info, const struct err *err),
+	struct err *err)
 {
 	struct ask *ask = ask_new(lookup->req);
 	char *name = str_copy(lookup->name);
@@ -80,7 +82,7 @@ static int ask_origin(struct lookup *lookup, struct err *err)
 	memcpy(ask->key, lookup->key, sizeof(ask->key));
 	ask->limit_ms = LOOKUP_LIMIT_MS;
 	ask->late = EAGAIN;
-	ask->answer = answered;
+	ask->answer = answer;
 	ask_send(ask);
 	return 0;
 }
@@ -124,7 +126,7 @@ static int enter_undeclared(struct lookup *lookup, const struct recalled *recall
 	if (recalled->is_folder && recalled->fresh)
 		return lookup_enter_path(lookup, NODE_FOLDER, err);
 	if (is_asked_now(lookup))
-		return ask_origin(lookup, err);
+		return lookup_ask_origin(lookup, answered, err);
 	if (doubt_recall_file(lookup->fs->inodes, lookup->path, lookup->now, &lookup->facts))
 		return lookup_enter_file(lookup, err);
 	if (recalled->state == FETCHFS_ABSENT && recalled->fresh)
@@ -148,6 +150,8 @@ int lookup_in_tree(struct lookup *lookup, struct err *err)
 	r = is_known_folder(lookup, err);
 	if (r > 0)
 		return enter_known_folder(lookup, r, err);
+	if (r == 0 && unpacked_name_len(lookup->name))
+		return lookup_unpacked(lookup, err);
 	if (r == 0)
 		r = names_from_tree(lookup->path, &lookup->wanted, err);
 	if (r < 0) {

@@ -29,11 +29,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WORK_THREADS 16
-#define ASK_THREADS  64
-#define DEVICE       "/dev/fuse"
-#define READAHEAD_KB 1024
-#define PARKED_LIMIT 30 /* seconds that requests get to end after all transfers were cancelled */
+#define WORK_THREADS   16
+#define ASK_THREADS    64
+#define UNPACK_THREADS 16
+#define DEVICE         "/dev/fuse"
+#define READAHEAD_KB   1024
+#define PARKED_LIMIT   30 /* seconds that requests get to end after all transfers were cancelled */
 
 /* What every mount is, whatever else is asked for: later options win. */
 #define FIXED_OPTIONS "ro,nosuid,nodev,noatime,subtype=fetchfs"
@@ -161,6 +162,8 @@ static int start(struct fs *fs, struct err *err)
 	if (r == 0)
 		r = queue_new("fs-ask", ASK_THREADS, &fs->asks, err);
 	if (r == 0)
+		r = queue_new("fs-unpack", UNPACK_THREADS, &fs->unpacks, err);
+	if (r == 0)
 		r = queue_new("fs-notice", 1, &fs->notices, err);
 	if (r == 0)
 		r = ask_deadlines_new(&fs->deadlines, err);
@@ -233,6 +236,7 @@ static int stop(struct fs *fs, bool mounted, struct err *err)
 		return err_set(err, ERR_SYSTEM, EBUSY, "%u requests on %s do not end", fs->parked,
 			fs->options->directory);
 	queue_free(fs->asks);
+	queue_free(fs->unpacks);
 	ask_deadlines_free(fs->deadlines);
 	queue_free(fs->work);
 	if (mounted)

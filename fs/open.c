@@ -4,9 +4,11 @@
  */
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "fs/notice.h"
 #include "fs/park.h"
 #include "fs/passthrough.h"
 #include "fs/reply.h"
+#include "fs/unpacked.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -95,44 +97,6 @@ static void finish(struct park *park)
 
 /* ---- another version ---- */
 
-struct notice {
-	struct fs *fs;
-	uint64_t parent;
-	char *name;
-};
-
-static void notice_free(struct notice *notice)
-{
-	free(notice->name);
-	free(notice);
-}
-
-/*
- * Tell the kernel to look the name up again. It takes the lock of the folder for that, so that
- * this waits for lookups there: on a queue that no lookup waits for.
- */
-static void expire_job(void *arg)
-{
-	struct notice *notice = arg;
-
-	if (!atomic_load(&notice->fs->is_ending))
-		ops_expire(notice->fs, notice->parent, notice->name);
-	notice_free(notice);
-}
-
-/* Best effort: whoever opens is told ESTALE anyway. */
-static void expire(struct fs *fs, struct node *node)
-{
-	struct notice *notice = calloc(1, sizeof(*notice));
-
-	if (!notice)
-		return;
-	notice->fs = fs;
-	notice->name = inode_place(fs->inodes, node, &notice->parent);
-	if (!notice->name || queue_push(fs->notices, expire_job, notice, NULL) < 0)
-		notice_free(notice);
-}
-
 /* The file of another who has the node open, whose version it is. */
 static bool borrow(struct park *park, struct fetchfs_file **ret)
 {
@@ -170,7 +134,7 @@ static void finish_stale(struct park *park)
 {
 	struct err err = ERR_INIT;
 
-	expire(park->fs, park->node);
+	notice_expire(park->fs, park->node);
 	err_set(&err, ERR_REMOTE, ESTALE, "it has changed");
 	finish_error(park, &err);
 }
@@ -250,28 +214,25 @@ static void finish_ready(struct park *park, const struct fetchfs_info *info)
 	finish(park);
 }
 
-/* Start or join the download. */
-static int get(struct park *park, struct err *err)
+int open_get(struct fs *fs, const struct node *node, uid_t uid, struct fetchfs_file **ret,
+	struct err *err)
 {
 	CLEANUP(fetchfs_info_release) struct fetchfs_info info = {.size = -1};
-	struct fetchfs *fetchfs = park->fs->fetchfs;
-	struct node *node = park->node;
-	struct fetchfs_request request = ops_request(node, park->caller.uid);
-	struct fetchfs_file **file = &park->handle->file;
+	struct fetchfs_request request = ops_request(node, uid);
 	int r;
 
 	if (node->kind == NODE_OBJECT)
-		return fetchfs_get_digest(fetchfs, node->sha256, park->caller.uid, file, err);
-	if (!park->fs->options->known_only)
-		return fetchfs_get(fetchfs, &request, file, err);
+		return fetchfs_get_digest(fs->fetchfs, node->sha256, uid, ret, err);
+	if (!fs->options->known_only)
+		return fetchfs_get(fs->fetchfs, &request, ret, err);
 
 	/* Without asking anybody: only what is complete, fresh or not. */
-	r = fetchfs_find(fetchfs, &request, &info, err);
+	r = fetchfs_find(fs->fetchfs, &request, &info, err);
 	if (r < 0)
 		return r;
 	if (info.state != FETCHFS_COMPLETE)
 		return err_set(err, ERR_POLICY, ENOENT, "%s is not in the cache", info.uri);
-	return fetchfs_get_digest(fetchfs, info.sha256, park->caller.uid, file, err);
+	return fetchfs_get_digest(fs->fetchfs, info.sha256, uid, ret, err);
 }
 
 /* 0: parked. 1: started, or complete if the size cannot be known before. -errno. */
@@ -280,7 +241,7 @@ static int proceed(struct park *park, struct fetchfs_info *ret_info, struct err 
 	int r = 1;
 
 	if (park->stage == STAGE_GET) {
-		r = get(park, err);
+		r = open_get(park->fs, park->node, park->caller.uid, &park->handle->file, err);
 		if (r < 0)
 			return r;
 		park->stage = STAGE_STARTED;
@@ -367,6 +328,10 @@ void open_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 	if (!node) {
 		fuse_reply_err(req, ESTALE);
+		return;
+	}
+	if ((fi->flags & O_ACCMODE) == O_RDONLY && node->kind == NODE_TREE_FILE) {
+		unpacked_open(req, node, fi);
 		return;
 	}
 	if ((fi->flags & O_ACCMODE) == O_RDONLY &&

@@ -193,6 +193,7 @@ const struct fuse_lowlevel_ops ops_table = {
 	.forget_multi = forget_multi_op,
 	.getattr = attr_get_op,
 	.access = attr_access_op,
+	.readlink = unpacked_read_link_op,
 	.setattr = setattr_op,
 	.mknod = mknod_op,
 	.mkdir = mkdir_op,

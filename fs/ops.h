@@ -39,6 +39,7 @@ struct fs {
 	struct inodes *inodes;
 	struct queue *work;    /* opens and replies: brief */
 	struct queue *asks;    /* questions to origins: as long as the network takes */
+	struct queue *unpacks; /* archives: as long as those take */
 	struct queue *notices; /* to the kernel, which may make them wait for a lookup */
 	struct deadlines *deadlines;
 	struct handshake handshake;
@@ -66,12 +67,14 @@ struct handle {
 	struct fetchfs_file *file; /* an artifact; or … */
 	char *text;                /* … a text made at open; or … */
 	size_t text_len;
-	struct folder *folder; /* … a listing made at opendir */
-	struct node *node;     /* of the file, by inode_open(); NULL: not open yet */
-	bool entered;          /* … and by passthrough_enter() */
-	bool direct;           /* the kernel's cache is for another version */
-	atomic_bool given_up;  /* the last read was interrupted */
-	struct handle *next;   /* guarded by fs->mu */
+	struct folder *folder;     /* … a listing made at opendir; … */
+	struct fetchfs_tree *tree; /* … in which is … */
+	int fd;                    /* … a file or folder of an archive, -1: it is none */
+	struct node *node;         /* of the file, by inode_open(); NULL: not open yet */
+	bool entered;              /* … and by passthrough_enter() */
+	bool direct;               /* the kernel's cache is for another version */
+	atomic_bool given_up;      /* the last read was interrupted */
+	struct handle *next;       /* guarded by fs->mu */
 	struct handle **link;
 };
 
@@ -89,6 +92,11 @@ struct fetchfs_request ops_request(const struct node *node, uid_t uid);
 
 /* What the cache knows of the file @node, for @uid; asks nobody. */
 int ops_find(struct fs *fs, const struct node *node, uid_t uid, struct fetchfs_info *ret,
+	struct err *err);
+
+/* Start or join the download of the artifact @node (of a tree: the archive's), or open what is
+ * here; as fetchfs_get(). */
+int open_get(struct fs *fs, const struct node *node, uid_t uid, struct fetchfs_file **ret,
 	struct err *err);
 
 /* Whether it is known to be a file, with or without its bytes here. */
@@ -129,7 +137,7 @@ void folder_read_op(
 void folder_read_plus_op(
 	fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
 void folder_release_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
-void folder_free(struct folder *folder);
+void unpacked_read_link_op(fuse_req_t req, fuse_ino_t ino);
 void xattr_get_op(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
 void xattr_list_op(fuse_req_t req, fuse_ino_t ino, size_t size);
 

@@ -4,7 +4,9 @@
  * A read is answered whole: a short answer would mean the end of the file to the kernel.
  */
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/str.h"
+#include "fs/folder.h"
 #include "fs/park.h"
 #include "fs/passthrough.h"
 #include "fs/reply.h"
@@ -21,6 +23,7 @@ struct handle *handle_new(struct fs *fs)
 
 	if (!handle)
 		return NULL;
+	handle->fd = -1;
 	WITH_LOCK(&fs->mu);
 	handle->next = fs->handles;
 	handle->link = &fs->handles;
@@ -48,6 +51,8 @@ void handle_free(struct fs *fs, struct handle *handle)
 		passthrough_leave(fs->passthrough, handle->node);
 	if (handle->node)
 		inode_close(fs->inodes, handle->node, handle->direct);
+	fd_close(&handle->fd);
+	fetchfs_tree_free(handle->tree);
 	folder_free(handle->folder);
 	free(handle->text);
 	free(handle);
@@ -131,6 +136,20 @@ static void read_file(fuse_req_t req, fuse_ino_t ino, struct handle *handle, siz
 		park_push(park);
 }
 
+/* A file of an archive. */
+static void read_in_tree(fuse_req_t req, const struct handle *handle, size_t size, off_t off)
+{
+	CLEANUP(str_freep) char *buf = malloc(size);
+	ssize_t n = buf ? fd_pread_full(handle->fd, buf, size, (uint64_t)off) : -ENOMEM;
+
+	if (n < 0) {
+		fuse_reply_err(req, (int)-n);
+		return;
+	}
+	atomic_fetch_add(&ops_fs(req)->read_bytes, (uint64_t)n);
+	fuse_reply_buf(req, buf, (size_t)n);
+}
+
 void read_op(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
 	struct handle *handle = (struct handle *)(uintptr_t)fi->fh;
@@ -139,6 +158,10 @@ void read_op(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 
 	if (handle->file) {
 		read_file(req, ino, handle, size, off);
+		return;
+	}
+	if (handle->fd >= 0) {
+		read_in_tree(req, handle, size, off);
 		return;
 	}
 	left = (uint64_t)off < handle->text_len ? handle->text_len - (size_t)off : 0;

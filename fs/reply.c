@@ -29,7 +29,16 @@ void reply_error(fuse_req_t req, struct node *node, const struct err *err)
 
 static bool is_folder(const struct node *node)
 {
-	return node->kind != NODE_FILE && node->kind != NODE_OBJECT && node->kind != NODE_TEXT;
+	switch (node->kind) {
+	case NODE_FILE:
+	case NODE_OBJECT:
+	case NODE_TEXT:
+	case NODE_TREE_FILE:
+	case NODE_TREE_LINK:
+		return false;
+	default:
+		return true;
+	}
 }
 
 /*
@@ -45,6 +54,10 @@ static double timeout_of(const struct node *node, const struct facts *facts)
 						   : 0;
 	case NODE_FILE:
 	case NODE_OBJECT:
+	case NODE_TREE:
+	case NODE_TREE_FOLDER:
+	case NODE_TREE_FILE:
+	case NODE_TREE_LINK:
 		return node->complete && facts->complete && facts->is_public ? TIMEOUT_COMPLETE : 0;
 	case NODE_TEXT:
 		return 0;
@@ -77,11 +90,15 @@ static struct stat stat_of(struct fs *fs, const struct node *node, const struct 
 
 	if (is_folder(node)) {
 		st.st_mode = S_IFDIR | 0555;
+		if (inode_is_in_tree(node) && facts->modified >= 0)
+			modified = facts->modified;
 	} else if (node->kind == NODE_TEXT) {
 		st.st_mode = S_IFREG | 0444;
 		st.st_size = TEXT_SIZE;
 	} else {
-		st.st_mode = S_IFREG | (facts->executable ? 0555 : 0444);
+		st.st_mode = node->kind == NODE_TREE_LINK ? S_IFLNK | 0777
+			     : facts->executable          ? S_IFREG | 0555
+							  : S_IFREG | 0444;
 		if (facts->known && !facts->is_public)
 			st.st_mode &= ~(mode_t)0007;
 		st.st_size = facts->size > 0 ? facts->size : 0;

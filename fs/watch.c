@@ -99,7 +99,7 @@ static bool is_shadowed(struct fs *fs, const struct node *node)
 static bool is_true(struct fs *fs, struct node *node)
 {
 	struct facts facts = inode_facts(fs->inodes, node);
-	const char *key = node->kind == NODE_FILE ? node->key : NULL;
+	const char *key = node->kind != NODE_OBJECT ? node->key : NULL;
 	CLEANUP(str_freep) char *folder = NULL;
 
 	if (node->kind != NODE_FOLDER)

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "fs/reply.h"
+#include "fs/unpacked.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -116,6 +117,9 @@ static void load(struct fs *fs, struct node *node, uid_t uid, struct source *ret
 		.info = {.size = -1, .fetched = -1, .verified = -1, .expires = -1, .last_used = -1},
 		.error = inode_error(fs->inodes, node, uid),
 	};
+	/* it is another node than while its archive was on its way */
+	if (!ret->error && node->kind == NODE_TREE && node->sha256[0])
+		ret->error = unpacked_error(fs, node, uid);
 	if (is_file(node) && ops_find(fs, node, uid, &info, NULL) == 0)
 		ret->info = info;
 }
