@@ -163,6 +163,8 @@ int tree_begin(const struct store *store, const struct digest *digest, const str
 		.store = store, .digest = *digest, .key = *key, .lock = LOCK_INIT, .fd = -1};
 	partial_name(key, 1, draft->partial);
 	r = cachedir_lock_key(store->dir, key, &draft->lock);
+	if (r == -EAGAIN)
+		return err_set(err, ERR_SYSTEM, EALREADY, "somebody else unpacks it");
 	if (r < 0)
 		return err_set(err, ERR_SYSTEM, -r, "lock a tree: %m");
 	tree_sweep(store);

@@ -46,8 +46,8 @@ struct tree_draft;
 
 /*
  * Begin to make the tree of @digest, whose object the caller has open, under @key: the tree's, or,
- * if who has that is frozen, one that follows it (entry_key_next()). -EAGAIN when somebody else is
- * at it, -EEXIST when it is there. *ret is the caller's, for tree_publish() or tree_abort().
+ * if who has that is frozen, one that follows it (entry_key_next()). -EALREADY when somebody else
+ * is at it, -EEXIST when it is there. *ret is the caller's, for tree_publish() or tree_abort().
  */
 int tree_begin(const struct store *store, const struct digest *digest, const struct entry_key *key,
 	struct tree_draft **ret, struct err *err);

@@ -231,15 +231,19 @@ static int grant(struct worker *worker, const struct unpack_message *message, st
 	return r < 0 ? r : send_all(worker, &grant, sizeof(grant));
 }
 
-/* Why it failed, in its words: an error it must be, and one that there is. */
+/* Why it failed, in its words: an error that makes sense of it. */
 static int tell_failure(const struct unpack_message *message, struct err *err)
 {
 	enum err_kind kind = message->kind > ERR_NONE && message->kind <= ERR_PROXY
 				     ? (enum err_kind)message->kind
 				     : ERR_SYSTEM;
-	int code = message->code > 0 && message->code < 134 ? (int)message->code : EIO;
+	static const int codes[] = {
+		ENOTSUP, EBADMSG, E2BIG, ENOSPC, EDQUOT, ENOMEM, EPERM, EACCES, ENOSYS, EMFILE};
 
-	return err_set(err, kind, code, "%s", message->text);
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
+		if ((int)message->code == codes[i])
+			return err_set(err, kind, codes[i], "%s", message->text);
+	return err_set(err, ERR_SYSTEM, EIO, "%s", message->text);
 }
 
 static int serve(struct worker *worker, bool *ret_single, struct err *err)

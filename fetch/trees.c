@@ -155,7 +155,7 @@ static int make(struct fetchfs *fetchfs, struct fetchfs_file *file, struct tree_
 	return r < 0 ? r : tree_publish(&draft, bytes, single, ret, err);
 }
 
-/* One look, and one try. 0: it is there. -EAGAIN: look again. */
+/* One look, and one try. 0: it is there. 1: look again. */
 static int look(struct fetchfs *fetchfs, struct fetchfs_file *file, const struct digest *digest,
 	struct turn *turn, struct tree *ret, struct err *err)
 {
@@ -169,14 +169,12 @@ static int look(struct fetchfs *fetchfs, struct fetchfs_file *file, const struct
 		return r;
 	r = tree_begin(&fetchfs->store, digest, &turn->key, &draft, err);
 	if (r == -EEXIST)
-		return -EAGAIN;
-	if (r == -EAGAIN) {
+		return 1;
+	if (r == -EALREADY) {
 		r = wait_for_other(fetchfs, turn, err);
-		return r < 0 ? r : -EAGAIN;
+		return r < 0 ? r : 1;
 	}
-	if (r == 0)
-		r = make(fetchfs, file, draft, ret, err);
-	return r;
+	return r < 0 ? r : make(fetchfs, file, draft, ret, err);
 }
 
 static int find_or_make(
@@ -196,7 +194,7 @@ static int find_or_make(
 		return r;
 	do
 		r = look(fetchfs, file, &digest, &turn, ret, &why);
-	while (r == -EAGAIN);
+	while (r > 0);
 	if (r < 0) {
 		note_failure(fetchfs->trees, &digest, &why);
 		if (err)

@@ -170,7 +170,7 @@ gzip -c "$WORK/image" >"$a/image.gz"
 cmp "$(tree "$a/image.gz" single)/data" "$WORK/image" || fail "image.gz: it differs"
 gzip -c </dev/null >"$a/nothing.gz"
 t=$(tree "$a/nothing.gz" single)
-[ -f "$t/data" ] && [ ! -s "$t/data" ] || fail "nothing.gz"
+[ "$(stat -c '%F %s' "$t/data")" = "regular empty file 0" ] || fail "nothing.gz"
 
 say "the name tells what nothing is"
 : >"$a/empty.tar"

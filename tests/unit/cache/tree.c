@@ -249,7 +249,7 @@ Test(tree, that_is_being_made_is_left_alone)
 
 	cr_assert_eq(tree_begin(&setting.cache->store, &setting.object.digest, &setting.key, &other,
 			     NULL),
-		-EAGAIN);
+		-EALREADY);
 	tree_sweep(&setting.cache->store);
 	cr_assert_eq(evict_to(&setting.cache->store, 0, NULL, NULL), 0);
 	cr_assert_eq(count_trees(&setting), 1);

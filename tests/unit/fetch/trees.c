@@ -215,6 +215,17 @@ Test(trees, get_no_more_room_than_there_is)
 	expect_nothing_left();
 }
 
+Test(trees, fail_when_the_process_says_that_it_is_to_be_tried_again)
+{
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(ends_with(LIES "parent.send(struct.pack('IIIIQQ512s', 2, 11, 1, 0, 0, 0, "
+				    "b'again'))\n",
+			     &err),
+		-EIO);
+	expect_nothing_left();
+}
+
 static void *cancel_soon(void *arg)
 {
 	CLEANUP(str_freep) char *begun = str_printf("%s/begun", dir);
