@@ -1,20 +1,25 @@
 /* fetchfs gc: let go of what nobody uses any more and nobody gave back. */
+#include "base/cleanup.h"
 #include "base/json.h"
+#include "base/str.h"
 #include "cli/cli.h"
+#include "cli/mounted.h"
 #include "sandbox/gc.h"
 
 #include <stdio.h>
 
-enum { OPTION_JSON = 1 };
+enum { OPTION_JSON = 1, OPTION_MOUNT };
 
 static const struct argp_option options[] = {
 	{"json", OPTION_JSON, 0, 0, "print a JSON object of what was done", 0},
+	{"mount", OPTION_MOUNT, "DIR", 0, "of the cache behind this mount", 0},
 	{0},
 };
 
 struct gc {
 	const struct cli *cli;
 	struct json json;
+	const char *mount;
 	bool as_json;
 	int status;
 };
@@ -23,10 +28,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct gc *gc = state->input;
 
-	if (key != OPTION_JSON)
+	switch (key) {
+	case OPTION_JSON:
+		gc->as_json = true;
+		return 0;
+	case OPTION_MOUNT:
+		gc->mount = arg;
+		return 0;
+	default:
 		return cli_parse_none(key, arg, state);
-	gc->as_json = true;
-	return 0;
+	}
 }
 
 static void print_json(struct json *json, const struct gc_sandbox *sandbox)
@@ -67,11 +78,16 @@ int cmd_gc(struct cli *cli, int argc, char **argv)
 {
 	const struct argp argp = {.options = options, .parser = parse};
 	struct gc gc = {.cli = cli, .json = {.out = stdout}, .status = EXIT_DONE};
+	CLEANUP(str_freep) char *cache = NULL;
 	struct fetchfs *fetchfs;
 	struct err err = ERR_INIT;
+	int r;
 
 	cli_parse(cli, &argp, argc, argv, &gc);
-	if (cli_open(cli, &fetchfs, &err) < 0)
+	r = mounted_use_cache(cli, mounted_directory(cli, gc.mount), &cache, &err);
+	if (r == 0)
+		r = cli_open(cli, &fetchfs, &err);
+	if (r < 0)
 		return cli_fail(cli, NULL, &err);
 	if (gc.as_json) {
 		json_open(&gc.json, NULL, '{');

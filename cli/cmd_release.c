@@ -1,19 +1,33 @@
 /* fetchfs release: take back what prepare placed. */
+#include "base/cleanup.h"
+#include "base/str.h"
 #include "cli/cli.h"
+#include "cli/mounted.h"
 #include "sandbox/release.h"
 
 #include <errno.h>
 #include <stdio.h>
 
+enum { OPTION_MOUNT = 1 };
+
+static const struct argp_option options[] = {
+	{"mount", OPTION_MOUNT, "DIR", 0, "by the cache behind this mount", 0},
+	{0},
+};
+
 struct target {
 	const char *directory;
+	const char *mount;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct target *target = state->input;
 
-	return cli_parse_only(key, arg, state, "directory", &target->directory);
+	if (key != OPTION_MOUNT)
+		return cli_parse_only(key, arg, state, "directory", &target->directory);
+	target->mount = arg;
+	return 0;
 }
 
 static void left_alone(const char *name, void *arg)
@@ -27,7 +41,8 @@ static void left_alone(const char *name, void *arg)
 
 int cmd_release(struct cli *cli, int argc, char **argv)
 {
-	const struct argp argp = {.parser = parse};
+	const struct argp argp = {.options = options, .parser = parse};
+	CLEANUP(str_freep) char *cache = NULL;
 	struct target target = {0};
 	struct fetchfs *fetchfs;
 	struct err err = ERR_INIT;
@@ -35,7 +50,10 @@ int cmd_release(struct cli *cli, int argc, char **argv)
 	int r;
 
 	cli_parse(cli, &argp, argc, argv, &target);
-	if (cli_open(cli, &fetchfs, &err) < 0)
+	r = mounted_use_cache(cli, mounted_directory(cli, target.mount), &cache, &err);
+	if (r == 0)
+		r = cli_open(cli, &fetchfs, &err);
+	if (r < 0)
 		return cli_fail(cli, NULL, &err);
 	r = release_run(fetchfs, target.directory, left_alone, cli, &count, &err);
 	fetchfs_close(fetchfs);

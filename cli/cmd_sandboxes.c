@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/mounted.h"
 #include "sandbox/gc.h"
 #include "sandbox/leases.h"
 
@@ -10,21 +11,33 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { OPTION_JSON = 1 };
+enum { OPTION_JSON = 1, OPTION_MOUNT };
 
 static const struct argp_option options[] = {
 	{"json", OPTION_JSON, 0, 0, "print one JSON object for each file", 0},
+	{"mount", OPTION_MOUNT, "DIR", 0, "of the cache behind this mount", 0},
 	{0},
+};
+
+struct request {
+	const char *mount;
+	bool as_json;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	bool *as_json = state->input;
+	struct request *request = state->input;
 
-	if (key != OPTION_JSON)
+	switch (key) {
+	case OPTION_JSON:
+		request->as_json = true;
+		return 0;
+	case OPTION_MOUNT:
+		request->mount = arg;
+		return 0;
+	default:
 		return cli_parse_none(key, arg, state);
-	*as_json = true;
-	return 0;
+	}
 }
 
 /* The name of a user, or its number, or NULL: not known. The caller's to free(). */
@@ -100,13 +113,17 @@ int cmd_sandboxes(struct cli *cli, int argc, char **argv)
 {
 	const struct argp argp = {.options = options, .parser = parse};
 	CLEANUP(leases_release) struct leases leases = {0};
+	CLEANUP(str_freep) char *cache = NULL;
+	struct request request = {0};
 	struct fetchfs *fetchfs;
 	struct err err = ERR_INIT;
-	bool as_json = false;
 	int r;
 
-	cli_parse(cli, &argp, argc, argv, &as_json);
-	if (cli_open(cli, &fetchfs, &err) < 0)
+	cli_parse(cli, &argp, argc, argv, &request);
+	r = mounted_use_cache(cli, mounted_directory(cli, request.mount), &cache, &err);
+	if (r == 0)
+		r = cli_open(cli, &fetchfs, &err);
+	if (r < 0)
 		return cli_fail(cli, NULL, &err);
 	r = leases_load(fetchfs, 0, 0, &leases, &err);
 	fetchfs_close(fetchfs);
@@ -115,7 +132,7 @@ int cmd_sandboxes(struct cli *cli, int argc, char **argv)
 	leases_sort(&leases);
 	for (size_t from = 0, end; from < leases.count; from = end) {
 		end = leases_group_end(&leases, from);
-		print_group(&leases, from, end, as_json);
+		print_group(&leases, from, end, request.as_json);
 	}
 	return EXIT_DONE;
 }

@@ -70,8 +70,8 @@ _fetchfs() {
 	log:-*) _fetchfs_words "--lines --json --mount $common" ;;
 	evict:-*) _fetchfs_words "--all --to --json --mount $common" ;;
 	prepare:-*) _fetchfs_words "--spec --digests --method --user --mount --timeout --keep-going --confined --json $common" ;;
-	release:-*) _fetchfs_words "$common" ;;
-	sandboxes:-* | gc:-*) _fetchfs_words "--json $common" ;;
+	release:-*) _fetchfs_words "--mount $common" ;;
+	sandboxes:-* | gc:-*) _fetchfs_words "--json --mount $common" ;;
 	mount:* | unmount:* | release:*) _fetchfs_files -d ;;
 	prepare:*) if ((seen)); then _fetchfs_uris "$cur"; else _fetchfs_files -d; fi ;;
 	fetch:* | cat:* | path:* | ls:* | stat:* | evict:*) _fetchfs_uris "$cur" ;;

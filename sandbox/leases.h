@@ -47,7 +47,7 @@ bool leases_is_of_directory(const struct fetchfs_lease *lease, uint64_t device, 
 /* Whether @lease is on a file, neither on a folder nor temporary. */
 bool leases_is_of_file(const struct fetchfs_lease *lease);
 
-/* Whether the content was known when it was handed out: not if it was to come later. */
+/* Whether it says what the content is: all zeros say that it was not known. */
 bool leases_knows_content(const struct fetchfs_lease *lease);
 
 /* Told of each file that is not ours any more and was left alone. */

@@ -63,7 +63,7 @@ int mounts_user_of(uint64_t space)
 			continue;
 		snprintf(path, sizeof(path), "%s/ns/mnt", entry->d_name);
 		if (fstatat(dirfd(proc), path, &st, 0) == 0 && st.st_ino == space)
-			return atoi(entry->d_name);
+			return (int)strtol(entry->d_name, NULL, 10);
 	}
 	return 0;
 }

@@ -62,7 +62,6 @@ struct plan {
 	int64_t timeout_ms; /* of all downloads together, 0: none */
 	bool keep_going;    /* what went well stays although others failed */
 	bool confined;      /* who uses the files has no CAP_SYS_ADMIN outside, be it as root */
-	bool lazy;          /* bind the mount's files, whose bytes come when they are read */
 };
 
 /* Add the items of a JSON text. -EINVAL names the item and the field. */

@@ -353,7 +353,7 @@ static int place_item(struct placing *placing, struct err *err)
 		r = check_there(prepare, placing->parent, placing->item, result->sha256, &old, err);
 	if (r < 0)
 		return r;
-	if (r == THERE_NOTHING)
+	if (r == THERE_NOTHING || !old)
 		return place_anew(placing, is_public, err);
 	result->was_there = r == THERE_PLACED;
 	r = result->was_there ? 0 : mount_again(placing, old, err);

@@ -166,7 +166,9 @@ contents_are "./one ./two "
 expect_failure 1 'evict.*one' "${fetchfs[@]}" evict "${uris[0]}"
 FETCHFS_MOUNT=$MNT "$FETCHFS" --config "$CONFIG" -v prepare "$box" "${uris[@]}" 2>&1 |
 	grep -q 'one: symlink, was there' || fail "it was not found"
-fetchfs release "$box"
+"$FETCHFS" --config "$CONFIG" sandboxes --mount "$MNT" | grep -q 'symlink   one' || fail "not of the mount"
+[ -z "$("$FETCHFS" --config "$CONFIG" gc --mount "$MNT")" ] || fail "gc of the mount"
+"$FETCHFS" --config "$CONFIG" release --mount "$MNT" "$box"
 contents_are ""
 leases_are 0
 stop_mount
