@@ -273,4 +273,8 @@ typedef int catalog_visit_lease(const struct lease *lease, void *arg);
 int catalog_leases(struct catalog *catalog, uint64_t device, uint64_t inode,
 	catalog_visit_lease *visit, void *arg, struct err *err);
 
+/* Those of directories with this inode (0: none), of whatever device, or with this path. */
+int catalog_leases_near(struct catalog *catalog, uint64_t inode, const char *path,
+	catalog_visit_lease *visit, void *arg, struct err *err);
+
 #endif

@@ -119,29 +119,44 @@ static int read_lease(
 	"SELECT id, directory, device, inode, name, method, file_inode, digest, since, "           \
 	"boot, namespace, mount, uid, uri FROM lease"
 
-static int read_leases(struct catalog *catalog, uint64_t device, uint64_t inode, int64_t after,
+/* Which leases. */
+struct lease_filter {
+	uint64_t device;  /* 0: whatever it is */
+	uint64_t inode;   /* 0: all */
+	const char *path; /* or those of this path; NULL: none */
+};
+
+static int query_leases(struct catalog *catalog, const struct lease_filter *filter,
+	struct db_query **ret, struct err *err)
+{
+	int r;
+
+	if (!filter->inode && !filter->path)
+		return db_query(
+			catalog->db, LEASE_SELECT " WHERE id > ?1 ORDER BY id LIMIT ?2", ret, err);
+	r = db_query(catalog->db,
+		LEASE_SELECT " WHERE (inode = ?3 AND (?4 = 0 OR device = ?4) OR directory = ?5)"
+			     " AND id > ?1 ORDER BY id LIMIT ?2",
+		ret, err);
+	if (r < 0)
+		return r;
+	db_bind_int(*ret, 3, (int64_t)filter->inode);
+	db_bind_int(*ret, 4, (int64_t)filter->device);
+	db_bind_text(*ret, 5, filter->path);
+	return 0;
+}
+
+static int read_leases(struct catalog *catalog, const struct lease_filter *filter, int64_t after,
 	struct lease_page *page, struct err *err)
 {
 	WITH_LOCK(&catalog->mu);
 	CLEANUP(db_resetp) struct db_query *query = NULL;
-	int r;
+	int r = query_leases(catalog, filter, &query, err);
 
-	if (device == 0 && inode == 0)
-		r = db_query(catalog->db, LEASE_SELECT " WHERE id > ?1 ORDER BY id LIMIT ?2",
-			&query, err);
-	else
-		r = db_query(catalog->db,
-			LEASE_SELECT
-			" WHERE inode = ?3 AND device = ?4 AND id > ?1 ORDER BY id LIMIT ?2",
-			&query, err);
 	if (r < 0)
 		return r;
 	db_bind_int(query, 1, after);
 	db_bind_int(query, 2, PAGE);
-	if (device != 0 || inode != 0) {
-		db_bind_int(query, 3, (int64_t)inode);
-		db_bind_int(query, 4, (int64_t)device);
-	}
 	while ((r = db_step(query, err)) > 0) {
 		r = read_lease(catalog, query, &page->items[page->count], err);
 		if (r < 0)
@@ -151,7 +166,7 @@ static int read_leases(struct catalog *catalog, uint64_t device, uint64_t inode,
 	return r;
 }
 
-int catalog_leases(struct catalog *catalog, uint64_t device, uint64_t inode,
+static int visit_leases(struct catalog *catalog, const struct lease_filter *filter,
 	catalog_visit_lease *visit, void *arg, struct err *err)
 {
 	int64_t after = 0;
@@ -159,7 +174,7 @@ int catalog_leases(struct catalog *catalog, uint64_t device, uint64_t inode,
 
 	do {
 		CLEANUP(lease_page_release) struct lease_page page = {.count = 0};
-		int r = read_leases(catalog, device, inode, after, &page, err);
+		int r = read_leases(catalog, filter, after, &page, err);
 
 		if (r < 0)
 			return r;
@@ -172,4 +187,20 @@ int catalog_leases(struct catalog *catalog, uint64_t device, uint64_t inode,
 		count = page.count;
 	} while (count == PAGE);
 	return 0;
+}
+
+int catalog_leases(struct catalog *catalog, uint64_t device, uint64_t inode,
+	catalog_visit_lease *visit, void *arg, struct err *err)
+{
+	const struct lease_filter filter = {.device = device, .inode = inode};
+
+	return visit_leases(catalog, &filter, visit, arg, err);
+}
+
+int catalog_leases_near(struct catalog *catalog, uint64_t inode, const char *path,
+	catalog_visit_lease *visit, void *arg, struct err *err)
+{
+	const struct lease_filter filter = {.inode = inode, .path = path};
+
+	return visit_leases(catalog, &filter, visit, arg, err);
 }

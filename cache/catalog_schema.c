@@ -159,6 +159,7 @@ static const char upgrade_5[] =
 static const char upgrade_6[] =
 	"ALTER TABLE object ADD COLUMN lent INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE object ADD COLUMN twin_lent INTEGER NOT NULL DEFAULT 0;"
+	"CREATE INDEX lease_path ON lease (directory);"
 	"PRAGMA user_version = 6";
 
 static const char *const upgrades[CATALOG_SCHEMA + 1] = {

@@ -508,6 +508,11 @@ typedef int fetchfs_visit_lease(const struct fetchfs_lease *lease, void *arg);
 FETCHFS_API int fetchfs_leases(struct fetchfs *fetchfs, uint64_t device, uint64_t inode,
 	fetchfs_visit_lease *visit, void *arg, struct err *err);
 
+/* Of directories with this inode (0: none), on whatever device, which other boots may have numbered
+ * otherwise; and of those with the path @path, which may be gone. */
+FETCHFS_API int fetchfs_leases_near(struct fetchfs *fetchfs, uint64_t inode, const char *path,
+	fetchfs_visit_lease *visit, void *arg, struct err *err);
+
 /*
  * A directory is changed by one at a time, of all who use the cache: wait until nobody else holds
  * it, up to @timeout_ms (-EBUSY; -ECANCELED by fetchfs_cancel_all()). *ret is a descriptor; closing

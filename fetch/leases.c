@@ -66,3 +66,11 @@ int fetchfs_leases(struct fetchfs *fetchfs, uint64_t device, uint64_t inode,
 
 	return catalog_leases(fetchfs->catalog, device, inode, visit_row, &walk, err);
 }
+
+int fetchfs_leases_near(struct fetchfs *fetchfs, uint64_t inode, const char *path,
+	fetchfs_visit_lease *visit, void *arg, struct err *err)
+{
+	struct lease_walk walk = {.visit = visit, .arg = arg};
+
+	return catalog_leases_near(fetchfs->catalog, inode, path, visit_row, &walk, err);
+}

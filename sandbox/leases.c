@@ -1,5 +1,6 @@
 #include "sandbox/leases.h"
 
+#include "base/cleanup.h"
 #include "base/fault.h"
 #include "base/str.h"
 #include "sandbox/mounts.h"
@@ -66,6 +67,21 @@ int leases_load(struct fetchfs *fetchfs, uint64_t device, uint64_t inode, struct
 	int r;
 
 	r = fetchfs_leases(fetchfs, device, inode, load_one, &load, err);
+	if (r < 0)
+		leases_release(&leases);
+	else
+		*ret = leases;
+	return r;
+}
+
+int leases_load_near(struct fetchfs *fetchfs, uint64_t inode, const char *path, struct leases *ret,
+	struct err *err)
+{
+	struct leases leases = {0};
+	struct load load = {.leases = &leases, .err = err};
+	int r;
+
+	r = fetchfs_leases_near(fetchfs, inode, path, load_one, &load, err);
 	if (r < 0)
 		leases_release(&leases);
 	else

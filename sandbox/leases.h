@@ -27,6 +27,10 @@ struct leases {
 /* Those of the directory with this identity; of all when both numbers are 0. */
 int leases_load(struct fetchfs *fetchfs, uint64_t device, uint64_t inode, struct leases *ret,
 	struct err *err);
+
+/* As fetchfs_leases_near(). */
+int leases_load_near(struct fetchfs *fetchfs, uint64_t inode, const char *path, struct leases *ret,
+	struct err *err);
 void leases_release(struct leases *leases);
 
 /* A copy of @lease at the end of @leases. */

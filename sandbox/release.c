@@ -37,7 +37,7 @@ static int take_back(struct fetchfs *fetchfs, const struct folder *folder, const
 	CLEANUP(leases_release) struct leases orphans = {0};
 	int r;
 
-	r = leases_load(fetchfs, 0, 0, &all, err);
+	r = leases_load_near(fetchfs, folder ? folder->inode : 0, path, &all, err);
 	if (r == 0)
 		r = divide(&all, folder, path, &of_folder, &orphans, err);
 	if (r == 0)
