@@ -129,7 +129,8 @@ static int broken(const struct reader *reader, const char *name, struct err *err
 	char shown[ENTRYNAME_SHOWN];
 
 	if (code == ENOMEM)
-		return err_oom(err);
+		return err_set(err, ERR_USAGE, ENOMEM,
+			"it takes more memory to be read than unpacking may have");
 	if (!name)
 		return err_set(
 			err, ERR_INTEGRITY, EBADMSG, "broken archive: %s", why ? why : "no reason");

@@ -48,7 +48,7 @@ static bool read_at(int fd, void *buf, size_t len, uint64_t offset)
 	return offset <= INT64_MAX && fd_pread_full(fd, buf, len, offset) == (ssize_t)len;
 }
 
-static bool is_record(const uint8_t *at, char third, char fourth)
+static bool is_record(const uint8_t *at, uint8_t third, uint8_t fourth)
 {
 	return at[0] == 'P' && at[1] == 'K' && at[2] == third && at[3] == fourth;
 }
