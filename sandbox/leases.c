@@ -47,6 +47,14 @@ int leases_add(struct leases *leases, const struct fetchfs_lease *lease, struct 
 	return own->directory && own->name && own->method && own->uri ? 0 : err_oom(err);
 }
 
+static struct leases leases_steal(struct leases *leases)
+{
+	struct leases ret = *leases;
+
+	*leases = (struct leases){0};
+	return ret;
+}
+
 struct load {
 	struct leases *leases;
 	struct err *err;
@@ -62,30 +70,24 @@ static int load_one(const struct fetchfs_lease *lease, void *arg)
 int leases_load(struct fetchfs *fetchfs, uint64_t device, uint64_t inode, struct leases *ret,
 	struct err *err)
 {
-	struct leases leases = {0};
+	CLEANUP(leases_release) struct leases leases = {0};
 	struct load load = {.leases = &leases, .err = err};
-	int r;
+	int r = fetchfs_leases(fetchfs, device, inode, load_one, &load, err);
 
-	r = fetchfs_leases(fetchfs, device, inode, load_one, &load, err);
-	if (r < 0)
-		leases_release(&leases);
-	else
-		*ret = leases;
+	if (r == 0)
+		*ret = leases_steal(&leases);
 	return r;
 }
 
 int leases_load_near(struct fetchfs *fetchfs, uint64_t inode, const char *path, struct leases *ret,
 	struct err *err)
 {
-	struct leases leases = {0};
+	CLEANUP(leases_release) struct leases leases = {0};
 	struct load load = {.leases = &leases, .err = err};
-	int r;
+	int r = fetchfs_leases_near(fetchfs, inode, path, load_one, &load, err);
 
-	r = fetchfs_leases_near(fetchfs, inode, path, load_one, &load, err);
-	if (r < 0)
-		leases_release(&leases);
-	else
-		*ret = leases;
+	if (r == 0)
+		*ret = leases_steal(&leases);
 	return r;
 }
 
