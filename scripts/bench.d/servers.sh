@@ -7,13 +7,17 @@
 
 declare -A url # of each server, without a slash at the end
 
-# wait_until COMMAND…: for at most ten seconds
-wait_until() {
-	local end=$((SECONDS + 10))
-	until "$@"; do
-		[ $SECONDS -lt $end ] || die "waited in vain for: $*"
+# waits_for SECONDS COMMAND…: whether that came true in time
+waits_for() {
+	local end=$((SECONDS + $1))
+	until "${@:2}"; do
+		[ $SECONDS -lt $end ] || return 1
 		sleep 0.05
 	done
+}
+
+wait_until() {
+	waits_for 10 "$@" || die "waited in vain for: $*"
 }
 
 # The listing that rclone's mount needs of a server that makes none.
@@ -50,10 +54,11 @@ make_lists() {
 	done <"$work/names" 3>"$work/lists/$1/uris" 4>"$work/lists/$1/curl"
 }
 
+# free_port [FROM]
 free_port() {
-	local port=8990
-	while (: </dev/tcp/127.0.0.1/$port) 2>/dev/null; do port=$((port + 1)); done
-	echo $port
+	local port=${1-8990}
+	while (: </dev/tcp/127.0.0.1/"$port") 2>/dev/null; do port=$((port + 1)); done
+	echo "$port"
 }
 
 start_nginx() {
