@@ -23,13 +23,13 @@ wait_until() {
 runs() { jobs -pr | grep -qx "$1"; }
 is_over() { ! runs "$1"; }
 
-# stop SIGNAL PID: ends what was started here. Once it is over, its number may be another's.
+# stop SIGNAL PID, without a word: ends what was started here. Once it is over, its number may be
+# another's.
 stop() {
-	runs "$2" || return 0
-	kill -"$1" "$2"
-	waits_for 10 is_over "$2" || kill -KILL "$2"
-	wait "$2" 2>/dev/null || :
-}
+	! runs "$2" || kill -"$1" "$2" || : # it may have ended just now
+	waits_for 10 is_over "$2" || kill -KILL "$2" || :
+	wait "$2" || :
+} 2>/dev/null
 
 # The listing that rclone's mount needs of a server that makes none.
 make_listing() {
