@@ -50,10 +50,10 @@ columns() {
 }
 
 write_charts() {
-	columns "fetchfs mount" "fetchfs mount -o nopassthrough" "rclone mount" httpdirfs |
+	columns "fetchfs mount" "fetchfs mount -o nopassthrough" "rclone mount" httpdirfs s3fs |
 		grep -v cold >"$work/chart"
 	chart "$source/docs/mounts.svg" "warm, through the mounts: the files themselves are 1" \
-		2="fetchfs mount" 3="without passthrough" 4="rclone mount" 5=httpdirfs
+		2="fetchfs mount" 3="without passthrough" 4="rclone mount" 5=httpdirfs 6=s3fs
 	# one column each, whatever the contestant is called in the row
 	columns "fetchfs fetch" "fetchfs fetch -i" "fetchfs fetch" \
 		aria2c "aria2c -j 32 -i" "aria2c -x8 -s8 -k1M" \

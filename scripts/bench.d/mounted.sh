@@ -22,17 +22,16 @@ mount_places() {
 	place[rclone]=$work/rclone
 	mkdir -p "$work/httpdirfs" "$cache"
 	# its own check takes nginx for a server without ranges
-	httpdirfs -f --no-range-check --cache --cache-location "$cache" "$http/" "$work/httpdirfs" \
-		>"$work/httpdirfs.log" 2>&1 &
-	pids+=($!)
-	mounts+=("$work/httpdirfs")
+	serve "$work/httpdirfs" httpdirfs -f --no-range-check --cache --cache-location "$cache" \
+		"$http/" "$work/httpdirfs"
 	place[httpdirfs]=$work/httpdirfs
-	wait_until mountpoint -q "$work/httpdirfs"
+	[ ${#s3fs[@]} -eq 0 ] || mount_s3fs
+	place[s3fs]=$work/s3fs
 }
 
 unmount_places() {
 	local name
-	for name in fetchfs fallback rclone httpdirfs; do
+	for name in fetchfs fallback rclone httpdirfs s3fs; do
 		unmount_ "$work/$name"
 	done
 }
@@ -40,6 +39,7 @@ unmount_places() {
 declare -A place_label=(
 	[native]="the files themselves" [fetchfs]="fetchfs mount"
 	[fallback]="fetchfs mount -o nopassthrough" [rclone]="rclone mount" [httpdirfs]=httpdirfs
+	[s3fs]=s3fs
 )
 
 # places ACTION PLACE…: makes contestants of them
@@ -54,7 +54,7 @@ places() {
 # row_of_places TITLE BYTES ACTION [PLACE…]. What is not in memory yet is after a first time.
 row_of_places() {
 	local name contestants where=("${@:4}")
-	[ ${#where[@]} -gt 0 ] || where=(native fetchfs fallback rclone)
+	[ ${#where[@]} -gt 0 ] || where=(native fetchfs fallback rclone "${s3fs[@]}")
 	for name in "${where[@]}"; do
 		"do_$3" "${place[$name]}" >/dev/null 2>"$work/stderr" ||
 			{ cat "$work/stderr" >&2; die "failed: do_$3 ${place[$name]}"; }

@@ -7,14 +7,29 @@
 
 declare -A url # of each server, without a slash at the end
 
-# wait_until COMMAND…: for at most ten seconds
-wait_until() {
-	local end=$((SECONDS + 10))
-	until "$@"; do
-		[ $SECONDS -lt $end ] || die "waited in vain for: $*"
+# waits_for SECONDS COMMAND…: whether that came true in time
+waits_for() {
+	local end=$((SECONDS + $1))
+	until "${@:2}"; do
+		[ $SECONDS -lt $end ] || return 1
 		sleep 0.05
 	done
 }
+
+wait_until() {
+	waits_for 10 "$@" || die "waited in vain for: $*"
+}
+
+runs() { jobs -pr | grep -qx "$1"; }
+is_over() { ! runs "$1"; }
+
+# stop SIGNAL PID, without a word: ends what was started here. Once it is over, its number may be
+# another's.
+stop() {
+	! runs "$2" || kill -"$1" "$2" || : # it may have ended just now
+	waits_for 10 is_over "$2" || kill -KILL "$2" || :
+	wait "$2" || :
+} 2>/dev/null
 
 # The listing that rclone's mount needs of a server that makes none.
 make_listing() {
@@ -50,10 +65,11 @@ make_lists() {
 	done <"$work/names" 3>"$work/lists/$1/uris" 4>"$work/lists/$1/curl"
 }
 
+# free_port [FROM]
 free_port() {
-	local port=8990
-	while (: </dev/tcp/127.0.0.1/$port) 2>/dev/null; do port=$((port + 1)); done
-	echo $port
+	local port=${1-8990}
+	while (: </dev/tcp/127.0.0.1/"$port") 2>/dev/null; do port=$((port + 1)); done
+	echo "$port"
 }
 
 start_nginx() {
@@ -111,7 +127,17 @@ discard() {
 	mv "$1" "$(mktemp -d "$work/discarded.XXXXXX")"
 }
 
-# ---- mounts: a cold cache and a fresh mount of it, for either of them ----
+# ---- mounts: a cold cache and a fresh mount of it, for each of them ----
+
+declare -A daemon # the process that serves each folder
+
+# serve DIR COMMAND…: mounts there, and stays in the foreground
+serve() {
+	"${@:2}" >"$1.log" 2>&1 &
+	daemon[$1]=$!
+	mounts+=("$1")
+	wait_until mountpoint -q "$1"
+}
 
 mount_fetchfs() {
 	unmount_ "$work/fetchfs"
@@ -126,13 +152,15 @@ mount_rclone() {
 	unmount_ "$work/rclone"
 	discard "$work/rclone-cache"
 	mkdir -p "$work/rclone"
-	rclone mount :http: "$work/rclone" --http-url "$http${1-}" --vfs-cache-mode full --daemon \
-		--cache-dir "$work/rclone-cache" --config /dev/null --read-only 2>"$work/rclone.log"
-	mounts+=("$work/rclone")
+	serve "$work/rclone" rclone mount :http: "$work/rclone" --http-url "$http${1-}" --read-only \
+		--vfs-cache-mode full --cache-dir "$work/rclone-cache" --config /dev/null
 }
 
+# Its process lives on where another mount namespace has a copy of the mount, and rclone's would at
+# its end unmount whatever is mounted there by then.
 unmount_() {
 	! mountpoint -q "$1" || umount "$1"
+	[ -z "${daemon[$1]-}" ] || stop TERM "${daemon[$1]}"
 	sync
 }
 
