@@ -21,6 +21,9 @@ int tree_tmp_name(const char *prefix, char ret[TREE_TMP_SIZE]);
  */
 int tree_seize(const struct store *store, const char *name, int *ret);
 
+/* What was written down of a lent tree goes with it. */
+void tree_break_seal(const struct store *store, const struct digest *digest);
+
 /* Remove the folder @name in trees/, which was seized as @fd, with all that is in it. */
 int tree_delete(const struct store *store, const char *name, int fd);
 

@@ -141,8 +141,10 @@ int tree_remove(const struct store *store, const struct digest *digest, struct e
 
 	digest_hex(digest, name);
 	r = tree_seize(store, name, &fd);
-	if (r == -ENOENT)
+	if (r == -ENOENT) {
+		tree_break_seal(store, digest);
 		return 0;
+	}
 	if (r == -EAGAIN)
 		return err_set(err, ERR_SYSTEM, EBUSY, "tree %s is being made", name);
 	if (r == 0)
@@ -150,6 +152,8 @@ int tree_remove(const struct store *store, const struct digest *digest, struct e
 	/* by one step: half a tree has never the name of a whole one */
 	if (r == 0 && renameat(store->dir->trees_fd, name, store->dir->trees_fd, gone) < 0)
 		r = -errno;
+	if (r == 0)
+		tree_break_seal(store, digest);
 	if (r == 0 && fault_hit("tree.remove"))
 		r = -errno;
 	if (r == 0)

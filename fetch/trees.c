@@ -155,12 +155,30 @@ static int make(struct fetchfs *fetchfs, struct fetchfs_file *file, struct tree_
 	return r < 0 ? r : tree_publish(&draft, bytes, single, ret, err);
 }
 
+/* The tree, if there is one that nobody has changed by way of a hardlink. */
+static int open_right(
+	const struct store *store, const struct digest *digest, struct tree *ret, struct err *err)
+{
+	CLEANUP(tree_release) struct tree tree = TREE_INIT;
+	int r = tree_open(store, digest, &tree, err);
+
+	if (r < 0)
+		return r;
+	r = tree_examine(store, digest, tree.fd, err);
+	if (r == 0)
+		*ret = tree_steal(&tree);
+	if (r != -EBADMSG)
+		return r;
+	r = tree_discard(store, digest, err);
+	return r < 0 ? r : -ENOENT;
+}
+
 /* One look, and one try. 0: it is there. -EAGAIN: look again. */
 static int look(struct fetchfs *fetchfs, struct fetchfs_file *file, const struct digest *digest,
 	struct turn *turn, struct tree *ret, struct err *err)
 {
 	struct tree_draft *draft;
-	int r = tree_open(&fetchfs->store, digest, ret, err);
+	int r = open_right(&fetchfs->store, digest, ret, err);
 
 	if (r != -ENOENT)
 		return r;
@@ -244,6 +262,9 @@ int fetchfs_tree_open_now(struct fetchfs_file *file, struct fetchfs_tree **ret, 
 		return -EAGAIN;
 	if (r == 0)
 		r = digest_parse(info.sha256, &digest, err);
+	/* to look at all that is in one that was lent takes too long */
+	if (r == 0 && tree_is_lent(&file_cache(file)->store, &digest))
+		return -EAGAIN;
 	if (r == 0)
 		r = tree_open(&file_cache(file)->store, &digest, &tree, err);
 	if (r == -ENOENT) {
@@ -251,6 +272,43 @@ int fetchfs_tree_open_now(struct fetchfs_file *file, struct fetchfs_tree **ret, 
 		return r < 0 ? r : -EAGAIN;
 	}
 	return r < 0 ? r : hand_out(file, &tree, ret, err);
+}
+
+int fetchfs_tree_lend(
+	struct fetchfs *fetchfs, const char *sha256, int fd, bool *ret_is_right, struct err *err)
+{
+	struct digest digest;
+	int r = digest_parse(sha256, &digest, err);
+
+	return r < 0 ? r : tree_lend(&fetchfs->store, &digest, fd, ret_is_right, err);
+}
+
+int fetchfs_tree_lent(struct fetchfs *fetchfs, const char *sha256, int fd, struct err *err)
+{
+	struct digest digest;
+	int r = digest_parse(sha256, &digest, err);
+
+	return r < 0 ? r : tree_lent(&fetchfs->store, &digest, fd, err);
+}
+
+int fetchfs_tree_open_names(struct fetchfs *fetchfs, const char *sha256, int *ret, struct err *err)
+{
+	struct digest digest;
+	int r = digest_parse(sha256, &digest, err);
+
+	return r < 0 ? r : tree_open_names(&fetchfs->store, &digest, ret, err);
+}
+
+char *fetchfs_tree_single_name(const char *name)
+{
+	static const char *const suffixes[] = {
+		".gz", ".bz2", ".xz", ".zst", ".lzma", ".lz4", ".lz", ".Z"};
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++)
+		if (str_has_suffix(name, suffixes[i]) && len > strlen(suffixes[i]))
+			return str_printf("%.*s", (int)(len - strlen(suffixes[i])), name);
+	return str_copy(name);
 }
 
 int fetchfs_tree_fd(const struct fetchfs_tree *tree)

@@ -163,7 +163,7 @@ Test(plan, a_uri_without_a_last_segment_needs_a_name)
 	CLEANUP(plan_release) struct plan plan = {0};
 	struct err err = ERR_INIT;
 
-	cr_expect_lt(plan_add_uri(&plan, "http://h/dir/", &err), 0);
+	cr_expect_lt(plan_add_uri(&plan, "http://h/dir/", false, &err), 0);
 	cr_expect(strstr(err.msg, "output_file"), "%s", err.msg);
 	cr_expect_eq(plan.count, 0);
 }
@@ -173,7 +173,7 @@ Test(plan, a_secret_in_a_uri_is_not_shown)
 	CLEANUP(plan_release) struct plan plan = {0};
 	struct err err = ERR_INIT;
 
-	cr_assert_eq(plan_add_uri(&plan, "http://me:secret@h/a?token=secret", &err), 0);
+	cr_assert_eq(plan_add_uri(&plan, "http://me:secret@h/a?token=secret", false, &err), 0);
 	cr_expect_not(strstr(plan.items[0].shown, "secret"), "%s", plan.items[0].shown);
 }
 
