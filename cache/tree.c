@@ -148,7 +148,10 @@ int tree_discard(const struct store *store, const struct digest *digest, struct 
 	r = tree_open(store, digest, &tree, err);
 	if (r < 0 || tree_examine(store, digest, tree.fd, err) != -EBADMSG)
 		return r == -ENOENT ? 0 : r;
-	r = tree_remove(store, digest, err);
+	/* who has it mounted keeps it as it is */
+	r = catalog_is_held(store->catalog, digest, err);
+	if (r >= 0)
+		r = r > 0 ? tree_set_aside(store, digest, err) : tree_remove(store, digest, err);
 	return r < 0 ? r : catalog_tree_forget(store->catalog, digest, err);
 }
 

@@ -93,7 +93,8 @@ bool tree_is_lent(const struct store *store, const struct digest *digest);
  */
 int tree_examine(const struct store *store, const struct digest *digest, int fd, struct err *err);
 
-/* Throw the tree away, so that it is made anew. Who has a file of it, or it mounted, loses it. */
+/* Throw the tree away, so that it is made anew. While the object is leased it is only moved out of
+ * the way, to trees/.bad.<sha256>/: somebody may have it mounted. */
 int tree_discard(const struct store *store, const struct digest *digest, struct err *err);
 
 /* The folder of what there is of it, whatever has become of it; the caller's. -ENOENT */
@@ -109,6 +110,8 @@ int tree_open_names(
 int tree_probe(const struct store *store, const struct digest *digest, struct err *err);
 /* Remove the tree, if there is one; its row stays. */
 int tree_remove(const struct store *store, const struct digest *digest, struct err *err);
+/* Likewise what tree_discard() moved out of the way: its object has no lease any more. */
+int tree_remove_bad(const struct store *store, const struct digest *digest, struct err *err);
 
 /* Remove what dead processes left. What cannot be removed stays for the next time. */
 void tree_sweep(const struct store *store);

@@ -24,6 +24,9 @@ int tree_seize(const struct store *store, const char *name, int *ret);
 /* What was written down of a lent tree goes with it. */
 void tree_break_seal(const struct store *store, const struct digest *digest);
 
+/* Give it another name, for tree_remove_bad(). The caller holds the digest's lock exclusively. */
+int tree_set_aside(const struct store *store, const struct digest *digest, struct err *err);
+
 /* Remove the folder @name in trees/, which was seized as @fd, with all that is in it. */
 int tree_delete(const struct store *store, const char *name, int fd);
 

@@ -190,7 +190,6 @@ static int remove_extracted(struct fetchfs *fetchfs, const struct folder *folder
 {
 	CLEANUP(fd_closep) int whole = -1;
 	CLEANUP(fd_closep) int entry = -1;
-	bool is_right = false;
 	int r = fetchfs_tree_open_names(fetchfs, lease->sha256, &whole, err);
 
 	/* nobody can tell any more what was placed */
@@ -204,13 +203,8 @@ static int remove_extracted(struct fetchfs *fetchfs, const struct folder *folder
 		if (entry < 0)
 			return FOLDER_NOT_EMPTY;
 	}
-	if (is_hardlink(lease))
-		(void)fetchfs_tree_lend(fetchfs, lease->sha256, whole, &is_right, NULL);
-	r = folder_remove_tree(
+	return folder_remove_tree(
 		folder, lease->name, lease->file_inode, entry >= 0 ? entry : whole, err);
-	if (is_right)
-		(void)fetchfs_tree_lent(fetchfs, lease->sha256, whole, NULL);
-	return r;
 }
 
 /* An enum folder_removal or -errno. */
@@ -247,6 +241,51 @@ static int take_back_one(struct fetchfs *fetchfs, const struct folder *folder,
 	return fetchfs_lease_drop(fetchfs, lease->id, err);
 }
 
+/* Likewise the files of trees: all links to one of them together. */
+struct tree_loan {
+	const char *sha256;
+	int fd;
+	bool is_right;
+};
+
+static bool begins_loan(const struct fetchfs_lease *const *order, size_t i)
+{
+	const struct fetchfs_lease *lease = order[i];
+
+	if (!lease || !is_hardlink(lease) || !leases_is_extracted(lease))
+		return false;
+	for (size_t k = 0; k < i; k++)
+		if (order[k] && is_hardlink(order[k]) && leases_is_extracted(order[k]) &&
+			str_equal(order[k]->sha256, lease->sha256))
+			return false;
+	return true;
+}
+
+static void begin_loans(struct fetchfs *fetchfs, const struct fetchfs_lease *const *order,
+	size_t count, struct tree_loan *loans)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct tree_loan *loan = &loans[i];
+
+		*loan = (struct tree_loan){.fd = -1};
+		if (!begins_loan(order, i))
+			continue;
+		loan->sha256 = order[i]->sha256;
+		if (fetchfs_tree_open_names(fetchfs, loan->sha256, &loan->fd, NULL) == 0)
+			(void)fetchfs_tree_lend(
+				fetchfs, loan->sha256, loan->fd, &loan->is_right, NULL);
+	}
+}
+
+static void end_loans(struct fetchfs *fetchfs, struct tree_loan *loans, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (loans[i].is_right)
+			(void)fetchfs_tree_lent(fetchfs, loans[i].sha256, loans[i].fd, NULL);
+		fd_close(&loans[i].fd);
+	}
+}
+
 static int take_back_all(struct fetchfs *fetchfs, const struct folder *folder,
 	const struct fetchfs_lease **order, size_t count, leases_notice *notice, void *arg,
 	struct err *err)
@@ -279,14 +318,22 @@ int leases_take_back(struct fetchfs *fetchfs, const struct folder *folder,
 	const struct leases *leases, leases_notice *notice, void *arg, struct err *err)
 {
 	const struct fetchfs_lease **order = calloc(leases->count + 1, sizeof(*order));
+	struct tree_loan *loans = calloc(leases->count + 1, sizeof(*loans));
+	size_t lent = folder ? leases->count : 0;
 	int r;
 
-	if (!order)
+	if (!order || !loans) {
+		free(order);
+		free(loans);
 		return err_oom(err);
+	}
 	for (size_t i = 0; i < leases->count; i++)
 		order[i] = &leases->items[i];
 	qsort(order, leases->count, sizeof(*order), compare_order);
+	begin_loans(fetchfs, order, lent, loans);
 	r = take_back_all(fetchfs, folder, order, leases->count, notice, arg, err);
+	end_loans(fetchfs, loans, lent);
+	free(loans);
 	free(order);
 	return r;
 }

@@ -159,6 +159,21 @@ damage "an owner" 'chown -R -h $TASK "$box"' hardlink
 damage "a mode" 'chmod 666 "$box/app/run"' copy
 damage "a size" 'truncate -s 3 "$box/app/lib/deep/big"' bind
 
+say "who has it mounted keeps what is in it, until it is evicted"
+prepared hardlink
+make_box bound
+fetchfs prepare --method bind --user nobody --extract "$box" "$app"
+tamper "$WORK/box/README"
+right_again copy
+[ "$(find "$box" -type f | wc -l)" -eq "$(find "$WORK/source" -type f | wc -l)" ] || fail "files are lost"
+[ -d "$CACHE/trees/.bad.$(sha256 "$WWW/app.tgz")" ] || fail "it is not set aside"
+fetchfs release "$box"
+contents_are ""
+box=$WORK/box
+released
+fetchfs evict "$app"
+[ -z "$(find "$CACHE/trees" -name "*$(sha256 "$WWW/app.tgz")*")" ] || fail "left: $(ls -A "$CACHE/trees")"
+
 say "in a mount, too, within a second or so"
 prepared hardlink
 unpacked=$MNT/${app/:\/\///}.unpacked
