@@ -222,6 +222,7 @@ cp "$WWW/docs.tar" "$WWW/changing.tar"
 "${prepare[@]}" --extract "$box" "$HTTP/changing.tar"
 echo more >"$WORK/source/docs/more"
 tar -cf "$WWW/changing.tar" -C "$WORK/source" docs
+touch -d 2001-01-01 "$WWW/changing.tar" # another version, whatever the second
 fetchfs fetch --refresh "$HTTP/changing.tar"
 expect_failure 1 'release first' "${prepare[@]}" --extract "$box" "$HTTP/changing.tar"
 [ ! -e "$box/docs/more" ] || fail "it is there"
