@@ -92,6 +92,8 @@ static int take_tree(const struct store *store, const struct digest *digest, uin
 	struct catalog_tree tree;
 	int r = tree_remove(store, digest, err);
 
+	if (r == 0)
+		r = tree_remove_bad(store, digest, err);
 	if (r == 0 && catalog_tree_find(store->catalog, digest, &tree, NULL) == 0)
 		*ret_bytes += tree.bytes;
 	return r;

@@ -85,18 +85,18 @@ int tree_open(
 
 /* ---- beginning ---- */
 
-static int lock_exclusively(const struct tree_draft *draft, struct lock *ret, struct err *err)
+static int lock_exclusively(const struct store *store, const struct digest *digest,
+	const struct entry_key *key, struct lock *ret, struct err *err)
 {
-	const struct cachedir *dir = draft->store->dir;
+	const struct cachedir *dir = store->dir;
 	int r = -EAGAIN;
 
 	for (int i = 0; r == -EAGAIN && i < LOCK_TRIES; i++) {
 		r = cachedir_let_pass(dir);
 		if (r == 0)
-			r = cachedir_lock_digest(dir, &draft->digest, LOCK_EXCLUSIVE, ret);
+			r = cachedir_lock_digest(dir, digest, LOCK_EXCLUSIVE, ret);
 		if (r == -EAGAIN)
-			cachedir_wait(
-				dir, &draft->key, cachedir_word(dir, &draft->key), LOCK_TRY_MS);
+			cachedir_wait(dir, key, cachedir_word(dir, key), LOCK_TRY_MS);
 	}
 	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "lock an object: %m") : 0;
 }
@@ -117,9 +117,11 @@ static int clear_earlier(const struct tree_draft *draft, struct err *err)
 	digest_hex(&draft->digest, name);
 	if (found < 0 && found != -ENOENT)
 		return found;
-	if (found == -ENOENT && faccessat(store->dir->trees_fd, name, F_OK, 0) < 0)
+	if (found == -ENOENT && faccessat(store->dir->trees_fd, name, F_OK, 0) < 0) {
+		tree_break_seal(store, &draft->digest);
 		return 0;
-	r = lock_exclusively(draft, &lock, err);
+	}
+	r = lock_exclusively(store, &draft->digest, &draft->key, &lock, err);
 	if (r < 0)
 		return r;
 	found = catalog_tree_find(store->catalog, &draft->digest, &row, err);
@@ -128,6 +130,42 @@ static int clear_earlier(const struct tree_draft *draft, struct err *err)
 	r = tree_remove(store, &draft->digest, err);
 	if (r == 0 && found == 0)
 		r = catalog_tree_forget(store->catalog, &draft->digest, err);
+	return r;
+}
+
+int tree_discard(const struct store *store, const struct digest *digest, struct err *err)
+{
+	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
+	CLEANUP(tree_release) struct tree tree = TREE_INIT;
+	struct entry_key key;
+	int r = tree_key(digest, &key, err);
+
+	if (r == 0)
+		r = lock_exclusively(store, digest, &key, &lock, err);
+	if (r < 0)
+		return r;
+	/* somebody else may have done so, and made it anew */
+	r = tree_open(store, digest, &tree, err);
+	if (r < 0 || tree_examine(store, digest, tree.fd, err) != -EBADMSG)
+		return r == -ENOENT ? 0 : r;
+	/* who has it mounted keeps it as it is */
+	r = catalog_is_held(store->catalog, digest, err);
+	if (r >= 0)
+		r = r > 0 ? tree_set_aside(store, digest, err) : tree_remove(store, digest, err);
+	return r < 0 ? r : catalog_tree_forget(store->catalog, digest, err);
+}
+
+int tree_open_names(
+	const struct store *store, const struct digest *digest, int *ret, struct err *err)
+{
+	struct tree tree;
+	char name[DIGEST_HEX_SIZE];
+	int r;
+
+	digest_hex(digest, name);
+	r = open_folder(store->dir->trees_fd, name, &tree, err);
+	if (r == 0)
+		*ret = tree.fd;
 	return r;
 }
 

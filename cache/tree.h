@@ -75,6 +75,32 @@ void tree_abort(struct tree_draft **draft); /* for CLEANUP(), too */
  */
 int tree_check(int fd, uint64_t *ret_bytes, struct err *err);
 
+/* ---- files of it with names elsewhere: cache/tree_seal.c ---- */
+
+/*
+ * Around hardlinks of files of the tree of @digest, whose folder is open as @fd: _lend() before,
+ * _lent() after, if what the first one said in *ret_is_right is true. Reads all of it the first
+ * time.
+ */
+int tree_lend(const struct store *store, const struct digest *digest, int fd, bool *ret_is_right,
+	struct err *err);
+int tree_lent(const struct store *store, const struct digest *digest, int fd, struct err *err);
+
+/* Whether there are, or were, such links: then tree_examine() may take a while. */
+bool tree_is_lent(const struct store *store, const struct digest *digest);
+
+/* 0: it is what was lent, if it was; -EBADMSG: somebody has changed it, and tree_discard() is due.
+ */
+int tree_examine(const struct store *store, const struct digest *digest, int fd, struct err *err);
+
+/* Throw the tree away, so that it is made anew. While the object is leased it is only moved out of
+ * the way, to trees/.bad.<sha256>/: somebody may have it mounted. */
+int tree_discard(const struct store *store, const struct digest *digest, struct err *err);
+
+/* The folder of what there is of it, whatever has become of it; the caller's. -ENOENT */
+int tree_open_names(
+	const struct store *store, const struct digest *digest, int *ret, struct err *err);
+
 /* ---- the end of one ---- */
 
 /*
@@ -84,6 +110,8 @@ int tree_check(int fd, uint64_t *ret_bytes, struct err *err);
 int tree_probe(const struct store *store, const struct digest *digest, struct err *err);
 /* Remove the tree, if there is one; its row stays. */
 int tree_remove(const struct store *store, const struct digest *digest, struct err *err);
+/* Likewise what tree_discard() moved out of the way: its object has no lease any more. */
+int tree_remove_bad(const struct store *store, const struct digest *digest, struct err *err);
 
 /* Remove what dead processes left. What cannot be removed stays for the next time. */
 void tree_sweep(const struct store *store);

@@ -21,6 +21,12 @@ int tree_tmp_name(const char *prefix, char ret[TREE_TMP_SIZE]);
  */
 int tree_seize(const struct store *store, const char *name, int *ret);
 
+/* What was written down of a lent tree goes with it. */
+void tree_break_seal(const struct store *store, const struct digest *digest);
+
+/* Give it another name, for tree_remove_bad(). The caller holds the digest's lock exclusively. */
+int tree_set_aside(const struct store *store, const struct digest *digest, struct err *err);
+
 /* Remove the folder @name in trees/, which was seized as @fd, with all that is in it. */
 int tree_delete(const struct store *store, const char *name, int fd);
 

@@ -141,8 +141,10 @@ int tree_remove(const struct store *store, const struct digest *digest, struct e
 
 	digest_hex(digest, name);
 	r = tree_seize(store, name, &fd);
-	if (r == -ENOENT)
+	if (r == -ENOENT) {
+		tree_break_seal(store, digest);
 		return 0;
+	}
 	if (r == -EAGAIN)
 		return err_set(err, ERR_SYSTEM, EBUSY, "tree %s is being made", name);
 	if (r == 0)
@@ -150,11 +152,75 @@ int tree_remove(const struct store *store, const struct digest *digest, struct e
 	/* by one step: half a tree has never the name of a whole one */
 	if (r == 0 && renameat(store->dir->trees_fd, name, store->dir->trees_fd, gone) < 0)
 		r = -errno;
+	if (r == 0)
+		tree_break_seal(store, digest);
 	if (r == 0 && fault_hit("tree.remove"))
 		r = -errno;
 	if (r == 0)
 		r = tree_delete(store, gone, fd);
 	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "remove tree %s: %m", name) : 0;
+}
+
+/* ---- damaged ones ---- */
+
+#define BAD_PREFIX    ".bad."
+#define BAD_NAME_SIZE (sizeof(BAD_PREFIX) + DIGEST_HEX_SIZE)
+
+static void name_bad(const struct digest *digest, char ret[BAD_NAME_SIZE])
+{
+	char hex[DIGEST_HEX_SIZE];
+
+	digest_hex(digest, hex);
+	snprintf(ret, BAD_NAME_SIZE, BAD_PREFIX "%s", hex);
+}
+
+/* A folder can change its parent only if it can be written to. */
+static int move_into(int trees, const char *name, int fd, const char *bad)
+{
+	char path[BAD_NAME_SIZE + 1 + TREE_TMP_SIZE];
+	char own[TREE_TMP_SIZE];
+	struct stat st;
+	int r = tree_tmp_name(TREE_GONE, own);
+
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "%s/%s", bad, own);
+	if ((mkdirat(trees, bad, 0700) < 0 && errno != EEXIST) || fstat(fd, &st) < 0 ||
+		fchmod(fd, st.st_mode | S_IWUSR) < 0)
+		return -errno;
+	r = renameat(trees, name, trees, path) < 0 ? -errno : 0;
+	(void)fchmod(fd, st.st_mode);
+	return r;
+}
+
+int tree_set_aside(const struct store *store, const struct digest *digest, struct err *err)
+{
+	CLEANUP(fd_closep) int fd = -1;
+	char name[DIGEST_HEX_SIZE];
+	char bad[BAD_NAME_SIZE];
+	int r;
+
+	digest_hex(digest, name);
+	name_bad(digest, bad);
+	r = tree_seize(store, name, &fd);
+	if (r == 0)
+		r = move_into(store->dir->trees_fd, name, fd, bad);
+	if (r == 0)
+		tree_break_seal(store, digest);
+	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "move tree %s away: %m", name) : 0;
+}
+
+int tree_remove_bad(const struct store *store, const struct digest *digest, struct err *err)
+{
+	CLEANUP(fd_closep) int fd = -1;
+	char bad[BAD_NAME_SIZE];
+	int r;
+
+	name_bad(digest, bad);
+	r = tree_seize(store, bad, &fd);
+	if (r == 0)
+		r = tree_delete(store, bad, fd);
+	return r < 0 && r != -ENOENT ? err_set(err, ERR_SYSTEM, -r, "remove %s: %m", bad) : 0;
 }
 
 void tree_sweep(const struct store *store)

@@ -25,6 +25,7 @@ enum {
 	OPTION_TIMEOUT,
 	OPTION_KEEP_GOING,
 	OPTION_CONFINED,
+	OPTION_EXTRACT,
 	OPTION_JSON,
 };
 
@@ -43,6 +44,8 @@ static const struct argp_option options[] = {
 	{"keep-going", OPTION_KEEP_GOING, 0, 0, "what went well stays although others failed", 0},
 	{"confined", OPTION_CONFINED, 0, 0,
 		"the user, be it root, cannot undo mounts: it has no CAP_SYS_ADMIN outside", 0},
+	{"extract", OPTION_EXTRACT, 0, 0,
+		"unpack the URIs given here that are archives; a spec says so for each item", 0},
 	{"json", OPTION_JSON, 0, 0, "print a JSON list of what is in place", 0},
 	{0},
 };
@@ -58,6 +61,7 @@ struct order {
 	int64_t timeout_ms;
 	bool keep_going;
 	bool confined;
+	bool extract;
 	bool json;
 };
 
@@ -102,6 +106,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_CONFINED:
 		order->confined = true;
+		return 0;
+	case OPTION_EXTRACT:
+		order->extract = true;
 		return 0;
 	case OPTION_JSON:
 		order->json = true;
@@ -166,14 +173,16 @@ static int make_plan(const struct order *order, struct plan *plan, struct err *e
 	if (order->spec)
 		r = add_spec(plan, order->spec, err);
 	for (char **uri = order->uris; *uri && r == 0; uri++)
-		r = plan_add_uri(plan, *uri, err);
+		r = plan_add_uri(plan, *uri, order->extract, err);
 	return r < 0 ? r : plan_finish(plan, order->method, err);
 }
 
 static void print_item(struct json *json, const char *directory, const struct plan_item *item,
 	const struct prepared *result)
 {
-	CLEANUP(str_freep) char *path = str_printf("%s/%s", directory, item->name);
+	CLEANUP(str_freep) char *name = prepare_name(item, result);
+	CLEANUP(str_freep)
+	char *path = name && *name ? str_printf("%s/%s", directory, name) : str_copy(directory);
 
 	json_open(json, NULL, '{');
 	json_text(json, "uri", item->shown);
@@ -182,6 +191,7 @@ static void print_item(struct json *json, const char *directory, const struct pl
 		json_error(json, "error", &result->err);
 	} else {
 		json_text(json, "method", plan_method_name(result->method));
+		json_bool(json, "extracted", result->extracted);
 		json_number(json, "size", (int64_t)result->size);
 		json_text(json, "sha256", result->sha256);
 	}
@@ -209,8 +219,11 @@ static void tell(const struct plan *plan, const struct prepared *results)
 {
 	for (size_t i = 0; i < plan->count; i++)
 		if (!results[i].err.code)
-			fprintf(stderr, "fetchfs: %s: %s%s\n", plan->items[i].name,
+			fprintf(stderr, "fetchfs: %s: %s%s%s\n", plan->items[i].name,
 				plan_method_name(results[i].method),
+				results[i].extracted     ? ", unpacked"
+				: plan->items[i].extract ? ", no archive: as it is"
+							 : "",
 				results[i].was_there ? ", was there" : "");
 }
 

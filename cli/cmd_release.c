@@ -35,7 +35,8 @@ static void left_alone(const char *name, void *arg)
 	const struct cli *cli = arg;
 
 	if (!cli->quiet)
-		fprintf(stderr, "fetchfs: release: %s was replaced by another file: left alone\n",
+		fprintf(stderr,
+			"fetchfs: release: %s was replaced, or filled by others: left alone\n",
 			name);
 }
 

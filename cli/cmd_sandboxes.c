@@ -59,6 +59,7 @@ static const char *uri_of(const struct fetchfs_lease *lease)
 static void print_json(const struct fetchfs_lease *lease, bool gone)
 {
 	CLEANUP(str_freep) char *user = user_name(lease->uid);
+	CLEANUP(str_freep) char *method = leases_method(lease);
 	struct json json = {.out = stdout};
 
 	json_open(&json, NULL, '{');
@@ -66,7 +67,8 @@ static void print_json(const struct fetchfs_lease *lease, bool gone)
 	json_bool(&json, "gone", gone);
 	json_text(&json, "user", user);
 	json_text(&json, "name", lease->name);
-	json_text(&json, "method", lease->method);
+	json_text(&json, "method", method);
+	json_bool(&json, "extracted", leases_is_extracted(lease));
 	json_text(&json, "uri", uri_of(lease));
 	json_text(&json, "sha256", leases_knows_content(lease) ? lease->sha256 : NULL);
 	json_number(&json, "since", lease->since);
@@ -84,6 +86,15 @@ static void print_head(const struct fetchfs_lease *lease, bool gone)
 		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
 	printf("%s  %s  since %s%s\n", lease->directory, user ? user : "-", text,
 		gone ? "  (gone: fetchfs gc)" : "");
+}
+
+static void print_line(const struct fetchfs_lease *lease)
+{
+	CLEANUP(str_freep) char *method = leases_method(lease);
+
+	printf("    %-8s  %s  %s%s\n", method ? method : "", lease->name,
+		uri_of(lease) ? uri_of(lease) : "-",
+		leases_is_extracted(lease) ? "  (unpacked)" : "");
 }
 
 /* The files of one directory. */
@@ -104,8 +115,7 @@ static void print_group(const struct leases *leases, size_t from, size_t end, bo
 		if (first)
 			print_head(lease, gone);
 		first = false;
-		printf("    %-8s  %s  %s\n", lease->method, lease->name,
-			uri_of(lease) ? uri_of(lease) : "-");
+		print_line(lease);
 	}
 }
 

@@ -69,7 +69,7 @@ _fetchfs() {
 	stat:-* | status:-*) _fetchfs_words "--json --mount $common" ;;
 	log:-*) _fetchfs_words "--lines --json --mount $common" ;;
 	evict:-*) _fetchfs_words "--all --to --json --mount $common" ;;
-	prepare:-*) _fetchfs_words "--spec --digests --method --user --mount --timeout --keep-going --confined --json $common" ;;
+	prepare:-*) _fetchfs_words "--spec --digests --method --user --mount --timeout --keep-going --confined --extract --json $common" ;;
 	release:-*) _fetchfs_words "--mount $common" ;;
 	sandboxes:-* | gc:-*) _fetchfs_words "--json --mount $common" ;;
 	mount:* | unmount:* | release:*) _fetchfs_files -d ;;

@@ -270,8 +270,32 @@ FETCHFS_API int fetchfs_tree_open_now(
 /* Its folder, O_RDONLY | O_DIRECTORY, still the tree's. */
 FETCHFS_API int fetchfs_tree_fd(const struct fetchfs_tree *tree);
 
-/* Whether it was something compressed by itself (tool.gz): then it is one file, "data". */
+/* Whether it was something compressed by itself (tool.gz): then it is one file of this name. */
+#define FETCHFS_TREE_SINGLE "data"
 FETCHFS_API bool fetchfs_tree_is_single(const struct fetchfs_tree *tree);
+
+/* What that is called elsewhere: @name without the suffix of its compression. The caller's to
+ * free(), NULL: no memory. */
+FETCHFS_API char *fetchfs_tree_single_name(const char *name);
+
+/*
+ * Around giving second names to files of the tree of @sha256, whose folder is open as @fd, or
+ * taking them away: the second one only if the first one said that all was right. From then on the
+ * tree is looked at, and read if times of change have moved, before it is handed out; what was
+ * changed is thrown away, and unpacked again.
+ */
+FETCHFS_API int fetchfs_tree_lend(
+	struct fetchfs *fetchfs, const char *sha256, int fd, bool *ret_is_right, struct err *err);
+FETCHFS_API int fetchfs_tree_lent(
+	struct fetchfs *fetchfs, const char *sha256, int fd, struct err *err);
+
+/*
+ * The folder of what was unpacked of the content @sha256, if it is there, as far as its names can
+ * be relied upon, not its bytes: to know what had been placed. *ret is a descriptor of the
+ * caller's. -ENOENT.
+ */
+FETCHFS_API int fetchfs_tree_open_names(
+	struct fetchfs *fetchfs, const char *sha256, int *ret, struct err *err);
 
 /* NULL is ignored. */
 FETCHFS_API void fetchfs_tree_free(struct fetchfs_tree *tree);

@@ -28,6 +28,11 @@
 #define FAILURES_MAX 64
 #define PASSED_MAX   8
 
+/* Of so many lent trees it is remembered when they were looked at, and for so long it is not done
+ * again for those who cannot wait. */
+#define EXAMINED_MAX 64
+#define EXAMINED_MS  1000
+
 struct fetchfs_tree {
 	struct tree tree;
 	struct fetchfs_file *file; /* keeps the object open, and with it the tree */
@@ -40,10 +45,17 @@ struct failure {
 	struct err err; /* its code is 0: none */
 };
 
+struct examined {
+	struct digest digest;
+	int64_t until_ms; /* of the monotonic clock; 0: none */
+};
+
 struct trees {
 	pthread_mutex_t mu;
-	struct failure failures[FAILURES_MAX]; /* guarded by mu */
-	size_t next;                           /* the oldest; guarded by mu */
+	struct examined examined[EXAMINED_MAX]; /* guarded by mu */
+	size_t next_examined;                   /* the oldest; guarded by mu */
+	struct failure failures[FAILURES_MAX];  /* guarded by mu */
+	size_t next;                            /* the oldest; guarded by mu */
 };
 
 struct trees *trees_new(void)
@@ -88,6 +100,27 @@ static void note_failure(struct trees *trees, const struct digest *digest, const
 		return;
 	trees->failures[trees->next] = (struct failure){*digest, *err};
 	trees->next = (trees->next + 1) % FAILURES_MAX;
+}
+
+static void note_examined(struct trees *trees, const struct digest *digest)
+{
+	WITH_LOCK(&trees->mu);
+
+	trees->examined[trees->next_examined] =
+		(struct examined){*digest, clock_monotonic_ms() + EXAMINED_MS};
+	trees->next_examined = (trees->next_examined + 1) % EXAMINED_MAX;
+}
+
+static bool is_examined(struct trees *trees, const struct digest *digest)
+{
+	WITH_LOCK(&trees->mu);
+	int64_t now = clock_monotonic_ms();
+
+	for (size_t i = 0; i < EXAMINED_MAX; i++)
+		if (trees->examined[i].until_ms > now &&
+			digest_equal(&trees->examined[i].digest, digest))
+			return true;
+	return false;
 }
 
 /* ---- waiting for somebody else ---- */
@@ -155,12 +188,33 @@ static int make(struct fetchfs *fetchfs, struct fetchfs_file *file, struct tree_
 	return r < 0 ? r : tree_publish(&draft, bytes, single, ret, err);
 }
 
+/* The tree, if there is one that nobody has changed by way of a hardlink. */
+static int open_right(
+	struct fetchfs *fetchfs, const struct digest *digest, struct tree *ret, struct err *err)
+{
+	CLEANUP(tree_release) struct tree tree = TREE_INIT;
+	const struct store *store = &fetchfs->store;
+	int r = tree_open(store, digest, &tree, err);
+
+	if (r < 0)
+		return r;
+	r = tree_examine(store, digest, tree.fd, err);
+	if (r == 0) {
+		note_examined(fetchfs->trees, digest);
+		*ret = tree_steal(&tree);
+	}
+	if (r != -EBADMSG)
+		return r;
+	r = tree_discard(store, digest, err);
+	return r < 0 ? r : -ENOENT;
+}
+
 /* One look, and one try. 0: it is there. 1: look again. */
 static int look(struct fetchfs *fetchfs, struct fetchfs_file *file, const struct digest *digest,
 	struct turn *turn, struct tree *ret, struct err *err)
 {
 	struct tree_draft *draft;
-	int r = tree_open(&fetchfs->store, digest, ret, err);
+	int r = open_right(fetchfs, digest, ret, err);
 
 	if (r != -ENOENT)
 		return r;
@@ -242,6 +296,10 @@ int fetchfs_tree_open_now(struct fetchfs_file *file, struct fetchfs_tree **ret, 
 		return -EAGAIN;
 	if (r == 0)
 		r = digest_parse(info.sha256, &digest, err);
+	/* to look at all that is in one that was lent takes too long */
+	if (r == 0 && tree_is_lent(&file_cache(file)->store, &digest) &&
+		!is_examined(file_cache(file)->trees, &digest))
+		return -EAGAIN;
 	if (r == 0)
 		r = tree_open(&file_cache(file)->store, &digest, &tree, err);
 	if (r == -ENOENT) {
@@ -249,6 +307,43 @@ int fetchfs_tree_open_now(struct fetchfs_file *file, struct fetchfs_tree **ret, 
 		return r < 0 ? r : -EAGAIN;
 	}
 	return r < 0 ? r : hand_out(file, &tree, ret, err);
+}
+
+int fetchfs_tree_lend(
+	struct fetchfs *fetchfs, const char *sha256, int fd, bool *ret_is_right, struct err *err)
+{
+	struct digest digest;
+	int r = digest_parse(sha256, &digest, err);
+
+	return r < 0 ? r : tree_lend(&fetchfs->store, &digest, fd, ret_is_right, err);
+}
+
+int fetchfs_tree_lent(struct fetchfs *fetchfs, const char *sha256, int fd, struct err *err)
+{
+	struct digest digest;
+	int r = digest_parse(sha256, &digest, err);
+
+	return r < 0 ? r : tree_lent(&fetchfs->store, &digest, fd, err);
+}
+
+int fetchfs_tree_open_names(struct fetchfs *fetchfs, const char *sha256, int *ret, struct err *err)
+{
+	struct digest digest;
+	int r = digest_parse(sha256, &digest, err);
+
+	return r < 0 ? r : tree_open_names(&fetchfs->store, &digest, ret, err);
+}
+
+char *fetchfs_tree_single_name(const char *name)
+{
+	static const char *const suffixes[] = {
+		".gz", ".bz2", ".xz", ".zst", ".lzma", ".lz4", ".lz", ".Z"};
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++)
+		if (str_has_suffix(name, suffixes[i]) && len > strlen(suffixes[i]))
+			return str_printf("%.*s", (int)(len - strlen(suffixes[i])), name);
+	return str_copy(name);
 }
 
 int fetchfs_tree_fd(const struct fetchfs_tree *tree)

@@ -27,16 +27,9 @@ size_t unpacked_name_len(const char *name)
 
 char *unpacked_single_name(const struct node *node)
 {
-	static const char *const suffixes[] = {
-		".gz", ".bz2", ".xz", ".zst", ".lzma", ".lz4", ".lz", ".Z"};
 	const char *slash = strrchr(node->wanted.uri, '/');
-	const char *name = slash && slash[1] ? slash + 1 : "data";
-	size_t len = strlen(name);
 
-	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++)
-		if (str_has_suffix(name, suffixes[i]) && len > strlen(suffixes[i]))
-			return str_printf("%.*s", (int)(len - strlen(suffixes[i])), name);
-	return str_copy(name);
+	return fetchfs_tree_single_name(slash && slash[1] ? slash + 1 : FETCHFS_TREE_SINGLE);
 }
 
 /* What is compressed by itself is called "data" in its tree. */

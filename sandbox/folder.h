@@ -60,4 +60,12 @@ enum folder_removal {
 int folder_remove(const struct folder *folder, const char *name, uint64_t inode, bool is_folder,
 	struct err *err);
 
+/*
+ * The same for a folder and what it holds of @tree, a folder that is open (-1: for all that it
+ * holds), by name. What else is in it stays, with the folders that lead there: FOLDER_NOT_EMPTY.
+ * Nothing is followed.
+ */
+int folder_remove_tree(
+	const struct folder *folder, const char *name, uint64_t inode, int tree, struct err *err);
+
 #endif

@@ -2,11 +2,13 @@
 
 #include "base/cleanup.h"
 #include "base/fault.h"
+#include "base/fd.h"
 #include "base/str.h"
 #include "sandbox/mounts.h"
 #include "sandbox/plan.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,6 +137,16 @@ bool leases_is_of_file(const struct fetchfs_lease *lease)
 	       !str_equal(lease->method, LEASES_TEMPORARY);
 }
 
+bool leases_is_extracted(const struct fetchfs_lease *lease)
+{
+	return strchr(lease->method, ':') != NULL;
+}
+
+char *leases_method(const struct fetchfs_lease *lease)
+{
+	return str_printf("%.*s", (int)strcspn(lease->method, ":"), lease->method);
+}
+
 bool leases_knows_content(const struct fetchfs_lease *lease)
 {
 	return lease->sha256[strspn(lease->sha256, "0")] != '\0';
@@ -171,32 +183,124 @@ static int take_down(
 	}
 }
 
+static bool is_hardlink(const struct fetchfs_lease *lease)
+{
+	return str_has_prefix(lease->method, plan_method_name(PLAN_HARDLINK));
+}
+
 /* The cached file is to be known for what it is also with one name less. */
-static int remove_it(struct fetchfs *fetchfs, const struct folder *folder,
+static int remove_hardlink(struct fetchfs *fetchfs, const struct folder *folder,
 	const struct fetchfs_lease *lease, struct err *err)
 {
-	bool is_folder = str_equal(lease->method, LEASES_FOLDER);
 	struct fetchfs_loan loan = {.fd = -1};
 	int r;
 
-	if (str_equal(lease->method, plan_method_name(PLAN_HARDLINK)))
-		(void)fetchfs_loan_of_lease(fetchfs, lease, &loan, NULL);
-	r = folder_remove(folder, lease->name, lease->file_inode, is_folder, err);
+	(void)fetchfs_loan_of_lease(fetchfs, lease, &loan, NULL);
+	r = folder_remove(folder, lease->name, lease->file_inode, false, err);
 	(void)fetchfs_loan_end(fetchfs, &loan, NULL);
 	return r;
+}
+
+/* A folder of what was in an archive: what the task made in it stays. */
+static int remove_extracted(struct fetchfs *fetchfs, const struct folder *folder,
+	const struct fetchfs_lease *lease, struct err *err)
+{
+	CLEANUP(fd_closep) int whole = -1;
+	CLEANUP(fd_closep) int entry = -1;
+	int r = fetchfs_tree_open_names(fetchfs, lease->sha256, &whole, err);
+
+	/* nobody can tell any more what was placed */
+	if (r == -ENOENT)
+		return FOLDER_NOT_EMPTY;
+	if (r < 0)
+		return r;
+	if (str_has_suffix(lease->method, LEASES_ENTRY)) {
+		entry = openat(whole, folder_last(lease->name),
+			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (entry < 0)
+			return FOLDER_NOT_EMPTY;
+	}
+	return folder_remove_tree(
+		folder, lease->name, lease->file_inode, entry >= 0 ? entry : whole, err);
+}
+
+/* An enum folder_removal or -errno. */
+static int remove_placed(struct fetchfs *fetchfs, const struct folder *folder,
+	const struct fetchfs_lease *lease, struct err *err)
+{
+	bool is_folder = str_equal(lease->method, LEASES_FOLDER);
+	bool is_temporary = str_equal(lease->method, LEASES_TEMPORARY);
+	int r = is_hardlink(lease) && !leases_is_extracted(lease)
+			? remove_hardlink(fetchfs, folder, lease, err)
+			: folder_remove(folder, lease->name, lease->file_inode, is_folder, err);
+
+	if (r != FOLDER_FOREIGN || (!is_temporary && !leases_is_extracted(lease)))
+		return r;
+	/* where a mount was there is an empty folder */
+	r = folder_remove(folder, lease->name, lease->file_inode, true, err);
+	if (r != FOLDER_NOT_EMPTY || lease->mount != 0)
+		return r;
+	return is_temporary ? folder_remove_tree(folder, lease->name, 0, -1, err)
+			    : remove_extracted(fetchfs, folder, lease, err);
 }
 
 static int take_back_one(struct fetchfs *fetchfs, const struct folder *folder,
 	const struct fetchfs_lease *lease, leases_notice *notice, void *arg, struct err *err)
 {
-	int r = folder ? remove_it(fetchfs, folder, lease, err) : FOLDER_ABSENT;
+	int r = folder ? remove_placed(fetchfs, folder, lease, err) : FOLDER_ABSENT;
 
 	if (r < 0)
 		return r;
 	(void)fault_hit("release.removed");
-	if (r == FOLDER_FOREIGN && notice)
+	if (notice &&
+		(r == FOLDER_FOREIGN || (r == FOLDER_NOT_EMPTY && leases_is_extracted(lease))))
 		notice(lease->name, arg);
 	return fetchfs_lease_drop(fetchfs, lease->id, err);
+}
+
+/* Likewise the files of trees: all links to one of them together. */
+struct tree_loan {
+	const char *sha256;
+	int fd;
+	bool is_right;
+};
+
+static bool begins_loan(const struct fetchfs_lease *const *order, size_t i)
+{
+	const struct fetchfs_lease *lease = order[i];
+
+	if (!lease || !is_hardlink(lease) || !leases_is_extracted(lease))
+		return false;
+	for (size_t k = 0; k < i; k++)
+		if (order[k] && is_hardlink(order[k]) && leases_is_extracted(order[k]) &&
+			str_equal(order[k]->sha256, lease->sha256))
+			return false;
+	return true;
+}
+
+static void begin_loans(struct fetchfs *fetchfs, const struct fetchfs_lease *const *order,
+	size_t count, struct tree_loan *loans)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct tree_loan *loan = &loans[i];
+
+		*loan = (struct tree_loan){.fd = -1};
+		if (!begins_loan(order, i))
+			continue;
+		loan->sha256 = order[i]->sha256;
+		if (fetchfs_tree_open_names(fetchfs, loan->sha256, &loan->fd, NULL) == 0)
+			(void)fetchfs_tree_lend(
+				fetchfs, loan->sha256, loan->fd, &loan->is_right, NULL);
+	}
+}
+
+static void end_loans(struct fetchfs *fetchfs, struct tree_loan *loans, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (loans[i].is_right)
+			(void)fetchfs_tree_lent(fetchfs, loans[i].sha256, loans[i].fd, NULL);
+		fd_close(&loans[i].fd);
+	}
 }
 
 static int take_back_all(struct fetchfs *fetchfs, const struct folder *folder,
@@ -231,14 +335,22 @@ int leases_take_back(struct fetchfs *fetchfs, const struct folder *folder,
 	const struct leases *leases, leases_notice *notice, void *arg, struct err *err)
 {
 	const struct fetchfs_lease **order = calloc(leases->count + 1, sizeof(*order));
+	struct tree_loan *loans = calloc(leases->count + 1, sizeof(*loans));
+	size_t lent = folder ? leases->count : 0;
 	int r;
 
-	if (!order)
+	if (!order || !loans) {
+		free(order);
+		free(loans);
 		return err_oom(err);
+	}
 	for (size_t i = 0; i < leases->count; i++)
 		order[i] = &leases->items[i];
 	qsort(order, leases->count, sizeof(*order), compare_order);
+	begin_loans(fetchfs, order, lent, loans);
 	r = take_back_all(fetchfs, folder, order, leases->count, notice, arg, err);
+	end_loans(fetchfs, loans, lent);
+	free(loans);
 	free(order);
 	return r;
 }

@@ -5,6 +5,9 @@
  * LEASES_TEMPORARY is written before a file is made under a name that it will not keep: whatever
  * has that name, if it is no folder, is what a killed process left.
  *
+ * What came out of an archive has LEASES_TREE (a folder of all that is in it) or LEASES_ENTRY (one
+ * thing of it, named as in it) after its method, and the archive's digest.
+ *
  * A mount that was lost and made again has two rows for a moment, with the same name and inode.
  */
 #ifndef FETCHFS_SANDBOX_LEASES_H
@@ -18,6 +21,8 @@
 
 #define LEASES_FOLDER    "folder"
 #define LEASES_TEMPORARY "temporary"
+#define LEASES_TREE      ":tree"
+#define LEASES_ENTRY     ":entry"
 
 struct leases {
 	struct fetchfs_lease *items;
@@ -51,10 +56,16 @@ bool leases_is_of_directory(const struct fetchfs_lease *lease, uint64_t device, 
 /* Whether @lease is on a file, neither on a folder nor temporary. */
 bool leases_is_of_file(const struct fetchfs_lease *lease);
 
+/* Whether it came out of an archive; and its method, without what says so: the caller's to free().
+ */
+bool leases_is_extracted(const struct fetchfs_lease *lease);
+char *leases_method(const struct fetchfs_lease *lease);
+
 /* Whether it says what the content is: all zeros say that it was not known. */
 bool leases_knows_content(const struct fetchfs_lease *lease);
 
-/* Told of each file that is not ours any more and was left alone. */
+/* Told of each file that is not ours any more, and each folder of an archive in which there is more
+ * than was in that, and which were left alone. */
 typedef void leases_notice(const char *name, void *arg);
 
 /*

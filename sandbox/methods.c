@@ -82,7 +82,8 @@ size_t methods_of(const struct methods *methods, const struct plan_item *item, b
 		ret[count++] = PLAN_HARDLINK;
 	if (methods->reflink)
 		ret[count++] = PLAN_REFLINK;
-	else if (methods->bind && item->mode < 0 && !(item->executable && methods->noexec))
+	else if (methods->bind && item->mode < 0 &&
+		 !((item->executable || item->extract) && methods->noexec))
 		ret[count++] = PLAN_BIND;
 	ret[count++] = PLAN_COPY;
 	return count;

@@ -27,6 +27,15 @@ static const struct method methods[] = {
 	[PLAN_COPY] = {place_copy_begin, place_copy_commit},
 };
 
+static const struct method of_folders = {place_folder_begin, place_folder_commit};
+
+static const struct method *method_of(const struct place_order *order)
+{
+	bool made = order->method != PLAN_BIND && order->method != PLAN_SYMLINK;
+
+	return order->is_folder && made ? &of_folders : &methods[order->method];
+}
+
 /* ---- for the methods ---- */
 
 int place_choose_temp(struct placement *placement, struct err *err)
@@ -108,6 +117,16 @@ int place_give_name(struct placement *placement)
 	return 0;
 }
 
+void place_set_time(const struct placement *placement)
+{
+	const struct timespec *modified = placement->order.modified;
+	const struct timespec times[2] = {
+		{.tv_nsec = UTIME_NOW}, modified ? *modified : (struct timespec){.tv_nsec = 0}};
+
+	if (modified)
+		(void)futimens(placement->own, times); /* no reason to fail */
+}
+
 int place_failed(const struct placement *placement, int r, struct err *err)
 {
 	const struct place_order *order = &placement->order;
@@ -130,7 +149,7 @@ int place_begin(const struct place_order *order, struct placement *ret, struct e
 
 	assert(order->method != PLAN_AUTO);
 	placement.order = *order;
-	r = methods[order->method].begin(&placement, err);
+	r = method_of(order)->begin(&placement, err);
 	if (r < 0)
 		return r;
 	(void)fault_hit("place.begun");
@@ -141,7 +160,7 @@ int place_begin(const struct place_order *order, struct placement *ret, struct e
 
 int place_commit(struct placement *placement, struct err *err)
 {
-	int r = methods[placement->order.method].commit(placement, err);
+	int r = method_of(&placement->order)->commit(placement, err);
 
 	(void)fault_hit("place.committed");
 	return r;
@@ -152,12 +171,28 @@ bool place_is_refusal(int r)
 	return r == -EXDEV || r == -EMLINK || r == -EPERM || r == -EOPNOTSUPP;
 }
 
+/* What we made of it so far. */
+static void remove_folder(struct placement *placement)
+{
+	const struct place_order *order = &placement->order;
+	struct folder parent = *order->folder;
+
+	parent.fd = order->parent;
+	if (order->method == PLAN_BIND)
+		(void)folder_remove(&parent, placement->temp, placement->inode, true, NULL);
+	else
+		(void)folder_remove_tree(&parent, placement->temp, placement->inode, -1, NULL);
+	placement->temp[0] = '\0';
+}
+
 void place_release(struct placement *placement)
 {
 	const struct place_order *order = &placement->order;
 	struct user_guard guard = {0};
 
-	if (placement->temp[0] && user_become(order->folder->user, &guard, NULL) == 0) {
+	if (placement->temp[0] && order->is_folder) {
+		remove_folder(placement);
+	} else if (placement->temp[0] && user_become(order->folder->user, &guard, NULL) == 0) {
 		unlinkat(order->parent, placement->temp, 0);
 		placement->temp[0] = '\0';
 		user_return(&guard);

@@ -1,5 +1,6 @@
 /*
- * One file into a sandbox: whole or not at all, never over something that is there.
+ * One file, or one folder of what was in an archive, into a sandbox: whole or not at all, never
+ *over something that is there.
  *
  *	place_begin(&order, &placement, &err);  it is ready, under no name
  *	…                                       placement.inode and .mount are known: write them
@@ -19,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #define PLACE_TEMP_SIZE 32
 
@@ -29,19 +31,21 @@ typedef int place_intend(const char *name, void *arg, struct err *err);
 /* What is to be done; all of it outlives the placement. */
 struct place_order {
 	const struct folder *folder;
-	int parent;              /* the folder it goes into */
-	const char *name;        /* relative to the folder */
-	enum plan_method method; /* not auto */
-	int source;              /* the cached file, open; for a symlink: -1 */
-	const char *target;      /* of a symlink */
-	mode_t mode;             /* of a copy or reflink */
-	place_intend *intend;    /* or NULL */
+	int parent;                      /* the folder it goes into */
+	const char *name;                /* relative to the folder */
+	enum plan_method method;         /* not auto */
+	int source;                      /* what is cached, open; for a symlink: -1 */
+	bool is_folder;                  /* the source is: of an archive's tree */
+	const char *target;              /* of a symlink */
+	mode_t mode;                     /* of a file that is a copy or reflink */
+	const struct timespec *modified; /* of what is made; NULL: now */
+	place_intend *intend;            /* or NULL */
 	void *arg;
 };
 
 struct placement {
 	struct place_order order;
-	int own;                    /* the file we made, or -1 */
+	int own;                    /* the file or folder we made, or -1 */
 	int tree;                   /* of a bind: the mount, attached to nothing yet; else -1 */
 	char temp[PLACE_TEMP_SIZE]; /* the name it has where it cannot be without one, or "" */
 	uint64_t inode;             /* of what will be there: under the mount, if there is one */

@@ -1,8 +1,9 @@
 /*
- * The cached file, mounted read-only on an empty file of the user's.
+ * The cached file, mounted read-only on an empty file of the user's; or a folder on an empty
+ * folder.
  *
  * The mount exists, and has its id, before it is attached to anything: so it can be written down
- * first. The empty file has mode 0000: if the mount is lost, whoever opens it is refused, instead
+ * first. What is empty has mode 0000: if the mount is lost, whoever opens it is refused, instead
  * of taking nothing for the artifact.
  */
 #include "sandbox/mounts.h"
@@ -52,6 +53,9 @@ int place_bind_begin(struct placement *placement, struct err *err)
 	struct stat st;
 	int r = make_tree(placement, err);
 
+	/* by O_PATH: nobody may open it otherwise */
+	if (r == 0 && placement->order.is_folder)
+		return place_make_folder(placement, 0, O_PATH, err);
 	if (r == 0)
 		r = place_make_file(placement, err);
 	if (r < 0)
@@ -72,7 +76,8 @@ static int attach(struct placement *placement)
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	if (st.st_ino != placement->inode || !S_ISREG(st.st_mode) || st.st_size != 0)
+	if (st.st_ino != placement->inode ||
+		!(order->is_folder ? S_ISDIR(st.st_mode) : S_ISREG(st.st_mode) && st.st_size == 0))
 		return -ESTALE;
 	if (!fault_hit("place.mount") &&
 		move_mount(placement->tree, "", fd, "",
@@ -101,7 +106,8 @@ int place_bind_commit(struct placement *placement, struct err *err)
 	(void)fault_hit("place.stub");
 	r = attach(placement);
 	if (r < 0 && !again)
-		(void)folder_remove(order->folder, order->name, placement->inode, false, NULL);
+		(void)folder_remove(
+			order->folder, order->name, placement->inode, order->is_folder, NULL);
 	return place_failed(placement, r, err);
 }
 

@@ -78,6 +78,8 @@ int place_copy_begin(struct placement *placement, struct err *err)
 	if (r < 0)
 		return r;
 	r = fill(placement);
+	if (r == 0)
+		place_set_time(placement);
 	if (r == 0 && fstat(placement->own, &st) < 0)
 		r = -errno;
 	if (r == -EOPNOTSUPP)

@@ -44,7 +44,12 @@ bool plan_is_of_object(enum plan_method method)
 /* Only what is made anew has a mode of its own. */
 static int check_mode(const struct plan_item *item, struct err *err)
 {
-	if (item->mode < 0 || !plan_is_of_object(item->method))
+	if (item->mode < 0)
+		return 0;
+	if (item->extract)
+		return err_set(
+			err, ERR_USAGE, EINVAL, "mode: what is in an archive has modes of its own");
+	if (!plan_is_of_object(item->method))
 		return 0;
 	return err_set(err, ERR_USAGE, EINVAL, "mode: a %s has the mode of the cached file",
 		plan_method_name(item->method));
@@ -123,6 +128,9 @@ static int check_item(struct plan_item *item, struct err *err)
 	item->shown = uri_display(&uri);
 	if (!item->shown)
 		return err_oom(err);
+	item->named = item->name != NULL;
+	/* a program that is itself compressed is still meant as it is */
+	item->extract = item->extract && !item->executable;
 	if (!item->name) {
 		r = uri_basename(&uri, &item->name, err);
 		if (r < 0)
@@ -159,9 +167,9 @@ static int append(struct plan *plan, struct plan_item *item, struct err *err)
 	return 0;
 }
 
-int plan_add_uri(struct plan *plan, const char *uri, struct err *err)
+int plan_add_uri(struct plan *plan, const char *uri, bool extract, struct err *err)
 {
-	struct plan_item item = {.uri = str_copy(uri), .mode = -1};
+	struct plan_item item = {.uri = str_copy(uri), .extract = extract, .mode = -1};
 
 	if (!item.uri)
 		return err_oom(err);
@@ -194,17 +202,34 @@ int plan_add_spec(struct plan *plan, const char *text, size_t len, struct err *e
 	return 0;
 }
 
-/* By name, where '/' comes before every other byte: a folder is followed by what is in it. */
-static int compare_names(const void *a, const void *b)
+bool plan_is_open(const struct plan_item *item)
 {
-	const unsigned char *x = (const unsigned char *)(*(const struct plan_item *const *)a)->name;
-	const unsigned char *y = (const unsigned char *)(*(const struct plan_item *const *)b)->name;
+	return item->extract && !item->named;
+}
+
+int plan_compare_names(const char *a, const char *b)
+{
+	const unsigned char *x = (const unsigned char *)a;
+	const unsigned char *y = (const unsigned char *)b;
 
 	while (*x && *x == *y) {
 		x++;
 		y++;
 	}
 	return (*x == '/' ? 1 : *x ? *x + 1 : 0) - (*y == '/' ? 1 : *y ? *y + 1 : 0);
+}
+
+static int compare_items(const void *a, const void *b)
+{
+	return plan_compare_names((*(const struct plan_item *const *)a)->name,
+		(*(const struct plan_item *const *)b)->name);
+}
+
+enum plan_clash plan_clash(const char *name, const char *next)
+{
+	if (str_equal(name, next))
+		return PLAN_SAME;
+	return str_has_prefix(next, name) && next[strlen(name)] == '/' ? PLAN_WITHIN : PLAN_APART;
 }
 
 static int settle_methods(struct plan *plan, enum plan_method method, struct err *err)
@@ -224,9 +249,28 @@ static int settle_methods(struct plan *plan, enum plan_method method, struct err
 	return 0;
 }
 
+static int check_names(struct plan_item *const *sorted, size_t count, struct err *err)
+{
+	for (size_t i = 0; i + 1 < count; i++) {
+		const char *name = sorted[i]->name;
+
+		switch (plan_clash(name, sorted[i + 1]->name)) {
+		case PLAN_SAME:
+			return err_set(err, ERR_USAGE, EINVAL, "two items are named %s", name);
+		case PLAN_WITHIN:
+			return err_set(err, ERR_USAGE, EINVAL,
+				"%s is a file for one item and a folder for another", name);
+		default:
+			break;
+		}
+	}
+	return 0;
+}
+
 int plan_finish(struct plan *plan, enum plan_method method, struct err *err)
 {
 	struct plan_item **sorted;
+	size_t count = 0;
 	int r = settle_methods(plan, method, err);
 
 	if (r < 0)
@@ -235,18 +279,10 @@ int plan_finish(struct plan *plan, enum plan_method method, struct err *err)
 	if (!sorted)
 		return err_oom(err);
 	for (size_t i = 0; i < plan->count; i++)
-		sorted[i] = &plan->items[i];
-	qsort(sorted, plan->count, sizeof(struct plan_item *), compare_names);
-	for (size_t i = 0; i + 1 < plan->count && r == 0; i++) {
-		const char *name = sorted[i]->name;
-		const char *next = sorted[i + 1]->name;
-
-		if (str_equal(name, next))
-			r = err_set(err, ERR_USAGE, EINVAL, "two items are named %s", name);
-		else if (str_has_prefix(next, name) && next[strlen(name)] == '/')
-			r = err_set(err, ERR_USAGE, EINVAL,
-				"%s is a file for one item and a folder for another", name);
-	}
+		if (!plan_is_open(&plan->items[i]))
+			sorted[count++] = &plan->items[i];
+	qsort(sorted, count, sizeof(struct plan_item *), compare_items);
+	r = check_names(sorted, count, err);
 	free(sorted);
 	return r;
 }

@@ -12,7 +12,7 @@
  *	mode         "0640", of a copy or reflink; no setuid, setgid or sticky bit
  *	method       one of enum plan_method: docs/sandboxes.md says what each costs and guarantees
  *	cache        accepted; everything goes through the cache
- *	extract      only false
+ *	extract      true: what is in it, if it is an archive, instead of itself; executable wins
  *
  * Unknown fields are ignored, null means not given. Everything is checked here, before anything is
  * fetched: a plan that exists can name no file outside its directory, and no file twice.
@@ -45,7 +45,9 @@ struct plan_item {
 	char *shown;  /* the URI for people: no secret */
 	char *name;   /* relative; segments by one '/', none of them "." or ".." */
 	char *digest; /* or NULL */
+	bool named;   /* by an output_file */
 	bool executable;
+	bool extract;
 	int mode; /* -1: as executable says */
 	bool has_method;
 	enum plan_method method;
@@ -67,13 +69,31 @@ struct plan {
 /* Add the items of a JSON text. -EINVAL names the item and the field. */
 int plan_add_spec(struct plan *plan, const char *text, size_t len, struct err *err);
 
-/* Add one URI under its own name. */
-int plan_add_uri(struct plan *plan, const char *uri, struct err *err);
+/* Add one URI under its own name; @extract as above. */
+int plan_add_uri(struct plan *plan, const char *uri, bool extract, struct err *err);
 
 /* The plan is whole: check the items against each other; items that name no method get @method. */
 int plan_finish(struct plan *plan, enum plan_method method, struct err *err);
 
 void plan_release(struct plan *plan);
+
+/*
+ * Whether it is known only once the item is here under which names it will be: it may be an archive
+ * whose content goes into the directory itself. Such names are checked later.
+ */
+bool plan_is_open(const struct plan_item *item);
+
+/* The order of names in which '/' comes before every other byte: a folder is followed by what is in
+ * it. */
+int plan_compare_names(const char *a, const char *b);
+
+/* What two names that follow each other in that order are to each other. */
+enum plan_clash {
+	PLAN_APART,
+	PLAN_SAME,
+	PLAN_WITHIN, /* the second would be in the first, as if that were a folder */
+};
+enum plan_clash plan_clash(const char *name, const char *next);
 
 /* Whether @method hands out the cached file, with the mode that it has. */
 bool plan_is_of_object(enum plan_method method);

@@ -24,6 +24,13 @@ bool prepare_goes_on(const struct prepare *prepare)
 	return !prepare->failed || prepare->plan->keep_going;
 }
 
+char *prepare_name(const struct plan_item *item, const struct prepared *result)
+{
+	if (!result->extracted || item->named)
+		return str_copy(item->name);
+	return result->single ? fetchfs_tree_single_name(item->name) : str_copy("");
+}
+
 /* ---- undo ---- */
 
 static bool is_ours(const struct prepare *prepare, size_t from, const struct fetchfs_lease *lease)
@@ -131,11 +138,31 @@ static int run(struct prepare *prepare, struct err *err)
 	if (prepare_goes_on(prepare))
 		r = prepare_fetch(prepare, err);
 	if (r == 0 && prepare_goes_on(prepare))
+		r = prepare_unpack(prepare, err);
+	if (r == 0 && prepare_goes_on(prepare))
 		r = place(prepare, err);
 	if (r < 0 || !prepare->failed)
 		return r;
 	*err = ERR_INIT; /* the items say it all */
 	return -EIO;
+}
+
+static void release(struct prepare *prepare)
+{
+	for (size_t i = 0; i < prepare->plan->count; i++) {
+		if (prepare->pieces)
+			pieces_release(&prepare->pieces[i]);
+		if (prepare->trees)
+			fetchfs_tree_free(prepare->trees[i]);
+		if (prepare->files)
+			fetchfs_file_free(prepare->files[i]);
+	}
+	free(prepare->pieces);
+	free(prepare->trees);
+	free(prepare->files);
+	fetchfs_digests_free(prepare->digests);
+	leases_release(&prepare->before);
+	leases_release(&prepare->ours);
 }
 
 int prepare_run(struct fetchfs *fetchfs, const char *directory, const struct plan *plan,
@@ -147,23 +174,21 @@ int prepare_run(struct fetchfs *fetchfs, const char *directory, const struct pla
 		.user = user,
 		.results = ret,
 		.files = calloc(plan->count + 1, sizeof(struct fetchfs_file *)),
+		.trees = calloc(plan->count + 1, sizeof(struct fetchfs_tree *)),
+		.pieces = calloc(plan->count + 1, sizeof(struct pieces)),
 		.until_ms = plan->timeout_ms > 0 ? clock_monotonic_ms() + plan->timeout_ms : 0,
 	};
 	int r;
 
-	if (!prepare.files)
-		return err_oom(err);
 	memset(ret, 0, plan->count * sizeof(*ret));
-	r = folder_open(directory, user, &prepare.folder, err);
+	if (!prepare.files || !prepare.trees || !prepare.pieces)
+		r = err_oom(err);
+	else
+		r = folder_open(directory, user, &prepare.folder, err);
 	if (r == 0) {
 		r = run(&prepare, err);
 		folder_release(&prepare.folder);
 	}
-	for (size_t i = 0; i < plan->count; i++)
-		fetchfs_file_free(prepare.files[i]);
-	free(prepare.files);
-	fetchfs_digests_free(prepare.digests);
-	leases_release(&prepare.before);
-	leases_release(&prepare.ours);
+	release(&prepare);
 	return r;
 }

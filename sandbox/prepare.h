@@ -22,6 +22,8 @@ struct prepared {
 	struct err err; /* err.code is 0: well */
 	enum plan_method method;
 	bool was_there;
+	bool extracted; /* what was in it is in place, not itself … */
+	bool single;    /* … and that is one file, which was compressed by itself */
 	uint64_t size;
 	char sha256[FETCHFS_SHA256_SIZE];
 	char digest[FETCHFS_DIGEST_SIZE]; /* what the bytes had to hash to by plan or listing, or ""
@@ -35,5 +37,9 @@ struct prepared {
  */
 int prepare_run(struct fetchfs *fetchfs, const char *directory, const struct plan *plan,
 	const struct user *user, struct prepared *ret, struct err *err);
+
+/* Where it is, relative to the directory: "" when it is all over that. The caller's to free(),
+ * NULL: no memory. */
+char *prepare_name(const struct plan_item *item, const struct prepared *result);
 
 #endif

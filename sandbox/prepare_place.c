@@ -1,4 +1,4 @@
-/* Placing what was fetched: each file under a lease that was written before it can be seen. */
+/* Placing what was fetched: each thing under a lease that was written before it can be seen. */
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fault.h"
@@ -9,107 +9,27 @@
 #include "sandbox/prepare_private.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-/* What is under an item's name. */
-enum there {
-	THERE_NOTHING,
-	THERE_PLACED,    /* the file, placed by an earlier call */
-	THERE_UNMOUNTED, /* the file that an earlier call mounted on, and nothing is mounted */
-};
-
-static bool is_of(const struct fetchfs_lease *lease, const char *name)
-{
-	return leases_is_of_file(lease) && str_equal(lease->name, name);
-}
-
-static enum there compare(const struct fetchfs_lease *lease, const struct mounts_node *node)
-{
-	if (lease->mount == 0)
-		return lease->file_inode == node->inode ? THERE_PLACED : THERE_NOTHING;
-	if (lease->of_this_boot && lease->mount == node->mount)
-		return THERE_PLACED;
-	return lease->file_inode == node->inode && S_ISREG(node->mode) && node->size == 0
-		       ? THERE_UNMOUNTED
-		       : THERE_NOTHING;
-}
-
-/* The lease that says what @node is, with the best word on it. */
-static const struct fetchfs_lease *find_lease(const struct prepare *prepare, const char *name,
-	const struct mounts_node *node, enum there *ret)
-{
-	const struct fetchfs_lease *found = NULL;
-
-	*ret = THERE_NOTHING;
-	for (size_t i = 0; i < prepare->before.count && *ret != THERE_PLACED; i++) {
-		const struct fetchfs_lease *lease = &prepare->before.items[i];
-		enum there there = is_of(lease, name) ? compare(lease, node) : THERE_NOTHING;
-
-		if (there == THERE_NOTHING)
-			continue;
-		*ret = there;
-		found = lease;
-	}
-	return found;
-}
-
-/*
- * Whether the item's file is there, from an earlier call: an enum there, and its lease. -EEXIST
- * when something else has its name, or, unless @sha256 is NULL, when it is of other content.
- */
-static int check_there(const struct prepare *prepare, int parent, const struct plan_item *item,
-	const char *sha256, const struct fetchfs_lease **ret, struct err *err)
-{
-	struct mounts_node node;
-	enum there there;
-	int r = mounts_look(parent, folder_last(item->name), &node);
-
-	if (r == -ENOENT)
-		return THERE_NOTHING;
-	if (r < 0)
-		return err_set(
-			err, ERR_SYSTEM, -r, "stat %s/%s: %m", prepare->folder.path, item->name);
-	*ret = find_lease(prepare, item->name, &node, &there);
-	if (there == THERE_NOTHING)
-		return err_set(err, ERR_USAGE, EEXIST, "%s/%s exists and was not placed by prepare",
-			prepare->folder.path, item->name);
-	if (sha256 && !str_equal((*ret)->sha256, sha256))
-		return err_set(err, ERR_USAGE, EEXIST,
-			"%s/%s is what prepare placed before it changed: release first",
-			prepare->folder.path, item->name);
-	return there;
-}
-
-void prepare_check_names(struct prepare *prepare)
-{
-	for (size_t i = 0; i < prepare->plan->count; i++) {
-		const struct plan_item *item = &prepare->plan->items[i];
-		const struct fetchfs_lease *lease;
-		CLEANUP(fd_closep) int parent = -1;
-		struct err err = ERR_INIT;
-		int r;
-
-		r = folder_parent(&prepare->folder, item->name, &parent, &err);
-		if (r == -ENOENT)
-			continue;
-		if (r == 0)
-			r = check_there(prepare, parent, item, NULL, &lease, &err);
-		if (r < 0)
-			prepare_fail(prepare, i, &err);
-	}
-}
+/* So many things at the top of an archive are mounted one by one, if they go into the directory
+ * itself. */
+#define BINDS_MAX 64
 
 /* ---- leases ---- */
 
-/* An item on its way into its folder. */
+/* An item on its way into its folder; or, one after the other, its pieces. */
 struct placing {
 	struct prepare *prepare;
 	size_t i;
 	const struct plan_item *item;
 	struct prepared *result;
-	int parent;
+	int parent; /* of all pieces */
+	const struct piece *piece;
 };
 
 /* Write the lease down, here and in the cache, before there is anything of it to be seen. */
@@ -167,7 +87,8 @@ static int drop_stale(const struct placing *placing, struct err *err)
 		const struct fetchfs_lease *stale = &before->items[i];
 		int r;
 
-		if (!is_of(stale, placing->item->name) || mounts_state(stale) == MOUNTS_ELSEWHERE)
+		if (!prepare_is_lease_of(stale, placing->piece->name) ||
+			mounts_state(stale) == MOUNTS_ELSEWHERE)
 			continue;
 		r = fetchfs_lease_drop(placing->prepare->fetchfs, stale->id, err);
 		if (r < 0)
@@ -176,7 +97,7 @@ static int drop_stale(const struct placing *placing, struct err *err)
 	return 0;
 }
 
-/* ---- one item ---- */
+/* ---- one piece ---- */
 
 static int commit(const struct placing *placing, struct placement *placement, struct err *err)
 {
@@ -184,7 +105,7 @@ static int commit(const struct placing *placing, struct placement *placement, st
 	struct fetchfs_loan loan;
 	int r;
 
-	if (placement->order.method != PLAN_HARDLINK)
+	if (placement->order.method != PLAN_HARDLINK || placing->piece->kind != PIECE_FILE)
 		return place_commit(placement, err);
 	r = fetchfs_loan_of_file(prepare->files[placing->i], &loan, err);
 	if (r < 0)
@@ -196,86 +117,139 @@ static int commit(const struct placing *placing, struct placement *placement, st
 
 /* What it takes to make an order. */
 struct means {
-	int named;    /* the cached file by its name, of which alone there can be mounts */
+	int source;   /* by its name, of which alone there can be mounts */
 	char *target; /* of a symlink */
 };
 
 #define MEANS_INIT                                                                                 \
 	(struct means)                                                                             \
 	{                                                                                          \
-		.named = -1                                                                        \
+		.source = -1                                                                       \
 	}
 
 static void means_release(struct means *means)
 {
-	fd_close(&means->named);
+	fd_close(&means->source);
 	free(means->target);
 	*means = MEANS_INIT;
 }
 
+/* In the mount what is compressed by itself has the name that it has when it is placed. */
 static int make_target(const struct placing *placing, struct means *means, struct err *err)
 {
-	CLEANUP(str_freep) char *name = NULL;
-	int r = fetchfs_mount_path(placing->item->uri, &name, err);
+	const struct piece *piece = placing->piece;
+	CLEANUP(str_freep) char *path = NULL;
+	CLEANUP(str_freep) char *single = NULL;
+	const char *mount = placing->prepare->plan->mount;
+	int r = fetchfs_mount_path(placing->item->uri, &path, err);
 
 	if (r < 0)
 		return r;
-	means->target = str_printf("%s/%s", placing->prepare->plan->mount, name);
+	if (placing->result->single) {
+		single = fetchfs_tree_single_name(folder_last(path));
+		if (!single)
+			return err_oom(err);
+	}
+	if (piece->kind == PIECE_ENTRY)
+		means->target = str_printf(
+			"%s/%s.unpacked/%s", mount, path, single ? single : piece->inside);
+	else
+		means->target = str_printf(
+			"%s/%s%s", mount, path, piece->kind == PIECE_TREE ? ".unpacked" : "");
 	return means->target ? 0 : err_oom(err);
+}
+
+/* A symbolic link that was in an archive is one in the directory, whatever the method. */
+static int read_link(const struct placing *placing, struct means *means, struct err *err)
+{
+	int tree = fetchfs_tree_fd(placing->prepare->trees[placing->i]);
+	char target[PATH_MAX];
+	ssize_t len = readlinkat(tree, placing->piece->inside, target, sizeof(target) - 1);
+
+	if (len < 0)
+		return err_set(err, ERR_SYSTEM, errno, "read link %s of an archive: %m",
+			placing->piece->inside);
+	target[len] = '\0';
+	means->target = str_copy(target);
+	return means->target ? 0 : err_oom(err);
+}
+
+static int open_source(const struct placing *placing, enum plan_method method, struct means *means,
+	struct err *err)
+{
+	const struct piece *piece = placing->piece;
+	const char *inside = piece->kind == PIECE_ENTRY ? piece->inside : ".";
+	struct fetchfs_file *file = placing->prepare->files[placing->i];
+
+	if (piece->kind == PIECE_FILE && method == PLAN_BIND)
+		return fetchfs_file_open_named(file, &means->source, err);
+	if (piece->kind == PIECE_FILE)
+		means->source = fcntl(fetchfs_file_fd(file), F_DUPFD_CLOEXEC, 3);
+	else
+		means->source = openat(fetchfs_tree_fd(placing->prepare->trees[placing->i]), inside,
+			O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	return means->source < 0 ? err_set(err, ERR_SYSTEM, errno, "open what is placed as %s: %m",
+					   piece->name)
+				 : 0;
+}
+
+static mode_t mode_of(const struct placing *placing)
+{
+	const struct plan_item *item = placing->item;
+
+	if (placing->piece->kind != PIECE_FILE)
+		return placing->piece->mode & S_IXUSR ? 0755 : 0644;
+	return item->mode >= 0 ? (mode_t)item->mode : item->executable ? 0755 : 0644;
 }
 
 /* What is placed, by @method; @means must outlive it. */
 static int make_order(const struct placing *placing, enum plan_method method, struct means *means,
 	struct place_order *ret, struct err *err)
 {
-	const struct plan_item *item = placing->item;
-	struct fetchfs_file *file = placing->prepare->files[placing->i];
-	int mode = item->mode >= 0 ? item->mode : item->executable ? 0755 : 0644;
+	const struct piece *piece = placing->piece;
+	bool is_link = method != PLAN_SYMLINK && S_ISLNK(piece->mode);
 	int r = 0;
 
-	if (method == PLAN_BIND)
-		r = fetchfs_file_open_named(file, &means->named, err);
+	if (is_link)
+		r = read_link(placing, means, err);
 	else if (method == PLAN_SYMLINK)
 		r = make_target(placing, means, err);
+	else
+		r = open_source(placing, method, means, err);
 	*ret = (struct place_order){
 		.folder = &placing->prepare->folder,
 		.parent = placing->parent,
-		.name = item->name,
-		.method = method,
-		.source = method == PLAN_BIND ? means->named : fetchfs_file_fd(file),
+		.name = piece->name,
+		.method = is_link ? PLAN_SYMLINK : method,
+		.source = means->source,
+		.is_folder = S_ISDIR(piece->mode),
 		.target = means->target,
-		.mode = (mode_t)mode,
+		.mode = mode_of(placing),
+		.modified = piece->kind == PIECE_ENTRY ? &piece->modified : NULL,
 		.intend = intend_temporary,
 		.arg = (void *)(uintptr_t)placing,
 	};
 	return r;
 }
 
-/* Place it by one method, under a lease. When that fails nothing is left of it. */
+/* Place the piece by one method, under a lease. */
 static int place_by(const struct placing *placing, enum plan_method method, struct err *err)
 {
 	CLEANUP(means_release) struct means means = MEANS_INIT;
 	CLEANUP(place_release) struct placement placement = PLACEMENT_INIT;
-	size_t from = placing->prepare->ours.count;
+	CLEANUP(str_freep) char *said = prepare_lease_method(placing->piece, method);
 	struct place_order order;
 	int r;
 
+	if (!said)
+		return err_oom(err);
 	r = make_order(placing, method, &means, &order, err);
 	if (r == 0)
 		r = place_begin(&order, &placement, err);
 	if (r == 0)
-		r = lease(placing, placing->item->name, plan_method_name(method), placement.inode,
-			placement.mount, err);
-	if (r == 0)
-		r = commit(placing, &placement, err);
-	if (r == 0) {
-		placing->result->method = method;
-		return 0;
-	}
-	place_release(&placement);
-	placement = PLACEMENT_INIT;
-	(void)prepare_take_back(placing->prepare, from, NULL);
-	return r;
+		r = lease(
+			placing, placing->piece->name, said, placement.inode, placement.mount, err);
+	return r < 0 ? r : commit(placing, &placement, err);
 }
 
 /*
@@ -296,13 +270,15 @@ static int mount_again(
 	if (r == 0)
 		r = place_begin_again(&order, old->file_inode, &placement, err);
 	if (r == 0)
-		r = lease(placing, placing->item->name, old->method, placement.inode,
+		r = lease(placing, placing->piece->name, old->method, placement.inode,
 			placement.mount, err);
 	leases_forget(&prepare->ours, from);
 	if (r == 0)
 		r = place_commit(&placement, err);
 	return r < 0 ? r : drop_stale(placing, err);
 }
+
+/* ---- one item ---- */
 
 static int learn(const struct placing *placing, bool *ret_public, struct err *err)
 {
@@ -320,44 +296,106 @@ static int learn(const struct placing *placing, bool *ret_public, struct err *er
 	return 0;
 }
 
+/* What is missing, all of it by one method. When that fails nothing is left of it. */
+static int place_all_by(
+	struct placing *placing, enum plan_method method, const bool *missing, struct err *err)
+{
+	struct prepare *prepare = placing->prepare;
+	const struct pieces *pieces = &prepare->pieces[placing->i];
+	bool lends = method == PLAN_HARDLINK && placing->result->extracted;
+	int tree = lends ? fetchfs_tree_fd(prepare->trees[placing->i]) : -1;
+	const char *sha256 = placing->result->sha256;
+	size_t from = prepare->ours.count;
+	bool is_right = false;
+	int r = lends ? fetchfs_tree_lend(prepare->fetchfs, sha256, tree, &is_right, err) : 0;
+
+	for (size_t k = 0; k < pieces->count && r == 0; k++) {
+		placing->piece = &pieces->items[k];
+		if (missing[k])
+			r = place_by(placing, method, err);
+	}
+	if (is_right)
+		(void)fetchfs_tree_lent(prepare->fetchfs, sha256, tree, NULL);
+	if (r == 0)
+		placing->result->method = method;
+	else
+		(void)prepare_take_back(prepare, from, NULL);
+	return r;
+}
+
 /* By the first method that can be had. */
-static int place_anew(const struct placing *placing, bool is_public, struct err *err)
+static int place_missing(
+	struct placing *placing, bool is_public, const bool *missing, struct err *err)
 {
 	enum plan_method order[METHODS_MAX];
 	size_t count = methods_of(&placing->prepare->methods, placing->item, is_public, order);
-	int r = drop_stale(placing, err);
+	size_t pieces = placing->prepare->pieces[placing->i].count;
+	int r = 0;
 
-	if (r < 0)
-		return r;
 	for (size_t i = 0; i < count; i++) {
-		r = place_by(placing, order[i], err);
+		if (order[i] == PLAN_BIND && pieces > BINDS_MAX)
+			r = err_set(err, ERR_USAGE, EMLINK,
+				"%zu things at the top of an archive are too many mounts: say "
+				"output_file",
+				pieces);
+		else
+			r = place_all_by(placing, order[i], missing, err);
 		if (!place_is_refusal(r))
 			break;
 	}
 	return r;
 }
 
+/* What an earlier call placed stays, or is mounted again; the rest is missing. How much is. */
+static int look(struct placing *placing, bool *missing, struct err *err)
+{
+	const struct pieces *pieces = &placing->prepare->pieces[placing->i];
+	int count = 0;
+
+	placing->result->was_there = true;
+	for (size_t k = 0; k < pieces->count; k++) {
+		CLEANUP(str_freep) char *method = NULL;
+		const struct fetchfs_lease *old = NULL;
+		int r;
+
+		placing->piece = &pieces->items[k];
+		r = prepare_check_there(placing->prepare, placing->parent, placing->piece,
+			placing->result->sha256, &old, err);
+		missing[k] = r == THERE_NOTHING;
+		count += missing[k];
+		placing->result->was_there &= r == THERE_PLACED;
+		if (r == THERE_NOTHING)
+			r = drop_stale(placing, err);
+		else if (r == THERE_UNMOUNTED)
+			r = mount_again(placing, old, err);
+		if (r < 0)
+			return r;
+		method = old ? leases_method(old) : NULL;
+		if (method && plan_method_parse(method, &placing->result->method, err) < 0)
+			return -EINVAL;
+	}
+	return count;
+}
+
 static int place_item(struct placing *placing, struct err *err)
 {
 	struct prepare *prepare = placing->prepare;
-	struct prepared *result = placing->result;
-	const struct fetchfs_lease *old = NULL;
+	const struct pieces *pieces = &prepare->pieces[placing->i];
+	const char *name = pieces->count > 0 ? pieces->items[0].name : "";
+	bool *missing = calloc(pieces->count + 1, sizeof(*missing));
 	bool is_public = false;
-	int r;
+	int r = missing ? learn(placing, &is_public, err) : err_oom(err);
 
-	r = learn(placing, &is_public, err);
+	/* they all are in the same folder */
 	if (r == 0)
-		r = folder_make_parent(&prepare->folder, placing->item->name, folder_was_made,
-			placing, &placing->parent, err);
+		r = folder_make_parent(
+			&prepare->folder, name, folder_was_made, placing, &placing->parent, err);
 	if (r == 0)
-		r = check_there(prepare, placing->parent, placing->item, result->sha256, &old, err);
-	if (r < 0)
-		return r;
-	if (r == THERE_NOTHING || !old)
-		return place_anew(placing, is_public, err);
-	result->was_there = r == THERE_PLACED;
-	r = result->was_there ? 0 : mount_again(placing, old, err);
-	return r < 0 ? r : plan_method_parse(old->method, &result->method, err);
+		r = look(placing, missing, err);
+	if (r > 0 || (r == 0 && pieces->count == 0))
+		r = place_missing(placing, is_public, missing, err);
+	free(missing);
+	return r;
 }
 
 static void place_one(struct prepare *prepare, size_t i)

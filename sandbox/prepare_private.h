@@ -9,6 +9,29 @@
 #include "sandbox/methods.h"
 #include "sandbox/prepare.h"
 
+/* What an item comes to: a thing with a name of its own, under a lease of its own. */
+enum piece_kind {
+	PIECE_FILE,  /* the artifact itself */
+	PIECE_TREE,  /* a folder of all that is in it */
+	PIECE_ENTRY, /* one thing of what is in it */
+};
+
+struct piece {
+	enum piece_kind kind;
+	char *name;   /* relative to the directory */
+	char *inside; /* of an entry: its name in the tree */
+	mode_t mode;  /* of what is in the tree, and its time */
+	struct timespec modified;
+	size_t item;
+};
+
+struct pieces {
+	struct piece *items;
+	size_t count;
+};
+
+void pieces_release(struct pieces *pieces);
+
 struct prepare {
 	struct fetchfs *fetchfs;
 	const struct plan *plan;
@@ -16,6 +39,8 @@ struct prepare {
 	struct folder folder;
 	struct prepared *results;
 	struct fetchfs_file **files;
+	struct fetchfs_tree **trees;     /* NULL: of what is placed as it is */
+	struct pieces *pieces;           /* of each item, in the order of their names */
 	struct fetchfs_digests *digests; /* of the plan's listing, or NULL */
 	struct methods methods;
 	struct leases before; /* of earlier calls */
@@ -34,6 +59,29 @@ int prepare_fetch(struct prepare *prepare, struct err *err);
 
 /* Find what is in the way before anything is downloaded. */
 void prepare_check_names(struct prepare *prepare);
+
+/* Unpack what is to be, and find out under which names all will be: no name twice. */
+int prepare_unpack(struct prepare *prepare, struct err *err);
+
+/* What is under a piece's name. */
+enum there {
+	THERE_NOTHING,
+	THERE_PLACED,    /* it, placed by an earlier call */
+	THERE_UNMOUNTED, /* what an earlier call mounted on, and nothing is mounted */
+};
+
+/*
+ * Whether @piece is there in @parent, from an earlier call: an enum there, and its lease. -EEXIST
+ * when something else has its name, or, unless @sha256 is NULL, when it is of other content.
+ */
+int prepare_check_there(const struct prepare *prepare, int parent, const struct piece *piece,
+	const char *sha256, const struct fetchfs_lease **ret, struct err *err);
+
+/* Whether @lease is on something of the name @name. */
+bool prepare_is_lease_of(const struct fetchfs_lease *lease, const char *name);
+
+/* The method of a lease on @piece; the caller's to free(). */
+char *prepare_lease_method(const struct piece *piece, enum plan_method method);
 
 /* Place all that has not failed. */
 void prepare_place(struct prepare *prepare);

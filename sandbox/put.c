@@ -143,6 +143,8 @@ static int fill(const struct put *put, const struct copy *copy, bool try_hardlin
 
 	if (r == 0 || r == -ENOSPC || r == -EDQUOT)
 		return r;
+	if (put->only)
+		return r == -EXDEV || r == -EINVAL || r == -ENOTTY ? -EOPNOTSUPP : r;
 	return try_hardlink ? 1 : clone_copy(put->source, copy->fd);
 }
 
@@ -171,13 +173,15 @@ static int put_copy(const struct put *put, bool try_hardlink, uint64_t *ret_inod
 
 int put_file(const struct put *put, uint64_t *ret_inode)
 {
-	int r = put_copy(put, put->hardlink, ret_inode);
+	int r = put->only && put->hardlink ? 1 : put_copy(put, put->hardlink, ret_inode);
 
 	if (r <= 0)
 		return r;
 	r = put_hardlink(put);
 	if (r == 0)
 		note_inode(put->source, ret_inode);
+	if (put->only)
+		return r;
 	/* another file system, too many links, or the kernel's protection */
 	if (r == -EXDEV || r == -EMLINK || r == -EPERM)
 		r = put_copy(put, false, ret_inode);

@@ -20,6 +20,8 @@ struct put {
 	mode_t mode;
 	bool hardlink; /* where blocks cannot be shared, a second name of the source will do: it has
 			* the source's owner and mode. The caller knows that it is safe */
+	bool only;     /* nothing else will do: a hardlink if that is true, else shared blocks; or
+			* -EXDEV, -EMLINK, -EPERM, -EOPNOTSUPP */
 	bool exclusive;                  /* never over anything: -EEXIST */
 	const struct timespec *modified; /* NULL: now */
 };

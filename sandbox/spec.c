@@ -126,7 +126,7 @@ int spec_string(const struct spec *spec, const char *field, char **ret, struct e
 
 static int read_fields(const json_t *object, struct plan_item *item, struct err *err)
 {
-	bool extract = false, cache = true;
+	bool cache = true;
 	int r;
 
 	r = get_string(object, "value", &item->uri, err);
@@ -141,9 +141,7 @@ static int read_fields(const json_t *object, struct plan_item *item, struct err 
 	if (r == 0)
 		r = get_bool(object, "cache", &cache, err);
 	if (r == 0)
-		r = get_bool(object, "extract", &extract, err);
-	if (r == 0 && extract)
-		r = err_set(err, ERR_USAGE, ENOTSUP, "extract: unpacking is not supported yet");
+		r = get_bool(object, "extract", &item->extract, err);
 	if (r == 0)
 		r = get_mode(object, &item->mode, err);
 	if (r == 0)

@@ -112,6 +112,7 @@ static int unfold_file(struct walk *walk, const struct step *step, struct err *e
 		.source = source,
 		.mode = step->st.st_mode & S_IXUSR ? 0755 : 0644,
 		.hardlink = walk->unfold->hardlink,
+		.only = walk->unfold->only,
 		.exclusive = walk->unfold->exclusive,
 		.modified = &step->st.st_mtim,
 	};

@@ -27,6 +27,7 @@ struct unfold {
 	const struct folder *folder;
 	int tree;       /* open as a folder */
 	bool hardlink;  /* files are the tree's own where no blocks can be shared */
+	bool only;      /* nothing else will do: see struct put */
 	bool exclusive; /* a file or link never replaces anything: -EEXIST; and when anything fails
 			 * all that was made is taken back */
 	unfold_made *made; /* or NULL */

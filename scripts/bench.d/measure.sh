@@ -7,6 +7,8 @@ microseconds() {
 	echo $((${EPOCHREALTIME/[.,]/} - start))
 }
 
+declare -A scale # of contestants that do only a part: their time counts so many times
+
 # hook before|after NAME: calls before_NAME, where there is one
 hook() {
 	! declare -F "$1_$2" >/dev/null || "$1_$2"
@@ -14,14 +16,15 @@ hook() {
 
 # row TITLE BYTES PEER CONTESTANT…: BYTES (0: no rate) is what one run reads.
 row() {
-	local title=$1 bytes=$2 name round peer
+	local title=$1 bytes=$2 name round peer time
 	shift 2
 	note "$title"
 	rm -f "$work"/times.*
 	for ((round = 0; round < rounds; round++)); do
 		for name; do
 			hook before "$name"
-			microseconds "run_$name" >>"$work/times.$name"
+			time=$(microseconds "run_$name")
+			echo $((time * ${scale[$name]:-1})) >>"$work/times.$name"
 			hook after "$name"
 		done
 	done

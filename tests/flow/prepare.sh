@@ -143,9 +143,6 @@ expect_failure 1 'nowhere' "${fetchfs[@]}" prepare "$WORK/nowhere" "$own/one"
 expect_failure 1 'item 1: output_file' "${fetchfs[@]}" prepare --spec <(
 	jq -n --arg own "$own" '[{value: ($own + "/one"), output_file: "../out"}]'
 ) "$WORK"
-expect_failure 1 'unpacking is not supported' "${fetchfs[@]}" prepare --spec <(
-	jq -n --arg own "$own" '[{value: ($own + "/one"), extract: true}]'
-) "$WORK"
 expect_failure 1 'two items are named one' "${fetchfs[@]}" prepare "$WORK" "$own/one" "$own/one"
 
 [ "$(id -u)" -eq 0 ] || exit 0

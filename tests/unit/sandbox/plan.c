@@ -142,10 +142,37 @@ Test(plan, what_is_no_spec_at_all_is_refused)
 	refused("[{\"value\": \"no uri\"}]", "item 1: value");
 }
 
-Test(plan, unpacking_is_refused_by_name)
+Test(plan, archives_are_unpacked_unless_they_are_to_be_executed)
 {
-	refused("[{\"value\": \"http://h/a.tgz\", \"extract\": true}]",
-		"item 1: extract: unpacking is not supported yet");
+	CLEANUP(plan_release) struct plan plan = {0};
+	struct err err = ERR_INIT;
+	const char *spec = "[{\"value\": \"http://h/a.tgz\", \"extract\": true},"
+			   " {\"value\": \"http://h/b.gz\", \"extract\": true, \"executable\": "
+			   "true},"
+			   " {\"value\": \"http://g/a.tgz\", \"extract\": true},"
+			   " {\"value\": \"http://h/c.tgz\", \"extract\": true, \"output_file\": "
+			   "\"c\"}]";
+
+	/* two archives of one name: what is in them has others */
+	cr_assert_eq(parse(spec, &plan, &err), 0, "%s", err.msg);
+	cr_expect(plan_is_open(&plan.items[0]));
+	cr_expect_not(plan.items[1].extract);
+	cr_expect(plan.items[3].extract && !plan_is_open(&plan.items[3]));
+	refused("[{\"value\": \"http://h/a\", \"extract\": true, \"mode\": \"0600\"}]", "mode: ");
+	refused("[{\"value\": \"http://h/a\", \"extract\": \"yes\"}]", "item 1: extract: ");
+	refused("[{\"value\": \"http://h/a\", \"extract\": true, \"output_file\": \"a\"},"
+		" {\"value\": \"http://h/b\", \"output_file\": \"a/b\"}]",
+		"a is a file for one item and a folder for another");
+}
+
+Test(plan, a_name_is_followed_by_what_is_in_it)
+{
+	cr_expect_lt(plan_compare_names("a/b", "a-b"), 0);
+	cr_expect_lt(plan_compare_names("a", "a/b"), 0);
+	cr_expect_eq(plan_compare_names("a/b", "a/b"), 0);
+	cr_expect_eq(plan_clash("a", "a"), PLAN_SAME);
+	cr_expect_eq(plan_clash("a", "a/b"), PLAN_WITHIN);
+	cr_expect_eq(plan_clash("a", "ab"), PLAN_APART);
 }
 
 Test(plan, two_items_cannot_have_one_name)
@@ -163,7 +190,7 @@ Test(plan, a_uri_without_a_last_segment_needs_a_name)
 	CLEANUP(plan_release) struct plan plan = {0};
 	struct err err = ERR_INIT;
 
-	cr_expect_lt(plan_add_uri(&plan, "http://h/dir/", &err), 0);
+	cr_expect_lt(plan_add_uri(&plan, "http://h/dir/", false, &err), 0);
 	cr_expect(strstr(err.msg, "output_file"), "%s", err.msg);
 	cr_expect_eq(plan.count, 0);
 }
@@ -173,7 +200,7 @@ Test(plan, a_secret_in_a_uri_is_not_shown)
 	CLEANUP(plan_release) struct plan plan = {0};
 	struct err err = ERR_INIT;
 
-	cr_assert_eq(plan_add_uri(&plan, "http://me:secret@h/a?token=secret", &err), 0);
+	cr_assert_eq(plan_add_uri(&plan, "http://me:secret@h/a?token=secret", false, &err), 0);
 	cr_expect_not(strstr(plan.items[0].shown, "secret"), "%s", plan.items[0].shown);
 }
 

@@ -1,0 +1,115 @@
+/* What is in the directory already: placed by an earlier call, or in the way. */
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "sandbox/mounts.h"
+#include "sandbox/prepare_private.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+bool prepare_is_lease_of(const struct fetchfs_lease *lease, const char *name)
+{
+	return leases_is_of_file(lease) && str_equal(lease->name, name);
+}
+
+char *prepare_lease_method(const struct piece *piece, enum plan_method method)
+{
+	static const char *const kinds[] = {
+		[PIECE_FILE] = "", [PIECE_TREE] = LEASES_TREE, [PIECE_ENTRY] = LEASES_ENTRY};
+
+	return str_printf("%s%s", plan_method_name(method), kinds[piece->kind]);
+}
+
+/* Whether it could be what a mount was on. */
+static bool is_empty(const struct mounts_node *node)
+{
+	return S_ISDIR(node->mode) || (S_ISREG(node->mode) && node->size == 0);
+}
+
+static enum there compare(const struct fetchfs_lease *lease, const struct mounts_node *node)
+{
+	if (lease->mount == 0)
+		return lease->file_inode == node->inode ? THERE_PLACED : THERE_NOTHING;
+	if (lease->of_this_boot && lease->mount == node->mount)
+		return THERE_PLACED;
+	return lease->file_inode == node->inode && is_empty(node) ? THERE_UNMOUNTED : THERE_NOTHING;
+}
+
+/* The lease that says what @node is, with the best word on it. */
+static const struct fetchfs_lease *find_lease(const struct prepare *prepare, const char *name,
+	const struct mounts_node *node, enum there *ret)
+{
+	const struct fetchfs_lease *found = NULL;
+
+	*ret = THERE_NOTHING;
+	for (size_t i = 0; i < prepare->before.count && *ret != THERE_PLACED; i++) {
+		const struct fetchfs_lease *lease = &prepare->before.items[i];
+		enum there there =
+			prepare_is_lease_of(lease, name) ? compare(lease, node) : THERE_NOTHING;
+
+		if (there == THERE_NOTHING)
+			continue;
+		*ret = there;
+		found = lease;
+	}
+	return found;
+}
+
+/* Whether it is the same, and came out of it in the same way. */
+static bool is_same(
+	const struct fetchfs_lease *lease, const struct piece *piece, const char *sha256)
+{
+	const char *kind = strchr(lease->method, ':');
+	const char *wanted = piece->kind == PIECE_TREE ? LEASES_TREE : LEASES_ENTRY;
+
+	if (!str_equal(lease->sha256, sha256))
+		return false;
+	return piece->kind == PIECE_FILE ? !kind : kind && str_equal(kind, wanted);
+}
+
+int prepare_check_there(const struct prepare *prepare, int parent, const struct piece *piece,
+	const char *sha256, const struct fetchfs_lease **ret, struct err *err)
+{
+	const char *path = prepare->folder.path;
+	struct mounts_node node;
+	enum there there;
+	int r = mounts_look(parent, folder_last(piece->name), &node);
+
+	if (r == -ENOENT)
+		return THERE_NOTHING;
+	if (r < 0)
+		return err_set(err, ERR_SYSTEM, -r, "stat %s/%s: %m", path, piece->name);
+	*ret = find_lease(prepare, piece->name, &node, &there);
+	if (there == THERE_NOTHING)
+		return err_set(err, ERR_USAGE, EEXIST, "%s/%s exists and was not placed by prepare",
+			path, piece->name);
+	if (sha256 && !is_same(*ret, piece, sha256))
+		return err_set(err, ERR_USAGE, EEXIST,
+			"%s/%s is what prepare placed before it changed: release first", path,
+			piece->name);
+	return there;
+}
+
+void prepare_check_names(struct prepare *prepare)
+{
+	for (size_t i = 0; i < prepare->plan->count; i++) {
+		const struct plan_item *item = &prepare->plan->items[i];
+		const struct piece piece = {.name = item->name};
+		const struct fetchfs_lease *lease;
+		CLEANUP(fd_closep) int parent = -1;
+		struct err err = ERR_INIT;
+		int r;
+
+		if (plan_is_open(item))
+			continue;
+		r = folder_parent(&prepare->folder, item->name, &parent, &err);
+		if (r == -ENOENT)
+			continue;
+		if (r == 0)
+			r = prepare_check_there(prepare, parent, &piece, NULL, &lease, &err);
+		if (r < 0)
+			prepare_fail(prepare, i, &err);
+	}
+}
