@@ -9,6 +9,26 @@ for i in {1..8}; do
 	random_file $((i * 200000 + 1)) "$ORIGINROOT/$i.bin" "$i"
 done
 
+# What is in an archive, which is evicted meanwhile: names and files of every depth.
+mkdir -p "$WORK/tree/a/b" "$WORK/tree/c"
+for i in {1..40}; do
+	echo "$i" >"$WORK/tree/a/b/$i"
+	random_file $((i * 5000)) "$WORK/tree/c/$i" "$i"
+done
+tar -C "$WORK/tree" -czf "$ORIGINROOT/tree.tgz" .
+
+archives() {
+	local unpacked=$MNT/${ORIGIN/:\/\//\/}/tree.tgz.unpacked
+	if [ $(($1 % 4)) -eq 3 ]; then
+		timeout 60 "${fetchfs[@]}" evict "$ORIGIN/tree.tgz" >/dev/null 2>&1 || :
+	elif [ $(($1 % 4)) -eq 2 ]; then
+		diff -r "$WORK/tree/a" "$unpacked/a" || return 1
+	else
+		cmp "$WORK/tree/c/$(($1 + 20))" "$unpacked/c/$(($1 + 20))" || return 1
+		cmp "$WORK/tree/a/b/$1" "$unpacked/a/b/$1" || return 1
+	fi
+}
+
 # read_all SHIFT PREFIX: all files, beginning with another one for each reader
 read_all() {
 	local i n
@@ -72,6 +92,8 @@ say "warm"
 sixteen from_origin
 say "readers, killed readers, lookers and evictors"
 sixteen mixed
+say "archives, read and evicted"
+for _ in 1 2 3; do sixteen archives; done
 stop_mount
 
 say "unmounted while sixteen wait"
