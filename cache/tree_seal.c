@@ -30,6 +30,7 @@
 #define SEAL_PREFIX    ".seal."
 #define SEAL_NAME_SIZE (sizeof(SEAL_PREFIX) + DIGEST_HEX_SIZE)
 #define SEAL_TEXT_SIZE 64
+#define SEAL_DIGITS    16 /* of each number */
 
 #define BUFFER_SIZE (1 << 20)
 
@@ -209,6 +210,26 @@ static int write_seal(
 	return fd_pwrite_all(fd, text, (size_t)len, 0);
 }
 
+static bool parse_seal(const char *text, struct sums *ret)
+{
+	uint64_t *const fields[] = {&ret->shape, &ret->content, &ret->changed};
+	const char *at = text + 1;
+
+	if (*text != '1')
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		char *end;
+
+		if (*at != ' ')
+			return false;
+		*fields[i] = strtoull(at, &end, 16);
+		if (end != at + 1 + SEAL_DIGITS)
+			return false;
+		at = end;
+	}
+	return *at == '\n';
+}
+
 /* 1: there is one; 0: none, or none that was written before its process died, and so before there
  * was a link; -EBADMSG: it says nothing. */
 static int read_seal(const struct store *store, const struct digest *digest, struct sums *ret)
@@ -216,7 +237,7 @@ static int read_seal(const struct store *store, const struct digest *digest, str
 	CLEANUP(fd_closep) int fd = -1;
 	char name[SEAL_NAME_SIZE];
 	char text[SEAL_TEXT_SIZE];
-	unsigned long long shape, content, changed;
+	struct sums sums;
 	ssize_t n;
 
 	name_seal(digest, name);
@@ -229,9 +250,9 @@ static int read_seal(const struct store *store, const struct digest *digest, str
 	if (n <= 0)
 		return (int)n;
 	text[n] = '\0';
-	if (sscanf(text, "1 %16llx %16llx %16llx", &shape, &content, &changed) != 3)
+	if (!parse_seal(text, &sums))
 		return -EBADMSG;
-	*ret = (struct sums){.shape = shape, .content = content, .changed = changed};
+	*ret = sums;
 	return 1;
 }
 

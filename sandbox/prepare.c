@@ -151,7 +151,7 @@ static void release(struct prepare *prepare)
 {
 	for (size_t i = 0; i < prepare->plan->count; i++) {
 		if (prepare->pieces)
-			pieces_release(&prepare->pieces[i]);
+			prepare_pieces_release(&prepare->pieces[i]);
 		if (prepare->trees)
 			fetchfs_tree_free(prepare->trees[i]);
 		if (prepare->files)

@@ -30,7 +30,7 @@ struct pieces {
 	size_t count;
 };
 
-void pieces_release(struct pieces *pieces);
+void prepare_pieces_release(struct pieces *pieces);
 
 struct prepare {
 	struct fetchfs *fetchfs;

@@ -15,7 +15,7 @@
 /* At the top of one archive, each of which is placed by itself. */
 #define ENTRIES_MAX 4096
 
-void pieces_release(struct pieces *pieces)
+void prepare_pieces_release(struct pieces *pieces)
 {
 	for (size_t i = 0; i < pieces->count; i++) {
 		free(pieces->items[i].name);

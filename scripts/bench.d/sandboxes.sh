@@ -4,10 +4,10 @@
 # is used by whom.
 
 packages_sandboxes=(xfsprogs jq)
-artifacts=10          # of each sandbox
-artifact=256          # KiB
-archive_bytes=500     # MiB
-few=5                 # where each sandbox takes long so many are made, and the time is scaled
+artifacts=10      # of each sandbox
+artifact=256      # KiB
+archive_bytes=500 # MiB
+few=5             # where each sandbox takes long so many are made, and the time is scaled
 
 declare -A said # the label of a contestant, before what it used is known
 
@@ -54,7 +54,6 @@ start_xfs() {
 	uris=()
 	for ((i = 0; i < artifacts; i++)); do uris+=("$http/sandboxes/$i.bin"); done
 	prepare_ fetch "${uris[@]}" "$http/sandboxes/double" "$http/sandboxes/archive.tar"
-	# the first one unpacks it: that is measured by itself
 	cp -r "$work/www/sandboxes" "$xfs/origin"
 }
 
@@ -94,7 +93,8 @@ for_boxes() {
 # What a run left must be whole; then it goes.
 finish_boxes() {
 	local name=$1 count=$2 files=$3 i
-	label[$name]="${said[$name]}; $((($(used_on_xfs) - used) * ${scale[$name]})) MiB"
+	used=$((($(used_on_xfs) - used) * scale[$name]))
+	label[$name]="${said[$name]}; $used MiB"
 	for i in 0 $((count - 1)); do
 		[ "$(find "$boxes/$i" -type f | wc -l)" -eq "$files" ] || die "$name: not all is in $boxes/$i"
 	done
@@ -121,7 +121,7 @@ prepare_archive() {
 	prepare_ prepare --user nobody --extract --method "$1" "$2" "$http/sandboxes/archive.tar"
 }
 
-# contestants PREFIX COUNT TIMES FILES: all methods but symlink
+# contestants_of PREFIX COUNT TIMES FILES: all methods but symlink
 contestants_of() {
 	local method
 	for method in bind hardlink reflink copy; do

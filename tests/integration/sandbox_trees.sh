@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2016 # scripts for other shells
 # What is in an archive, into a sandbox: by each method, into the directory itself or a folder of it;
 # all or nothing, again and again, and taken back without what the task made.
 . "$(dirname "$0")/../support/namespace.sh"
@@ -33,7 +34,7 @@ spec() {
 for method in copy hardlink bind symlink; do
 	say "$method: into the directory itself"
 	make_box "$method"
-	options=(--method $method --mount "$MNT" --extract)
+	options=(--method "$method" --mount "$MNT" --extract)
 	"${prepare[@]}" --json "${options[@]}" "$box" "$app" >"$WORK/json"
 	jq -e --arg box "$box" --arg method $method '.[0].extracted and .[0].path == $box and
 		.[0].method == $method' "$WORK/json" >/dev/null || fail "$(<"$WORK/json")"

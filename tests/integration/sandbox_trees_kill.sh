@@ -21,7 +21,7 @@ make_box box
 kills=${FETCHFS_TEST_KILLS:-60}
 methods=(bind copy hardlink)
 for method in "${methods[@]}"; do
-	jq -n --arg http "$HTTP" --arg method $method '[{value: ($http + "/app.tgz")},
+	jq -n --arg http "$HTTP" --arg method "$method" '[{value: ($http + "/app.tgz")},
 		{value: ($http + "/app.tgz"), output_file: "a/whole"}, {value: ($http + "/tool.gz")}] |
 		map(.method = $method | .extract = true)' >"$WORK/$method"
 done
