@@ -75,4 +75,35 @@ methods_are bind
 fetchfs release "$box"
 contents_are ""
 
+say "what is in an archive: reflinks that the task may write to, and no room"
+mkdir -p "$WORK/source/app"
+ln "$WWW/large" "$WORK/source/app/large" 2>/dev/null || cp "$WWW/large" "$WORK/source/app/large"
+echo text >"$WORK/source/app/text"
+tar -cf "$WWW/app.tar" -C "$WORK/source" app
+fetchfs fetch "$HTTP/app.tar"
+make_box xfs/first
+fetchfs prepare --user nobody --extract --json "$box" "$HTTP/app.tar" >"$WORK/json"
+methods_are reflink
+before=$(used)
+make_box xfs/trees
+fetchfs prepare --user nobody --extract --json "$box" "$HTTP/app.tar" >"$WORK/json"
+methods_are reflink
+[ $(($(used) - before)) -lt 8192 ] || fail "$(($(used) - before)) KiB more are used"
+diff -r "$WORK/source" "$box" || fail "other files"
+printf x | as_task dd of="$box/app/large" conv=notrunc status=none
+cmp "$WWW/large" "$WORK/xfs/first/app/large" || fail "the others have it, too"
+fetchfs release "$box"
+contents_are ""
+fetchfs release "$WORK/xfs/first"
+make_box far-trees
+for method in reflink hardlink; do
+	expect_failure 1 "$method.*: .*(supported|[cC]ross-device)" \
+		"${fetchfs[@]}" prepare --user nobody --extract --method $method "$box" "$HTTP/app.tar"
+	contents_are ""
+done
+fetchfs prepare --user nobody --extract --json "$box" "$HTTP/app.tar" >"$WORK/json"
+methods_are bind
+fetchfs release "$box"
+contents_are ""
+
 leases_are 3 # of the first box

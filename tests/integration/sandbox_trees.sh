@@ -190,6 +190,31 @@ diff -r "$WORK/many" "$box/many" || fail "other files"
 fetchfs release "$box"
 contents_are ""
 
+say "the disk is full in the middle: nothing is left, nor leased"
+if FETCHFS_FAULT=put.copy:3:ENOSPC "${prepare[@]}" --extract --method copy "$box" "$app" 2>"$WORK/stderr"; then
+	say "(no fault points in this build)"
+	fetchfs release "$box"
+else
+	grep -q 'app.tgz: copy: .*No space left' "$WORK/stderr" || fail "said: $(<"$WORK/stderr")"
+fi
+contents_are ""
+leases_are 0
+
+say "a user by itself, with a cache of its own"
+mkdir -m 755 "$WORK/poor"
+chown $TASK "$WORK/poor"
+as_poor() {
+	as_task env HOME="$WORK/poor" "$FETCHFS" --cache "$WORK/poor/cache" --config "$CONFIG" "$@"
+}
+for method in auto hardlink; do
+	as_poor prepare --extract --method $method "$box" "$app" "$HTTP/tool.gz"
+	diff -r --no-dereference "$WORK/source/app" "$box/app" || fail "other files"
+	as_task touch "$box/app/mine"
+	as_poor release "$box" 2>/dev/null
+	contents_are "./app ./app/mine "
+	rm -r "$box/app"
+done
+
 say "an empty archive is nothing"
 mkdir "$WORK/none"
 tar -cf "$WWW/none.tar" -C "$WORK/none" .
