@@ -116,6 +116,7 @@ int cmd_evict(struct cli *cli, int argc, char **argv);
 int cmd_prepare(struct cli *cli, int argc, char **argv);
 int cmd_release(struct cli *cli, int argc, char **argv);
 int cmd_sandboxes(struct cli *cli, int argc, char **argv);
+int cmd_oci_hook(struct cli *cli, int argc, char **argv);
 int cmd_gc(struct cli *cli, int argc, char **argv);
 
 #endif

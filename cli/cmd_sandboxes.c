@@ -106,7 +106,7 @@ static void print_group(const struct leases *leases, size_t from, size_t end, bo
 	for (size_t i = from; i < end; i++) {
 		const struct fetchfs_lease *lease = &leases->items[i];
 
-		if (!leases_is_of_file(lease))
+		if (!leases_is_of_file(lease) && !leases_is_pending(lease))
 			continue;
 		if (as_json) {
 			print_json(lease, gone);

@@ -20,6 +20,7 @@ const struct command command_table[] = {
 	{"prepare", "[--spec FILE|-] DIR [URI…]", "place artifacts in a directory", cmd_prepare},
 	{"release", "DIR", "take back what prepare placed in a directory", cmd_release},
 	{"sandboxes", "", "show what is placed where, for whom, and since when", cmd_sandboxes},
+	{"oci-hook", "[STAGE]", "place artifacts in a container, for an OCI runtime", cmd_oci_hook},
 	{"gc", "", "release what is of directories that are gone", cmd_gc},
 	{0},
 };

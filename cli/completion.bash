@@ -26,7 +26,7 @@ _fetchfs_words() {
 
 _fetchfs() {
 	local line=${COMP_LINE:0:COMP_POINT} cur prev command='' seen=0 i
-	local commands='mount unmount fetch cat path ls stat status log evict prepare release sandboxes gc'
+	local commands='mount unmount fetch cat path ls stat status log evict prepare release sandboxes gc oci-hook'
 	local common='--cache --config --quiet --verbose --help --usage --version'
 	local -a words global=()
 
@@ -70,9 +70,11 @@ _fetchfs() {
 	log:-*) _fetchfs_words "--lines --json --mount $common" ;;
 	evict:-*) _fetchfs_words "--all --to --json --mount $common" ;;
 	prepare:-*) _fetchfs_words "--spec --digests --method --user --mount --timeout --keep-going --confined --extract --json $common" ;;
+	oci-hook:-*) _fetchfs_words "--user $common" ;;
 	release:-*) _fetchfs_words "--mount $common" ;;
 	sandboxes:-* | gc:-*) _fetchfs_words "--json --mount $common" ;;
 	mount:* | unmount:* | release:*) _fetchfs_files -d ;;
+	oci-hook:*) _fetchfs_words 'createRuntime createContainer poststop' ;;
 	prepare:*) if ((seen)); then _fetchfs_uris "$cur"; else _fetchfs_files -d; fi ;;
 	fetch:* | cat:* | path:* | ls:* | stat:* | evict:*) _fetchfs_uris "$cur" ;;
 	esac

@@ -538,6 +538,13 @@ FETCHFS_API int fetchfs_leases_near(struct fetchfs *fetchfs, uint64_t inode, con
 	fetchfs_visit_lease *visit, void *arg, struct err *err);
 
 /*
+ * The bytes that @lease keeps here (by its sha256 and uri alone): neither the origin nor the policy
+ * is asked, and it does not matter what has become of the URI since. -ENOENT. *ret is the caller's.
+ */
+FETCHFS_API int fetchfs_get_leased(struct fetchfs *fetchfs, const struct fetchfs_lease *lease,
+	bool executable, struct fetchfs_file **ret, struct err *err);
+
+/*
  * A directory is changed by one at a time, of all who use the cache: wait until nobody else holds
  * it, up to @timeout_ms (-EBUSY; -ECANCELED by fetchfs_cancel_all()). *ret is a descriptor; closing
  * it, or dying, lets go. One at a time.

@@ -92,6 +92,22 @@ static int release(struct fetchfs *fetchfs, const struct leases *group, struct g
 	return r;
 }
 
+/* What was fetched for a container that did not come to be. */
+static int drop_forlorn(struct fetchfs *fetchfs, const struct leases *all, struct err *err)
+{
+	int first = 0;
+
+	for (size_t i = 0; i < all->count; i++) {
+		int r = 0;
+
+		if (leases_is_forlorn(&all->items[i]))
+			r = fetchfs_lease_drop(fetchfs, all->items[i].id, err);
+		if (first == 0)
+			first = r;
+	}
+	return first;
+}
+
 int gc_sandboxes(struct fetchfs *fetchfs, gc_told *told, void *arg, struct err *err)
 {
 	CLEANUP(leases_release) struct leases all = {0};
@@ -101,6 +117,7 @@ int gc_sandboxes(struct fetchfs *fetchfs, gc_told *told, void *arg, struct err *
 	if (r < 0)
 		return r;
 	leases_sort(&all);
+	first = drop_forlorn(fetchfs, &all, err);
 	for (size_t from = 0, end; from < all.count; from = end) {
 		struct gc_sandbox sandbox = {.directory = all.items[from].directory};
 		CLEANUP(str_freep) char *moved = NULL;

@@ -134,7 +134,17 @@ bool leases_is_of_directory(const struct fetchfs_lease *lease, uint64_t device, 
 bool leases_is_of_file(const struct fetchfs_lease *lease)
 {
 	return !str_equal(lease->method, LEASES_FOLDER) &&
-	       !str_equal(lease->method, LEASES_TEMPORARY);
+	       !str_equal(lease->method, LEASES_TEMPORARY) && !leases_is_pending(lease);
+}
+
+bool leases_is_pending(const struct fetchfs_lease *lease)
+{
+	return str_equal(lease->method, LEASES_PENDING);
+}
+
+bool leases_is_forlorn(const struct fetchfs_lease *lease)
+{
+	return leases_is_pending(lease) && mounts_state(lease) == MOUNTS_NONE;
 }
 
 bool leases_is_extracted(const struct fetchfs_lease *lease)
@@ -172,7 +182,7 @@ static int take_down(
 {
 	switch (mounts_state(lease)) {
 	case MOUNTS_HERE:
-		return mounts_take_down(folder, lease, err);
+		return leases_is_pending(lease) ? 0 : mounts_take_down(folder, lease, err);
 	case MOUNTS_ELSEWHERE:
 		return err_set(err, ERR_SYSTEM, EBUSY,
 			"%s/%s is mounted in another mount namespace, that of process %d: release "
@@ -247,7 +257,8 @@ static int remove_placed(struct fetchfs *fetchfs, const struct folder *folder,
 static int take_back_one(struct fetchfs *fetchfs, const struct folder *folder,
 	const struct fetchfs_lease *lease, leases_notice *notice, void *arg, struct err *err)
 {
-	int r = folder ? remove_placed(fetchfs, folder, lease, err) : FOLDER_ABSENT;
+	bool is_there = folder && !leases_is_pending(lease);
+	int r = is_there ? remove_placed(fetchfs, folder, lease, err) : FOLDER_ABSENT;
 
 	if (r < 0)
 		return r;
@@ -258,7 +269,7 @@ static int take_back_one(struct fetchfs *fetchfs, const struct folder *folder,
 	return fetchfs_lease_drop(fetchfs, lease->id, err);
 }
 
-/* Likewise the files of trees: all links to one of them together. */
+/* The files of trees are lent, too: all links to one of them are taken back together. */
 struct tree_loan {
 	const char *sha256;
 	int fd;
@@ -303,26 +314,67 @@ static void end_loans(struct fetchfs *fetchfs, struct tree_loan *loans, size_t c
 	}
 }
 
+/* What to take back, in this order. */
+struct order {
+	const struct fetchfs_lease **items;
+	bool *stays; /* of each: it is in use elsewhere */
+	struct tree_loan *loans;
+	size_t count;
+};
+
+static bool is_at_or_in(const char *name, const char *above)
+{
+	size_t len = strlen(above);
+
+	return str_has_prefix(name, above) && (!name[len] || name[len] == '/');
+}
+
+/*
+ * Whether something that stays is mounted on the file of @lease, or is in its folder, or will be.
+ * What is pending does not need the file: it finds none, and makes its own.
+ */
+static bool is_needed(const struct order *order, const struct fetchfs_lease *lease)
+{
+	bool is_folder = str_equal(lease->method, LEASES_FOLDER);
+
+	for (size_t i = 0; i < order->count; i++)
+		if (order->stays[i] && (is_folder || !leases_is_pending(order->items[i])) &&
+			is_at_or_in(order->items[i]->name, lease->name))
+			return true;
+	return false;
+}
+
+/* To remove the file would take the mount down wherever it is. */
+static int take_back_beside(struct fetchfs *fetchfs, const struct folder *folder,
+	const struct order *order, const struct fetchfs_lease *lease, leases_notice *notice,
+	void *arg, struct err *err)
+{
+	if (!is_needed(order, lease))
+		return take_back_one(fetchfs, folder, lease, notice, arg, err);
+	if (str_equal(lease->method, LEASES_FOLDER))
+		return 0;
+	return take_back_one(fetchfs, NULL, lease, NULL, NULL, err);
+}
+
 static int take_back_all(struct fetchfs *fetchfs, const struct folder *folder,
-	const struct fetchfs_lease **order, size_t count, leases_notice *notice, void *arg,
-	struct err *err)
+	const struct order *order, leases_notice *notice, void *arg, struct err *err)
 {
 	struct err first = ERR_INIT;
 
 	/* all mounts of a name before the name */
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < order->count; i++) {
 		struct err one = ERR_INIT;
 
-		if (take_down(folder, order[i], &one) >= 0)
-			continue;
-		order[i] = NULL;
-		if (!first.code)
+		order->stays[i] = take_down(folder, order->items[i], &one) < 0;
+		if (order->stays[i] && !first.code)
 			first = one;
 	}
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < order->count; i++) {
 		struct err one = ERR_INIT;
 
-		if (order[i] && take_back_one(fetchfs, folder, order[i], notice, arg, &one) < 0 &&
+		if (!order->stays[i] &&
+			take_back_beside(
+				fetchfs, folder, order, order->items[i], notice, arg, &one) < 0 &&
 			!first.code)
 			first = one;
 	}
@@ -334,23 +386,27 @@ static int take_back_all(struct fetchfs *fetchfs, const struct folder *folder,
 int leases_take_back(struct fetchfs *fetchfs, const struct folder *folder,
 	const struct leases *leases, leases_notice *notice, void *arg, struct err *err)
 {
-	const struct fetchfs_lease **order = calloc(leases->count + 1, sizeof(*order));
-	struct tree_loan *loans = calloc(leases->count + 1, sizeof(*loans));
+	struct order order = {
+		.items = calloc(leases->count + 1, sizeof(*order.items)),
+		.stays = calloc(leases->count + 1, sizeof(*order.stays)),
+		.loans = calloc(leases->count + 1, sizeof(*order.loans)),
+		.count = leases->count,
+	};
 	size_t lent = folder ? leases->count : 0;
 	int r;
 
-	if (!order || !loans) {
-		free(order);
-		free(loans);
-		return err_oom(err);
+	if (order.items && order.stays && order.loans) {
+		for (size_t i = 0; i < leases->count; i++)
+			order.items[i] = &leases->items[i];
+		qsort(order.items, leases->count, sizeof(*order.items), compare_order);
+		begin_loans(fetchfs, order.items, lent, order.loans);
+		r = take_back_all(fetchfs, folder, &order, notice, arg, err);
+		end_loans(fetchfs, order.loans, lent);
+	} else {
+		r = err_oom(err);
 	}
-	for (size_t i = 0; i < leases->count; i++)
-		order[i] = &leases->items[i];
-	qsort(order, leases->count, sizeof(*order), compare_order);
-	begin_loans(fetchfs, order, lent, loans);
-	r = take_back_all(fetchfs, folder, order, leases->count, notice, arg, err);
-	end_loans(fetchfs, loans, lent);
-	free(loans);
-	free(order);
+	free(order.items);
+	free(order.stays);
+	free(order.loans);
 	return r;
 }

@@ -3,7 +3,9 @@
  * the method LEASES_FOLDER for each folder that was made for them. (A folder's row carries the
  * digest of the file it was made for, which has a row of its own.) A row of the method
  * LEASES_TEMPORARY is written before a file is made under a name that it will not keep: whatever
- * has that name, if it is no folder, is what a killed process left.
+ * has that name, if it is no folder, is what a killed process left. A row of the method
+ * LEASES_PENDING is of what was fetched for a container and is not placed yet: nothing has its name
+ * yet, and mount_space is the mount namespace of the container. When that is gone nothing will.
  *
  * What came out of an archive has LEASES_TREE (a folder of all that is in it) or LEASES_ENTRY (one
  * thing of it, named as in it) after its method, and the archive's digest.
@@ -23,6 +25,7 @@
 #define LEASES_TEMPORARY "temporary"
 #define LEASES_TREE      ":tree"
 #define LEASES_ENTRY     ":entry"
+#define LEASES_PENDING   "pending"
 
 struct leases {
 	struct fetchfs_lease *items;
@@ -53,13 +56,17 @@ size_t leases_group_end(const struct leases *leases, size_t from);
 /* Whether a directory is that of @lease. Devices may have other numbers after a reboot. */
 bool leases_is_of_directory(const struct fetchfs_lease *lease, uint64_t device, uint64_t inode);
 
-/* Whether @lease is on a file, neither on a folder nor temporary. */
+/* Whether @lease is on a file: not on a folder, not temporary, not pending. */
 bool leases_is_of_file(const struct fetchfs_lease *lease);
 
 /* Whether it came out of an archive; and its method, without what says so: the caller's to free().
  */
 bool leases_is_extracted(const struct fetchfs_lease *lease);
 char *leases_method(const struct fetchfs_lease *lease);
+
+/* Whether it is pending; and whether it is, and will be for ever. */
+bool leases_is_pending(const struct fetchfs_lease *lease);
+bool leases_is_forlorn(const struct fetchfs_lease *lease);
 
 /* Whether it says what the content is: all zeros say that it was not known. */
 bool leases_knows_content(const struct fetchfs_lease *lease);
@@ -72,7 +79,8 @@ typedef void leases_notice(const char *name, void *arg);
  * Take down the mounts of @leases, remove from @folder what they say, each only if it still is the
  * inode that was placed, then the folders if they are empty, and drop the leases. Goes on after a
  * failure, whose lease stays; the first one is returned. @notice may be NULL. @folder is NULL when
- * the directory is gone: then there is nothing to remove.
+ * the directory is gone: then there is nothing to remove. -EBUSY: something is mounted, or about to
+ * be, in another mount namespace; it keeps the file it is mounted on, and the folders.
  */
 int leases_take_back(struct fetchfs *fetchfs, const struct folder *folder,
 	const struct leases *leases, leases_notice *notice, void *arg, struct err *err);

@@ -70,7 +70,7 @@ int mounts_user_of(uint64_t space)
 
 enum mounts_state mounts_state(const struct fetchfs_lease *lease)
 {
-	if (lease->mount == 0 || !lease->of_this_boot)
+	if ((lease->mount == 0 && !leases_is_pending(lease)) || !lease->of_this_boot)
 		return MOUNTS_NONE;
 	if (lease->mount_space == mounts_space())
 		return MOUNTS_HERE;

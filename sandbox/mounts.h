@@ -31,7 +31,7 @@ int mounts_look(int dirfd, const char *last, struct mounts_node *ret);
 /* A process in the mount namespace @space, or 0: none is known. */
 int mounts_user_of(uint64_t space);
 
-/* Where a lease's mount is. */
+/* Where a lease's mount is, or will be. */
 enum mounts_state {
 	MOUNTS_NONE,      /* there never was one, or it is gone */
 	MOUNTS_HERE,      /* in this namespace, if it is still there */

@@ -202,6 +202,26 @@ int plan_add_spec(struct plan *plan, const char *text, size_t len, struct err *e
 	return 0;
 }
 
+int plan_move(struct plan *plan, const char *folder, struct err *err)
+{
+	if (!*folder)
+		return 0;
+	if (check_name(folder, err) < 0)
+		return -err->code;
+	for (size_t i = 0; i < plan->count; i++) {
+		struct plan_item *item = &plan->items[i];
+		char *name = str_printf("%s/%s", folder, item->name);
+
+		if (!name)
+			return err_oom(err);
+		free(item->name);
+		item->name = name;
+		if (check_name(name, err) < 0)
+			return err_context(err, "%s", name);
+	}
+	return 0;
+}
+
 bool plan_is_open(const struct plan_item *item)
 {
 	return item->extract && !item->named;

@@ -72,6 +72,9 @@ int plan_add_spec(struct plan *plan, const char *text, size_t len, struct err *e
 /* Add one URI under its own name; @extract as above. */
 int plan_add_uri(struct plan *plan, const char *uri, bool extract, struct err *err);
 
+/* All items go into @folder, a relative name as theirs are, "" for none. Before plan_finish(). */
+int plan_move(struct plan *plan, const char *folder, struct err *err);
+
 /* The plan is whole: check the items against each other; items that name no method get @method. */
 int plan_finish(struct plan *plan, enum plan_method method, struct err *err);
 

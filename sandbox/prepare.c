@@ -102,7 +102,7 @@ static int end_temporary(struct prepare *prepare, struct err *err)
 }
 
 /* All is here: from now on nobody else changes the directory. */
-static int place(struct prepare *prepare, struct err *err)
+int prepare_commit(struct prepare *prepare, struct err *err)
 {
 	CLEANUP(fd_closep) int hold = -1;
 	int r;
@@ -140,15 +140,30 @@ static int run(struct prepare *prepare, struct err *err)
 	if (r == 0 && prepare_goes_on(prepare))
 		r = prepare_unpack(prepare, err);
 	if (r == 0 && prepare_goes_on(prepare))
-		r = place(prepare, err);
-	if (r < 0 || !prepare->failed)
-		return r;
-	*err = ERR_INIT; /* the items say it all */
-	return -EIO;
+		r = prepare_commit(prepare, err);
+	return r < 0 ? r : prepare_outcome(prepare, err);
 }
 
-static void release(struct prepare *prepare)
+int prepare_begin(
+	struct prepare *prepare, const char *directory, const struct user *owner, struct err *err)
 {
+	size_t count = prepare->plan->count;
+
+	prepare->folder.fd = -1;
+	prepare->files = calloc(count + 1, sizeof(struct fetchfs_file *));
+	prepare->trees = calloc(count + 1, sizeof(struct fetchfs_tree *));
+	prepare->pieces = calloc(count + 1, sizeof(struct pieces));
+	if (!prepare->files || !prepare->trees || !prepare->pieces)
+		return err_oom(err);
+	memset(prepare->results, 0, count * sizeof(*prepare->results));
+	if (prepare->plan->timeout_ms > 0)
+		prepare->until_ms = clock_monotonic_ms() + prepare->plan->timeout_ms;
+	return folder_open(directory, owner, &prepare->folder, err);
+}
+
+void prepare_end(struct prepare *prepare)
+{
+	folder_release(&prepare->folder);
 	for (size_t i = 0; i < prepare->plan->count; i++) {
 		if (prepare->pieces)
 			prepare_pieces_release(&prepare->pieces[i]);
@@ -165,6 +180,14 @@ static void release(struct prepare *prepare)
 	leases_release(&prepare->ours);
 }
 
+int prepare_outcome(const struct prepare *prepare, struct err *err)
+{
+	if (!prepare->failed)
+		return 0;
+	*err = ERR_INIT; /* the items say it all */
+	return -EIO;
+}
+
 int prepare_run(struct fetchfs *fetchfs, const char *directory, const struct plan *plan,
 	const struct user *user, struct prepared *ret, struct err *err)
 {
@@ -173,22 +196,11 @@ int prepare_run(struct fetchfs *fetchfs, const char *directory, const struct pla
 		.plan = plan,
 		.user = user,
 		.results = ret,
-		.files = calloc(plan->count + 1, sizeof(struct fetchfs_file *)),
-		.trees = calloc(plan->count + 1, sizeof(struct fetchfs_tree *)),
-		.pieces = calloc(plan->count + 1, sizeof(struct pieces)),
-		.until_ms = plan->timeout_ms > 0 ? clock_monotonic_ms() + plan->timeout_ms : 0,
 	};
-	int r;
+	int r = prepare_begin(&prepare, directory, user, err);
 
-	memset(ret, 0, plan->count * sizeof(*ret));
-	if (!prepare.files || !prepare.trees || !prepare.pieces)
-		r = err_oom(err);
-	else
-		r = folder_open(directory, user, &prepare.folder, err);
-	if (r == 0) {
+	if (r == 0)
 		r = run(&prepare, err);
-		folder_release(&prepare.folder);
-	}
-	release(&prepare);
+	prepare_end(&prepare);
 	return r;
 }

@@ -61,6 +61,7 @@ static void start(struct prepare *prepare, size_t i)
 	struct fetchfs_request request = {
 		.uri = item->uri,
 		.uid = prepare->user->uid,
+		.through_mount = prepare->below_roots,
 		.executable = methods_need_executable(&prepare->methods, item),
 	};
 	struct err err = ERR_INIT;
@@ -89,7 +90,10 @@ static void finish(struct prepare *prepare, size_t i)
 static int load_digests(struct prepare *prepare, struct err *err)
 {
 	const struct fetchfs_request request = {
-		.uri = prepare->plan->digests, .uid = prepare->user->uid};
+		.uri = prepare->plan->digests,
+		.uid = prepare->user->uid,
+		.through_mount = prepare->below_roots,
+	};
 	struct fetchfs_file *file = NULL;
 	int r = 0;
 

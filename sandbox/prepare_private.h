@@ -46,9 +46,22 @@ struct prepare {
 	struct leases before; /* of earlier calls */
 	struct leases ours;   /* of this one; without their ids */
 	int64_t until_ms;     /* of the monotonic clock: when the downloads must have ended, or 0 */
+	bool below_roots;     /* file: only below the configured roots */
 	bool failed;          /* some item did */
 	bool had_temporary;   /* there are leases of that kind to be dropped */
 };
+
+/*
+ * The first and the last step of every call. Before: fetchfs, plan, user and results are filled;
+ * @owner, with whose rights the directory is changed, outlives it. prepare_end() also when
+ * prepare_begin() has failed.
+ */
+int prepare_begin(
+	struct prepare *prepare, const char *directory, const struct user *owner, struct err *err);
+void prepare_end(struct prepare *prepare);
+
+/* -EIO, with an empty @err, when items have failed. */
+int prepare_outcome(const struct prepare *prepare, struct err *err);
 
 /* Item @i fails with @err; the others go on if the plan says so. */
 void prepare_fail(struct prepare *prepare, size_t i, const struct err *err);
@@ -85,6 +98,9 @@ char *prepare_lease_method(const struct piece *piece, enum plan_method method);
 
 /* Place all that has not failed. */
 void prepare_place(struct prepare *prepare);
+
+/* The same, holding the directory; all is taken back again if it is all or nothing. */
+int prepare_commit(struct prepare *prepare, struct err *err);
 
 /* Take back what this call has placed, from the lease @from of its own on. */
 int prepare_take_back(struct prepare *prepare, size_t from, struct err *err);

@@ -68,6 +68,16 @@ static int compare_pieces(const void *a, const void *b)
 	return plan_compare_names(((const struct piece *)a)->name, ((const struct piece *)b)->name);
 }
 
+/* In the folder that the item would be in. */
+static int add_entry_beside(struct prepare *prepare, size_t i, const char *inside, struct err *err)
+{
+	const char *item = prepare->plan->items[i].name;
+	CLEANUP(str_freep)
+	char *name = str_printf("%.*s%s", (int)(folder_last(item) - item), item, inside);
+
+	return name ? add_entry(prepare, i, inside, name, err) : err_oom(err);
+}
+
 static int add_entries(struct prepare *prepare, size_t i, struct err *err)
 {
 	CLEANUP(close_listp) DIR *list = NULL;
@@ -88,7 +98,7 @@ static int add_entries(struct prepare *prepare, size_t i, struct err *err)
 		if (pieces->count == ENTRIES_MAX)
 			return err_set(err, ERR_USAGE, E2BIG,
 				"more than %d things at its top: say output_file", ENTRIES_MAX);
-		r = add_entry(prepare, i, item->d_name, item->d_name, err);
+		r = add_entry_beside(prepare, i, item->d_name, err);
 	}
 	if (r == 0 && errno)
 		return err_set(err, ERR_SYSTEM, errno, "list an archive: %m");

@@ -15,7 +15,7 @@ packages_run=(fuse3 ca-certificates)
 packages_sample=(nginx openssl)
 packages_test=(libcriterion-dev libmicrohttpd-dev nginx vsftpd squid openssl curl python3 attr jq
 	man-db procps libarchive-tools zip unzip bzip2 xz-utils zstd rsync bubblewrap fish rclone
-	runc crun xfsprogs)
+	runc crun xfsprogs systemd munge slurmctld slurmd slurm-client)
 packages_check=(clang-format clang-tidy cppcheck shellcheck binutils)
 packages_bench=(libcriterion-dev libmicrohttpd-dev nginx curl aria2 rclone zip unzip)
 
@@ -74,7 +74,7 @@ install_packages() {
 	DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "$@" >/dev/null
 	[ -z "$ours" ] || rm -f "$ours"
 	trap - EXIT
-	for name in nginx vsftpd squid; do
+	for name in nginx vsftpd squid munge slurmctld slurmd; do
 		[[ " $* " != *" $name "* ]] || systemctl -q disable $name 2>/dev/null || :
 	done
 }

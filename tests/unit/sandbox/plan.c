@@ -98,6 +98,22 @@ Test(plan, names_that_lead_out_of_the_directory_are_refused)
 	name_refused("a\\u001b[2J", "control character");
 }
 
+Test(plan, moves_into_a_folder_that_obeys_the_same_rules)
+{
+	static const char *const wrong[] = {"/a", "..", "a/..", "a//b", "a/", "."};
+	CLEANUP(plan_release) struct plan plan = {0};
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(plan_add_uri(&plan, "http://h/x", false, &err), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		cr_expect_eq(plan_move(&plan, wrong[i], &err), -EINVAL, "%s", wrong[i]);
+	cr_expect_str_eq(plan.items[0].name, "x");
+	cr_assert_eq(plan_move(&plan, "", &err), 0);
+	cr_expect_str_eq(plan.items[0].name, "x");
+	cr_assert_eq(plan_move(&plan, "opt/data", &err), 0);
+	cr_expect_str_eq(plan.items[0].name, "opt/data/x");
+}
+
 Test(plan, names_that_are_too_long_or_deep_are_refused)
 {
 	char name[PLAN_NAME_MAX + 2] = "";
