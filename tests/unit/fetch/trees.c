@@ -185,15 +185,16 @@ Test(trees, end_with_a_process_that_talks_nonsense)
 {
 	struct err err = ERR_INIT;
 
-	cr_assert_eq(ends_with("#!/bin/sh\necho nonsense >&5; sleep 100\n", &err), -EIO);
+	cr_assert_eq(ends_with("#!/bin/sh\necho nonsense >&5; exec sleep 100\n", &err), -EIO);
 	expect_nothing_left();
 }
 
-/* Says that it is done (struct unpack_message). */
+/* Reads what it is to do, and says what it likes (struct unpack_message). */
 #define LIES                                                                                       \
 	"#!/usr/bin/env python3\n"                                                                 \
 	"import os, socket, struct\n"                                                              \
 	"parent = socket.socket(fileno=5)\n"                                                       \
+	"parent.recv(4096)\n"                                                                      \
 	"def tell(what, bytes=0):\n"                                                               \
 	"    parent.send(struct.pack('IIIIQQ512s', what, 0, 0, 0, bytes, bytes, b''))\n"
 
