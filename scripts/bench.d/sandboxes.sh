@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034,SC2154 # variables are those of scripts/bench
+# shellcheck shell=bash disable=SC2004,SC2034,SC2154 # variables are those of scripts/bench
 # Sandboxes: what is cached into many directories, a process for each, as a scheduler does it. All of
 # it, the cache too, is on an XFS of its own in a file, where blocks can be shared and df tells what
 # is used by whom.
