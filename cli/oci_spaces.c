@@ -102,21 +102,38 @@ static bool has_outside(const struct range *range, unsigned long id)
 	return id >= range->outside && id - range->outside < range->count;
 }
 
+/* Step over the number that *text begins with. */
+static bool take_number(const char **text, unsigned long *ret)
+{
+	char *end;
+
+	*ret = strtoul(*text, &end, 10);
+	if (end == *text)
+		return false;
+	*text = end;
+	return true;
+}
+
+static bool take_range(const char **text, struct range *ret)
+{
+	return take_number(text, &ret->inside) && take_number(text, &ret->outside) &&
+	       take_number(text, &ret->count);
+}
+
 /* The first line of the map @name that has @id. 1, 0, or -errno. */
 static int find_range(
 	int64_t pid, const char *name, range_test *test, unsigned long id, struct range *ret)
 {
 	CLEANUP(str_freep) char *text = NULL;
 	char path[PATH_SIZE];
+	const char *rest;
 	size_t len;
-	int used;
 	int r = fd_read_file(AT_FDCWD, proc_path(pid, name, path), TEXT_MAX, &text, &len);
 
 	if (r < 0)
 		return r;
-	for (const char *line = text;
-		sscanf(line, "%lu %lu %lu%n", &ret->inside, &ret->outside, &ret->count, &used) == 3;
-		line += used)
+	rest = text;
+	while (take_range(&rest, ret))
 		if (test(ret, id))
 			return 1;
 	return 0;

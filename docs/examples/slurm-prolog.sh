@@ -3,9 +3,9 @@
 # /run/fetchfs-jobs/JOBID.
 set -u
 [[ ${SLURM_JOB_COMMENT-} == fetchfs:* ]] || exit 0
-cd "${FETCHFS_JOBS:=/run/fetchfs-jobs}" 2>/dev/null || { mkdir -p -m 755 "$FETCHFS_JOBS" && cd "$FETCHFS_JOBS"; } || exit 1
-box=$FETCHFS_JOBS/$SLURM_JOB_ID
-mkdir -p -m 755 "$box" && chown "$SLURM_JOB_UID" "$box" || exit 1
+box=${FETCHFS_JOBS:=/run/fetchfs-jobs}/$SLURM_JOB_ID
+umask 022
+mkdir -p "$box" && chown "$SLURM_JOB_UID" "$box" || exit 1
 
 # read with the rights of the user, not of root
 as_user=(setpriv --reuid="$SLURM_JOB_UID" --regid="$SLURM_JOB_GID" --init-groups --)

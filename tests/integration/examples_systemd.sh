@@ -25,8 +25,9 @@ jq -n --arg http "$HTTP" '[{value: "\($http)/model"}]' >"$WORK/job.json"
 
 # unit NAME: that of docs/examples, by the names of this test
 unit() {
+	local host=${HTTP#http://} # a colon ends the path
 	sed "s|/usr/bin/fetchfs|$WORK/bin/fetchfs|; s|/etc/fetchfs/%i|$WORK/%i|; s|/mnt/fetchfs|$MNT|
-		s|/https/example.org/dist|/http/$(sed 's/:/\\\\:/' <<<"${HTTP#http://}")|" "$EXAMPLES/$1" >"$units/$1"
+		s|/https/example.org/dist|/http/${host/:/\\\\:}|" "$EXAMPLES/$1" >"$units/$1"
 	printf '[Service]\nEnvironment="FETCHFS_CACHE=%s" "ASAN_OPTIONS=%s"\nStandardOutput=append:%s\nStandardError=append:%s\n' \
 		"$CACHE" "$ASAN_OPTIONS" "$LOGS/${1%.service}" "$LOGS/${1%.service}" >"$units/$1.d/test.conf"
 }
@@ -49,7 +50,7 @@ boots() {
 		exec env -i container=test PATH="$PATH" SYSTEMD_UNIT_PATH="$1" "$2" --system --unit="$3" \
 			--show-status=no' sh "$units" $SYSTEMD "$first" </dev/null >"$LOGS/systemd" 2>&1 &
 	machine=$!
-	children+=($machine)
+	children+=("$machine")
 	wait_for 60 "$@" || came=false
 	kill -KILL $machine
 	wait $machine 2>/dev/null || :
