@@ -8,13 +8,17 @@ target_link_libraries(fetchfs_shared PRIVATE
 	-Wl,--whole-archive fetchfs_fetch -Wl,--no-whole-archive
 	-Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/fetchfs.map)
 
-# One self-contained public header: err.h takes the place of its include.
-file(READ ${PROJECT_SOURCE_DIR}/base/err.h err_h)
+# One self-contained public header: our own take the places of their includes.
+set(public_headers fetch/fetchfs.h base/err.h fetch/fetchfs_cache.h fetch/fetchfs_sandbox.h)
 file(READ ${PROJECT_SOURCE_DIR}/fetch/fetchfs.h fetchfs_h)
-string(REPLACE "#include \"base/err.h\"\n" "${err_h}" fetchfs_h "${fetchfs_h}")
+foreach(header ${public_headers})
+	file(READ ${PROJECT_SOURCE_DIR}/${header} part)
+	string(REPLACE "#include \"fetch/fetchfs.h\"\n" "" part "${part}")
+	string(REPLACE "#include \"${header}\"\n" "${part}" fetchfs_h "${fetchfs_h}")
+endforeach()
 file(WRITE ${PROJECT_BINARY_DIR}/include/fetchfs.h "${fetchfs_h}")
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
-	${PROJECT_SOURCE_DIR}/base/err.h ${PROJECT_SOURCE_DIR}/fetch/fetchfs.h)
+list(TRANSFORM public_headers PREPEND ${PROJECT_SOURCE_DIR}/)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${public_headers})
 
 # Relative, so that --prefix and DESTDIR may be decided at install time.
 file(RELATIVE_PATH prefix_from_pc /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
