@@ -100,6 +100,23 @@ for RUNTIME in runc crun; do
 	nothing_left
 	cached_is "$HTTP/one" one
 
+	say "$RUNTIME: what is in an archive, in the folder or in one of its own, also in a user namespace"
+	mkdir -p "$WORK/archive/deep"
+	echo of an archive >"$WORK/archive/deep/file"
+	tar -C "$WORK/archive" -czf "$WWW/archive.tgz" .
+	bundle archive 'cat /data/deep/file /data/own/deep/file; grep -c " /data/\(deep\|own\) ro," /proc/self/mountinfo
+		! rm -rf /data/own/deep 2>/dev/null; cat /data/own/deep/file'
+	annotate fetchfs.directory /data
+	annotate fetchfs.method bind
+	uris '[{value: "\($http)/archive.tgz", extract: true},
+		{value: "\($http)/archive.tgz", extract: true, output_file: "own"}]'
+	for _ in 1 2; do
+		ran archive
+		[ "$(uniq "$WORK/stdout" | tr '\n' ' ')" = "of an archive 2 of an archive " ] || fail "said: $(<"$WORK/stdout")"
+		nothing_left
+		in_user_namespace
+	done
+
 	say "$RUNTIME: what cannot be had: a line for each, and nothing is left"
 	bundle bad 'echo it ran'
 	annotate fetchfs.directory /data
