@@ -17,9 +17,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RELAY_BUFFERS     8
+#define RELAY_BUFFERS     4
 #define RELAY_BUFFER_SIZE ((size_t)256 * 1024)
-#define RELAY_ROOM        4 /* empty buffers, before a producer who was refused is called back */
+#define RELAY_ROOM        2 /* empty buffers, before a producer who was refused is called back */
 
 struct relay_buffer {
 	struct relay_buffer *next;
