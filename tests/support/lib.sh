@@ -250,10 +250,18 @@ start_mount_in() {
 	fi
 }
 
+# A test that runs beside this one may have made a mount namespace, which holds all mounts there are.
+held_by_nobody() {
+	! grep -qsF " $MNT " /proc/[0-9]*/mountinfo
+}
+
 # Takes it down in good order and fails if the daemon, or a sanitizer in it, complained.
 stop_mount() {
 	local status=0
-	fetchfs unmount "$MNT"
+	if ! fetchfs unmount "$MNT" 2>"$WORK/unmount"; then
+		grep -q 'another mount namespace' "$WORK/unmount" || fail "$(<"$WORK/unmount")"
+		wait_for 120 held_by_nobody || fail "somebody else has the mount"
+	fi
 	wait_for 30 gone "$MOUNT_PID" || fail "the daemon outlives its mount"
 	wait "$MOUNT_PID" || status=$?
 	[ $status -eq 0 ] || fail "the daemon ended with status $status"
