@@ -114,6 +114,28 @@ int user_of_uid(uid_t uid, struct user *ret, struct err *err)
 	return 0;
 }
 
+int user_of(uid_t uid, struct user *ret, struct err *err)
+{
+	CLEANUP(str_freep) char *buffer = malloc(PASSWD_MAX);
+	struct passwd entry, *found = NULL;
+	struct user user = {.uid = uid, .gid = (gid_t)uid, .other = uid != geteuid()};
+	int r;
+
+	if (!buffer)
+		return err_oom(err);
+	r = getpwuid_r(uid, &entry, buffer, PASSWD_MAX, &found);
+	if (r != 0)
+		return err_set(err, ERR_SYSTEM, r, "look up uid %u: %m", uid);
+	if (found)
+		user.gid = entry.pw_gid;
+	r = found && user.other ? find_groups(entry.pw_name, &user, err) : 0;
+	if (r < 0)
+		user_release(&user);
+	else
+		*ret = user;
+	return r;
+}
+
 void user_release(struct user *user)
 {
 	free(user->groups);

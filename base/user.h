@@ -27,6 +27,9 @@ int user_find(const char *name, struct user *ret, struct err *err);
  * it is known only that no group counts. *ret is for user_release(). Asks for no privilege.
  */
 int user_of_uid(uid_t uid, struct user *ret, struct err *err);
+/* Who has the number @uid; the user database need not know of them: then their group has the same
+ * number. */
+int user_of(uid_t uid, struct user *ret, struct err *err);
 void user_release(struct user *user);
 
 /*

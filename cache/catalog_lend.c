@@ -47,7 +47,8 @@ int catalog_lend(struct catalog *catalog, const struct digest *digest, bool exec
 	if (r < 0)
 		return r;
 	db_bind_blob(query, 1, digest->bytes, sizeof(digest->bytes));
-	db_bind_int(query, 2, changed_ns);
+	/* 0 says that it never was lent */
+	db_bind_int(query, 2, changed_ns != 0 ? changed_ns : 1);
 	r = db_run(query, err);
 	db_resetp(&query);
 	return r < 0 ? r : catalog_commit_visible(&txn, err);

@@ -9,6 +9,7 @@
 #include "cache/events.h"
 #include "cache/store.h"
 #include "cache/store_private.h"
+#include "cache/tree_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -143,6 +144,9 @@ static int let_go(const struct store *store, const struct object *object, struct
 		if (unlinkat(store->dir->objects_fd, path, 0) < 0 && errno != ENOENT)
 			return err_set(err, ERR_SYSTEM, errno, "remove object %s: %m", path);
 	}
+	/* without its object nobody would look for it again; what cannot go now is swept away later
+	 */
+	(void)tree_part_with(store, &object->digest, NULL);
 	tell(store, object);
 	return catalog_object_gone(store->catalog, &object->digest, err);
 }

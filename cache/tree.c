@@ -127,7 +127,7 @@ static int clear_earlier(const struct tree_draft *draft, struct err *err)
 	found = catalog_tree_find(store->catalog, &draft->digest, &row, err);
 	if (found == 0 && row.of_this_boot && faccessat(store->dir->trees_fd, name, F_OK, 0) == 0)
 		return err_set(err, ERR_SYSTEM, EEXIST, "it is unpacked");
-	r = tree_remove(store, &draft->digest, err);
+	r = tree_part_with(store, &draft->digest, err);
 	if (r == 0 && found == 0)
 		r = catalog_tree_forget(store->catalog, &draft->digest, err);
 	return r;
@@ -151,7 +151,7 @@ int tree_discard(const struct store *store, const struct digest *digest, struct 
 	/* who has it mounted keeps it as it is */
 	r = catalog_is_held(store->catalog, digest, err);
 	if (r >= 0)
-		r = r > 0 ? tree_set_aside(store, digest, err) : tree_remove(store, digest, err);
+		r = tree_part_with(store, digest, err);
 	return r < 0 ? r : catalog_tree_forget(store->catalog, digest, err);
 }
 

@@ -24,6 +24,9 @@ int tree_seize(const struct store *store, const char *name, int *ret);
 /* What was written down of a lent tree goes with it. */
 void tree_break_seal(const struct store *store, const struct digest *digest);
 
+/* It is none any more: removed, or, since sandboxes may have it mounted, set aside if its object is
+ * leased. Nothing happens when there is none. The caller holds the digest's lock exclusively. */
+int tree_part_with(const struct store *store, const struct digest *digest, struct err *err);
 /* Give it another name, for tree_remove_bad(). The caller holds the digest's lock exclusively. */
 int tree_set_aside(const struct store *store, const struct digest *digest, struct err *err);
 

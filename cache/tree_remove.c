@@ -210,6 +210,15 @@ int tree_set_aside(const struct store *store, const struct digest *digest, struc
 	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "move tree %s away: %m", name) : 0;
 }
 
+int tree_part_with(const struct store *store, const struct digest *digest, struct err *err)
+{
+	int r = catalog_is_held(store->catalog, digest, err);
+
+	if (r >= 0)
+		r = r > 0 ? tree_set_aside(store, digest, err) : tree_remove(store, digest, err);
+	return r == -ENOENT ? 0 : r;
+}
+
 int tree_remove_bad(const struct store *store, const struct digest *digest, struct err *err)
 {
 	CLEANUP(fd_closep) int fd = -1;

@@ -131,7 +131,15 @@ static int make_plan(const struct oci *oci, struct plan *plan, struct err *err)
 		return err_context(err, "fetchfs.directory");
 	if (oci->method && plan_method_parse(oci->method, &method, err) < 0)
 		return err_context(err, "fetchfs.method");
-	return plan_finish(plan, method, err);
+	if (plan_finish(plan, method, err) < 0)
+		return -err->code;
+	/* whoever writes annotations would decide over the cached bytes of all */
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->items[i].method == PLAN_HARDLINK)
+			return err_set(err, ERR_POLICY, EACCES,
+				"%s: no hardlink for a container: its root may write to the file",
+				plan->items[i].name);
+	return 0;
 }
 
 /* Without a user namespace its root is ours, and could undo mounts if it has the capability. */
@@ -142,14 +150,17 @@ static int find_owner(struct work *work, struct err *err)
 
 	if (r < 0)
 		return r;
-	work->plan.confined = oci->uid != 0;
+	work->plan.confined = oci->uid != 0 && !oci->sys_admin;
+	work->plan.no_bind = !work->plan.confined;
 	if (!oci->user_space)
 		return 0;
 	r = oci_spaces_map(oci->pid, 0, 0, &work->owner.uid, &work->owner.gid, err);
 	if (r < 0)
 		return r;
 	work->owner.other = work->owner.uid != geteuid();
+	/* inside, the owner of the cache could write to it if root there made a mount writable */
 	work->plan.confined = !oci_spaces_maps_to(oci->pid, geteuid());
+	work->plan.no_bind = !work->plan.confined;
 	return 0;
 }
 

@@ -33,11 +33,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static void left_alone(const char *name, void *arg)
 {
 	const struct cli *cli = arg;
+	CLEANUP(str_freep) char *plain = str_copy(name);
 
-	if (!cli->quiet)
-		fprintf(stderr,
-			"fetchfs: release: %s was replaced, or filled by others: left alone\n",
-			name);
+	if (cli->quiet || !plain)
+		return;
+	/* an archive may have told it */
+	str_make_plain(plain);
+	fprintf(stderr, "fetchfs: release: %s was replaced, or filled by others: left alone\n",
+		plain);
 }
 
 int cmd_release(struct cli *cli, int argc, char **argv)

@@ -91,8 +91,12 @@ static void print_head(const struct fetchfs_lease *lease, bool gone)
 static void print_line(const struct fetchfs_lease *lease)
 {
 	CLEANUP(str_freep) char *method = leases_method(lease);
+	CLEANUP(str_freep) char *name = str_copy(lease->name);
 
-	printf("    %-8s  %s  %s%s\n", method ? method : "", lease->name,
+	/* an archive may have told it */
+	if (name)
+		str_make_plain(name);
+	printf("    %-8s  %s  %s%s\n", method ? method : "", name ? name : "",
 		uri_of(lease) ? uri_of(lease) : "-",
 		leases_is_extracted(lease) ? "  (unpacked)" : "");
 }

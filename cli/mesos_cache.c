@@ -98,8 +98,8 @@ bool mesos_cache_has(const struct folder *cache, const char *name)
 	return fstatat(cache->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-int mesos_cache_keep(const struct folder *cache, struct fetchfs_file *file, const char *name,
-	const char *shown, bool hardlink, struct err *err)
+int mesos_cache_keep(struct fetchfs *fetchfs, const struct folder *cache, struct fetchfs_file *file,
+	const char *name, const char *shown, bool hardlink, struct err *err)
 {
 	CLEANUP(fetchfs_info_release) struct fetchfs_info info = {0};
 	struct put put = {
@@ -110,12 +110,16 @@ int mesos_cache_keep(const struct folder *cache, struct fetchfs_file *file, cons
 		.mode = FILE_MODE,
 		.exclusive = true,
 	};
+	struct fetchfs_loan loan = {.fd = -1};
 	int r = fetchfs_file_info(file, &info, err);
 
+	put.hardlink = hardlink && r == 0 && info.is_public;
+	if (put.hardlink)
+		r = fetchfs_loan_of_file(file, &loan, err);
 	if (r < 0)
 		return r;
-	put.hardlink = hardlink && info.is_public;
 	r = put_file(&put, NULL);
+	(void)fetchfs_loan_end(fetchfs, &loan, NULL);
 	if (r < 0 && r != -EEXIST)
 		return err_set(
 			err, ERR_SYSTEM, -r, "Failed to write '%s/%s': %m", cache->path, shown);

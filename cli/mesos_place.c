@@ -93,8 +93,13 @@ int mesos_place_copy(struct mesos_run *run, const struct mesos_job *job, struct 
 		.mode = mode,
 		.hardlink = may_hardlink(run, job, file),
 	};
+	struct fetchfs_loan loan = {.fd = -1};
+	int r = order.hardlink ? fetchfs_loan_of_file(file, &loan, err) : 0;
 
-	return put(run, job->name, job->shown_name, &order, err);
+	if (r == 0)
+		r = put(run, job->name, job->shown_name, &order, err);
+	(void)fetchfs_loan_end(run->fetchfs, &loan, NULL);
+	return r;
 }
 
 /* NAME.gz is NAME, in the top folder. */

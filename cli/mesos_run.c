@@ -262,7 +262,8 @@ static int through_cache(
 	tell_download(job, run->cache.path, shown);
 	r = download(run, job, ret, err);
 	if (r == 0)
-		r = mesos_cache_keep(&run->cache, *ret, name, shown, run->hardlink, err);
+		r = mesos_cache_keep(
+			run->fetchfs, &run->cache, *ret, name, shown, run->hardlink, err);
 	if (r == 0)
 		mesos_log(MESOS_INFO, "Fetching URI '%s' from cache", job->shown);
 	return r;

@@ -118,6 +118,18 @@ static bool has_user_space(const json_t *config)
 	return false;
 }
 
+/* A program with the set-user-ID bit gets what is in the bounding set. */
+static bool has_sys_admin(const json_t *config)
+{
+	const json_t *bounding = json_object_get(
+		json_object_get(json_object_get(config, "process"), "capabilities"), "bounding");
+
+	for (size_t i = 0; i < json_array_size(bounding); i++)
+		if (str_equal(json_string_value(json_array_get(bounding, i)), "CAP_SYS_ADMIN"))
+			return true;
+	return false;
+}
+
 static int read_config(struct oci *oci, const json_t *config, struct err *err)
 {
 	const json_t *user = json_object_get(json_object_get(config, "process"), "user");
@@ -137,6 +149,7 @@ static int read_config(struct oci *oci, const json_t *config, struct err *err)
 			   json_integer_value(uid) >= UINT32_MAX))
 		return err_set(err, ERR_USAGE, EINVAL, "process: user: uid: is none");
 	oci->uid = (uid_t)json_integer_value(uid);
+	oci->sys_admin = has_sys_admin(config);
 	oci->user_space = has_user_space(config);
 	return 0;
 }

@@ -30,6 +30,7 @@ struct oci {
 	char *root;      /* the directory that becomes /: as it is, or where it has been */
 	uid_t uid;       /* of its process, in its own user namespace … */
 	bool user_space; /* … if it has one */
+	bool sys_admin;  /* something in it may have CAP_SYS_ADMIN */
 };
 
 /* Read the state. *ret is for oci_release(), also after a failure. */

@@ -1,5 +1,7 @@
 #include "fetch/confine.h"
 
+#include "fetch/unpack.h"
+
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
@@ -136,7 +138,6 @@ static const int allowed[] = {
 	SCMP_SYS(symlinkat),
 	SCMP_SYS(linkat),
 	SCMP_SYS(unlinkat),
-	SCMP_SYS(utimensat),
 	SCMP_SYS(ftruncate),
 	SCMP_SYS(sendto),
 	SCMP_SYS(recvfrom),
@@ -162,7 +163,6 @@ static const int allowed[] = {
 	SCMP_SYS(fstatat64),
 	SCMP_SYS(ftruncate64),
 	SCMP_SYS(_llseek),
-	SCMP_SYS(utimensat_time64),
 	SCMP_SYS(clock_gettime64),
 	SCMP_SYS(futex_time64),
 #endif
@@ -179,9 +179,19 @@ static int add_rules(scmp_filter_ctx filter)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
 			i == 0 ? SCMP_SYS(mmap) : SCMP_SYS(mprotect), 1,
 			SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	/* of anything but the archive, which is the cache's */
 	if (r == 0)
-		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fchmod), 1,
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fchmod), 2,
+			SCMP_A0(SCMP_CMP_NE, UNPACK_ARCHIVE_FD),
 			SCMP_A1(SCMP_CMP_MASKED_EQ, (scmp_datum_t)~0777U, 0));
+	if (r == 0)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(utimensat), 1,
+			SCMP_A0(SCMP_CMP_NE, UNPACK_ARCHIVE_FD));
+#ifdef __NR_utimensat_time64
+	if (r == 0)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(utimensat_time64), 1,
+			SCMP_A0(SCMP_CMP_NE, UNPACK_ARCHIVE_FD));
+#endif
 #ifdef __NR_mmap2
 	if (r == 0)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap2), 1,

@@ -55,6 +55,22 @@ static int begin(struct fetchfs *fetchfs, const struct object *object, int64_t s
 	return 0;
 }
 
+/*
+ * When @object was seen last, and was right. What was small and has just been made was open before
+ * it had its name, the giving of which has moved its time: nobody but us has had it since.
+ */
+static int64_t seen(struct fetchfs *fetchfs, const struct object *object)
+{
+	CLEANUP(object_release) struct object named = {.fd = -1};
+
+	if (object->changed_ns != 0)
+		return object->changed_ns;
+	if (store_open(&fetchfs->store, &object->digest, object->executable, &named, NULL) < 0 ||
+		named.linked || named.odd)
+		return 0;
+	return named.changed_ns;
+}
+
 /* Noted before there is the other name: whoever dies in between leaves a file that is looked at. */
 int fetchfs_loan_of_file(struct fetchfs_file *file, struct fetchfs_loan *ret, struct err *err)
 {
@@ -62,6 +78,8 @@ int fetchfs_loan_of_file(struct fetchfs_file *file, struct fetchfs_loan *ret, st
 	struct object object;
 	int r = file_object(file, &object, err);
 
+	if (r == 0)
+		object.changed_ns = seen(fetchfs, &object);
 	if (r == 0)
 		r = catalog_lend(fetchfs->catalog, &object.digest, object.executable,
 			object.changed_ns, err);

@@ -31,7 +31,7 @@
 
 #define WORK_THREADS   16
 #define ASK_THREADS    64
-#define UNPACK_THREADS 16
+#define UNPACK_THREADS 32
 #define DEVICE         "/dev/fuse"
 #define READAHEAD_KB   1024
 #define PARKED_LIMIT   30 /* seconds that requests get to end after all transfers were cancelled */

@@ -8,7 +8,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define DEPTH_MAX 256
@@ -24,6 +26,19 @@ static bool is_dots(const char *name)
 	return str_equal(name, ".") || str_equal(name, "..");
 }
 
+/* A folder of the same mount: what is mounted in it is nobody's to empty. */
+static int open_here(int fd, const char *name)
+{
+	struct open_how how = {
+		.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
+			   RESOLVE_NO_XDEV,
+	};
+	long child = syscall(SYS_openat2, fd, name, &how, sizeof(how));
+
+	return child < 0 ? -errno : (int)child;
+}
+
 static int remove_content(int fd, int tree, unsigned int depth);
 
 /* A folder. -ENOTEMPTY: things stay in it. What is no folder any more is somebody else's. */
@@ -35,11 +50,11 @@ static int remove_folder(int fd, const char *name, int tree, unsigned int depth)
 
 	if (depth >= DEPTH_MAX)
 		return -ELOOP;
-	child = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (child < 0 && (errno == ENOTDIR || errno == ELOOP))
+	r = child = open_here(fd, name);
+	if (r == -ENOTDIR || r == -ELOOP || r == -EXDEV)
 		return -ENOTEMPTY;
-	if (child < 0)
-		return errno == ENOENT ? 0 : -errno;
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
 	if (tree >= 0) {
 		below = openat(tree, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		if (below < 0)
@@ -116,13 +131,15 @@ int folder_remove_tree(
 		r = user_become(folder->user, &guard, err);
 	if (r < 0)
 		return r;
-	fd = openat(parent, last, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 && errno == ENOENT)
+	r = fd = open_here(parent, last);
+	if (r == -ENOENT)
 		return FOLDER_ABSENT;
-	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
+	if (r == -ENOTDIR || r == -ELOOP || r == -EXDEV)
 		return FOLDER_FOREIGN;
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_set(err, ERR_SYSTEM, errno, "open folder %s/%s: %m", folder->path, name);
+	if (r >= 0 && fstat(fd, &st) < 0)
+		r = -errno;
+	if (r < 0)
+		return err_set(err, ERR_SYSTEM, -r, "open folder %s/%s: %m", folder->path, name);
 	if (inode != 0 && st.st_ino != inode)
 		return FOLDER_FOREIGN;
 	r = remove_content(fd, tree, 1);

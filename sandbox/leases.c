@@ -234,6 +234,28 @@ static int remove_extracted(struct fetchfs *fetchfs, const struct folder *folder
 		folder, lease->name, lease->file_inode, entry >= 0 ? entry : whole, err);
 }
 
+/*
+ * A folder with what is in it, with the rights with which it was placed: whose the sandbox is may
+ * have moved something else to where it was.
+ */
+static int remove_below(struct fetchfs *fetchfs, const struct folder *folder,
+	const struct fetchfs_lease *lease, struct err *err)
+{
+	CLEANUP(user_release) struct user user = {0};
+	struct folder own = *folder;
+
+	if (lease->uid >= 0 && lease->uid != (int64_t)folder->user->uid) {
+		int r = user_of((uid_t)lease->uid, &user, err);
+
+		if (r < 0)
+			return r;
+		own.user = &user;
+	}
+	return str_equal(lease->method, LEASES_TEMPORARY)
+		       ? folder_remove_tree(&own, lease->name, 0, -1, err)
+		       : remove_extracted(fetchfs, &own, lease, err);
+}
+
 /* An enum folder_removal or -errno. */
 static int remove_placed(struct fetchfs *fetchfs, const struct folder *folder,
 	const struct fetchfs_lease *lease, struct err *err)
@@ -250,8 +272,7 @@ static int remove_placed(struct fetchfs *fetchfs, const struct folder *folder,
 	r = folder_remove(folder, lease->name, lease->file_inode, true, err);
 	if (r != FOLDER_NOT_EMPTY || lease->mount != 0)
 		return r;
-	return is_temporary ? folder_remove_tree(folder, lease->name, 0, -1, err)
-			    : remove_extracted(fetchfs, folder, lease, err);
+	return remove_below(fetchfs, folder, lease, err);
 }
 
 static int take_back_one(struct fetchfs *fetchfs, const struct folder *folder,

@@ -62,7 +62,7 @@ int methods_find(struct fetchfs *fetchfs, const struct plan *plan, const struct 
 		.hardlink = fetchfs_hardlink_allowed(fetchfs) && user->other && user->uid != 0 &&
 			    user->uid != st.st_uid,
 		.reflink = can_reflink(cache, folder),
-		.bind = (user->uid != 0 || plan->confined) && may_mount(),
+		.bind = !plan->no_bind && (user->uid != 0 || plan->confined) && may_mount(),
 		.noexec = fs.f_flag & ST_NOEXEC,
 	};
 	return 0;

@@ -63,6 +63,7 @@ struct plan {
 	const char *mount;  /* absolute path of a mount of the same cache, or NULL */
 	int64_t timeout_ms; /* of all downloads together, 0: none */
 	bool keep_going;    /* what went well stays although others failed */
+	bool no_bind;       /* "auto" makes no mounts: who uses the files could undo them */
 	bool confined;      /* who uses the files has no CAP_SYS_ADMIN outside, be it as root */
 };
 

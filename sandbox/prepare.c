@@ -119,7 +119,11 @@ int prepare_commit(struct prepare *prepare, struct err *err)
 		prepare_place(prepare);
 	if (!prepare_goes_on(prepare))
 		r = prepare_take_back(prepare, 0, err);
-	return r < 0 ? r : end_temporary(prepare, err);
+	/* what cannot be cleared away now is by the next call: nothing that was placed depends on
+	 * it */
+	if (r == 0)
+		(void)end_temporary(prepare, NULL);
+	return r;
 }
 
 static int run(struct prepare *prepare, struct err *err)

@@ -48,7 +48,7 @@ static int lease(const struct placing *placing, const char *name, const char *me
 		.file_inode = inode,
 		.mount = mount,
 		.mount_space = mount ? mounts_space() : 0,
-		.uid = prepare->user->uid,
+		.uid = prepare->folder.user->uid, /* with whose rights it is placed, and removed */
 		.uri = placing->item->shown,
 		.since = clock_wall(),
 	};

@@ -48,6 +48,11 @@ refused 'uid' < <(state)
 config '+ {root: {path: "/nowhere/at/all"}}'
 refused '/nowhere/at/all' < <(state "+ {pid: $$}")
 
+say "no hardlinks: whose root may write to the files of all"
+config '+ {process: {user: {uid: 0}}}'
+refused 'x: no hardlink' < <(state "* {pid: $$, annotations: {\"fetchfs.method\": \"hardlink\",
+	\"fetchfs.uris\": \"[{\\\"value\\\": \\\"http://127.0.0.1:1/x\\\"}]\"}}")
+
 say "a process that is gone"
 config ""
 sleep 0 &

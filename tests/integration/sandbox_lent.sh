@@ -130,6 +130,17 @@ for name in small large; do
 	give_back
 done
 
+say "what the same prepare has fetched"
+for size in 16 100000 300000; do
+	random_file $size "$WWW/cold$size" cold
+	lend cold$size
+	is_known cold$size
+	tamper "$box/cold$size"
+	rm "$box/cold$size"
+	noticed cold$size cat_is cold$size
+	give_back
+done
+
 say "the same bytes under another URI are not found changed"
 cp "$WWW/small" "$WWW/twin"
 lend small

@@ -38,6 +38,26 @@ for name in up.tar absolute.zip link-up.tar through-absolute.tar character-devic
 done
 [ -z "$(ls -A "$WORK/outside")" ] || fail "outside: $(ls -A "$WORK/outside")"
 
+say "what the task moves to where something of ours was is not removed with root's rights"
+if FETCHFS_FAULT=: "$FETCHFS" --version >/dev/null 2>&1; then
+	: # no fault points: nothing is left of a prepare that is killed there
+else
+	make_box moved
+	{ FETCHFS_FAULT=place.folder:kill "${fetchfs[@]}" prepare --user nobody --extract --method copy \
+		"$box" "$app" >/dev/null 2>&1 || :; } 2>/dev/null
+	mkdir -m 700 "$box/logs"
+	echo audit >"$box/logs/audit"
+	left=("$box"/.fetchfs.*)
+	[ -d "${left[0]}" ] || fail "nothing is left of the killed one"
+	# shellcheck disable=SC2016 # for as_task's shell
+	as_task sh -c 'mv "$1" "$1.away" && mv "$2/logs" "$1"' sh "${left[0]}" "$box" || fail "not moved"
+	fetchfs release "$box" >/dev/null 2>&1 || :
+	[ "$(<"${left[0]}/audit")" = audit ] || fail "what was root's is gone"
+	rm -rf "$box"
+	fetchfs gc >/dev/null 2>&1 || :
+	leases_are 0
+fi
+
 # What the cache has of the archive, to the last byte, owner, mode and time.
 fingerprint() {
 	(cd "$(tree_of app.tgz)" && find . ! -type d -printf '%p %y %m %U %s %T@ %l\n' -o -printf '%p %m %U\n' |

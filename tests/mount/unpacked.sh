@@ -101,6 +101,18 @@ timeout 10 as_in "$a" "$WORK/tree" 2>/dev/null || timeout 10 diff -r --no-derefe
 kill "$reader"
 wait_for 10 gone "$reader" || fail "who waits for it cannot be killed"
 
+say "who is killed holds up nobody else, and ends the download"
+pids=()
+for i in {1..40}; do
+	ln -s a.tar.gz "$ORIGINROOT/dist/slow$i.tar.gz"
+	timeout 5 ls "$tree/rate/2000/dist/slow$i.tar.gz.unpacked" >/dev/null 2>&1 &
+	pids+=($!)
+done
+cp "$ORIGINROOT/dist/a.tar.gz" "$ORIGINROOT/dist/quick.tar.gz"
+for pid in "${pids[@]}"; do ! wait "$pid" || fail "a slow one was quick"; done
+timeout 20 ls "$tree/dist/quick.tar.gz.unpacked" >/dev/null || fail "held up by those who are gone"
+wait_for 20 origin_stat_is running 0 || fail "$(origin_stat running) downloads for nobody"
+
 say "many at once: one download, unpacked once"
 cp "$ORIGINROOT/dist/a.tar.gz" "$ORIGINROOT/dist/c.tar.gz"
 printf x >>"$ORIGINROOT/dist/c.tar.gz" # (gzip warns of it, and is right)
@@ -152,8 +164,12 @@ stop_mount
 
 say "without asking anybody: what is here can be unpacked"
 fetchfs evict --all >/dev/null
-fetchfs fetch "$ORIGIN/dist/a.tar.gz"
+fetchfs fetch "$ORIGIN/dist/a.tar.gz" "$ORIGIN/header/Cache-Control/max-age%3D0/dist/quick.tar.gz"
+before=$(wc -l <"$ORIGIN_LOG")
 start_mount -o known
 as_in "$a" "$WORK/tree"
+as_in "$tree/header/Cache-Control/max-age%3D0/dist/quick.tar.gz.unpacked" "$WORK/tree"
+quiet_origin
+[ "$(wc -l <"$ORIGIN_LOG")" -eq "$before" ] || fail "asked: $(tail -n 3 "$ORIGIN_LOG")"
 [ ! -e "$tree/dist/c.tar.gz.unpacked" ] || fail "of what is not here"
 stop_mount
