@@ -43,7 +43,7 @@ if FETCHFS_FAULT=: "$FETCHFS" --version >/dev/null 2>&1; then
 	: # no fault points: nothing is left of a prepare that is killed there
 else
 	make_box moved
-	{ FETCHFS_FAULT=place.folder:kill "${fetchfs[@]}" prepare --user nobody --extract --method copy \
+	{ FETCHFS_FAULT=place.folder:1:kill "${fetchfs[@]}" prepare --user nobody --extract --method copy \
 		"$box" "$app" >/dev/null 2>&1 || :; } 2>/dev/null
 	mkdir -m 700 "$box/logs"
 	echo audit >"$box/logs/audit"
