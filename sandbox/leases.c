@@ -243,17 +243,19 @@ static int remove_below(struct fetchfs *fetchfs, const struct folder *folder,
 {
 	CLEANUP(user_release) struct user user = {0};
 	struct folder own = *folder;
+	int r;
 
 	if (lease->uid >= 0 && lease->uid != (int64_t)folder->user->uid) {
-		int r = user_of((uid_t)lease->uid, &user, err);
-
+		r = user_of((uid_t)lease->uid, &user, err);
 		if (r < 0)
 			return r;
 		own.user = &user;
 	}
-	return str_equal(lease->method, LEASES_TEMPORARY)
-		       ? folder_remove_tree(&own, lease->name, 0, -1, err)
-		       : remove_extracted(fetchfs, &own, lease, err);
+	r = str_equal(lease->method, LEASES_TEMPORARY)
+		    ? folder_remove_tree(&own, lease->name, 0, -1, err)
+		    : remove_extracted(fetchfs, &own, lease, err);
+	/* what its user may not remove is not what was placed for them */
+	return own.user != folder->user && (r == -EACCES || r == -EPERM) ? FOLDER_FOREIGN : r;
 }
 
 /* An enum folder_removal or -errno. */

@@ -51,11 +51,11 @@ else
 	[ -d "${left[0]}" ] || fail "nothing is left of the killed one"
 	# shellcheck disable=SC2016 # for as_task's shell
 	as_task sh -c 'mv "$1" "$1.away" && mv "$2/logs" "$1"' sh "${left[0]}" "$box" || fail "not moved"
-	fetchfs release "$box" >/dev/null 2>&1 || :
-	[ "$(<"${left[0]}/audit")" = audit ] || fail "what was root's is gone"
-	rm -rf "$box"
-	fetchfs gc >/dev/null 2>&1 || :
+	fetchfs release "$box" 2>"$WORK/stderr" || fail "release: $(<"$WORK/stderr")"
+	grep -q 'left alone' "$WORK/stderr" || fail "nobody is told: $(<"$WORK/stderr")"
+	grep -qx audit "${left[0]}/audit" || fail "what was root's is gone"
 	leases_are 0
+	rm -rf "$box"
 fi
 
 # What the cache has of the archive, to the last byte, owner, mode and time.
