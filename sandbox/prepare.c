@@ -83,7 +83,7 @@ static int clear_temporary(struct prepare *prepare, const struct leases *leases,
 	return r;
 }
 
-static int load_before(struct prepare *prepare, struct err *err)
+int prepare_load_before(struct prepare *prepare, struct err *err)
 {
 	leases_release(&prepare->before);
 	return leases_load(prepare->fetchfs, prepare->folder.device, prepare->folder.inode,
@@ -110,7 +110,7 @@ int prepare_commit(struct prepare *prepare, struct err *err)
 	r = fetchfs_hold_directory(prepare->fetchfs, prepare->folder.device, prepare->folder.inode,
 		PATIENCE_MS, &hold, err);
 	if (r == 0)
-		r = load_before(prepare, err);
+		r = prepare_load_before(prepare, err);
 	if (r == 0)
 		r = clear_temporary(prepare, &prepare->before, err);
 	if (r < 0)
@@ -135,7 +135,7 @@ static int run(struct prepare *prepare, struct err *err)
 		r = methods_find(
 			prepare->fetchfs, prepare->plan, &prepare->folder, &prepare->methods, err);
 	if (r == 0)
-		r = load_before(prepare, err);
+		r = prepare_load_before(prepare, err);
 	if (r < 0)
 		return r;
 	prepare_check_names(prepare);

@@ -70,6 +70,9 @@ bool prepare_goes_on(const struct prepare *prepare);
 /* Download all that has not failed. */
 int prepare_fetch(struct prepare *prepare, struct err *err);
 
+/* Read anew what earlier calls have placed. */
+int prepare_load_before(struct prepare *prepare, struct err *err);
+
 /* Find what is in the way before anything is downloaded. */
 void prepare_check_names(struct prepare *prepare);
 

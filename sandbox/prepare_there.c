@@ -109,6 +109,11 @@ void prepare_check_names(struct prepare *prepare)
 			continue;
 		if (r == 0)
 			r = prepare_check_there(prepare, parent, &piece, NULL, &lease, &err);
+		/* placed by somebody else since: the lease was there before the name */
+		if (r == -EEXIST && prepare_load_before(prepare, NULL) == 0) {
+			err = ERR_INIT;
+			r = prepare_check_there(prepare, parent, &piece, NULL, &lease, &err);
+		}
 		if (r < 0)
 			prepare_fail(prepare, i, &err);
 	}
