@@ -95,7 +95,7 @@ static void unescape(char *s)
 	*to = '\0';
 }
 
-/* "36 35 98:0 /root/of/it /mount/point options …": its fourth and fifth field. */
+/* "ID PARENT DEVICE ROOT POINT options …": the fourth and fifth field. */
 static bool parse(char *line, const char **ret_root, const char **ret_point)
 {
 	char *rest = NULL;
