@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "fs/reply.h"
+#include "fs/unpacked.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -12,8 +13,6 @@
 #include <time.h>
 #include <uthash.h>
 #include <utlist.h>
-
-#define STILL_WAITING_MS 500 /* so often it is looked whether anybody waits for an archive */
 
 #define LINES 4 /* different limits that there may be */
 
@@ -187,54 +186,9 @@ static bool is_waited_for(struct question *question)
 	return false;
 }
 
-/* Start or join the download; without asking anybody, only what is complete. */
-static int get_archive(const struct question *question, const struct fetchfs_request *request,
-	struct fetchfs_file **ret, struct err *err)
+static bool is_still_waited_for(void *arg)
 {
-	CLEANUP(fetchfs_info_release) struct fetchfs_info info = {.size = -1};
-	struct fetchfs *fetchfs = question->fs->fetchfs;
-	int r;
-
-	if (!question->fs->options->known_only)
-		return fetchfs_get(fetchfs, request, ret, err);
-	r = fetchfs_find(fetchfs, request, &info, err);
-	return r < 0 ? r : fetchfs_get_digest(fetchfs, info.sha256, question->uid, ret, err);
-}
-
-/* Until it is complete, or nobody waits any more: then the download is nobody's, either. */
-static int wait_for_archive(struct question *question, struct fetchfs_file *file, struct err *err)
-{
-	struct fetchfs_info info = {.state = FETCHFS_IN_FLIGHT};
-	int r;
-
-	do {
-		r = fetchfs_file_wait_until(
-			file, FETCHFS_UNTIL_COMPLETE, 0, 0, STILL_WAITING_MS, err);
-		if (r != -ETIMEDOUT || fetchfs_file_info(file, &info, NULL) < 0)
-			return r;
-		fetchfs_info_release(&info);
-	} while (info.state != FETCHFS_FAILED && is_waited_for(question));
-	return r;
-}
-
-static int send_for_tree(struct question *question, const struct fetchfs_request *request,
-	struct fetchfs_info *ret, struct fetchfs_tree **ret_tree, struct err *err)
-{
-	struct fetchfs_file *file;
-	int r = get_archive(question, request, &file, err);
-
-	if (r < 0)
-		return r;
-	r = wait_for_archive(question, file, err);
-	if (r < 0) {
-		fetchfs_file_abandon(file);
-		return r;
-	}
-	r = fetchfs_tree_open(file, ret_tree, err);
-	if (r == 0)
-		r = fetchfs_file_info(file, ret, err);
-	fetchfs_file_free(file);
-	return r;
+	return is_waited_for(arg);
 }
 
 static int send(struct question *question, struct fetchfs_info *ret, struct fetchfs_tree **ret_tree,
@@ -248,7 +202,8 @@ static int send(struct question *question, struct fetchfs_info *ret, struct fetc
 	};
 
 	if (question->kind == ASK_TREE)
-		return send_for_tree(question, &request, ret, ret_tree, err);
+		return unpacked_fetch(
+			question->fs, &request, is_still_waited_for, question, ret, ret_tree, err);
 	if (question->kind == ASK_LISTING)
 		return fetchfs_folder_ask(question->fs->fetchfs, request.uri, request.uid, err);
 	return fetchfs_stat(question->fs->fetchfs, &request, ret, err);

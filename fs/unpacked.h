@@ -51,6 +51,15 @@ int unpacked_openat(int tree_fd, const char *path, int flags);
  * free(), NULL: nothing speaks against it. Asks nobody. */
 char *unpacked_error(struct fs *fs, const struct node *node, uid_t uid);
 
+/*
+ * Fetch the archive of @request and unpack it: blocks, but gives both up soon after
+ * @is_wanted(@arg) has become false. Of the archive *ret, for fetchfs_info_release(); *ret_tree is
+ * the caller's.
+ */
+int unpacked_fetch(struct fs *fs, const struct fetchfs_request *request,
+	bool (*is_wanted)(void *arg), void *arg, struct fetchfs_info *ret,
+	struct fetchfs_tree **ret_tree, struct err *err);
+
 /* Each consumes the reference of @node. */
 void unpacked_lookup(fuse_req_t req, struct node *node, const char *name);
 void unpacked_open(fuse_req_t req, struct node *node, const struct fuse_file_info *fi);
