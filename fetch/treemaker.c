@@ -1,56 +1,21 @@
-#include "fetch/treemaker.h"
-
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
-#include "base/units.h"
+#include "fetch/treemaker_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-/* What an entry may occupy beside its data: its inode, and its name in a folder that grows. */
-#define ENTRY_ROOM UINT64_C(512)
-#define NAME_ROOM  UINT64_C(2) /* for each byte */
 
 #define BLOCK_MIN UINT64_C(4096)
 #define BLOCK_MAX UINT64_C(65536)
 
 /* A link whose target is longer occupies a block of its own. */
 #define LINK_INSIDE 59
-
-/* A rename anywhere on the machine makes the kernel ask for another try at a walk. */
-#define TRIES 1000
-
-struct treemaker_folder {
-	struct treemaker_folder *next;
-	struct timespec time;
-	char path[];
-};
-
-/* What failed there may be the disk, the names, or an error of ours. */
-static int failed(const char *name, const char *what, int code, struct err *err)
-{
-	char shown[ENTRYNAME_SHOWN];
-
-	entryname_show(name, shown);
-	return err_set(err, code == ENOSPC || code == EDQUOT ? ERR_SPACE : ERR_SYSTEM, code,
-		"entry %s: %s: %m", shown, what);
-}
-
-int treemaker_refuse(const char *name, const char *why, struct err *err)
-{
-	char shown[ENTRYNAME_SHOWN];
-
-	entryname_show(name, shown);
-	return err_set(err, ERR_INTEGRITY, EBADMSG, "entry %s: %s", shown, why);
-}
 
 int treemaker_init(struct treemaker *maker, struct err *err)
 {
@@ -79,163 +44,7 @@ void treemaker_release(struct treemaker *maker)
 	}
 }
 
-/* ---- limits ---- */
-
-/* @bytes more are about to be occupied. */
-static int take_room(struct treemaker *maker, uint64_t bytes, struct err *err)
-{
-	uint64_t granted;
-	int r;
-
-	if (maker->used + bytes > maker->granted) {
-		uint64_t least = maker->used + bytes;
-
-		r = maker->ask(maker->arg, least + UNPACK_STEP, least, &granted, err);
-		if (r < 0)
-			return r;
-		maker->granted = granted;
-	}
-	maker->used += bytes;
-	return 0;
-}
-
-static int count_entry(struct treemaker *maker, const char *name, struct err *err)
-{
-	if (maker->entries >= maker->limits->entries)
-		return err_set(err, ERR_USAGE, E2BIG, "more than %u entries ([unpack] entries)",
-			maker->limits->entries);
-	maker->entries++;
-	return take_room(maker, ENTRY_ROOM + NAME_ROOM * strlen(name), err);
-}
-
-static int count_logical(struct treemaker *maker, uint64_t bytes, struct err *err)
-{
-	char limit[UNITS_SIZE_TEXT];
-
-	if (bytes <= maker->limits->size && maker->logical <= maker->limits->size - bytes) {
-		maker->logical += bytes;
-		return 0;
-	}
-	units_format_size(maker->limits->size, limit);
-	return err_set(err, ERR_USAGE, E2BIG, "it unpacks to more than %s ([unpack] size)", limit);
-}
-
-static int count_written(struct treemaker *maker, uint64_t bytes, struct err *err)
-{
-	maker->written += bytes;
-	if (maker->written <= UNPACK_RATIO_FROM ||
-		maker->written / maker->limits->ratio <= maker->archive_size)
-		return 0;
-	return err_set(err, ERR_USAGE, E2BIG,
-		"it unpacks to more than %u times its size ([unpack] ratio)", maker->limits->ratio);
-}
-
-/* ---- walking ---- */
-
-/* @path below @dirfd, over no link. */
-static int open_at(int dirfd, const char *path, uint64_t flags)
-{
-	struct open_how how = {.flags = flags | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
-	long fd = -1;
-
-	for (int i = 0; i < TRIES; i++) {
-		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
-		if (fd >= 0 || errno != EAGAIN)
-			break;
-	}
-	return fd < 0 ? -errno : (int)fd;
-}
-
-/* Remember the folder @path for treemaker_finish(). */
-static int note_folder(
-	struct treemaker *maker, const char *path, const struct timespec *time, struct err *err)
-{
-	struct treemaker_folder *folder = malloc(sizeof(*folder) + strlen(path) + 1);
-
-	if (!folder)
-		return err_oom(err);
-	*folder = (struct treemaker_folder){.next = maker->folders, .time = *time};
-	strcpy(folder->path, path);
-	maker->folders = folder;
-	return 0;
-}
-
-static int make_folder(
-	struct treemaker *maker, int dirfd, const char *name, const char *path, struct err *err)
-{
-	static const struct timespec unknown = {.tv_nsec = UTIME_OMIT};
-	int r = count_entry(maker, name, err);
-
-	if (r == 0)
-		r = take_room(maker, maker->block, err);
-	if (r < 0)
-		return r;
-	if (mkdirat(dirfd, name, 0700) < 0)
-		return failed(path, "make it", errno, err);
-	return note_folder(maker, path, &unknown, err);
-}
-
-/* The folder @path, made as far as it is not there, with all above it. *ret is the caller's. */
-static int walk(struct treemaker *maker, char *path, int *ret, struct err *err)
-{
-	CLEANUP(fd_closep) int fd = open_at(maker->top, ".", O_PATH | O_DIRECTORY);
-	char *segment = path;
-
-	while (fd >= 0 && *segment) {
-		size_t len = strcspn(segment, "/");
-		char end = segment[len];
-		int child;
-		int r = 0;
-
-		segment[len] = '\0';
-		child = open_at(fd, segment, O_PATH | O_DIRECTORY);
-		if (child == -ENOENT) {
-			r = make_folder(maker, fd, segment, path, err);
-			child = r < 0 ? r : open_at(fd, segment, O_PATH | O_DIRECTORY);
-		}
-		if (r == 0 && (child == -ELOOP || child == -ENOTDIR))
-			r = treemaker_refuse(
-				path, "it is no folder, and something is to be in it", err);
-		else if (r == 0 && child < 0)
-			r = failed(path, "open it", -child, err);
-		segment[len] = end;
-		if (r < 0)
-			return r;
-		fd_close(&fd);
-		fd = child;
-		segment += len + (end == '/');
-	}
-	if (fd < 0)
-		return failed(path, "open it", -fd, err);
-	*ret = fd_steal(&fd);
-	return 0;
-}
-
-/* Where the entry @maker->name belongs, as @maker->parent. */
-static int open_parent(struct treemaker *maker, struct err *err)
-{
-	const struct entryname *name = &maker->name;
-	char path[PATH_MAX];
-	size_t len = name->last > 0 ? name->last - 1 : 0;
-	int r;
-
-	memcpy(path, name->path, len);
-	path[len] = '\0';
-	/* archives have what is in one folder together */
-	if (maker->parent >= 0 && str_equal(path, maker->parent_path))
-		return 0;
-	fd_close(&maker->parent);
-	r = open_at(maker->top, len > 0 ? path : ".", O_PATH | O_DIRECTORY);
-	if (r >= 0)
-		maker->parent = r;
-	else
-		r = walk(maker, path, &maker->parent, err);
-	if (r < 0)
-		return r;
-	memcpy(maker->parent_path, path, len + 1);
-	return 0;
-}
+/* ---- names ---- */
 
 static const char *last_name(const struct treemaker *maker)
 {
@@ -250,8 +59,8 @@ static int begin(struct treemaker *maker, const char *text, struct err *err)
 	if (r == 0 && maker->name.len == 0)
 		r = treemaker_refuse(text, "it stands for the whole, and is no folder", err);
 	if (r == 0)
-		r = open_parent(maker, err);
-	return r < 0 ? r : count_entry(maker, last_name(maker), err);
+		r = treemaker_open_parent(maker, err);
+	return r < 0 ? r : treemaker_count_entry(maker, last_name(maker), err);
 }
 
 /* What an earlier entry made of that name goes. 0 also if there was nothing. */
@@ -262,7 +71,7 @@ static int make_way(struct treemaker *maker, struct err *err)
 	if (errno == EISDIR || errno == EPERM)
 		return treemaker_refuse(
 			maker->name.path, "there is a folder of that name already", err);
-	return failed(maker->name.path, "replace an earlier one", errno, err);
+	return treemaker_failed(maker->name.path, "replace an earlier one", errno, err);
 }
 
 /* ---- entries ---- */
@@ -275,22 +84,22 @@ int treemaker_folder(struct treemaker *maker, const struct treemaker_entry *entr
 	if (r < 0)
 		return r;
 	if (maker->name.len > 0) {
-		r = open_parent(maker, err);
+		r = treemaker_open_parent(maker, err);
 		if (r < 0)
 			return r;
-		fd = open_at(maker->parent, last_name(maker), O_PATH | O_DIRECTORY);
+		fd = treemaker_open_at(maker->parent, last_name(maker), O_PATH | O_DIRECTORY);
 		if (fd == -ENOENT)
-			r = make_folder(
+			r = treemaker_make_folder(
 				maker, maker->parent, last_name(maker), maker->name.path, err);
 		else if (fd == -ELOOP || fd == -ENOTDIR)
 			r = treemaker_refuse(maker->name.path,
 				"there is something else of that name already", err);
 		else if (fd < 0)
-			r = failed(maker->name.path, "open it", -fd, err);
+			r = treemaker_failed(maker->name.path, "open it", -fd, err);
 		else
-			r = count_entry(maker, "", err);
+			r = treemaker_count_entry(maker, "", err);
 	}
-	return r < 0 ? r : note_folder(maker, maker->name.path, &entry->time, err);
+	return r < 0 ? r : treemaker_note_folder(maker, maker->name.path, &entry->time, err);
 }
 
 int treemaker_symlink(struct treemaker *maker, const struct treemaker_entry *entry,
@@ -302,15 +111,15 @@ int treemaker_symlink(struct treemaker *maker, const struct treemaker_entry *ent
 	if (r == 0)
 		r = entryname_check_link(&maker->name, target, maker->limits, err);
 	if (r == 0 && strlen(target) > LINK_INSIDE)
-		r = take_room(maker, maker->block, err);
+		r = treemaker_take_room(maker, maker->block, err);
 	if (r == 0)
 		r = make_way(maker, err);
 	if (r < 0)
 		return r;
 	if (symlinkat(target, maker->parent, last_name(maker)) < 0)
-		return failed(maker->name.path, "make it", errno, err);
+		return treemaker_failed(maker->name.path, "make it", errno, err);
 	if (utimensat(maker->parent, last_name(maker), times, AT_SYMLINK_NOFOLLOW) < 0)
-		return failed(maker->name.path, "set its time", errno, err);
+		return treemaker_failed(maker->name.path, "set its time", errno, err);
 	return 0;
 }
 
@@ -333,7 +142,8 @@ int treemaker_hardlink(struct treemaker *maker, const struct treemaker_entry *en
 		return treemaker_refuse(maker->name.path, "it is a link to itself", err);
 	if (from.last > 0)
 		from.path[from.last - 1] = '\0';
-	folder = open_at(maker->top, from.last > 0 ? from.path : ".", O_PATH | O_DIRECTORY);
+	folder = treemaker_open_at(
+		maker->top, from.last > 0 ? from.path : ".", O_PATH | O_DIRECTORY);
 	if (folder < 0 || fstatat(folder, from.path + from.last, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		!S_ISREG(st.st_mode))
 		return treemaker_refuse(maker->name.path,
@@ -342,7 +152,7 @@ int treemaker_hardlink(struct treemaker *maker, const struct treemaker_entry *en
 	if (r < 0)
 		return r;
 	if (linkat(folder, from.path + from.last, maker->parent, last_name(maker), 0) < 0)
-		return failed(maker->name.path, "link it", errno, err);
+		return treemaker_failed(maker->name.path, "link it", errno, err);
 	return 0;
 }
 
@@ -357,7 +167,7 @@ int treemaker_file(struct treemaker *maker, const struct treemaker_entry *entry,
 	maker->file_end = maker->file_size = maker->last_block = 0;
 	if (r == 0 && entry->size > 0) {
 		maker->file_size = (uint64_t)entry->size;
-		r = count_logical(maker, maker->file_size, err);
+		r = treemaker_count_logical(maker, maker->file_size, err);
 	}
 	if (r < 0)
 		return r;
@@ -369,7 +179,7 @@ int treemaker_file(struct treemaker *maker, const struct treemaker_entry *entry,
 		maker->file = openat(maker->parent, last_name(maker), flags, mode);
 	}
 	if (maker->file < 0)
-		return failed(maker->name.path, "make it", errno, err);
+		return treemaker_failed(maker->name.path, "make it", errno, err);
 	maker->file_time = entry->time;
 	return 0;
 }
@@ -381,7 +191,7 @@ static int take_blocks(struct treemaker *maker, uint64_t offset, uint64_t len, s
 	uint64_t first = offset / maker->block + 1;
 	uint64_t last = (offset + len - 1) / maker->block + 1;
 	uint64_t count = last - first + 1 - (first == maker->last_block);
-	int r = take_room(maker, count * maker->block, err);
+	int r = treemaker_take_room(maker, count * maker->block, err);
 
 	maker->last_block = last;
 	return r;
@@ -398,18 +208,18 @@ int treemaker_write(
 	if (end < offset || end > INT64_MAX)
 		return treemaker_refuse(maker->name.path, "its bytes are beyond all bounds", err);
 	if (end > maker->file_size) {
-		r = count_logical(maker, end - maker->file_size, err);
+		r = treemaker_count_logical(maker, end - maker->file_size, err);
 		maker->file_size = end;
 	}
 	if (r == 0)
-		r = count_written(maker, len, err);
+		r = treemaker_count_written(maker, len, err);
 	if (r == 0)
 		r = take_blocks(maker, offset, len, err);
 	if (r < 0)
 		return r;
 	r = fd_pwrite_all(maker->file, buf, len, offset);
 	if (r < 0)
-		return failed(maker->name.path, "write it", -r, err);
+		return treemaker_failed(maker->name.path, "write it", -r, err);
 	if (end > maker->file_end)
 		maker->file_end = end;
 	return 0;
@@ -421,9 +231,9 @@ int treemaker_file_end(struct treemaker *maker, struct err *err)
 
 	if (maker->file_end < maker->file_size &&
 		ftruncate(maker->file, (off_t)maker->file_size) < 0)
-		return failed(maker->name.path, "write its end", errno, err);
+		return treemaker_failed(maker->name.path, "write its end", errno, err);
 	if (maker->file_time.tv_nsec != UTIME_OMIT && futimens(maker->file, times) < 0)
-		return failed(maker->name.path, "set its time", errno, err);
+		return treemaker_failed(maker->name.path, "set its time", errno, err);
 	fd_close(&maker->file);
 	return 0;
 }
@@ -448,15 +258,16 @@ int treemaker_finish(struct treemaker *maker, struct err *err)
 		struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, folder->time};
 		bool top = folder->path[0] == '\0';
 		CLEANUP(fd_closep)
-		int fd = open_at(maker->top, top ? "." : folder->path, O_RDONLY | O_DIRECTORY);
+		int fd = treemaker_open_at(
+			maker->top, top ? "." : folder->path, O_RDONLY | O_DIRECTORY);
 
 		if (fd < 0)
-			return failed(folder->path, "open it", -fd, err);
+			return treemaker_failed(folder->path, "open it", -fd, err);
 		/* the whole stays open to who made it until it is published */
 		if (!top && fchmod(fd, 0555) < 0)
-			return failed(folder->path, "change its mode", errno, err);
+			return treemaker_failed(folder->path, "change its mode", errno, err);
 		if (folder->time.tv_nsec != UTIME_OMIT && futimens(fd, times) < 0)
-			return failed(folder->path, "set its time", errno, err);
+			return treemaker_failed(folder->path, "set its time", errno, err);
 	}
 	return 0;
 }
