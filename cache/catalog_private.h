@@ -50,6 +50,9 @@ int catalog_schema_make(struct db *db, struct err *err);
 /* What catalog_find() and its like answer: the entry that @query finds first. Under mu. */
 int catalog_read_first(struct db_query *query, struct entry *ret, struct err *err);
 
+/* catalog_unreserve(), in a transaction that has begun. */
+int catalog_end_reservation(struct db *db, const char *partial, struct err *err);
+
 /* catalog_checksum_add(), in a transaction that has begun. */
 int catalog_put_checksum(struct db *db, const struct digest *digest,
 	const struct checksum *checksum, struct err *err);

@@ -157,20 +157,24 @@ int catalog_object_gone(struct catalog *catalog, const struct digest *digest, st
 	return catalog_exchange(catalog, digest, 1, NULL, 0, 0, NULL, err);
 }
 
-int catalog_unreserve(struct catalog *catalog, const char *partial, struct err *err)
+int catalog_end_reservation(struct db *db, const char *partial, struct err *err)
 {
-	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
-	struct db_query *query = NULL;
-	int r = catalog_begin(catalog, &txn, err);
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(db, "DELETE FROM reservation WHERE partial = ?1", &query, err);
 
-	if (r == 0)
-		r = db_query(
-			catalog->db, "DELETE FROM reservation WHERE partial = ?1", &query, err);
 	if (r < 0)
 		return r;
 	db_bind_text(query, 1, partial);
-	r = db_run(query, err);
-	db_resetp(&query);
+	return db_run(query, err);
+}
+
+int catalog_unreserve(struct catalog *catalog, const char *partial, struct err *err)
+{
+	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
+	int r = catalog_begin(catalog, &txn, err);
+
+	if (r == 0)
+		r = catalog_end_reservation(catalog->db, partial, err);
 	return r < 0 ? r : catalog_commit(&txn, err);
 }
 

@@ -52,19 +52,12 @@ int catalog_tree_record(struct catalog *catalog, const struct digest *digest, ui
 	const char *partial, struct err *err)
 {
 	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
-	struct db_query *query = NULL;
 	int r = catalog_begin(catalog, &txn, err);
 
 	if (r == 0)
 		r = put_tree(catalog->db, digest, bytes, catalog->dir->boot_id, err);
 	if (r == 0)
-		r = db_query(
-			catalog->db, "DELETE FROM reservation WHERE partial = ?1", &query, err);
-	if (r < 0)
-		return r;
-	db_bind_text(query, 1, partial);
-	r = db_run(query, err);
-	db_resetp(&query);
+		r = catalog_end_reservation(catalog->db, partial, err);
 	return r < 0 ? r : catalog_commit(&txn, err);
 }
 
