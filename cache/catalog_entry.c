@@ -220,17 +220,6 @@ static int put_object(struct catalog *catalog, const struct entry *entry,
 	return r < 0 ? r : check_changed(catalog->db, err);
 }
 
-static int end_reservation(struct db *db, const char *partial, struct err *err)
-{
-	CLEANUP(db_resetp) struct db_query *query = NULL;
-	int r = db_query(db, "DELETE FROM reservation WHERE partial = ?1", &query, err);
-
-	if (r < 0)
-		return r;
-	db_bind_text(query, 1, partial);
-	return db_run(query, err);
-}
-
 /* An entry, and if it is COMPLETE all that is known of its content. */
 static int put_all(struct catalog *catalog, const struct entry *entry,
 	const struct catalog_object *object, struct err *err)
@@ -254,7 +243,7 @@ int catalog_publish(struct catalog *catalog, const struct entry *entry,
 	if (r == 0)
 		r = put_all(catalog, entry, object, err);
 	if (r == 0 && partial)
-		r = end_reservation(catalog->db, partial, err);
+		r = catalog_end_reservation(catalog->db, partial, err);
 	return r < 0 ? r : catalog_commit_visible(&txn, err);
 }
 
@@ -264,7 +253,7 @@ static int shrink_reservation(struct db *db, const char *partial, uint64_t left,
 	int r;
 
 	if (left == 0)
-		return end_reservation(db, partial, err);
+		return catalog_end_reservation(db, partial, err);
 	r = db_query(db, "UPDATE reservation SET bytes = ?2 WHERE partial = ?1", &query, err);
 	if (r < 0)
 		return r;
