@@ -259,7 +259,9 @@ struct lease {
 	uint64_t mount_space; /* the mount namespace it was made in: its inode */
 	int64_t uid;          /* for whom, -1: not known */
 	char *uri;            /* as it may be shown, "" when not known */
-	struct digest digest;
+	struct digest digest; /* all zeros: it is not known … */
+	bool awaited;         /* … but will be that of the entry … */
+	struct entry_key key; /* … with this key, when that is published */
 	int64_t since;
 	bool of_this_boot; /* read only: mounts of an earlier one are gone */
 };

@@ -29,8 +29,8 @@ int catalog_lease_add(struct catalog *catalog, const struct lease *lease, struct
 	if (r == 0)
 		r = db_query(catalog->db,
 			"INSERT INTO lease (directory, device, inode, name, method, file_inode,"
-			"	digest, since, boot, namespace, mount, uid, uri)"
-			" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+			"	digest, since, boot, namespace, mount, uid, uri, awaits)"
+			" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
 			&query, err);
 	if (r < 0)
 		return r;
@@ -47,6 +47,8 @@ int catalog_lease_add(struct catalog *catalog, const struct lease *lease, struct
 	db_bind_int(query, 11, (int64_t)lease->mount);
 	db_bind_int(query, 12, lease->uid);
 	db_bind_text(query, 13, lease->uri ? lease->uri : "");
+	if (lease->awaited)
+		db_bind_blob(query, 14, lease->key.bytes, sizeof(lease->key.bytes));
 	r = db_run(query, err);
 	db_resetp(&query);
 	return r < 0 ? r : catalog_commit(&txn, err);
@@ -107,6 +109,7 @@ static int read_lease(
 		lease_release(&lease);
 		return err_oom(err);
 	}
+	lease.awaited = db_blob(query, 14, lease.key.bytes, sizeof(lease.key.bytes));
 	if (!db_blob(query, 7, lease.digest.bytes, sizeof(lease.digest.bytes))) {
 		lease_release(&lease);
 		return err_set(err, ERR_INTEGRITY, EBADMSG, "index: a damaged lease");
@@ -117,7 +120,7 @@ static int read_lease(
 
 #define LEASE_SELECT                                                                               \
 	"SELECT id, directory, device, inode, name, method, file_inode, digest, since, "           \
-	"boot, namespace, mount, uid, uri FROM lease"
+	"boot, namespace, mount, uid, uri, awaits FROM lease"
 
 /* Which leases. */
 struct lease_filter {

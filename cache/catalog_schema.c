@@ -162,8 +162,30 @@ static const char upgrade_6[] =
 	"CREATE INDEX lease_path ON lease (directory);"
 	"PRAGMA user_version = 6";
 
+/*
+ * A lease may be on what has yet to come: awaits is then the key of an entry, and the digest that
+ * this is published with becomes the lease's in the same moment. If it is there already, at once.
+ */
+static const char upgrade_7[] =
+	"ALTER TABLE lease ADD COLUMN awaits BLOB;"
+	"CREATE INDEX lease_awaits ON lease (awaits) WHERE awaits IS NOT NULL;"
+	"CREATE TRIGGER lease_insert AFTER INSERT ON lease WHEN new.awaits IS NOT NULL BEGIN"
+	"	UPDATE lease SET awaits = NULL,"
+	"		digest = (SELECT digest FROM entry WHERE key = new.awaits)"
+	"		WHERE id = new.id AND EXISTS"
+	"			(SELECT 1 FROM entry WHERE key = new.awaits AND state = 1);"
+	"END;"
+	"CREATE TRIGGER entry_insert_awaited AFTER INSERT ON entry WHEN new.state = 1 BEGIN"
+	"	UPDATE lease SET digest = new.digest, awaits = NULL WHERE awaits = new.key;"
+	"END;"
+	"CREATE TRIGGER entry_update_awaited AFTER UPDATE OF digest ON entry "
+	"WHEN new.state = 1 BEGIN"
+	"	UPDATE lease SET digest = new.digest, awaits = NULL WHERE awaits = new.key;"
+	"END;"
+	"PRAGMA user_version = 7";
+
 static const char *const upgrades[CATALOG_SCHEMA + 1] = {
-	NULL, NULL, upgrade_2, upgrade_3, upgrade_4, upgrade_5, upgrade_6};
+	NULL, NULL, upgrade_2, upgrade_3, upgrade_4, upgrade_5, upgrade_6, upgrade_7};
 
 _Static_assert(ENTRY_KNOWN == 0 && ENTRY_COMPLETE == 1 && ENTRY_ABSENT == 2, "stored on disk");
 

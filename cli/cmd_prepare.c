@@ -26,6 +26,7 @@ enum {
 	OPTION_KEEP_GOING,
 	OPTION_CONFINED,
 	OPTION_EXTRACT,
+	OPTION_LAZY,
 	OPTION_JSON,
 };
 
@@ -46,6 +47,8 @@ static const struct argp_option options[] = {
 		"the user, be it root, cannot undo mounts: it has no CAP_SYS_ADMIN outside", 0},
 	{"extract", OPTION_EXTRACT, 0, 0,
 		"unpack the URIs given here that are archives; a spec says so for each item", 0},
+	{"lazy", OPTION_LAZY, 0, 0,
+		"bind what is not cached yet to the mount, which fetches it when it is read", 0},
 	{"json", OPTION_JSON, 0, 0, "print a JSON list of what is in place", 0},
 	{0},
 };
@@ -62,6 +65,7 @@ struct order {
 	bool keep_going;
 	bool confined;
 	bool extract;
+	bool lazy;
 	bool json;
 };
 
@@ -109,6 +113,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_EXTRACT:
 		order->extract = true;
+		return 0;
+	case OPTION_LAZY:
+		order->lazy = true;
 		return 0;
 	case OPTION_JSON:
 		order->json = true;
@@ -168,6 +175,7 @@ static int make_plan(const struct order *order, struct plan *plan, struct err *e
 	plan->timeout_ms = order->timeout_ms;
 	plan->keep_going = order->keep_going;
 	plan->confined = order->confined;
+	plan->lazy = order->lazy;
 	if (order->digests && !(plan->digests = str_copy(order->digests)))
 		return err_oom(err);
 	if (order->spec)
@@ -192,8 +200,9 @@ static void print_item(struct json *json, const char *directory, const struct pl
 	} else {
 		json_text(json, "method", plan_method_name(result->method));
 		json_bool(json, "extracted", result->extracted);
+		json_bool(json, "lazy", result->lazy);
 		json_number(json, "size", (int64_t)result->size);
-		json_text(json, "sha256", result->sha256);
+		json_text(json, "sha256", result->lazy ? NULL : result->sha256);
 	}
 	json_close(json, '}');
 }
@@ -221,7 +230,8 @@ static void tell(const struct plan *plan, const struct prepared *results)
 		if (!results[i].err.code)
 			fprintf(stderr, "fetchfs: %s: %s%s%s\n", plan->items[i].name,
 				plan_method_name(results[i].method),
-				results[i].extracted     ? ", unpacked"
+				results[i].lazy          ? ", lazy"
+				: results[i].extracted   ? ", unpacked"
 				: plan->items[i].extract ? ", no archive: as it is"
 							 : "",
 				results[i].was_there ? ", was there" : "");

@@ -117,8 +117,8 @@ static int wait_for_end(int pidfd, struct err *err)
 	if (pidfd < 0 || poll(&end, 1, END_LIMIT_MS) == 1)
 		return 0;
 	return err_set(err, ERR_SYSTEM, ETIMEDOUT,
-		"unmounted, but its daemon has not ended yet (another mount namespace, as of a "
-		"container, may still have it)");
+		"unmounted, but its daemon has not ended yet (a lazy sandbox, or another mount "
+		"namespace, as of a container, may still have it)");
 }
 
 /* ---- unmounting ---- */

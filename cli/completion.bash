@@ -69,7 +69,7 @@ _fetchfs() {
 	stat:-* | status:-*) _fetchfs_words "--json --mount $common" ;;
 	log:-*) _fetchfs_words "--lines --json --mount $common" ;;
 	evict:-*) _fetchfs_words "--all --to --json --mount $common" ;;
-	prepare:-*) _fetchfs_words "--spec --digests --method --user --mount --timeout --keep-going --confined --extract --json $common" ;;
+	prepare:-*) _fetchfs_words "--spec --digests --method --user --mount --timeout --keep-going --confined --extract --lazy --json $common" ;;
 	oci-hook:-*) _fetchfs_words "--user $common" ;;
 	release:-*) _fetchfs_words "--mount $common" ;;
 	sandboxes:-* | gc:-*) _fetchfs_words "--json --mount $common" ;;

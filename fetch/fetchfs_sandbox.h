@@ -84,6 +84,9 @@ struct fetchfs_lease {
 	int64_t uid;          /* for whom, -1: not known */
 	char *uri;            /* as it may be shown; NULL: not known */
 	char sha256[FETCHFS_SHA256_SIZE];
+	/* What has yet to come: the fetchfs_info.key of it, and sha256 is all zeros, or "" in
+	 * fetchfs_lease_add(). When it is complete, the cache fills sha256 in; and "" into this. */
+	char awaits[FETCHFS_KEY_HEX_SIZE];
 	int64_t since;     /* seconds since 1970 */
 	bool of_this_boot; /* filled in by the cache: mounts of an earlier one are gone */
 };

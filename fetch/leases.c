@@ -24,9 +24,14 @@ int fetchfs_lease_add(struct fetchfs *fetchfs, const struct fetchfs_lease *lease
 		.mount_space = lease->mount_space,
 		.uid = lease->uid,
 		.uri = lease->uri,
+		.awaited = *lease->awaits,
 	};
-	int r = digest_parse(lease->sha256, &row.digest, err);
+	int r = 0;
 
+	if (!row.awaited)
+		r = digest_parse(lease->sha256, &row.digest, err);
+	else if (!str_from_hex(lease->awaits, sizeof(row.key.bytes), row.key.bytes))
+		r = err_set(err, ERR_USAGE, EINVAL, "no key: %s", lease->awaits);
 	return r < 0 ? r : catalog_lease_add(fetchfs->catalog, &row, err);
 }
 
@@ -60,6 +65,8 @@ static int visit_row(const struct lease *row, void *arg)
 	};
 
 	digest_hex(&row->digest, lease.sha256);
+	if (row->awaited)
+		str_to_hex(row->key.bytes, sizeof(row->key.bytes), lease.awaits);
 	return walk->visit(&lease, walk->arg);
 }
 

@@ -97,6 +97,23 @@ static void finish(struct park *park)
 
 /* ---- another version ---- */
 
+/*
+ * The content that the node is known to have, if that is still there: under its own name or, since
+ * a sandbox has it, under none. (That the caller may read what has this name has been decided.)
+ */
+static bool get_known(struct park *park, struct fetchfs_file **ret)
+{
+	struct fetchfs *fetchfs = park->fs->fetchfs;
+	struct facts facts = inode_facts(park->fs->inodes, park->node);
+	struct fetchfs_lease lease = {.uri = NULL};
+
+	if (!facts.sha256[0])
+		return false;
+	memcpy(lease.sha256, facts.sha256, sizeof(lease.sha256));
+	return fetchfs_get_digest(fetchfs, facts.sha256, park->caller.uid, ret, NULL) == 0 ||
+	       fetchfs_get_leased(fetchfs, &lease, facts.executable, ret, NULL) == 0;
+}
+
 /* The file of another who has the node open, whose version it is. */
 static bool borrow(struct park *park, struct fetchfs_file **ret)
 {
@@ -116,12 +133,9 @@ static bool borrow(struct park *park, struct fetchfs_file **ret)
  */
 static void serve_what_there_is(struct park *park)
 {
-	struct facts facts = inode_facts(park->fs->inodes, park->node);
 	struct fetchfs_file *file = NULL;
 
-	if ((facts.sha256[0] && fetchfs_get_digest(park->fs->fetchfs, facts.sha256,
-					park->caller.uid, &file, NULL) == 0) ||
-		borrow(park, &file)) {
+	if (get_known(park, &file) || borrow(park, &file)) {
 		fetchfs_file_free(park->handle->file);
 		park->handle->file = file;
 	} else {

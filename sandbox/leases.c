@@ -149,7 +149,12 @@ bool leases_is_forlorn(const struct fetchfs_lease *lease)
 
 bool leases_is_extracted(const struct fetchfs_lease *lease)
 {
-	return strchr(lease->method, ':') != NULL;
+	return strchr(lease->method, ':') && !leases_is_lazy(lease);
+}
+
+bool leases_is_lazy(const struct fetchfs_lease *lease)
+{
+	return str_has_suffix(lease->method, LEASES_LAZY);
 }
 
 char *leases_method(const struct fetchfs_lease *lease)

@@ -10,6 +10,9 @@
  * What came out of an archive has LEASES_TREE (a folder of all that is in it) or LEASES_ENTRY (one
  * thing of it, named as in it) after its method, and the archive's digest.
  *
+ * What is read by way of a mount has LEASES_LAZY after its method. As long as nothing has been
+ * fetched it awaits its content.
+ *
  * A mount that was lost and made again has two rows for a moment, with the same name and inode.
  */
 #ifndef FETCHFS_SANDBOX_LEASES_H
@@ -26,6 +29,7 @@
 #define LEASES_TREE      ":tree"
 #define LEASES_ENTRY     ":entry"
 #define LEASES_PENDING   "pending"
+#define LEASES_LAZY      ":lazy"
 
 struct leases {
 	struct fetchfs_lease *items;
@@ -59,9 +63,11 @@ bool leases_is_of_directory(const struct fetchfs_lease *lease, uint64_t device, 
 /* Whether @lease is on a file: not on a folder, not temporary, not pending. */
 bool leases_is_of_file(const struct fetchfs_lease *lease);
 
-/* Whether it came out of an archive; and its method, without what says so: the caller's to free().
+/* Whether it came out of an archive; is read by way of a mount; and its method, without what says
+ * so: the caller's to free().
  */
 bool leases_is_extracted(const struct fetchfs_lease *lease);
+bool leases_is_lazy(const struct fetchfs_lease *lease);
 char *leases_method(const struct fetchfs_lease *lease);
 
 /* Whether it is pending; and whether it is, and will be for ever. */

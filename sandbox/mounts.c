@@ -29,7 +29,10 @@ uint64_t mounts_space(void)
 int mounts_look(int dirfd, const char *last, struct mounts_node *ret)
 {
 	const unsigned int wanted = STATX_BASIC_STATS | STATX_MNT_ID;
-	const int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (*last ? 0 : AT_EMPTY_PATH);
+	/* whoever serves it, if it is a mount of somebody's, is not asked: it may hang, or be gone
+	 */
+	const int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC |
+			  (*last ? 0 : AT_EMPTY_PATH);
 	struct statx stx;
 
 	if (statx(dirfd, last, flags, wanted | STATX_MNT_ID_UNIQUE, &stx) < 0)
@@ -128,7 +131,7 @@ static bool is_it(const struct fetchfs_lease *lease, int fd)
  */
 static bool is_plausible(const struct fetchfs_lease *lease, const char *root, const char *point)
 {
-	if (leases_knows_content(lease))
+	if (leases_knows_content(lease) && !leases_is_lazy(lease))
 		return strstr(root, lease->sha256);
 	return str_equal(folder_last(point), folder_last(lease->name));
 }

@@ -266,6 +266,9 @@ static int settle_methods(struct plan *plan, enum plan_method method, struct err
 				"%s: a symlink leads into a mount: which? Say --mount DIR",
 				item->name);
 	}
+	if (plan->lazy && !plan->mount)
+		return err_set(err, ERR_USAGE, EINVAL,
+			"what is lazy is read by way of a mount: which? Say --mount DIR");
 	return 0;
 }
 

@@ -179,6 +179,7 @@ void prepare_end(struct prepare *prepare)
 	free(prepare->pieces);
 	free(prepare->trees);
 	free(prepare->files);
+	prepare_lazy_free(prepare->lazy, prepare->plan->count);
 	fetchfs_digests_free(prepare->digests);
 	leases_release(&prepare->before);
 	leases_release(&prepare->ours);

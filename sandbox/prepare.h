@@ -22,6 +22,7 @@ struct prepared {
 	struct err err; /* err.code is 0: well */
 	enum plan_method method;
 	bool was_there;
+	bool lazy;      /* it is fetched when it is read: nothing is known of its content */
 	bool extracted; /* what was in it is in place, not itself … */
 	bool single;    /* … and that is one file, which was compressed by itself */
 	uint64_t size;

@@ -65,16 +65,12 @@ static void start(struct prepare *prepare, size_t i)
 		.executable = methods_need_executable(&prepare->methods, item),
 	};
 	struct err err = ERR_INIT;
-	int r;
 
-	if (prepare->results[i].err.code)
+	if (prepare->results[i].err.code || prepare_is_lazy(prepare, i))
 		return;
-	r = find_digest(prepare, i, &err);
 	if (*prepare->results[i].digest)
 		request.digest = prepare->results[i].digest;
-	if (r == 0)
-		r = fetchfs_get(prepare->fetchfs, &request, &prepare->files[i], &err);
-	if (r < 0)
+	if (fetchfs_get(prepare->fetchfs, &request, &prepare->files[i], &err) < 0)
 		prepare_fail(prepare, i, &err);
 }
 
@@ -109,12 +105,26 @@ static int load_digests(struct prepare *prepare, struct err *err)
 	return r;
 }
 
+static void find_digests(struct prepare *prepare)
+{
+	for (size_t i = 0; i < prepare->plan->count; i++) {
+		struct err err = ERR_INIT;
+
+		if (!prepare->results[i].err.code && find_digest(prepare, i, &err) < 0)
+			prepare_fail(prepare, i, &err);
+	}
+}
+
 /* Transfers run by themselves: waiting for the first ones first keeps all of them going. */
 int prepare_fetch(struct prepare *prepare, struct err *err)
 {
 	size_t count = prepare->plan->count;
 	int r = load_digests(prepare, err);
 
+	if (r == 0)
+		find_digests(prepare);
+	if (r == 0)
+		r = prepare_find_lazy(prepare, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count && i < AHEAD; i++)

@@ -30,6 +30,8 @@ struct placing {
 	struct prepared *result;
 	int parent; /* of all pieces */
 	const struct piece *piece;
+	struct content content;
+	bool is_public;
 };
 
 /* Write the lease down, here and in the cache, before there is anything of it to be seen. */
@@ -56,7 +58,9 @@ static int lease(const struct placing *placing, const char *name, const char *me
 
 	if (!own_name || !own_method)
 		return err_oom(err);
-	memcpy(row.sha256, placing->result->sha256, sizeof(row.sha256));
+	memcpy(row.sha256, placing->content.sha256, sizeof(row.sha256));
+	if (placing->result->lazy)
+		memcpy(row.awaits, placing->content.key, sizeof(row.awaits));
 	r = leases_add(&prepare->ours, &row, err);
 	if (r < 0)
 		return r;
@@ -181,6 +185,8 @@ static int open_source(const struct placing *placing, enum plan_method method, s
 	const char *inside = piece->kind == PIECE_ENTRY ? piece->inside : ".";
 	struct fetchfs_file *file = placing->prepare->files[placing->i];
 
+	if (piece->kind == PIECE_LAZY)
+		return prepare_open_lazy(placing->prepare, placing->i, &means->source, err);
 	if (piece->kind == PIECE_FILE && method == PLAN_BIND)
 		return fetchfs_file_open_named(file, &means->source, err);
 	if (piece->kind == PIECE_FILE)
@@ -197,7 +203,7 @@ static mode_t mode_of(const struct placing *placing)
 {
 	const struct plan_item *item = placing->item;
 
-	if (placing->piece->kind != PIECE_FILE)
+	if (placing->piece->kind == PIECE_TREE || placing->piece->kind == PIECE_ENTRY)
 		return placing->piece->mode & S_IXUSR ? 0755 : 0644;
 	return item->mode >= 0 ? (mode_t)item->mode : item->executable ? 0755 : 0644;
 }
@@ -261,17 +267,20 @@ static int mount_again(
 {
 	CLEANUP(means_release) struct means means = MEANS_INIT;
 	CLEANUP(place_release) struct placement placement = PLACEMENT_INIT;
+	CLEANUP(str_freep) char *method = prepare_lease_method(placing->piece, PLAN_BIND);
 	struct prepare *prepare = placing->prepare;
 	size_t from = prepare->ours.count;
 	struct place_order order;
 	int r;
 
+	if (!method)
+		return err_oom(err);
 	r = make_order(placing, PLAN_BIND, &means, &order, err);
 	if (r == 0)
 		r = place_begin_again(&order, old->file_inode, &placement, err);
 	if (r == 0)
-		r = lease(placing, placing->piece->name, old->method, placement.inode,
-			placement.mount, err);
+		r = lease(placing, placing->piece->name, method, placement.inode, placement.mount,
+			err);
 	leases_forget(&prepare->ours, from);
 	if (r == 0)
 		r = place_commit(&placement, err);
@@ -280,18 +289,24 @@ static int mount_again(
 
 /* ---- one item ---- */
 
-static int learn(const struct placing *placing, bool *ret_public, struct err *err)
+static int learn(struct placing *placing, struct err *err)
 {
 	struct prepared *result = placing->result;
 	struct fetchfs_info info;
 	int r;
 
+	if (result->lazy) {
+		prepare_learn_lazy(placing->prepare, placing->i, &placing->content);
+		return 0;
+	}
 	r = fetchfs_file_info(placing->prepare->files[placing->i], &info, err);
 	if (r < 0)
 		return r;
 	result->size = info.size > 0 ? (uint64_t)info.size : 0;
 	memcpy(result->sha256, info.sha256, sizeof(result->sha256));
-	*ret_public = info.is_public;
+	memcpy(placing->content.sha256, info.sha256, sizeof(info.sha256));
+	memcpy(placing->content.key, info.key, sizeof(info.key));
+	placing->is_public = info.is_public;
 	fetchfs_info_release(&info);
 	return 0;
 }
@@ -324,14 +339,16 @@ static int place_all_by(
 }
 
 /* By the first method that can be had. */
-static int place_missing(
-	struct placing *placing, bool is_public, const bool *missing, struct err *err)
+static int place_missing(struct placing *placing, const bool *missing, struct err *err)
 {
-	enum plan_method order[METHODS_MAX];
-	size_t count = methods_of(&placing->prepare->methods, placing->item, is_public, order);
+	enum plan_method order[METHODS_MAX] = {PLAN_BIND};
+	size_t count = 1;
 	size_t pieces = placing->prepare->pieces[placing->i].count;
 	int r = 0;
 
+	if (!placing->result->lazy)
+		count = methods_of(
+			&placing->prepare->methods, placing->item, placing->is_public, order);
 	for (size_t i = 0; i < count; i++) {
 		if (order[i] == PLAN_BIND && pieces > BINDS_MAX)
 			r = err_set(err, ERR_USAGE, EMLINK,
@@ -360,7 +377,7 @@ static int look(struct placing *placing, bool *missing, struct err *err)
 
 		placing->piece = &pieces->items[k];
 		r = prepare_check_there(placing->prepare, placing->parent, placing->piece,
-			placing->result->sha256, &old, err);
+			&placing->content, &old, err);
 		missing[k] = r == THERE_NOTHING;
 		count += missing[k];
 		placing->result->was_there &= r == THERE_PLACED;
@@ -383,8 +400,7 @@ static int place_item(struct placing *placing, struct err *err)
 	const struct pieces *pieces = &prepare->pieces[placing->i];
 	const char *name = pieces->count > 0 ? pieces->items[0].name : "";
 	bool *missing = calloc(pieces->count + 1, sizeof(*missing));
-	bool is_public = false;
-	int r = missing ? learn(placing, &is_public, err) : err_oom(err);
+	int r = missing ? learn(placing, err) : err_oom(err);
 
 	/* they all are in the same folder */
 	if (r == 0)
@@ -393,7 +409,7 @@ static int place_item(struct placing *placing, struct err *err)
 	if (r == 0)
 		r = look(placing, missing, err);
 	if (r > 0 || (r == 0 && pieces->count == 0))
-		r = place_missing(placing, is_public, missing, err);
+		r = place_missing(placing, missing, err);
 	free(missing);
 	return r;
 }

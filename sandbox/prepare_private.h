@@ -14,6 +14,7 @@ enum piece_kind {
 	PIECE_FILE,  /* the artifact itself */
 	PIECE_TREE,  /* a folder of all that is in it */
 	PIECE_ENTRY, /* one thing of what is in it */
+	PIECE_LAZY,  /* the artifact, when it is read */
 };
 
 struct piece {
@@ -39,6 +40,7 @@ struct prepare {
 	struct folder folder;
 	struct prepared *results;
 	struct fetchfs_file **files;
+	struct lazy *lazy;               /* of each item, or NULL: all is fetched */
 	struct fetchfs_tree **trees;     /* NULL: of what is placed as it is */
 	struct pieces *pieces;           /* of each item, in the order of their names */
 	struct fetchfs_digests *digests; /* of the plan's listing, or NULL */
@@ -67,8 +69,25 @@ int prepare_outcome(const struct prepare *prepare, struct err *err);
 void prepare_fail(struct prepare *prepare, size_t i, const struct err *err);
 bool prepare_goes_on(const struct prepare *prepare);
 
-/* Download all that has not failed. */
+/* Download all that has not failed, and is not lazy. */
 int prepare_fetch(struct prepare *prepare, struct err *err);
+
+/* What something is to be. */
+struct content {
+	char sha256[FETCHFS_SHA256_SIZE]; /* "" when it is lazy: then … */
+	char key[FETCHFS_KEY_HEX_SIZE];   /* … what is published under this key */
+};
+
+/*
+ * Find out what is placed before it is here. From then on prepare_is_lazy() tells; only of such
+ * items: what they are to be, with the size for the result; and the file of the mount, a descriptor
+ * (O_PATH) of the caller's.
+ */
+int prepare_find_lazy(struct prepare *prepare, struct err *err);
+bool prepare_is_lazy(const struct prepare *prepare, size_t i);
+void prepare_learn_lazy(struct prepare *prepare, size_t i, struct content *ret);
+int prepare_open_lazy(const struct prepare *prepare, size_t i, int *ret, struct err *err);
+void prepare_lazy_free(struct lazy *lazy, size_t count);
 
 /* Read anew what earlier calls have placed. */
 int prepare_load_before(struct prepare *prepare, struct err *err);
@@ -88,10 +107,10 @@ enum there {
 
 /*
  * Whether @piece is there in @parent, from an earlier call: an enum there, and its lease. -EEXIST
- * when something else has its name, or, unless @sha256 is NULL, when it is of other content.
+ * when something else has its name, or, unless @content is NULL, when it is of other content.
  */
 int prepare_check_there(const struct prepare *prepare, int parent, const struct piece *piece,
-	const char *sha256, const struct fetchfs_lease **ret, struct err *err);
+	const struct content *content, const struct fetchfs_lease **ret, struct err *err);
 
 /* Whether @lease is on something of the name @name. */
 bool prepare_is_lease_of(const struct fetchfs_lease *lease, const char *name);

@@ -6,6 +6,7 @@
 #include "sandbox/prepare_private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -17,7 +18,11 @@ bool prepare_is_lease_of(const struct fetchfs_lease *lease, const char *name)
 char *prepare_lease_method(const struct piece *piece, enum plan_method method)
 {
 	static const char *const kinds[] = {
-		[PIECE_FILE] = "", [PIECE_TREE] = LEASES_TREE, [PIECE_ENTRY] = LEASES_ENTRY};
+		[PIECE_FILE] = "",
+		[PIECE_TREE] = LEASES_TREE,
+		[PIECE_ENTRY] = LEASES_ENTRY,
+		[PIECE_LAZY] = LEASES_LAZY,
+	};
 
 	return str_printf("%s%s", plan_method_name(method), kinds[piece->kind]);
 }
@@ -59,18 +64,36 @@ static const struct fetchfs_lease *find_lease(const struct prepare *prepare, con
 
 /* Whether it is the same, and came out of it in the same way. */
 static bool is_same(
-	const struct fetchfs_lease *lease, const struct piece *piece, const char *sha256)
+	const struct fetchfs_lease *lease, const struct piece *piece, const struct content *content)
 {
 	const char *kind = strchr(lease->method, ':');
 	const char *wanted = piece->kind == PIECE_TREE ? LEASES_TREE : LEASES_ENTRY;
 
-	if (!str_equal(lease->sha256, sha256))
+	if (*lease->awaits ? !str_equal(lease->awaits, content->key)
+			   : !str_equal(lease->sha256, content->sha256))
 		return false;
-	return piece->kind == PIECE_FILE ? !kind : kind && str_equal(kind, wanted);
+	if (piece->kind == PIECE_FILE || piece->kind == PIECE_LAZY)
+		return !kind || leases_is_lazy(lease);
+	return kind && str_equal(kind, wanted);
+}
+
+/* What is read by way of a mount cannot be when that has ended. */
+static int check_served(
+	const struct prepare *prepare, int parent, const struct piece *piece, struct err *err)
+{
+	struct statx stx;
+
+	if (statx(parent, folder_last(piece->name), AT_SYMLINK_NOFOLLOW | AT_STATX_FORCE_SYNC,
+		    STATX_TYPE, &stx) == 0 ||
+		errno != ENOTCONN)
+		return 0;
+	return err_set(err, ERR_SYSTEM, ENOTCONN,
+		"%s/%s is lazy, and the mount that served it has ended: release first",
+		prepare->folder.path, piece->name);
 }
 
 int prepare_check_there(const struct prepare *prepare, int parent, const struct piece *piece,
-	const char *sha256, const struct fetchfs_lease **ret, struct err *err)
+	const struct content *content, const struct fetchfs_lease **ret, struct err *err)
 {
 	const char *path = prepare->folder.path;
 	struct mounts_node node;
@@ -85,7 +108,11 @@ int prepare_check_there(const struct prepare *prepare, int parent, const struct 
 	if (there == THERE_NOTHING)
 		return err_set(err, ERR_USAGE, EEXIST, "%s/%s exists and was not placed by prepare",
 			path, piece->name);
-	if (sha256 && !is_same(*ret, piece, sha256))
+	if (there == THERE_PLACED && leases_is_lazy(*ret))
+		r = check_served(prepare, parent, piece, err);
+	if (r < 0)
+		return r;
+	if (content && !is_same(*ret, piece, content))
 		return err_set(err, ERR_USAGE, EEXIST,
 			"%s/%s is what prepare placed before it changed: release first", path,
 			piece->name);

@@ -130,7 +130,12 @@ static int list(struct prepare *prepare, size_t i, struct err *err)
 	const struct plan_item *item = &prepare->plan->items[i];
 	const struct prepared *result = &prepare->results[i];
 	struct piece whole = {
-		.kind = result->extracted ? PIECE_TREE : PIECE_FILE, .mode = S_IFREG, .item = i};
+		.kind = result->extracted ? PIECE_TREE
+			: result->lazy    ? PIECE_LAZY
+					  : PIECE_FILE,
+		.mode = S_IFREG,
+		.item = i,
+	};
 	CLEANUP(str_freep) char *name = NULL;
 
 	if (result->extracted && !result->single && !item->named)

@@ -339,6 +339,69 @@ Test(catalog, leases_are_added_found_and_dropped)
 	cr_assert_eq(catalog_is_held(catalog, &lease.digest, NULL), 0);
 }
 
+static int copy_lease(const struct lease *lease, void *arg)
+{
+	struct lease *ret = arg;
+
+	*ret = (struct lease){
+		.id = lease->id,
+		.digest = lease->digest,
+		.awaited = lease->awaited,
+		.key = lease->key,
+	};
+	return 0;
+}
+
+static struct lease only_lease(struct catalog *catalog)
+{
+	struct lease lease = {0};
+
+	cr_assert_eq(catalog_leases(catalog, 0, 0, copy_lease, &lease, NULL), 0);
+	return lease;
+}
+
+Test(catalog, leases_on_what_is_to_come_are_on_what_comes_first)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	struct catalog *catalog = cache->store.catalog;
+	struct entry entry = entry_of(BASE "a");
+	struct entry other = entry_of(BASE "b");
+	const struct digest first = digest_of_bytes(5, 1), second = digest_of_bytes(5, 2);
+	struct lease lease = {
+		.directory = (char *)(uintptr_t) "/sandbox",
+		.name = (char *)(uintptr_t) "tool",
+		.method = (char *)(uintptr_t) "bind:lazy",
+		.awaited = true,
+		.key = entry.key,
+	};
+	struct lease is;
+
+	cr_assert_eq(catalog_lease_add(catalog, &lease, NULL), 0);
+	is = only_lease(catalog);
+	cr_assert(is.awaited && memcmp(&is.key, &entry.key, sizeof(is.key)) == 0);
+
+	other.digest = second;
+	cr_assert_eq(catalog_record(catalog, &other, 4096, 1, NULL, NULL), 0);
+	entry.state = ENTRY_KNOWN;
+	cr_assert_eq(catalog_record(catalog, &entry, 0, 0, NULL, NULL), 0);
+	cr_assert(only_lease(catalog).awaited, "neither another one nor its headers are it");
+
+	entry.state = ENTRY_COMPLETE;
+	entry.digest = first;
+	cr_assert_eq(catalog_record(catalog, &entry, 4096, 1, NULL, NULL), 0);
+	cr_assert_eq(catalog_is_held(catalog, &first, NULL), 1);
+	entry.digest = second;
+	cr_assert_eq(catalog_record(catalog, &entry, 4096, 1, NULL, NULL), 0);
+	is = only_lease(catalog);
+	cr_assert(!is.awaited && digest_equal(&is.digest, &first), "the next version is not it");
+
+	/* it came between the look and the lease */
+	cr_assert_eq(catalog_lease_drop(catalog, is.id, NULL), 0);
+	cr_assert_eq(catalog_lease_add(catalog, &lease, NULL), 0);
+	is = only_lease(catalog);
+	cr_assert(!is.awaited && digest_equal(&is.digest, &second));
+}
+
 Test(catalog, reopened_index_remembers)
 {
 	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
