@@ -256,7 +256,7 @@ struct lease {
 	char *method;         /* "hardlink", "copy" … */
 	uint64_t file_inode;  /* of the file that was placed, so that release removes only that */
 	uint64_t mount;       /* the unique id of the mount that was made, 0: none */
-	uint64_t mount_space; /* the mount namespace it was made in: its inode */
+	uint64_t mount_space; /* the mount namespace it was made in */
 	int64_t uid;          /* for whom, -1: not known */
 	char *uri;            /* as it may be shown, "" when not known */
 	struct digest digest; /* all zeros: it is not known … */

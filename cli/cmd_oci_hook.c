@@ -7,7 +7,7 @@
 #include "cli/oci.h"
 #include "cli/oci_spaces.h"
 #include "sandbox/container.h"
-#include "sandbox/mounts.h"
+#include "sandbox/spaces.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -287,7 +287,7 @@ static int create(struct cli *cli, const struct order *order, const struct oci *
 	if (work_init(&work, order->user, &err) < 0)
 		return cli_fail(cli, NULL, &err);
 	if (order->stage == CREATE_CONTAINER) {
-		work.container.space = mounts_space();
+		work.container.space = spaces_own();
 		return do_step(&work, container_place);
 	}
 	if (oci_spaces_mount(oci->pid, &work.container.space, &err) < 0)

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "sandbox/spaces.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -63,12 +64,9 @@ bool oci_spaces_is_inside(int64_t pid)
 int oci_spaces_mount(int64_t pid, uint64_t *ret, struct err *err)
 {
 	char path[PATH_SIZE];
-	struct stat st;
+	int r = spaces_of(proc_path(pid, "ns/mnt", path), ret);
 
-	if (stat(proc_path(pid, "ns/mnt", path), &st) < 0)
-		return err_set(err, ERR_SYSTEM, errno, "stat %s: %m", path);
-	*ret = st.st_ino;
-	return 0;
+	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "look at %s: %m", path) : 0;
 }
 
 int oci_spaces_enter(int64_t pid, struct err *err)

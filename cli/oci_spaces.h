@@ -13,7 +13,7 @@
 /* Whether this process is in the mount namespace of @pid, as its own PID namespace numbers it. */
 bool oci_spaces_is_inside(int64_t pid);
 
-/* The mount namespace of @pid, as mounts_space() has it. */
+/* The mount namespace of @pid, as spaces.h numbers it. */
 int oci_spaces_mount(int64_t pid, uint64_t *ret, struct err *err);
 
 /* Who the container's users @uid and @gid are out here. -ENOENT: nobody. */

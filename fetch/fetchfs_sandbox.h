@@ -80,7 +80,7 @@ struct fetchfs_lease {
 	char *method;         /* "hardlink", "copy" … */
 	uint64_t file_inode;  /* st_ino of what was placed */
 	uint64_t mount;       /* the unique id of the mount that was made, 0: none … */
-	uint64_t mount_space; /* … in the mount namespace of this st_ino */
+	uint64_t mount_space; /* … in this mount namespace (its id; of kernels before 6.11 its st_ino) */
 	int64_t uid;          /* for whom, -1: not known */
 	char *uri;            /* as it may be shown; NULL: not known */
 	char sha256[FETCHFS_SHA256_SIZE];

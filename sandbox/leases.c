@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "sandbox/mounts.h"
 #include "sandbox/plan.h"
+#include "sandbox/spaces.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -192,7 +193,7 @@ static int take_down(
 		return err_set(err, ERR_SYSTEM, EBUSY,
 			"%s/%s is mounted in another mount namespace, that of process %d: release "
 			"it there",
-			lease->directory, lease->name, mounts_user_of(lease->mount_space));
+			lease->directory, lease->name, spaces_user_of(lease->mount_space));
 	default:
 		return 0;
 	}

@@ -4,27 +4,22 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "sandbox/leases.h"
+#include "sandbox/spaces.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #ifndef STATX_MNT_ID_UNIQUE
 #define STATX_MNT_ID_UNIQUE 0x4000U /* Linux 6.8 */
 #endif
-
-uint64_t mounts_space(void)
-{
-	struct stat st;
-
-	return stat("/proc/self/ns/mnt", &st) == 0 ? st.st_ino : 0;
-}
 
 int mounts_look(int dirfd, const char *last, struct mounts_node *ret)
 {
@@ -47,37 +42,49 @@ int mounts_look(int dirfd, const char *last, struct mounts_node *ret)
 	return 0;
 }
 
-static void dir_closep(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
-int mounts_user_of(uint64_t space)
-{
-	CLEANUP(dir_closep) DIR *proc = opendir("/proc");
-	const struct dirent *entry;
-
-	while (proc && (entry = readdir(proc))) {
-		char path[sizeof(entry->d_name) + sizeof("/ns/mnt")];
-		struct stat st;
-
-		if (*entry->d_name < '0' || *entry->d_name > '9')
-			continue;
-		snprintf(path, sizeof(path), "%s/ns/mnt", entry->d_name);
-		if (fstatat(dirfd(proc), path, &st, 0) == 0 && st.st_ino == space)
-			return (int)strtol(entry->d_name, NULL, 10);
-	}
-	return 0;
-}
-
 enum mounts_state mounts_state(const struct fetchfs_lease *lease)
 {
 	if ((lease->mount == 0 && !leases_is_pending(lease)) || !lease->of_this_boot)
 		return MOUNTS_NONE;
-	if (lease->mount_space == mounts_space())
+	if (spaces_is_own(lease->mount_space))
 		return MOUNTS_HERE;
-	return mounts_user_of(lease->mount_space) ? MOUNTS_ELSEWHERE : MOUNTS_NONE;
+	return spaces_user_of(lease->mount_space) ? MOUNTS_ELSEWHERE : MOUNTS_NONE;
+}
+
+/* ---- asking the kernel for one ---- */
+
+/* statmount(2) of Linux 6.8, whose numbers of mounts are unique, too (mount.h). */
+#ifndef SYS_statmount
+#define SYS_statmount 457
+#endif
+#define POINT_WANTED 0x10U /* STATMOUNT_MNT_POINT */
+#define POINT_AT     27    /* 32-bit words from the start: where the point is in the text */
+#define TEXT_AT      512   /* bytes from the start */
+
+struct request {
+	uint32_t size;
+	uint32_t spare;
+	uint64_t mount;
+	uint64_t wanted;
+};
+
+/* Where @mount is, the caller's. -ENOENT: not in this namespace. -ENOSYS: that cannot be asked. */
+static int ask_point(uint64_t mount, char **ret)
+{
+	const struct request request = {
+		.size = sizeof(request), .mount = mount, .wanted = POINT_WANTED};
+	union {
+		uint32_t words[POINT_AT + 1];
+		uint64_t mask[2]; /* the second one: what was answered */
+		char bytes[TEXT_AT + PATH_MAX];
+	} answer = {{0}};
+
+	if (syscall(SYS_statmount, &request, &answer, sizeof(answer) - 1, 0) < 0)
+		return errno == ENOENT ? -ENOENT : -ENOSYS;
+	if (!(answer.mask[1] & POINT_WANTED) || answer.words[POINT_AT] >= PATH_MAX)
+		return -ENOSYS;
+	*ret = str_copy(answer.bytes + TEXT_AT + answer.words[POINT_AT]);
+	return *ret ? 0 : -ENOMEM;
 }
 
 /* ---- the table of this namespace ---- */
@@ -143,7 +150,8 @@ static void file_closep(FILE **file)
 }
 
 /* The root of the mount, open, and where it is; both the caller's. -1: it is not there. */
-static int search(const struct fetchfs_lease *lease, int *ret, char **ret_point, struct err *err)
+static int search_table(
+	const struct fetchfs_lease *lease, int *ret, char **ret_point, struct err *err)
 {
 	CLEANUP(file_closep) FILE *table = fopen("/proc/self/mountinfo", "re");
 	CLEANUP(str_freep) char *line = NULL;
@@ -167,6 +175,26 @@ static int search(const struct fetchfs_lease *lease, int *ret, char **ret_point,
 			return err_oom(err);
 		*ret = fd_steal(&fd);
 		return 0;
+	}
+	return 0;
+}
+
+static int search(const struct fetchfs_lease *lease, int *ret, char **ret_point, struct err *err)
+{
+	CLEANUP(str_freep) char *point = NULL;
+	CLEANUP(fd_closep) int fd = -1;
+	int r = ask_point(lease->mount, &point);
+
+	if (r == -ENOMEM)
+		return err_oom(err);
+	if (r == -ENOSYS)
+		return search_table(lease, ret, ret_point, err);
+	*ret = -1;
+	if (r == 0)
+		fd = open(point, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && is_it(lease, fd)) {
+		*ret = fd_steal(&fd);
+		*ret_point = str_steal(&point);
 	}
 	return 0;
 }

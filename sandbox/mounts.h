@@ -14,9 +14,6 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-/* The mount namespace of this process, 0: unknown. */
-uint64_t mounts_space(void);
-
 /* What has the name @last in @dirfd; the mount it is in, or of which it is the root. With an empty
  * @last: what is open as @dirfd. -errno. */
 struct mounts_node {
@@ -27,9 +24,6 @@ struct mounts_node {
 	mode_t mode;
 };
 int mounts_look(int dirfd, const char *last, struct mounts_node *ret);
-
-/* A process in the mount namespace @space, or 0: none is known. */
-int mounts_user_of(uint64_t space);
 
 /* Where a lease's mount is, or will be. */
 enum mounts_state {

@@ -83,11 +83,18 @@ static int clear_temporary(struct prepare *prepare, const struct leases *leases,
 	return r;
 }
 
+/* A reboot may have given its device another number. */
 int prepare_load_before(struct prepare *prepare, struct err *err)
 {
+	CLEANUP(leases_release) struct leases near = {0};
+	const struct folder *folder = &prepare->folder;
+	int r = leases_load_near(prepare->fetchfs, folder->inode, folder->path, &near, err);
+
 	leases_release(&prepare->before);
-	return leases_load(prepare->fetchfs, prepare->folder.device, prepare->folder.inode,
-		&prepare->before, err);
+	for (size_t i = 0; i < near.count && r == 0; i++)
+		if (leases_is_of_directory(&near.items[i], folder->device, folder->inode))
+			r = leases_add(&prepare->before, &near.items[i], err);
+	return r;
 }
 
 static int end_temporary(struct prepare *prepare, struct err *err)

@@ -7,6 +7,7 @@
 #include "sandbox/mounts.h"
 #include "sandbox/place.h"
 #include "sandbox/prepare_private.h"
+#include "sandbox/spaces.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +50,7 @@ static int lease(const struct placing *placing, const char *name, const char *me
 		.method = own_method,
 		.file_inode = inode,
 		.mount = mount,
-		.mount_space = mount ? mounts_space() : 0,
+		.mount_space = mount ? spaces_own() : 0,
 		.uid = prepare->folder.user->uid, /* with whose rights it is placed, and removed */
 		.uri = placing->item->shown,
 		.since = clock_wall(),

@@ -51,7 +51,7 @@ leases_are 2
 
 say "after a reboot, too"
 umount "$box/one" "$box/two"
-in_index "UPDATE lease SET boot = 'an earlier one'"
+in_index "UPDATE lease SET boot = 'an earlier one', device = device + 1"
 "${bind[@]}" "$box" "${uris[@]:0:2}"
 same one
 same two
