@@ -40,7 +40,7 @@ static const struct argp_option options[] = {
 	{"user", OPTION_USER, "USER", 0, "for this user (root only)", 0},
 	{"mount", OPTION_MOUNT, "DIR", 0, "by the cache of this mount, into which symlinks lead",
 		0},
-	{"timeout", OPTION_TIMEOUT, "SECONDS", 0, "give up what has not been downloaded by then",
+	{"timeout", OPTION_TIMEOUT, "SECONDS", 0, "give up what is not here, and unpacked, by then",
 		0},
 	{"keep-going", OPTION_KEEP_GOING, 0, 0, "what went well stays although others failed", 0},
 	{"confined", OPTION_CONFINED, 0, 0,

@@ -16,13 +16,14 @@ struct fetchfs_tree;
 
 /*
  * The tree of the archive @file, which is waited for until it is complete; unpacked once per
- * content, whoever asks in whatever process. Blocks. -ENOTSUP when it is no archive, -EBADMSG when
+ * content, whoever asks in whatever process. Blocks up to @timeout_ms (-1: for ever; -ETIMEDOUT).
+ * -ENOTSUP when it is no archive, -EBADMSG when
  * it is a broken or hostile one (the text names the entry), -E2BIG when it is over a limit (the
  * text names the configuration's key), -ENOSPC, -ECANCELED by fetchfs_cancel_all(). *ret is the
  * caller's, for fetchfs_tree_free(); while it lives neither the archive nor the tree is evicted.
  */
 FETCHFS_API int fetchfs_tree_open(
-	struct fetchfs_file *file, struct fetchfs_tree **ret, struct err *err);
+	struct fetchfs_file *file, int timeout_ms, struct fetchfs_tree **ret, struct err *err);
 
 /* The same, if that takes no longer than to look; else -EAGAIN. */
 FETCHFS_API int fetchfs_tree_open_now(
@@ -80,7 +81,8 @@ struct fetchfs_lease {
 	char *method;         /* "hardlink", "copy" … */
 	uint64_t file_inode;  /* st_ino of what was placed */
 	uint64_t mount;       /* the unique id of the mount that was made, 0: none … */
-	uint64_t mount_space; /* … in this mount namespace (its id; of kernels before 6.11 its st_ino) */
+	uint64_t mount_space; /* … in this mount namespace (its id; of kernels before 6.11 its
+				 st_ino) */
 	int64_t uid;          /* for whom, -1: not known */
 	char *uri;            /* as it may be shown; NULL: not known */
 	char sha256[FETCHFS_SHA256_SIZE];

@@ -8,8 +8,7 @@
 
 #define AHEAD 32 /* downloads under way at a time */
 
-/* Milliseconds that are left, -1: for ever. */
-static int time_left(const struct prepare *prepare)
+int prepare_time_left(const struct prepare *prepare)
 {
 	int64_t left;
 
@@ -19,7 +18,7 @@ static int time_left(const struct prepare *prepare)
 	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 
-static int too_late(const struct prepare *prepare, struct err *err)
+int prepare_too_late(const struct prepare *prepare, struct err *err)
 {
 	return err_set_retry(err, ERR_NETWORK, ETIMEDOUT, 0, "not here after %.3g s",
 		(double)prepare->plan->timeout_ms / 1000);
@@ -30,12 +29,12 @@ static int await(const struct prepare *prepare, struct fetchfs_file **file, stru
 {
 	struct err why = ERR_INIT;
 	int r = fetchfs_file_wait_until(
-		*file, FETCHFS_UNTIL_COMPLETE, 0, 0, time_left(prepare), &why);
+		*file, FETCHFS_UNTIL_COMPLETE, 0, 0, prepare_time_left(prepare), &why);
 
 	if (r == 0)
 		return 0;
-	if (r == -ETIMEDOUT && time_left(prepare) == 0)
-		too_late(prepare, &why);
+	if (r == -ETIMEDOUT && prepare_time_left(prepare) == 0)
+		prepare_too_late(prepare, &why);
 	fetchfs_file_abandon(*file);
 	*file = NULL;
 	*err = why;

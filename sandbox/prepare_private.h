@@ -47,7 +47,7 @@ struct prepare {
 	struct methods methods;
 	struct leases before; /* of earlier calls */
 	struct leases ours;   /* of this one; without their ids */
-	int64_t until_ms;     /* of the monotonic clock: when the downloads must have ended, or 0 */
+	int64_t until_ms;     /* of the monotonic clock: when all must be here, unpacked, or 0 */
 	bool below_roots;     /* file: only below the configured roots */
 	bool failed;          /* some item did */
 	bool had_temporary;   /* there are leases of that kind to be dropped */
@@ -68,6 +68,10 @@ int prepare_outcome(const struct prepare *prepare, struct err *err);
 /* Item @i fails with @err; the others go on if the plan says so. */
 void prepare_fail(struct prepare *prepare, size_t i, const struct err *err);
 bool prepare_goes_on(const struct prepare *prepare);
+
+/* Milliseconds that are left, -1: for ever; and the error of what has come to the end of them. */
+int prepare_time_left(const struct prepare *prepare);
+int prepare_too_late(const struct prepare *prepare, struct err *err);
 
 /* Download all that has not failed, and is not lazy. */
 int prepare_fetch(struct prepare *prepare, struct err *err);
