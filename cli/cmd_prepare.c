@@ -321,6 +321,8 @@ int cmd_prepare(struct cli *cli, int argc, char **argv)
 	if (order.mount && folder_absolute(order.mount, &mount, &err) < 0)
 		return cli_fail(cli, NULL, &err);
 	order.mount = mount;
+	if (order.lazy && order.mount && mounted_check_fetches(order.mount, &err) < 0)
+		return cli_fail(cli, NULL, &err);
 	if (make_plan(&order, &plan, &err) < 0)
 		return cli_fail(cli, NULL, &err);
 	if (user_find(order.user ? order.user : plan.user, &user, &err) < 0)

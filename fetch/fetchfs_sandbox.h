@@ -72,6 +72,8 @@ FETCHFS_API int fetchfs_unpack_run(void);
 
 /* ---- leases: what was handed out to sandboxes ---- */
 
+#define FETCHFS_TOKEN_SIZE 33
+
 struct fetchfs_lease {
 	int64_t id;
 	char *directory; /* for people */
@@ -86,16 +88,22 @@ struct fetchfs_lease {
 	int64_t uid;          /* for whom, -1: not known */
 	char *uri;            /* as it may be shown; NULL: not known */
 	char sha256[FETCHFS_SHA256_SIZE];
-	/* What has yet to come: the fetchfs_info.key of it, and sha256 is all zeros, or "" in
-	 * fetchfs_lease_add(). When it is complete, the cache fills sha256 in; and "" into this. */
-	char awaits[FETCHFS_KEY_HEX_SIZE];
-	int64_t since;     /* seconds since 1970 */
+	/* Of what is lazy its fetchfs_info.key, else "". While sha256 is all zeros (in
+	 * fetchfs_lease_add() also ""), it has yet to come: when it is complete, its first version
+	 * becomes what is leased. It must be public, and its URI hold no secret. */
+	char key[FETCHFS_KEY_HEX_SIZE];
+	char token[FETCHFS_TOKEN_SIZE]; /* "", or another name of the lease: 32 digits, by chance */
+	int64_t since;                  /* seconds since 1970 */
 	bool of_this_boot; /* filled in by the cache: mounts of an earlier one are gone */
 };
 
 FETCHFS_API int fetchfs_lease_add(
 	struct fetchfs *fetchfs, const struct fetchfs_lease *lease, struct err *err);
 FETCHFS_API int fetchfs_lease_drop(struct fetchfs *fetchfs, int64_t id, struct err *err);
+
+/* The one with this token: its uid, sha256, key and token; no strings. -ENOENT. */
+FETCHFS_API int fetchfs_lease_find(
+	struct fetchfs *fetchfs, const char *token, struct fetchfs_lease *ret, struct err *err);
 
 /* Leases of one directory; of all when @device and @inode are 0. */
 typedef int fetchfs_visit_lease(const struct fetchfs_lease *lease, void *arg);
@@ -108,8 +116,9 @@ FETCHFS_API int fetchfs_leases_near(struct fetchfs *fetchfs, uint64_t inode, con
 	fetchfs_visit_lease *visit, void *arg, struct err *err);
 
 /*
- * The bytes that @lease keeps here (by its sha256 and uri alone): neither the origin nor the policy
- * is asked, and it does not matter what has become of the URI since. -ENOENT. *ret is the caller's.
+ * The bytes that @lease keeps here (by its sha256, uri and key alone): neither the origin nor the
+ * policy is asked, and it does not matter what has become of the URI since. -ENOENT. *ret is the
+ * caller's.
  */
 FETCHFS_API int fetchfs_get_leased(struct fetchfs *fetchfs, const struct fetchfs_lease *lease,
 	bool executable, struct fetchfs_file **ret, struct err *err);

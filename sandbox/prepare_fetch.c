@@ -54,7 +54,7 @@ static int find_digest(struct prepare *prepare, size_t i, struct err *err)
 	return 0;
 }
 
-static void start(struct prepare *prepare, size_t i)
+static int start(struct prepare *prepare, size_t i, struct err *err)
 {
 	const struct plan_item *item = &prepare->plan->items[i];
 	struct fetchfs_request request = {
@@ -63,14 +63,26 @@ static void start(struct prepare *prepare, size_t i)
 		.through_mount = prepare->below_roots,
 		.executable = methods_need_executable(&prepare->methods, item),
 	};
-	struct err err = ERR_INIT;
 
-	if (prepare->results[i].err.code || prepare_is_lazy(prepare, i))
-		return;
 	if (*prepare->results[i].digest)
 		request.digest = prepare->results[i].digest;
-	if (fetchfs_get(prepare->fetchfs, &request, &prepare->files[i], &err) < 0)
+	return fetchfs_get(prepare->fetchfs, &request, &prepare->files[i], err);
+}
+
+static void start_one(struct prepare *prepare, size_t i)
+{
+	struct err err = ERR_INIT;
+
+	if (!prepare->results[i].err.code && !prepare_is_lazy(prepare, i) &&
+		start(prepare, i, &err) < 0)
 		prepare_fail(prepare, i, &err);
+}
+
+int prepare_fetch_one(struct prepare *prepare, size_t i, struct err *err)
+{
+	int r = start(prepare, i, err);
+
+	return r < 0 ? r : await(prepare, &prepare->files[i], err);
 }
 
 static void finish(struct prepare *prepare, size_t i)
@@ -127,11 +139,11 @@ int prepare_fetch(struct prepare *prepare, struct err *err)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count && i < AHEAD; i++)
-		start(prepare, i);
+		start_one(prepare, i);
 	for (size_t i = 0; i < count; i++) {
 		finish(prepare, i);
 		if (i + AHEAD < count)
-			start(prepare, i + AHEAD);
+			start_one(prepare, i + AHEAD);
 	}
 	return 0;
 }
