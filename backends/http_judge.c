@@ -81,6 +81,8 @@ int http_judge(struct exchange *exchange, struct transfer *transfer, struct err 
 	int r;
 
 	answer_remote(transfer, &exchange->remote);
+	if (exchange->dialect && exchange->dialect->no_pages)
+		exchange->remote.type[0] = '\0';
 	exchange->promised = -1;
 	if (status == 304 && question_has_condition(exchange->request) &&
 		!question_wants_part(exchange->request)) {

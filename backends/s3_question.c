@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION "versionId="
+#define VERSION        "versionId="
+#define SIGNED_SECONDS (5 * 60)
 
 static const struct access_s3 nobody;
 
@@ -45,11 +46,10 @@ static int sign(const struct s3_question *question, const struct uri *at, bool h
 	CLEANUP(freep_secret) char *token = NULL;
 	CLEANUP(str_freep) char *authorization = NULL;
 	char moment[S3_DATE_SIZE];
-	int64_t now = clock_wall();
 	size_t count = 0;
 	int r;
 
-	s3_sign_date(now, moment);
+	s3_sign_date(question->signed_at, moment);
 	date = str_printf("x-amz-date:%s", moment);
 	if (question->token)
 		token = str_printf("x-amz-security-token:%s", question->token);
@@ -67,7 +67,7 @@ static int sign(const struct s3_question *question, const struct uri *at, bool h
 		.key_id = question->key_id,
 		.secret = question->secret,
 		.region = question->place.region,
-		.now = now,
+		.now = question->signed_at,
 	};
 
 	r = s3_sign(&signing, &authorization, err);
@@ -85,8 +85,9 @@ static int sign(const struct s3_question *question, const struct uri *at, bool h
 static int headers(struct http_dialect *dialect, const struct uri *at, bool head,
 	char *ret[HTTP_DIALECT_HEADERS], struct err *err)
 {
-	const struct s3_question *question = (struct s3_question *)dialect;
+	struct s3_question *question = (struct s3_question *)dialect;
 
+	question->signed_at = clock_wall();
 	/* who is not the bucket's own learns nothing of who asks */
 	if (!question->key_id || !s3_place_owns(&question->place, at))
 		return 0;
@@ -120,7 +121,12 @@ static int refused(struct http_dialect *dialect, long status, const char *body, 
 	const struct s3_question *question = (struct s3_question *)dialect;
 	const char *secrets[] = {question->key_id, question->secret, question->token, NULL};
 
-	return s3_error(status, body, question->key_id ? secrets : secrets + 3, err);
+	int r = s3_error(status, body, question->key_id ? secrets : secrets + 3, err);
+
+	/* it may have waited so long for its turn that its signature, or the token, was too old */
+	if (r == -EACCES && question->key_id && clock_wall() - question->signed_at > SIGNED_SECONDS)
+		err->retry = true;
+	return r;
 }
 
 /* ---- the question ---- */
@@ -177,7 +183,10 @@ int s3_question_init(struct s3_question *question, const struct backend_env *env
 	int r;
 
 	*question = (struct s3_question){
-		.dialect = {.headers = headers, .moved = moved, .refused = refused},
+		.dialect = {.no_pages = true,
+			.headers = headers,
+			.moved = moved,
+			.refused = refused},
 		.regions = env->s3_regions,
 		.request = *asked,
 		.place = {.bucket = uri->host,

@@ -17,6 +17,7 @@ struct s3_question {
 	const char *key_id; /* NULL: nobody asks */
 	const char *secret;
 	const char *token;
+	int64_t signed_at; /* the last hop's request; seconds since 1970 */
 };
 
 /*
