@@ -43,7 +43,8 @@ struct remote {
 	int64_t max_age; /* seconds it stays fresh from now, or TIME_UNKNOWN: the origin is silent
 			  */
 	bool must_ask;   /* stale, it may not even stand in while the origin is down */
-	char type[MIME_MAX]; /* "text/html", without parameters, or "" */
+	char type[MIME_MAX];      /* "text/html", without parameters, or "" */
+	struct checksum checksum; /* what the whole hashes to, as the origin says, or none */
 };
 
 /*

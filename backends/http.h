@@ -35,6 +35,10 @@ struct http_dialect {
 	int (*moved)(struct http_dialect *dialect, const struct transfer *transfer,
 		const struct uri *at, char **ret, struct err *err);
 
+	/* What else the answer says that brings the whole: adds to @remote. */
+	void (*answered)(struct http_dialect *dialect, const struct transfer *transfer,
+		struct remote *remote);
+
 	/* What a refusal, which @err has as its status says it, means by its @body (a text, "" if
 	 * there is none). -errno. */
 	int (*refused)(

@@ -100,6 +100,8 @@ int http_judge(struct exchange *exchange, struct transfer *transfer, struct err 
 	r = status == 206 ? judge_range(exchange, transfer, err) : judge_whole(exchange, err);
 	if (r < 0)
 		return r;
+	if (status == 200 && exchange->dialect && exchange->dialect->answered)
+		exchange->dialect->answered(exchange->dialect, transfer, &exchange->remote);
 	exchange->streaming = true;
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define VERSION        "versionId="
+#define CHECKSUMS      "x-amz-checksum-mode:ENABLED"
 #define SIGNED_SECONDS (5 * 60)
 
 static const struct access_s3 nobody;
@@ -57,7 +58,8 @@ static int sign(const struct s3_question *question, const struct uri *at, bool h
 		return err_oom(err);
 
 	/* sorted, and host is curl's to send */
-	const char *const lines[] = {host, "x-amz-content-sha256:" S3_NO_BODY, date, token, NULL};
+	const char *const lines[] = {
+		host, CHECKSUMS, "x-amz-content-sha256:" S3_NO_BODY, date, token, NULL};
 	const struct s3_signing signing = {
 		.method = head ? "HEAD" : "GET",
 		.path = path,
@@ -89,8 +91,12 @@ static int headers(struct http_dialect *dialect, const struct uri *at, bool head
 
 	question->signed_at = clock_wall();
 	/* who is not the bucket's own learns nothing of who asks */
-	if (!question->key_id || !s3_place_owns(&question->place, at))
+	if (!s3_place_owns(&question->place, at))
 		return 0;
+	if (!question->key_id) {
+		ret[0] = as_sent(CHECKSUMS);
+		return ret[0] ? 0 : err_oom(err);
+	}
 	return sign(question, at, head, ret, err);
 }
 
@@ -114,6 +120,17 @@ static int moved(struct http_dialect *dialect, const struct transfer *transfer,
 		return r;
 	*ret = str_copy(uri.text);
 	return *ret ? 0 : err_oom(err);
+}
+
+/* One of parts (it has a '-') is not that of the whole. */
+static void answered(
+	struct http_dialect *dialect, const struct transfer *transfer, struct remote *remote)
+{
+	const char *text = transfer_header(transfer, "x-amz-checksum-sha256");
+
+	(void)dialect;
+	if (text)
+		(void)checksum_parse_base64(CHECKSUM_SHA256, text, &remote->checksum, NULL);
 }
 
 static int refused(struct http_dialect *dialect, long status, const char *body, struct err *err)
@@ -186,6 +203,7 @@ int s3_question_init(struct s3_question *question, const struct backend_env *env
 		.dialect = {.no_pages = true,
 			.headers = headers,
 			.moved = moved,
+			.answered = answered,
 			.refused = refused},
 		.regions = env->s3_regions,
 		.request = *asked,
