@@ -19,7 +19,8 @@
 /* All on the calling thread (but headers() of the first request: on that of http_begin()). NULL: as
  * HTTP has it. Lives for as long as the request. */
 struct http_dialect {
-	bool no_pages; /* what is text/html is a file as any, and never stands for a folder */
+	const char *method; /* instead of GET */
+	bool no_pages;      /* what is text/html is a file as any, and never stands for a folder */
 
 	/*
 	 * The lines that a request to @at has beside the usual ones, from malloc(), into @ret,

@@ -178,20 +178,32 @@ static int take_bucket(struct s3_question *question, const char *query, struct e
 }
 
 /* Whose request it is: a user in the URI comes before the configuration's. */
-static void take_keys(
-	struct s3_question *question, const struct uri *uri, const struct access_s3 *access)
+static int take_keys(struct s3_question *question, const struct backend_env *env,
+	const struct backend_request *asked, const struct access_s3 *access, bool may_wait,
+	struct err *err)
 {
-	bool has_own = uri->user || uri->password;
+	const struct uri *uri = asked->uri;
+	int r;
 
-	question->key_id = has_own ? uri->user : access->key_id;
-	question->secret = has_own ? uri->password : access->secret;
-	question->token = has_own ? NULL : access->token;
-	if (!question->secret)
-		question->key_id = NULL;
+	if (uri->user || uri->password) {
+		question->key_id = uri->password ? uri->user : NULL;
+		question->secret = uri->password;
+		return 0;
+	}
+	question->key_id = access->secret ? access->key_id : NULL;
+	question->secret = access->secret;
+	question->token = access->token;
+	if (access->source == S3_SOURCE_GIVEN)
+		return 0;
+	r = s3_wallet_get(env, asked, access, may_wait, &question->lent, err);
+	question->key_id = question->lent.id;
+	question->secret = question->lent.secret;
+	question->token = question->lent.token;
+	return r;
 }
 
 int s3_question_init(struct s3_question *question, const struct backend_env *env,
-	const struct backend_request *asked, const char *query, struct err *err)
+	const struct backend_request *asked, const char *query, bool may_wait, struct err *err)
 {
 	const struct uri *uri = asked->uri;
 	const struct access *given = asked->access;
@@ -215,7 +227,9 @@ int s3_question_init(struct s3_question *question, const struct backend_env *env
 		s3_place_move(&question->place, S3_REGION_DEFAULT);
 	if (!access->endpoint) /* elsewhere a bucket of that name is another one */
 		s3_regions_apply(question->regions, &question->place);
-	take_keys(question, uri, access);
+	r = take_keys(question, env, asked, access, may_wait, err);
+	if (r < 0)
+		return r;
 	r = query ? take_bucket(question, query, err) : take_object(question, uri, err);
 	if (r == 0)
 		r = s3_place_uri(
@@ -228,6 +242,7 @@ int s3_question_init(struct s3_question *question, const struct backend_env *env
 void s3_question_release(struct s3_question *question)
 {
 	uri_release(&question->uri);
+	s3_keys_release(&question->lent);
 	free(question->path);
 	free(question->query);
 }
