@@ -70,6 +70,7 @@ run_seaweed() {
 # It would take half a minute to say good-bye.
 end_seaweed() {
 	local status=$?
+	set +e
 	if is_ours "${WEED_PID-0}"; then
 		kill -KILL "$WEED_PID"
 		wait "$WEED_PID" 2>/dev/null
