@@ -43,7 +43,8 @@ struct remote {
 	int64_t max_age; /* seconds it stays fresh from now, or TIME_UNKNOWN: the origin is silent
 			  */
 	bool must_ask;   /* stale, it may not even stand in while the origin is down */
-	char type[MIME_MAX]; /* "text/html", without parameters, or "" */
+	char type[MIME_MAX];      /* "text/html", without parameters, or "" */
+	struct checksum checksum; /* what the whole hashes to, as the origin says, or none */
 };
 
 /*
@@ -93,6 +94,34 @@ struct guard {
 		const struct sockaddr *address, struct err *err);
 };
 
+enum s3_style {
+	S3_STYLE_AUTO,    /* as most servers like it */
+	S3_STYLE_PATH,    /* ENDPOINT/BUCKET/KEY */
+	S3_STYLE_VIRTUAL, /* BUCKET.ENDPOINT/KEY */
+};
+
+/* Where keys come from that are only lent. */
+enum s3_source {
+	S3_SOURCE_GIVEN,        /* they are not */
+	S3_SOURCE_WEB_IDENTITY, /* a URI to GET: a token service's, with the token in the query */
+	S3_SOURCE_CONTAINER,    /* likewise: its metadata server's */
+	S3_SOURCE_INSTANCE,     /* the metadata server, a URI that ends in '/' */
+};
+
+/* s3: where the bucket is, and who asks. All strings are the caller's; NULL: see each. */
+struct access_s3 {
+	const char *endpoint; /* an http(s) URI that ends in '/'; Amazon's */
+	const char *region;   /* the usual one, until the server names another */
+	enum s3_style style;
+	bool folders;       /* a name that is no object may be a folder, which stat() looks for */
+	const char *key_id; /* nobody: the request is not signed */
+	const char *secret;
+	const char *token; /* of a session; none */
+	enum s3_source source;
+	const char *source_uri;   /* with a source */
+	const char *source_token; /* for "Authorization: …" there, or NULL */
+};
+
 /*
  * What opens a door: credentials and headers for the URIs below one prefix. They go to no other
  * URI, whatever a redirect says. All strings are the caller's; NULL: none.
@@ -105,6 +134,7 @@ struct access {
 	const char *netrc;          /* a file, in which the host is looked up */
 	const char *client_cert;    /* PEM, with its key */
 	const char *const *headers; /* "Name: value", NULL-terminated */
+	const struct access_s3 *s3; /* for s3 only, which has nothing of the above */
 };
 
 /*
@@ -163,6 +193,8 @@ struct backend_request {
 /* What all requests of one program share; set up by registry_open(). */
 struct backend_env {
 	struct transfers *transfers;
+	struct s3_regions *s3_regions;
+	struct s3_wallet *s3_wallet;
 	const char *ca_file; /* PEM, or NULL: the system's */
 	/*
 	 * Limits, each of which ends the request with ETIMEDOUT. Waiting for one of the
