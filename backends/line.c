@@ -4,6 +4,7 @@
 #include "backends/codes.h"
 #include "backends/easy.h"
 #include "backends/limits.h"
+#include "backends/tls.h"
 #include "base/clock.h"
 #include "base/str.h"
 
@@ -294,5 +295,6 @@ int line_run(struct line *line, const struct transfer_request *request, struct e
 			"ftp_active and TLS together need libcurl 8.0");
 	for (unsigned int tries = 0; run_once(line, request, tries > 0, &r, err); tries++)
 		;
+	tls_leave_thread();
 	return r;
 }
