@@ -93,6 +93,22 @@ struct guard {
 		const struct sockaddr *address, struct err *err);
 };
 
+enum s3_style {
+	S3_STYLE_AUTO,    /* as most servers like it */
+	S3_STYLE_PATH,    /* ENDPOINT/BUCKET/KEY */
+	S3_STYLE_VIRTUAL, /* BUCKET.ENDPOINT/KEY */
+};
+
+/* s3: where the bucket is, and who asks. All strings are the caller's; NULL: see each. */
+struct access_s3 {
+	const char *endpoint; /* an http(s) URI that ends in '/'; Amazon's */
+	const char *region;   /* the usual one, until the server names another */
+	enum s3_style style;
+	const char *key_id; /* nobody: the request is not signed */
+	const char *secret;
+	const char *token; /* of a session; none */
+};
+
 /*
  * What opens a door: credentials and headers for the URIs below one prefix. They go to no other
  * URI, whatever a redirect says. All strings are the caller's; NULL: none.
@@ -105,6 +121,7 @@ struct access {
 	const char *netrc;          /* a file, in which the host is looked up */
 	const char *client_cert;    /* PEM, with its key */
 	const char *const *headers; /* "Name: value", NULL-terminated */
+	const struct access_s3 *s3; /* for s3 only, which has nothing of the above */
 };
 
 /*
@@ -163,6 +180,7 @@ struct backend_request {
 /* What all requests of one program share; set up by registry_open(). */
 struct backend_env {
 	struct transfers *transfers;
+	struct s3_regions *s3_regions;
 	const char *ca_file; /* PEM, or NULL: the system's */
 	/*
 	 * Limits, each of which ends the request with ETIMEDOUT. Waiting for one of the

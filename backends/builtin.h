@@ -7,5 +7,6 @@
 extern const struct backend http_backend; /* http, https */
 extern const struct backend ftp_backend;  /* ftp, ftps */
 extern const struct backend file_backend; /* file */
+extern const struct backend s3_backend;   /* s3 */
 
 #endif

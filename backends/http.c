@@ -1,12 +1,13 @@
 /*
  * http and https (RFC 9110): one file by GET, HEAD and Range, redirects by hand.
  */
-#include "backends/builtin.h"
+#include "backends/http.h"
 
 #include "backends/answer.h"
+#include "backends/builtin.h"
 #include "backends/hops.h"
+#include "backends/http_exchange.h"
 #include "backends/http_list.h"
-#include "backends/question.h"
 #include "base/cleanup.h"
 #include "base/str.h"
 
@@ -19,137 +20,28 @@
 #define HOPS_MAX  10
 #define DRAIN_MAX ((uint64_t)64 * 1024) /* of a body nobody wants, to keep the connection */
 
-/* One file asked for, over all its hops. */
-struct exchange {
-	const struct backend_env *env;
-	const struct backend_request *request;
-	bool head;
-	struct sink *sink; /* NULL: HEAD, or not here yet */
+/* Those of a dialect open doors. */
+static void forget_headers(struct exchange *exchange)
+{
+	question_releasep(&exchange->headers);
+	for (size_t i = 0; i < HTTP_DIALECT_HEADERS; i++) {
+		char *header = exchange->more_headers[i];
 
-	const struct uri *at; /* of this hop: the request's, or @target */
-	struct uri target;    /* of the last redirect */
-	char *location;       /* of the next one */
-	char *headers[QUESTION_HEADERS];
-	struct transfer_request hop;
-	struct transfer *asked; /* by begin_hop(), to be finished; NULL: none */
-
-	struct transfer *transfer; /* of this hop, once it has answered */
-	struct remote remote;      /* once the last hop has answered */
-	bool streaming;            /* the body is what was asked for */
-	bool enough;               /* all of it is here, though the server sends more */
-	int64_t promised;          /* bytes, or -1 */
-	uint64_t received;
-	uint64_t drained;
-	bool stopped;       /* whoever asked wants it no more */
-	struct err verdict; /* what the answer means, kept until its body is drained */
-};
+		if (header)
+			explicit_bzero(header, strlen(header));
+		str_freep(&exchange->more_headers[i]);
+	}
+}
 
 static void exchange_releasep(struct exchange *exchange)
 {
-	question_releasep(&exchange->headers);
+	forget_headers(exchange);
 	uri_release(&exchange->target);
 	free(exchange->location);
+	free(exchange->said);
 }
 
 /* ---- the answer ---- */
-
-static int judge_range(struct exchange *exchange, struct transfer *transfer, struct err *err)
-{
-	int64_t size;
-	int r;
-
-	if (!question_wants_part(exchange->request))
-		return err_set(err, ERR_REMOTE, EBADMSG, "206 without having asked for a part");
-	r = answer_range(transfer, exchange->request, &size, &exchange->promised, err);
-	if (r < 0)
-		return r;
-	exchange->remote.size = size;
-	return 0;
-}
-
-/* Whether the part is of the version that is known. */
-static int judge_version(
-	const struct validators *known, const struct validators *now, struct err *err)
-{
-	if (answer_same_version(known, now))
-		return 0;
-	if (!now->etag[0] && now->modified == TIME_UNKNOWN)
-		return err_set(err, ERR_REMOTE, EOPNOTSUPP,
-			"the server does not say of what version its parts are");
-	return err_set(err, ERR_REMOTE, ESTALE, "the file has changed");
-}
-
-/* 200: the whole file, whatever was asked for. */
-static int judge_whole(struct exchange *exchange, struct err *err)
-{
-	if (exchange->request->offset > 0 && exchange->sink)
-		return err_set(err, ERR_REMOTE, EOPNOTSUPP, "the server ignores ranges");
-	exchange->promised = exchange->remote.size;
-	if (question_wants_part(exchange->request) && exchange->sink)
-		exchange->remote.ranges = false;
-	return 0;
-}
-
-/* What a proxy itself answers when it cannot reach the origin, or may not: another one perhaps can.
- * Squid signs what it says itself; what it is not to bring, it forbids as an origin would. */
-static bool is_proxys(const struct exchange *exchange, const struct transfer *transfer)
-{
-	long status = transfer_status(transfer);
-
-	if (!exchange->request->proxy || str_equal(exchange->at->scheme, "https"))
-		return false;
-	return status == 502 || status == 504 ||
-	       ((status == 503 || status == 403) && transfer_header(transfer, "X-Squid-Error"));
-}
-
-static int judge_error(struct exchange *exchange, struct transfer *transfer, struct err *err)
-{
-	long status = transfer_status(transfer);
-	int r = answer_error(transfer, err);
-
-	if (status == 407 && exchange->request->proxy)
-		return err_set(err, ERR_PROXY, EACCES, "407 proxy authentication required");
-	if (err && is_proxys(exchange, transfer))
-		err->kind = ERR_PROXY;
-	if (status == 416 && exchange->request->known)
-		return err_set(err, ERR_REMOTE, ESTALE,
-			"the file is shorter than it was: 416 range not satisfiable");
-	if (status == 412 && exchange->request->known)
-		return err_set(
-			err, ERR_REMOTE, ESTALE, "the file has changed: 412 precondition failed");
-	/* a presigned query is signed for one method: only GET can tell */
-	if (status == 403 && !exchange->sink && exchange->at->query)
-		return err_set(err, ERR_REMOTE, EOPNOTSUPP, "403 forbidden to HEAD");
-	return r;
-}
-
-static int judge(struct exchange *exchange, struct transfer *transfer, struct err *err)
-{
-	const struct validators *known = exchange->request->known;
-	long status = transfer_status(transfer);
-	int r;
-
-	answer_remote(transfer, &exchange->remote);
-	exchange->promised = -1;
-	if (status == 304 && question_has_condition(exchange->request) &&
-		!question_wants_part(exchange->request)) {
-		exchange->remote.unchanged = true;
-		exchange->remote.size = SIZE_UNKNOWN;
-		return 0;
-	}
-	if (status != 200 && status != 203 && status != 206)
-		return judge_error(exchange, transfer, err);
-	r = answer_check_body(transfer, err);
-	if (r == 0 && known && question_wants_part(exchange->request))
-		r = judge_version(known, &exchange->remote.validators, err);
-	if (r < 0)
-		return r;
-	r = status == 206 ? judge_range(exchange, transfer, err) : judge_whole(exchange, err);
-	if (r < 0)
-		return r;
-	exchange->streaming = true;
-	return 0;
-}
 
 static int keep_location(struct exchange *exchange, struct transfer *transfer, struct err *err)
 {
@@ -162,6 +54,14 @@ static int keep_location(struct exchange *exchange, struct transfer *transfer, s
 	return exchange->location ? 0 : err_oom(err);
 }
 
+/* A success is what it says, whatever the dialect. */
+static bool may_have_moved(const struct exchange *exchange, const struct transfer *transfer)
+{
+	long status = transfer_status(transfer);
+
+	return exchange->dialect && exchange->dialect->moved && status >= 300 && status != 304;
+}
+
 /* An error is kept rather than returned: the small body that explains it is read, and the
  * connection serves the next request. */
 static int on_answer(struct transfer *transfer, void *arg, struct err *err)
@@ -169,11 +69,18 @@ static int on_answer(struct transfer *transfer, void *arg, struct err *err)
 	struct exchange *exchange = arg;
 
 	exchange->transfer = transfer;
+	exchange->status = transfer_status(transfer);
+	if (may_have_moved(exchange, transfer) &&
+		exchange->dialect->moved(exchange->dialect, transfer, exchange->at,
+			&exchange->location, &exchange->verdict) < 0)
+		return 0;
+	if (exchange->location)
+		return 0;
 	if (answer_is_redirect(transfer)) {
 		keep_location(exchange, transfer, &exchange->verdict);
 		return 0;
 	}
-	if (judge(exchange, transfer, &exchange->verdict) < 0 || !exchange->sink)
+	if (http_judge(exchange, transfer, &exchange->verdict) < 0 || !exchange->sink)
 		return 0;
 	exchange->sink->from = exchange->at;
 	return exchange->sink->begin(exchange->sink, &exchange->remote, err);
@@ -188,12 +95,29 @@ static size_t cut(const struct exchange *exchange, size_t len)
 	return wanted == 0 || len < left ? len : (size_t)left;
 }
 
+/* What a refusal says is the dialect's to understand. Without memory its status must do. */
+static void keep_refusal(struct exchange *exchange, const void *buf, size_t len)
+{
+	size_t room = HTTP_REFUSAL_MAX - exchange->said_len;
+
+	if (!exchange->dialect || !exchange->dialect->refused || !exchange->verdict.code)
+		return;
+	if (!exchange->said)
+		exchange->said = calloc(1, HTTP_REFUSAL_MAX + 1);
+	if (!exchange->said)
+		return;
+	len = len < room ? len : room;
+	memcpy(exchange->said + exchange->said_len, buf, len);
+	exchange->said_len += len;
+}
+
 static int on_body(const void *buf, size_t len, void *arg, struct err *err)
 {
 	struct exchange *exchange = arg;
 	int r;
 
 	if (!exchange->streaming) {
+		keep_refusal(exchange, buf, len);
 		exchange->drained += len;
 		return exchange->drained > DRAIN_MAX ? -ECANCELED : 0;
 	}
@@ -266,6 +190,26 @@ static int end_of_hop(
 	return r;
 }
 
+static int make_headers(struct exchange *exchange, struct err *err)
+{
+	size_t count = 0;
+	int r;
+
+	forget_headers(exchange);
+	r = question_headers(exchange->request, !exchange->head, exchange->headers, err);
+	if (r == 0 && exchange->dialect && exchange->dialect->headers)
+		r = exchange->dialect->headers(exchange->dialect, exchange->at, exchange->head,
+			exchange->more_headers, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < QUESTION_HEADERS && exchange->headers[i]; i++)
+		exchange->lines[count++] = exchange->headers[i];
+	for (size_t i = 0; i < HTTP_DIALECT_HEADERS && exchange->more_headers[i]; i++)
+		exchange->lines[count++] = exchange->more_headers[i];
+	exchange->lines[count] = NULL;
+	return 0;
+}
+
 /* Send one request. */
 static int begin_hop(struct exchange *exchange, struct err *err)
 {
@@ -276,13 +220,12 @@ static int begin_hop(struct exchange *exchange, struct err *err)
 
 	if (r < 0)
 		return r;
-	question_releasep(&exchange->headers);
-	r = question_headers(request, !exchange->head, exchange->headers, err);
+	r = make_headers(exchange, err);
 	if (r < 0)
 		return r;
 	exchange->hop = (struct transfer_request){
 		.uri = exchange->at,
-		.headers = (const char *const *)exchange->headers,
+		.headers = exchange->lines,
 		.own_connection = request->own_connection,
 		.no_body = exchange->head,
 		.env = exchange->env,
@@ -299,7 +242,23 @@ static int begin_hop(struct exchange *exchange, struct err *err)
 		.queued_arg = request->poll_arg,
 	};
 	exchange->drained = 0;
+	exchange->said_len = 0;
 	return transfer_start(exchange->env->transfers, &exchange->hop, &exchange->asked, err);
+}
+
+/* A server that refuses may say why; a proxy that does, or a change of the file, is no such thing.
+ */
+static void understand_refusal(struct exchange *exchange)
+{
+	struct err *verdict = &exchange->verdict;
+
+	if (!exchange->dialect || !exchange->dialect->refused || exchange->status < 400 ||
+		verdict->kind != ERR_REMOTE || verdict->code == ESTALE)
+		return;
+	if (exchange->said)
+		exchange->said[exchange->said_len] = '\0';
+	exchange->dialect->refused(exchange->dialect, exchange->status,
+		exchange->said && exchange->said_len ? exchange->said : "", verdict);
 }
 
 /* Its answer. 0 with exchange->location set: there is another hop. */
@@ -309,6 +268,7 @@ static int end_hop(struct exchange *exchange, struct err *err)
 	int r = transfer_finish(exchange->asked, &why);
 
 	exchange->asked = NULL;
+	understand_refusal(exchange);
 	return end_of_hop(exchange, r, &why, err);
 }
 
@@ -364,12 +324,15 @@ static int run(struct exchange *exchange, struct err *err)
 	return r;
 }
 
-static int http_stat(const struct backend_env *env, const struct backend_request *request,
-	struct remote *ret, struct err *err)
+int http_stat(const struct backend_env *env, const struct backend_request *request,
+	struct http_dialect *dialect, struct remote *ret, struct err *err)
 {
 	CLEANUP(exchange_releasep)
-	struct exchange exchange = {
-		.env = env, .request = request, .at = request->uri, .head = true};
+	struct exchange exchange = {.env = env,
+		.request = request,
+		.dialect = dialect,
+		.at = request->uri,
+		.head = true};
 	int r = run(&exchange, err);
 
 	if (r < 0)
@@ -378,36 +341,40 @@ static int http_stat(const struct backend_env *env, const struct backend_request
 	return 0;
 }
 
-static int http_fetch(const struct backend_env *env, const struct backend_request *request,
-	struct sink *sink, struct err *err)
+int http_fetch(const struct backend_env *env, const struct backend_request *request,
+	struct http_dialect *dialect, struct sink *sink, struct err *err)
 {
 	CLEANUP(exchange_releasep)
-	struct exchange exchange = {
-		.env = env, .request = request, .at = request->uri, .sink = sink};
+	struct exchange exchange = {.env = env,
+		.request = request,
+		.dialect = dialect,
+		.at = request->uri,
+		.sink = sink};
 
 	return run(&exchange, err);
 }
 
-struct backend_call {
+struct http_call {
 	struct exchange exchange;
 };
 
-static void call_freep(struct backend_call **call)
+static void call_freep(struct http_call **call)
 {
 	if (*call)
 		exchange_releasep(&(*call)->exchange);
 	free(*call);
 }
 
-static int http_begin(const struct backend_env *env, const struct backend_request *request,
-	struct backend_call **ret, struct err *err)
+int http_begin(const struct backend_env *env, const struct backend_request *request,
+	struct http_dialect *dialect, struct http_call **ret, struct err *err)
 {
-	CLEANUP(call_freep) struct backend_call *call = calloc(1, sizeof(*call));
+	CLEANUP(call_freep) struct http_call *call = calloc(1, sizeof(*call));
 	int r;
 
 	if (!call)
 		return err_oom(err);
-	call->exchange = (struct exchange){.env = env, .request = request, .at = request->uri};
+	call->exchange = (struct exchange){
+		.env = env, .request = request, .dialect = dialect, .at = request->uri};
 	/* who is told that it is ready may be quicker than we are */
 	*ret = call;
 	r = begin_hop(&call->exchange, err);
@@ -416,12 +383,37 @@ static int http_begin(const struct backend_env *env, const struct backend_reques
 	return r;
 }
 
-static int http_finish(struct backend_call *call, struct sink *sink, struct err *err)
+int http_finish(struct http_call *call, struct sink *sink, struct err *err)
 {
-	CLEANUP(call_freep) struct backend_call *mine = call;
+	CLEANUP(call_freep) struct http_call *mine = call;
 
 	call->exchange.sink = sink;
 	return run(&call->exchange, err);
+}
+
+/* ---- the backend: HTTP without a dialect ---- */
+
+static int plain_stat(const struct backend_env *env, const struct backend_request *request,
+	struct remote *ret, struct err *err)
+{
+	return http_stat(env, request, NULL, ret, err);
+}
+
+static int plain_fetch(const struct backend_env *env, const struct backend_request *request,
+	struct sink *sink, struct err *err)
+{
+	return http_fetch(env, request, NULL, sink, err);
+}
+
+static int plain_begin(const struct backend_env *env, const struct backend_request *request,
+	struct backend_call **ret, struct err *err)
+{
+	return http_begin(env, request, NULL, (struct http_call **)ret, err);
+}
+
+static int plain_finish(struct backend_call *call, struct sink *sink, struct err *err)
+{
+	return http_finish((struct http_call *)call, sink, err);
 }
 
 static const char *const schemes[] = {"http", "https", NULL};
@@ -430,9 +422,9 @@ const struct backend http_backend = {
 	.name = "http",
 	.schemes = schemes,
 	.cheap_parts = true,
-	.stat = http_stat,
-	.fetch = http_fetch,
+	.stat = plain_stat,
+	.fetch = plain_fetch,
 	.list = http_list,
-	.begin = http_begin,
-	.finish = http_finish,
+	.begin = plain_begin,
+	.finish = plain_finish,
 };

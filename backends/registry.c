@@ -1,6 +1,7 @@
 #include "backends/registry.h"
 
 #include "backends/builtin.h"
+#include "backends/s3_regions.h"
 #include "backends/transfer.h"
 #include "base/str.h"
 
@@ -9,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct backend *const registry_all[] = {&http_backend, &ftp_backend, &file_backend, NULL};
+const struct backend *const registry_all[] = {
+	&http_backend, &ftp_backend, &file_backend, &s3_backend, NULL};
 
 static bool serves(const struct backend *backend, const char *scheme)
 {
@@ -66,13 +68,14 @@ int registry_open(const struct registry_options *options, struct backend_env **r
 		return err_oom(err);
 	registry->ca_file = str_copy(options->ca_file);
 	registry->env = (struct backend_env){
+		.s3_regions = s3_regions_new(),
 		.ca_file = registry->ca_file,
 		.connect_ms = options->connect_ms,
 		.first_byte_ms = options->first_byte_ms,
 		.stall_ms = options->stall_ms,
 		.stall_rate = options->stall_rate,
 	};
-	if (options->ca_file && !registry->ca_file)
+	if (!registry->env.s3_regions || (options->ca_file && !registry->ca_file))
 		r = err_oom(err);
 	else
 		r = transfers_new(
@@ -98,6 +101,7 @@ void registry_close(struct backend_env *env)
 	if (!registry)
 		return;
 	transfers_free(registry->env.transfers);
+	s3_regions_free(registry->env.s3_regions);
 	free(registry->ca_file);
 	free(registry);
 }

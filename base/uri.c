@@ -134,8 +134,11 @@ static int hex_pair(const char *s, size_t left)
 	return str_from_hex(pair, 1, &value) ? value : -1;
 }
 
-/* @span in canonical spelling; besides unreserved characters those in @marks stay as they are. */
-static char *respell(struct span span, const char *marks)
+/*
+ * @span in canonical spelling; besides unreserved characters those in @marks stay as they are.
+ * @one: escaped or not they are the same, and so are not escaped.
+ */
+static char *respell(struct span span, const char *marks, bool one)
 {
 	static const char digits[] = "0123456789ABCDEF";
 	char *ret = malloc(3 * span.len + 1);
@@ -150,7 +153,7 @@ static char *respell(struct span span, const char *marks)
 
 		if (escaped >= 0) {
 			c = (char)escaped;
-			plain = is_unreserved(c);
+			plain = is_unreserved(c) || (one && c && strchr(marks, c));
 			i += 2;
 		}
 		if (plain) {
@@ -299,6 +302,27 @@ static int parse_authority(const struct parts *parts, struct uri *uri, struct er
 	return normalize_host(&uri->host, err);
 }
 
+/* Hadoop has a name for each client that it ever had for S3: one object, one key, one section. */
+static bool is_s3(const char *scheme)
+{
+	return str_equal(scheme, "s3") || str_equal(scheme, "s3a") || str_equal(scheme, "s3n");
+}
+
+/* The host of s3 is the name of a bucket, which may look like an address and never is one. */
+static int take_bucket(const struct parts *parts, struct uri *uri, struct err *err)
+{
+	const char *authority = parts->authority.start;
+	size_t len = parts->authority.len;
+	const char *at = memrchr(authority, '@', len);
+	size_t start = at ? (size_t)(at + 1 - authority) : 0;
+
+	if (uri->port || memchr(authority + start, ':', len - start))
+		return malformed(err, "a bucket has no port");
+	free(uri->host);
+	uri->host = strndup(authority + start, len - start);
+	return uri->host ? normalize_host(&uri->host, err) : err_oom(err);
+}
+
 /* file: nobody is asked, so the host can only be this one (RFC 8089). */
 static int parse_file_authority(const struct parts *parts, struct uri *uri, struct err *err)
 {
@@ -314,13 +338,15 @@ static int parse_file_authority(const struct parts *parts, struct uri *uri, stru
 
 static int parse_tail(const struct parts *parts, struct uri *uri, struct err *err)
 {
-	uri->path = parts->path.len > 0 ? respell(parts->path, PATH_MARKS) : strdup("/");
+	bool one = str_equal(uri->scheme, "s3"); /* the key is what the path decodes to */
+
+	uri->path = parts->path.len > 0 ? respell(parts->path, PATH_MARKS, one) : strdup("/");
 	if (!uri->path)
 		return err_oom(err);
 	remove_dot_segments(uri->path);
 
 	if (parts->query.start) {
-		uri->query = respell(parts->query, QUERY_MARKS);
+		uri->query = respell(parts->query, QUERY_MARKS, false);
 		if (!uri->query)
 			return err_oom(err);
 	}
@@ -388,7 +414,7 @@ int uri_parse(const char *text, struct uri *ret, struct err *err)
 	if ((r = split(text, &parts, err)) < 0 || (r = check_bytes(text, &parts, err)) < 0)
 		return r;
 
-	uri.scheme = respell(parts.scheme, "+");
+	uri.scheme = respell(parts.scheme, "+", false);
 	if (!uri.scheme)
 		return err_oom(err);
 	lower(uri.scheme);
@@ -397,6 +423,10 @@ int uri_parse(const char *text, struct uri *ret, struct err *err)
 		r = parse_file_authority(&parts, &uri, err);
 	else
 		r = parse_authority(&parts, &uri, err);
+	if (r == 0 && is_s3(uri.scheme)) {
+		uri.scheme[2] = '\0';
+		r = take_bucket(&parts, &uri, err);
+	}
 	if (r < 0 || (r = parse_tail(&parts, &uri, err)) < 0 ||
 		(r = parse_fragment(parts.fragment, &uri, err)) < 0 ||
 		(r = assemble(&uri, err)) < 0)

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,19 +70,38 @@ static int enter_origin(struct reader *reader, char *prefix)
 	}
 	config->origins = bigger;
 	reader->origin = config->origin_count++;
-	bigger[reader->origin] = (struct origin){.prefix = prefix, .ttl_ms = -1};
+	bigger[reader->origin] = (struct origin){
+		.prefix = prefix, .ttl_ms = -1, .is_s3 = str_has_prefix(prefix, "s3://")};
 	return 0;
 }
 
-static int take_origin(struct reader *reader, const char *name)
+/* What is wrong with @prefix for a section of this kind; NULL: nothing. */
+static const char *complaint(const char *section, const char *prefix)
 {
+	bool is_s3 = str_has_prefix(prefix, "s3://");
+
+	if (strchr(prefix, '?'))
+		return "a URI prefix has no query";
+	if (is_s3 && !str_equal(section, "s3"))
+		return "a section for s3 is [s3 \"s3://bucket/\"]";
+	if (!is_s3 && str_equal(section, "s3"))
+		return "its prefix begins with s3://";
+	return NULL;
+}
+
+static int take_origin(struct reader *reader, const struct config_line *line)
+{
+	char what[16];
+	const char *why;
 	char *prefix;
 
-	if (config_prefix("[origin]", name, &prefix, reader->err) < 0)
+	snprintf(what, sizeof(what), "[%.10s]", line->section);
+	if (config_prefix(what, line->section_name, &prefix, reader->err) < 0)
 		return fail(reader);
-	if (strchr(prefix, '?')) {
+	why = complaint(line->section, prefix);
+	if (why) {
 		free(prefix);
-		err_set(reader->err, ERR_USAGE, EINVAL, "[origin]: a URI prefix has no query");
+		err_set(reader->err, ERR_USAGE, EINVAL, "%s: %s", what, why);
 		return fail(reader);
 	}
 	return enter_origin(reader, prefix);
@@ -89,20 +109,22 @@ static int take_origin(struct reader *reader, const char *name)
 
 static int take_section(struct reader *reader, const struct config_line *line)
 {
-	bool is_origin = str_equal(line->section, "origin");
+	bool is_s3 = str_equal(line->section, "s3");
+	bool is_origin = is_s3 || str_equal(line->section, "origin");
 	const char *name = line->section_name;
 
 	reader->origin = ORIGINS_MAX;
 	reader->skip = false;
 	if (is_origin && name)
-		return take_origin(reader, name);
+		return take_origin(reader, line);
 	if (!is_origin && !name && config_has_section(line->section))
 		return 0;
 
 	reader->skip = true;
 	if (is_origin)
 		err_set(reader->err, ERR_USAGE, EINVAL,
-			"a section [origin] has a URI prefix: [origin \"https://host/\"]");
+			is_s3 ? "a section [s3] has a URI prefix: [s3 \"s3://bucket/\"]"
+			      : "a section [origin] has a URI prefix: [origin \"https://host/\"]");
 	else if (!name)
 		err_set(reader->err, ERR_USAGE, EINVAL, "unknown section [%s]", line->section);
 	else /* it may hold a password */
@@ -242,10 +264,24 @@ static int make_id(struct origin *origin, struct err *err)
 	return 0;
 }
 
+/* What says where the keys of S3 are, or holds them. */
+static int keep_environment(struct config *config, const char *const *environment, struct err *err)
+{
+	int r = 0;
+
+	for (; r == 0 && environment && *environment; environment++)
+		if (str_has_prefix(*environment, "AWS_") || str_has_prefix(*environment, "HOME="))
+			r = config_list_add(&config->aws, strdup(*environment), err);
+	return r;
+}
+
 /* All files are read. */
-static int finish(struct config *config, struct err *err)
+static int finish(struct config *config, const char *const *environment, struct err *err)
 {
 	int r = members_new(&config->members, err);
+
+	if (r == 0)
+		r = keep_environment(config, environment, err);
 
 	for (size_t i = 0; r == 0 && i < config->origin_count; i++)
 		r = make_id(&config->origins[i], err);
@@ -292,7 +328,7 @@ int config_load(const char *file, const char *const *environment, bool lenient, 
 		return r;
 	}
 
-	r = finish(&config, err);
+	r = finish(&config, environment, err);
 	if (r < 0)
 		return r;
 
@@ -320,6 +356,10 @@ static void origin_release(struct origin *origin)
 	free(origin->client_cert);
 	list_release(&origin->headers);
 	list_release(&origin->users);
+	free(origin->endpoint);
+	free(origin->region);
+	free(origin->keys_file);
+	free(origin->profile);
 }
 
 void config_release(struct config *config)
@@ -333,6 +373,7 @@ void config_release(struct config *config)
 	list_release(&config->deny);
 	list_release(&config->file_roots);
 	list_release(&config->warnings);
+	list_release(&config->aws);
 	for (size_t i = 0; i < config->origin_count; i++)
 		origin_release(&config->origins[i]);
 	free(config->origins);
@@ -356,8 +397,15 @@ const struct origin *config_origin(const struct config *config, const char *text
 
 bool config_has_credentials(const struct origin *origin)
 {
+	if (origin->is_s3)
+		return !origin->anonymous;
 	return origin->user_file || origin->bearer || origin->bearer_file || origin->netrc ||
 	       origin->client_cert || origin->headers.count > 0;
+}
+
+const char *config_section_of(const struct origin *origin)
+{
+	return origin->is_s3 ? "s3" : "origin";
 }
 
 const char *config_env(const char *const *environment, const char *name)

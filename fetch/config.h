@@ -23,7 +23,8 @@ struct config_list {
 	size_t count;
 };
 
-/* [origin "PREFIX"]: what holds for the URIs below a prefix. The longest prefix wins, alone. */
+/* [origin "PREFIX"], [s3 "PREFIX"]: what holds for the URIs below a prefix. The longest prefix
+ * wins, alone. */
 struct origin {
 	char *prefix;               /* canonical */
 	struct config_list mirrors; /* canonical prefixes that stand for this one, in their order */
@@ -38,6 +39,15 @@ struct origin {
 	char *client_cert;
 	struct config_list headers; /* "Name: value", one a line: values may have commas */
 	struct config_list users;   /* names, "@group", "*"; none: the owner of the cache only */
+
+	/* [s3 "…"] only */
+	bool is_s3;
+	char *endpoint; /* canonical, ends in '/'; NULL: Amazon's */
+	char *region;   /* or NULL */
+	unsigned int style;
+	char *keys_file; /* credentials = FILE, as `aws` writes it; NULL: what `aws` would use */
+	char *profile;   /* of that file; NULL: the default */
+	bool anonymous;  /* nothing is signed */
 
 	bool list;         /* folders show what is at the origin, too */
 	bool public_query; /* a query is no secret here */
@@ -90,6 +100,7 @@ struct config {
 
 	struct origin *origins;
 	size_t origin_count;
+	struct config_list aws;  /* "NAME=value" of the environment, for S3 */
 	struct members *members; /* what was found out about users; NULL: nothing is kept */
 
 	struct config_list warnings;
@@ -108,8 +119,12 @@ void config_release(struct config *config);
 /* The section whose prefix covers the canonical URI @text, or NULL. */
 const struct origin *config_origin(const struct config *config, const char *text);
 
-/* Whether requests of this section open doors that others do not. */
+/* Whether requests of this section open doors that others do not. One of s3 has credentials, be it
+ * that they are found elsewhere, unless it says that it has none. */
 bool config_has_credentials(const struct origin *origin);
+
+/* "origin" or "s3". */
+const char *config_section_of(const struct origin *origin);
 
 /* The value of @name in @environment, or NULL. */
 const char *config_env(const char *const *environment, const char *name);

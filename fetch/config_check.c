@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "fetch/config_values.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 
 bool config_is_readable_by_others(const char *file)
@@ -23,14 +24,15 @@ static int warn_of_files(struct config *config, const struct origin *origin, str
 		{"bearer_file", origin->bearer_file},
 		{"netrc", origin->netrc},
 		{"client_cert", origin->client_cert},
+		{"credentials", origin->keys_file},
 	};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(files); i++)
 		if (files[i].file && config_is_readable_by_others(files[i].file))
 			r = config_list_add(&config->warnings,
-				str_printf("%s of [origin \"%s\"]: everybody may read %s",
-					files[i].key, origin->prefix, files[i].file),
+				str_printf("%s of [%s \"%s\"]: everybody may read %s", files[i].key,
+					config_section_of(origin), origin->prefix, files[i].file),
 				err);
 	return r;
 }
@@ -41,10 +43,20 @@ static int warn_of_users(struct config *config, const struct origin *origin, str
 	if (origin->users.count == 0 || config_has_credentials(origin))
 		return 0;
 	return config_list_add(&config->warnings,
-		str_printf("users of [origin \"%s\"]: without credentials in the section it "
+		str_printf("users of [%s \"%s\"]: without credentials in the section it "
 			   "keeps nobody out",
-			origin->prefix),
+			config_section_of(origin), origin->prefix),
 		err);
+}
+
+/* Of two words about one thing the one that opens less shall not go unnoticed. */
+static int check_s3(const struct origin *origin, struct err *err)
+{
+	if (!origin->anonymous || (!origin->keys_file && !origin->profile))
+		return 0;
+	return err_set(err, ERR_USAGE, EINVAL,
+		"[s3 \"%s\"]: 'anonymous = yes' and credentials exclude each other",
+		origin->prefix);
 }
 
 int config_check(struct config *config, struct err *err)
@@ -55,6 +67,8 @@ int config_check(struct config *config, struct err *err)
 		r = warn_of_files(config, &config->origins[i], err);
 		if (r == 0)
 			r = warn_of_users(config, &config->origins[i], err);
+		if (r == 0)
+			r = check_s3(&config->origins[i], err);
 	}
 	return r;
 }

@@ -63,6 +63,18 @@ static const struct config_key keys[] = {
 	{"origin", "list", config_set_yes_no, ORIGIN(list), 0, 0},
 	{"origin", "public_query", config_set_yes_no, ORIGIN(public_query), 0, 0},
 	{"origin", "ttl", config_set_duration, ORIGIN(ttl_ms), 0, 36500 * DAY_MS},
+	{"s3", "endpoint", config_set_endpoint, ORIGIN(endpoint), 0, 0},
+	{"s3", "region", config_set_name, ORIGIN(region), 0, 0},
+	{"s3", "style", config_set_style, ORIGIN(style), 0, 0},
+	{"s3", "credentials", config_set_path, ORIGIN(keys_file), 0, 0},
+	{"s3", "profile", config_set_name, ORIGIN(profile), 0, 0},
+	{"s3", "anonymous", config_set_yes_no, ORIGIN(anonymous), 0, 0},
+	{"s3", "users", config_set_users, ORIGIN_LIST(users), 0, 0},
+	{"s3", "list", config_set_yes_no, ORIGIN(list), 0, 0},
+	{"s3", "mirrors", config_set_mirrors, ORIGIN_LIST(mirrors), 0, 0},
+	{"s3", "mirror_order", config_set_order, ORIGIN(fastest), 0, 0},
+	{"s3", "proxy", config_set_proxy, ORIGIN_SECRET(proxy), 0, 0},
+	{"s3", "ttl", config_set_duration, ORIGIN(ttl_ms), 0, 36500 * DAY_MS},
 };
 
 bool config_has_section(const char *section)

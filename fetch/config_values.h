@@ -47,6 +47,9 @@ int config_set_mirrors(const struct setting *setting, const char *value, struct 
 int config_set_users(const struct setting *setting, const char *value, struct err *err);
 int config_set_header(const struct setting *setting, const char *value, struct err *err);
 int config_set_bearer(const struct setting *setting, const char *value, struct err *err);
+int config_set_endpoint(const struct setting *setting, const char *value, struct err *err);
+int config_set_name(const struct setting *setting, const char *value, struct err *err);
+int config_set_style(const struct setting *setting, const char *value, struct err *err);
 int config_set_proxy(const struct setting *setting, const char *value, struct err *err);
 
 /* "name: 'value' is not @expected", without the value if the key's is a secret. -EINVAL. */

@@ -4,82 +4,22 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "fetch/config_values.h"
+#include "fetch/credential_file.h"
+#include "fetch/credentials_s3.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_MAX (64 * 1024)
-
-/* A key of the section that names a file. */
-struct source {
-	const struct origin *origin;
-	const char *key;
-	const char *file;
-};
-
-static int refuse(const struct source *source, const char *why, struct err *err)
-{
-	err_set(err, ERR_POLICY, EACCES, "%s of [origin \"%s\"]: %s: %s", source->key,
-		source->origin->prefix, source->file, why);
-	return -EACCES;
-}
-
-/*
- * A FIFO would keep a thread that nobody can interrupt, a device might never end: only what is a
- * file is read. For fd_close().
- */
-static int open_regular(const struct source *source, struct stat *ret, int *ret_fd, struct err *err)
-{
-	CLEANUP(fd_closep) int fd = open(source->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0 || fstat(fd, ret) < 0)
-		return refuse(source, strerrordesc_np(errno), err);
-	if (!S_ISREG(ret->st_mode))
-		return refuse(source, "it is no regular file", err);
-	*ret_fd = fd_steal(&fd);
-	return 0;
-}
-
-/* All bytes of the file, with a NUL behind them, for config_free_secret(). */
-static int read_text(const struct source *source, char **ret, struct err *err)
-{
-	CLEANUP(config_free_secretp) char *text = NULL;
-	CLEANUP(fd_closep) int fd = -1;
-	struct stat st;
-	ssize_t len;
-	int r = open_regular(source, &st, &fd, err);
-
-	if (r < 0)
-		return r;
-	text = calloc(1, FILE_MAX + 2);
-	if (!text) {
-		err_oom(err);
-		return -ENOMEM;
-	}
-	len = fd_pread_full(fd, text, FILE_MAX + 1, 0);
-	if (len < 0)
-		return refuse(source, strerrordesc_np((int)-len), err);
-	if (len > FILE_MAX)
-		return refuse(source, strerrordesc_np(EFBIG), err);
-	if (strlen(text) != (size_t)len) {
-		explicit_bzero(text, (size_t)len);
-		return refuse(source, "it is not a text", err);
-	}
-	*ret = str_steal(&text);
-	return 0;
-}
-
 /* The one line that the file holds. Blanks around it, and blank lines after it, do not count. */
-static int read_line(const struct source *source, char **ret, struct err *err)
+static int read_line(const struct credential_file *source, char **ret, struct err *err)
 {
 	CLEANUP(config_free_secretp) char *text = NULL;
 	size_t blank;
 	size_t len;
-	int r = read_text(source, &text, err);
+	int r = credential_file_read(source, &text, NULL, err);
 
 	if (r < 0)
 		return r;
@@ -90,16 +30,16 @@ static int read_line(const struct source *source, char **ret, struct err *err)
 	while (len > 0 && strchr(" \t\r\n", text[len - 1]))
 		text[--len] = '\0';
 	if (len == 0)
-		return refuse(source, "it is empty", err);
+		return credential_file_refuse(source, "it is empty", err);
 	if (strpbrk(text, "\r\n"))
-		return refuse(source, "it has more than one line", err);
+		return credential_file_refuse(source, "it has more than one line", err);
 	*ret = str_steal(&text);
 	return 0;
 }
 
 static int load_user(const struct origin *origin, struct credentials *credentials, struct err *err)
 {
-	const struct source source = {origin, "user_file", origin->user_file};
+	const struct credential_file source = {origin, "user_file", origin->user_file};
 	char *colon;
 	int r;
 
@@ -110,7 +50,7 @@ static int load_user(const struct origin *origin, struct credentials *credential
 		return r;
 	colon = strchr(credentials->user_line, ':');
 	if (!colon || colon == credentials->user_line)
-		return refuse(&source, "it does not hold 'user:password'", err);
+		return credential_file_refuse(&source, "it does not hold 'user:password'", err);
 	*colon = '\0';
 	credentials->access.user = credentials->user_line;
 	credentials->access.password = colon + 1;
@@ -120,7 +60,7 @@ static int load_user(const struct origin *origin, struct credentials *credential
 static int load_bearer(
 	const struct origin *origin, struct credentials *credentials, struct err *err)
 {
-	const struct source source = {origin, "bearer_file", origin->bearer_file};
+	const struct credential_file source = {origin, "bearer_file", origin->bearer_file};
 	int r;
 
 	credentials->access.bearer = origin->bearer;
@@ -130,7 +70,7 @@ static int load_bearer(
 	if (r < 0)
 		return r;
 	if (!config_is_token(credentials->bearer_line))
-		return refuse(&source, "it does not hold a token", err);
+		return credential_file_refuse(&source, "it does not hold a token", err);
 	credentials->access.bearer = credentials->bearer_line;
 	return 0;
 }
@@ -139,18 +79,18 @@ static int load_bearer(
 static int check_file(const struct origin *origin, const char *key, const char *file,
 	const char **ret, struct err *err)
 {
-	const struct source source = {origin, key, file};
+	const struct credential_file source = {origin, key, file};
 	CLEANUP(fd_closep) int fd = -1;
 	struct stat st;
 	int r;
 
 	if (!file)
 		return 0;
-	r = open_regular(&source, &st, &fd, err);
+	r = credential_file_open(&source, &st, &fd, NULL, err);
 	if (r < 0)
 		return r;
 	if (st.st_size == 0)
-		return refuse(&source, "it is empty", err);
+		return credential_file_refuse(&source, "it is empty", err);
 	*ret = file;
 	return 0;
 }
@@ -197,12 +137,14 @@ int credentials_load(const struct config *config, const struct decision *decisio
 	int r;
 
 	*ret = CREDENTIALS_INIT;
+	if (str_equal(uri->scheme, "s3"))
+		return credentials_s3_load(config, decision, uri, ret, err);
 	if (decision->own_credentials || !origin || !config_has_credentials(origin))
 		return 0;
 	if (!policy_serves(config, origin, decision->uid, decision->trusted))
 		return err_set(err, ERR_POLICY, EACCES,
-			"forbidden by policy: 'users = …' in [origin \"%s\"] does not name uid %u",
-			origin->prefix, (unsigned int)decision->uid);
+			"forbidden by policy: 'users = …' in [%s \"%s\"] does not name uid %u",
+			config_section_of(origin), origin->prefix, (unsigned int)decision->uid);
 	r = load(origin, &credentials, err);
 	if (r < 0) {
 		credentials_release(&credentials);
@@ -222,6 +164,7 @@ void credentials_release(struct credentials *credentials)
 	config_free_secret(credentials->user_line);
 	config_free_secret(credentials->bearer_line);
 	free(credentials->headers);
+	credentials_s3_release(credentials);
 	*credentials = CREDENTIALS_INIT;
 }
 

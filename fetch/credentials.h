@@ -9,12 +9,17 @@
 #include "backends/backend.h"
 #include "fetch/policy.h"
 
+#define CREDENTIALS_S3_TEXTS 8
+
+/* Once loaded it stays where it is: it refers to itself. */
 struct credentials {
 	struct access access; /* without a prefix: nothing is sent */
 	/* what it refers to; the rest is the configuration's */
 	char *user_line;
 	char *bearer_line;
 	const char **headers;
+	struct access_s3 s3;
+	char *s3_text[CREDENTIALS_S3_TEXTS];
 };
 
 #define CREDENTIALS_INIT                                                                           \

@@ -88,6 +88,9 @@ static const char *opening(const struct decision *decision, const struct uri *ur
 		longest(&decision->config->allow, uri->text, uri_is_below),
 		own ? own->prefix : NULL,
 		asked ? longest(&asked->mirrors, uri->text, uri_is_below) : NULL,
+		asked && asked->endpoint && uri_is_below(asked->endpoint, uri->text)
+			? asked->endpoint
+			: NULL,
 	};
 	const char *best = NULL;
 
@@ -100,6 +103,10 @@ static const char *opening(const struct decision *decision, const struct uri *ur
 /* One text, whatever is behind the URI: a refusal must not tell what the network looks like. */
 static int forbidden(const struct uri *uri, struct err *err)
 {
+	if (str_equal(uri->scheme, "s3"))
+		return err_set(err, ERR_POLICY, EACCES,
+			"forbidden by policy: add a section [s3 \"s3://%s/\"] with 'users = …'",
+			uri->host);
 	return err_set(err, ERR_POLICY, EACCES,
 		"forbidden by policy: add 'allow = %s://%s%s%s/' to [policy]", uri->scheme,
 		uri->host, uri->port ? ":" : "", uri->port ? uri->port : "");
@@ -167,8 +174,8 @@ static int check_users(const struct decision *decision, const struct uri *uri, s
 		policy_serves(decision->config, origin, decision->uid, decision->trusted))
 		return 0;
 	return err_set(err, ERR_POLICY, EACCES,
-		"forbidden by policy: 'users = …' in [origin \"%s\"] does not name uid %u",
-		origin->prefix, (unsigned int)decision->uid);
+		"forbidden by policy: 'users = …' in [%s \"%s\"] does not name uid %u",
+		config_section_of(origin), origin->prefix, (unsigned int)decision->uid);
 }
 
 static int check_uri(const struct decision *decision, const struct uri *uri, struct err *err)
@@ -193,7 +200,8 @@ static int check_uri(const struct decision *decision, const struct uri *uri, str
 		open = open || str_equal(uri->scheme, open_schemes[i]);
 	if (!open)
 		return forbidden(uri, err);
-	if (address_from_host(uri->host, &literal))
+	/* a bucket is no host; where it is, is asked of the URIs that it leads to */
+	if (!str_equal(uri->scheme, "s3") && address_from_host(uri->host, &literal))
 		return check_address(decision, uri, (const struct sockaddr *)&literal, err);
 	return 0;
 }
@@ -214,13 +222,22 @@ static int guard_address(const struct guard *guard, const struct uri *uri,
 	return check_address(decision_of(guard), uri, address, err);
 }
 
+/* The version of an object opens nothing. */
+static bool has_secret_query(const struct uri *uri, const struct origin *origin)
+{
+	if (!uri->query || (origin && origin->public_query))
+		return false;
+	return !str_equal(uri->scheme, "s3") || !str_has_prefix(uri->query, "versionId=") ||
+	       strchr(uri->query, '&');
+}
+
 int policy_decide(const struct config *config, const struct uri *uri, uid_t uid, uid_t owner,
 	bool through_mount, const uint8_t secret[DIGEST_SIZE], struct decision *ret,
 	struct err *err)
 {
 	const struct origin *origin = config_origin(config, uri->text);
 	struct decision decision = {
-		.secret_query = uri->query && !(origin && origin->public_query),
+		.secret_query = has_secret_query(uri, origin),
 		.own_credentials = uri->user || uri->password,
 		.origin = origin,
 		.guard = {.uri = guard_uri, .address = guard_address},

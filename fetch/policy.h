@@ -21,6 +21,7 @@ struct decision {
 	char scope[SCOPE_MAX]; /* "" is public */
 	bool secret_query;     /* the URI has a query, which is to be shown to nobody */
 	bool own_credentials;  /* the URI has a user: that, and nothing of the configuration */
+	bool ambient; /* s3 without a section: keys that the owner of the cache has anyhow */
 	const struct origin *origin; /* the section of the URI, or NULL */
 	struct guard guard;          /* for the requests that follow; valid while the decision is */
 	const struct config *config;
@@ -46,7 +47,7 @@ bool policy_serves(
  * Scopes:
  *
  *	""               everybody's
- *	"uid:N"          a user's own: of URIs with a query
+ *	"uid:N"          a user's own: of URIs with a query, and what his own keys of S3 open
  *	"user:HMAC"      of who knows a user and password that the URI had
  *	"origin:ID"      of whom the section with this id serves
  *	"origin:ID:N"    likewise, of URIs with a query

@@ -64,12 +64,13 @@ int policy_scope(const struct uri *uri, const uint8_t secret[DIGEST_SIZE],
 
 	if (decision->own_credentials)
 		return credential_scope(uri, secret, decision->scope, err);
+	decision->ambient = !origin && decision->trusted && str_equal(uri->scheme, "s3");
 	if (origin && config_has_credentials(origin)) {
 		if (decision->secret_query)
 			origin_user_scope(origin, decision->uid, decision->scope);
 		else
 			origin_scope(origin, decision->scope);
-	} else if (decision->secret_query) {
+	} else if (decision->secret_query || decision->ambient) {
 		policy_user_scope(decision->uid, decision->scope);
 	}
 	return 0;

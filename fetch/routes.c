@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "fetch/credentials.h"
+#include "fetch/credentials_s3.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -147,7 +147,15 @@ static int find_proxies(struct routes *routes, const struct uri *uri, struct err
 	const struct origin *origin = config_origin(&fetchfs->config, uri->text);
 	const char *text = origin && origin->proxy ? origin->proxy : fetchfs->config.proxy;
 	char **environment = text || !fetchfs->daemon ? fetchfs->proxy_environment : NULL;
+	CLEANUP(uri_release) struct uri where = {0};
+	int r = 0;
 
+	if (str_equal(uri->scheme, "s3")) {
+		r = credentials_s3_where(&fetchfs->config, uri, &where, err);
+		uri = &where;
+	}
+	if (r < 0)
+		return r;
 	proxies_release(&routes->proxies);
 	memset(routes->proxy_failed, 0, sizeof(routes->proxy_failed));
 	return proxies_for(

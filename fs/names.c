@@ -21,7 +21,7 @@ void names_wanted_release(struct wanted *wanted)
 
 const char *names_scheme(unsigned int n)
 {
-	static const char *const schemes[] = {"http", "https", "ftp", "ftps", "file"};
+	static const char *const schemes[] = {"http", "https", "ftp", "ftps", "file", "s3"};
 
 	return n < ARRAY_SIZE(schemes) ? schemes[n] : NULL;
 }

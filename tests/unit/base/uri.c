@@ -382,3 +382,32 @@ Test(uri, no_spelling_climbs_out_of_a_prefix)
 	cr_assert(uri_is_below("http://h/a/", "http://h/a/b?c=..%2Fd"));
 	cr_assert(uri_is_below("http://h/a/", "http://h/a/b%2Fd"));
 }
+
+Test(uri, s3_has_one_spelling_of_each_key)
+{
+	check_canonical("s3a://bucket/k", "s3://bucket/k");
+	check_canonical("S3N://Bucket/k", "s3://bucket/k");
+	check_canonical("s3://bucket", "s3://bucket/");
+	check_canonical("s3://b/a%2Fb", "s3://b/a/b");
+	check_canonical("s3://b/a%2bb+c%3A%40%21", "s3://b/a+b+c:@!");
+	check_canonical("s3://b/a%3fb%23c%25d e", "s3://b/a%3Fb%23c%25d%20e");
+	check_canonical("s3://b/a%2F..%2F..%2Fc", "s3://b/c");
+	check_canonical("s3://b/a//b", "s3://b/a//b");
+	check_canonical("s3://b/%00", "s3://b/%00");
+	check_canonical("s3://b/a?versionId=x%2By", "s3://b/a?versionId=x%2By");
+	check_canonical("http://b/a%2Fb", "http://b/a%2Fb");
+}
+
+Test(uri, a_bucket_is_no_address)
+{
+	check_canonical("s3://2130706433/a", "s3://2130706433/a");
+	check_canonical("s3://127.1/a", "s3://127.1/a");
+	check_canonical("s3://a_b.c-d/a", "s3://a_b.c-d/a");
+	check_canonical("s3://id:se%2Fcret@b/a", "s3://b/a");
+	check_refused("s3://b:80/a", EINVAL);
+	check_refused("s3://b:/a", EINVAL);
+	check_refused("s3:///a", EINVAL);
+	check_refused("s3://@/a", EINVAL);
+	check_refused("s3://a%2Fb/a", EINVAL);
+	check_refused("s3://[::1]:80/a", EINVAL);
+}

@@ -1,5 +1,6 @@
 #include "fetch/config.h"
 
+#include "backends/backend.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
@@ -131,8 +132,11 @@ Test(config, what_is_unknown_is_named_with_file_and_line)
 		"[fetch]\nbandwidth = 1\n", "test.conf:2: unknown key 'bandwidth' in [fetch]");
 	check_refused("[origin \"http://h/\"]\nmirror = http://m/\n",
 		"test.conf:2: unknown key 'mirror' in [origin] (did you mean 'mirrors'?)");
+	check_refused("[cache]\n[hbase \"x\"]\n", "test.conf:2: unknown section [hbase \"x\"]");
+	check_refused("[s3 \"s3://b/\"]\nendpoints = http://h\n",
+		"test.conf:2: unknown key 'endpoints' in [s3] (did you mean 'endpoint'?)");
 	check_refused(
-		"[cache]\n[s3 \"s3://b/\"]\n", "test.conf:2: unknown section [s3 \"s3://b/\"]");
+		"[s3 \"s3://b/\"]\nbearer = x\n", "test.conf:2: unknown key 'bearer' in [s3]");
 	check_refused("stall = 5s\n", "test.conf:1: key 'stall' before any [section]");
 	check_refused("[cache]\nnonsense\n", "test.conf:2: neither");
 }
@@ -503,4 +507,43 @@ Test(config, a_variable_is_found_by_its_whole_name)
 	cr_assert_str_eq(config_env(environment, "A"), "2");
 	cr_assert_null(config_env(environment, "B"));
 	cr_assert_null(config_env(NULL, "A"));
+}
+
+Test(config, a_section_for_s3_says_where_and_who)
+{
+	CLEANUP(config_release)
+	struct config config =
+		loaded("[s3 \"s3a://Bucket/\"]\nendpoint = HTTP://H:9000\n"
+		       "region = eu-west-1\nstyle = virtual\ncredentials = /etc/keys\n"
+		       "profile = me\nusers = alice\nlist = yes\n"
+		       "[s3 \"s3://b\"]\nendpoint = https://h/base\nanonymous = yes\n");
+	const struct origin *origin = config_origin(&config, "s3://bucket/a");
+
+	cr_assert_str_eq(origin->prefix, "s3://bucket/");
+	cr_assert_str_eq(origin->endpoint, "http://h:9000/");
+	cr_assert_str_eq(origin->region, "eu-west-1");
+	cr_assert_eq(origin->style, S3_STYLE_VIRTUAL);
+	cr_assert_str_eq(origin->keys_file, "/etc/keys");
+	cr_assert_str_eq(origin->profile, "me");
+	cr_assert(origin->list);
+	cr_assert(config_has_credentials(origin));
+	origin = config_origin(&config, "s3://b/a");
+	cr_assert_str_eq(origin->endpoint, "https://h/base/");
+	cr_assert_not(config_has_credentials(origin));
+}
+
+Test(config, a_section_for_s3_that_makes_no_sense_is_refused)
+{
+	check_refused("[s3]\n", "[s3 \"s3://bucket/\"]");
+	check_refused("[s3 \"https://h/\"]\n", "[s3]: its prefix begins with s3://");
+	check_refused("[origin \"s3://b/\"]\n", "a section for s3 is [s3 ");
+	check_refused("[s3 \"s3://b/?x\"]\n", "[s3]: a URI prefix has no query");
+	check_refused("[s3 \"s3://b/\"]\nendpoint = h:9000\n", "endpoint");
+	check_refused("[s3 \"s3://b/\"]\nendpoint = ftp://h/\n", "a URI such as https://");
+	check_refused("[s3 \"s3://b/\"]\nendpoint = http://h/?x\n", "a URI such as https://");
+	check_refused("[s3 \"s3://b/\"]\nendpoint = http://me:pw@h/\n", "has no user");
+	check_refused("[s3 \"s3://b/\"]\nstyle = both\n", "'auto', 'path' or 'virtual'");
+	check_refused("[s3 \"s3://b/\"]\ncredentials = keys\n", "absolute path");
+	check_refused("[s3 \"s3://b/\"]\nprofile = [x]\n", "profile");
+	check_refused("[s3 \"s3://b/\"]\nanonymous = yes\nprofile = x\n", "exclude each other");
 }

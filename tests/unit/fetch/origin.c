@@ -220,9 +220,10 @@ Test(origin, the_scopes_of_a_user_are_listed)
 Test(origin, a_section_opens_its_prefix_and_its_mirrors)
 {
 	CLEANUP(config_release)
-	struct config config = loaded("[origin \"http://h.lan/a/\"]\nmirrors = http://m.lan/b/\n"
-				      "[origin \"http://10.0.0.1/c/\"]\n[origin \"s3://bucket/\"]\n"
-				      "[policy]\ndeny = http://h.lan/a/no/, http://m.lan/\n");
+	struct config config =
+		loaded("[origin \"http://h.lan/a/\"]\nmirrors = http://m.lan/b/\n"
+		       "[origin \"http://10.0.0.1/c/\"]\n[s3 \"s3://bucket/\"]\nanonymous = yes\n"
+		       "[policy]\ndeny = http://h.lan/a/no/, http://m.lan/\n");
 	struct decision below, beside;
 
 	cr_assert_eq(decide(&config, "http://h.lan/a/x", USER, &below, NULL), 0);
