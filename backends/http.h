@@ -33,6 +33,14 @@ struct http_dialect {
 	int (*moved)(struct http_dialect *dialect, const struct transfer *transfer,
 		const struct uri *at, char **ret, struct err *err);
 
+	/*
+	 * What a 200 is that means something else than the whole file: facts of it, and how many
+	 * bytes come, -1: nobody knows. Then the URI says which part of which version is wanted,
+	 * and no header does. *ret is what the headers say.
+	 */
+	int (*judge)(struct http_dialect *dialect, const struct transfer *transfer,
+		struct remote *ret, int64_t *ret_promised, struct err *err);
+
 	/* What a refusal, which @err has as its status says it, means by its @body (a text, "" if
 	 * there is none). -errno. */
 	int (*refused)(

@@ -3,6 +3,7 @@
 #include "backends/builtin.h"
 #include "backends/s3_regions.h"
 #include "backends/transfer.h"
+#include "backends/webhdfs_active.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -11,7 +12,7 @@
 #include <string.h>
 
 const struct backend *const registry_all[] = {
-	&http_backend, &ftp_backend, &file_backend, &s3_backend, NULL};
+	&http_backend, &ftp_backend, &file_backend, &s3_backend, &webhdfs_backend, NULL};
 
 static bool serves(const struct backend *backend, const char *scheme)
 {
@@ -69,13 +70,15 @@ int registry_open(const struct registry_options *options, struct backend_env **r
 	registry->ca_file = str_copy(options->ca_file);
 	registry->env = (struct backend_env){
 		.s3_regions = s3_regions_new(),
+		.webhdfs_active = webhdfs_active_new(),
 		.ca_file = registry->ca_file,
 		.connect_ms = options->connect_ms,
 		.first_byte_ms = options->first_byte_ms,
 		.stall_ms = options->stall_ms,
 		.stall_rate = options->stall_rate,
 	};
-	if (!registry->env.s3_regions || (options->ca_file && !registry->ca_file))
+	if (!registry->env.s3_regions || !registry->env.webhdfs_active ||
+		(options->ca_file && !registry->ca_file))
 		r = err_oom(err);
 	else
 		r = transfers_new(
@@ -102,6 +105,7 @@ void registry_close(struct backend_env *env)
 		return;
 	transfers_free(registry->env.transfers);
 	s3_regions_free(registry->env.s3_regions);
+	webhdfs_active_free(registry->env.webhdfs_active);
 	free(registry->ca_file);
 	free(registry);
 }
