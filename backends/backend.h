@@ -43,7 +43,8 @@ struct remote {
 	int64_t max_age; /* seconds it stays fresh from now, or TIME_UNKNOWN: the origin is silent
 			  */
 	bool must_ask;   /* stale, it may not even stand in while the origin is down */
-	char type[MIME_MAX]; /* "text/html", without parameters, or "" */
+	char type[MIME_MAX];      /* "text/html", without parameters, or "" */
+	struct checksum checksum; /* what the whole hashes to, as the origin says, or none */
 };
 
 /*
@@ -99,6 +100,14 @@ enum s3_style {
 	S3_STYLE_VIRTUAL, /* BUCKET.ENDPOINT/KEY */
 };
 
+/* Where keys come from that are only lent. */
+enum s3_source {
+	S3_SOURCE_GIVEN,        /* they are not */
+	S3_SOURCE_WEB_IDENTITY, /* a URI to GET: a token service's, with the token in the query */
+	S3_SOURCE_CONTAINER,    /* likewise: its metadata server's */
+	S3_SOURCE_INSTANCE,     /* the metadata server, a URI that ends in '/' */
+};
+
 /* s3: where the bucket is, and who asks. All strings are the caller's; NULL: see each. */
 struct access_s3 {
 	const char *endpoint; /* an http(s) URI that ends in '/'; Amazon's */
@@ -107,6 +116,9 @@ struct access_s3 {
 	const char *key_id; /* nobody: the request is not signed */
 	const char *secret;
 	const char *token; /* of a session; none */
+	enum s3_source source;
+	const char *source_uri;   /* with a source */
+	const char *source_token; /* for "Authorization: …" there, or NULL */
 };
 
 /* hdfs: which namenodes there are, and who asks. All strings are the caller's. */
@@ -192,6 +204,7 @@ struct backend_env {
 	struct transfers *transfers;
 	struct s3_regions *s3_regions;
 	struct webhdfs_active *webhdfs_active;
+	struct s3_wallet *s3_wallet;
 	const char *ca_file; /* PEM, or NULL: the system's */
 	/*
 	 * Limits, each of which ends the request with ETIMEDOUT. Waiting for one of the

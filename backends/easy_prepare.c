@@ -108,6 +108,8 @@ static void set_request(CURL *easy, const struct transfer *transfer)
 	}
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "fetchfs/" FETCHFS_VERSION);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->header_list);
+	if (request->method)
+		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 	curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
 	if (request->own_connection) {
 		curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);

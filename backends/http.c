@@ -240,6 +240,7 @@ static int begin_hop(struct exchange *exchange, struct err *err)
 		.headers = exchange->lines,
 		.own_connection = request->own_connection,
 		.no_body = exchange->head,
+		.method = exchange->dialect ? exchange->dialect->method : NULL,
 		.env = exchange->env,
 		.guard = guard,
 		.proxy = request->proxy,

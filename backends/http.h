@@ -19,6 +19,9 @@
 /* All on the calling thread (but headers() of the first request: on that of http_begin()). NULL: as
  * HTTP has it. Lives for as long as the request. */
 struct http_dialect {
+	const char *method; /* instead of GET */
+	bool no_pages;      /* what is text/html is a file as any, and never stands for a folder */
+
 	/*
 	 * The lines that a request to @at has beside the usual ones, from malloc(), into @ret,
 	 * which is all NULL. Asked for each redirect, too: who @at is decides what it may be told.
@@ -40,6 +43,10 @@ struct http_dialect {
 	 */
 	int (*judge)(struct http_dialect *dialect, const struct transfer *transfer,
 		struct remote *ret, int64_t *ret_promised, struct err *err);
+
+	/* What else the answer says that brings the whole: adds to @remote. */
+	void (*answered)(struct http_dialect *dialect, const struct transfer *transfer,
+		struct remote *remote);
 
 	/* What a refusal, which @err has as its status says it, means by its @body (a text, "" if
 	 * there is none). -errno. */

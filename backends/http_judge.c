@@ -81,6 +81,8 @@ int http_judge(struct exchange *exchange, struct transfer *transfer, struct err 
 	int r;
 
 	answer_remote(transfer, &exchange->remote);
+	if (exchange->dialect && exchange->dialect->no_pages)
+		exchange->remote.type[0] = '\0';
 	exchange->promised = -1;
 	if (status == 304 && question_has_condition(exchange->request) &&
 		!question_wants_part(exchange->request)) {
@@ -107,6 +109,8 @@ int http_judge(struct exchange *exchange, struct transfer *transfer, struct err 
 	r = status == 206 ? judge_range(exchange, transfer, err) : judge_whole(exchange, err);
 	if (r < 0)
 		return r;
+	if (status == 200 && exchange->dialect && exchange->dialect->answered)
+		exchange->dialect->answered(exchange->dialect, transfer, &exchange->remote);
 	exchange->streaming = true;
 	return 0;
 }

@@ -2,6 +2,7 @@
 
 #include "backends/builtin.h"
 #include "backends/s3_regions.h"
+#include "backends/s3_wallet.h"
 #include "backends/transfer.h"
 #include "backends/webhdfs_active.h"
 #include "base/str.h"
@@ -71,14 +72,15 @@ int registry_open(const struct registry_options *options, struct backend_env **r
 	registry->env = (struct backend_env){
 		.s3_regions = s3_regions_new(),
 		.webhdfs_active = webhdfs_active_new(),
+		.s3_wallet = s3_wallet_new(),
 		.ca_file = registry->ca_file,
 		.connect_ms = options->connect_ms,
 		.first_byte_ms = options->first_byte_ms,
 		.stall_ms = options->stall_ms,
 		.stall_rate = options->stall_rate,
 	};
-	if (!registry->env.s3_regions || !registry->env.webhdfs_active ||
-		(options->ca_file && !registry->ca_file))
+	if (!registry->env.s3_regions || !registry->env.s3_wallet ||
+		!registry->env.webhdfs_active || (options->ca_file && !registry->ca_file))
 		r = err_oom(err);
 	else
 		r = transfers_new(
@@ -106,6 +108,7 @@ void registry_close(struct backend_env *env)
 	transfers_free(registry->env.transfers);
 	s3_regions_free(registry->env.s3_regions);
 	webhdfs_active_free(registry->env.webhdfs_active);
+	s3_wallet_free(registry->env.s3_wallet);
 	free(registry->ca_file);
 	free(registry);
 }

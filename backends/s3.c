@@ -51,7 +51,7 @@ static int stat_by_get(const struct backend_env *env, const struct backend_reque
 		.sink = {.begin = on_begin, .write = on_write, .poll = on_poll},
 		.request = request,
 	};
-	int r = s3_question_init(&question, env, request, NULL, err);
+	int r = s3_question_init(&question, env, request, NULL, true, err);
 
 	if (r < 0)
 		return r;
@@ -68,7 +68,7 @@ static int s3_stat(const struct backend_env *env, const struct backend_request *
 {
 	CLEANUP(s3_question_release) struct s3_question question;
 	struct err why = ERR_INIT;
-	int r = s3_question_init(&question, env, request, NULL, err);
+	int r = s3_question_init(&question, env, request, NULL, true, err);
 
 	if (r < 0)
 		return r;
@@ -84,7 +84,7 @@ static int s3_fetch(const struct backend_env *env, const struct backend_request 
 	struct sink *sink, struct err *err)
 {
 	CLEANUP(s3_question_release) struct s3_question question;
-	int r = s3_question_init(&question, env, request, NULL, err);
+	int r = s3_question_init(&question, env, request, NULL, true, err);
 
 	return r < 0 ? r : http_fetch(env, &question.request, &question.dialect, sink, err);
 }
@@ -109,7 +109,7 @@ static int s3_begin(const struct backend_env *env, const struct backend_request 
 
 	if (!call)
 		return err_oom(err);
-	r = s3_question_init(&call->question, env, request, NULL, err);
+	r = s3_question_init(&call->question, env, request, NULL, false, err);
 	if (r < 0)
 		return r;
 	/* who is told that it is ready may be quicker than we are */

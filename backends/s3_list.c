@@ -232,7 +232,7 @@ static int ask_page(const struct backend_env *env, const struct backend_request 
 
 	if (!query)
 		return err_oom(err);
-	r = s3_question_init(&question, env, request, query, err);
+	r = s3_question_init(&question, env, request, query, true, err);
 	if (r == 0)
 		r = http_fetch(env, &question.request, &question.dialect, &page->sink, err);
 	if (r == 0)

@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION "versionId="
+#define VERSION        "versionId="
+#define CHECKSUMS      "x-amz-checksum-mode:ENABLED"
+#define SIGNED_SECONDS (5 * 60)
 
 static const struct access_s3 nobody;
 
@@ -45,11 +47,10 @@ static int sign(const struct s3_question *question, const struct uri *at, bool h
 	CLEANUP(freep_secret) char *token = NULL;
 	CLEANUP(str_freep) char *authorization = NULL;
 	char moment[S3_DATE_SIZE];
-	int64_t now = clock_wall();
 	size_t count = 0;
 	int r;
 
-	s3_sign_date(now, moment);
+	s3_sign_date(question->signed_at, moment);
 	date = str_printf("x-amz-date:%s", moment);
 	if (question->token)
 		token = str_printf("x-amz-security-token:%s", question->token);
@@ -57,7 +58,8 @@ static int sign(const struct s3_question *question, const struct uri *at, bool h
 		return err_oom(err);
 
 	/* sorted, and host is curl's to send */
-	const char *const lines[] = {host, "x-amz-content-sha256:" S3_NO_BODY, date, token, NULL};
+	const char *const lines[] = {
+		host, CHECKSUMS, "x-amz-content-sha256:" S3_NO_BODY, date, token, NULL};
 	const struct s3_signing signing = {
 		.method = head ? "HEAD" : "GET",
 		.path = path,
@@ -67,7 +69,7 @@ static int sign(const struct s3_question *question, const struct uri *at, bool h
 		.key_id = question->key_id,
 		.secret = question->secret,
 		.region = question->place.region,
-		.now = now,
+		.now = question->signed_at,
 	};
 
 	r = s3_sign(&signing, &authorization, err);
@@ -85,11 +87,16 @@ static int sign(const struct s3_question *question, const struct uri *at, bool h
 static int headers(struct http_dialect *dialect, const struct uri *at, bool head,
 	char *ret[HTTP_DIALECT_HEADERS], struct err *err)
 {
-	const struct s3_question *question = (struct s3_question *)dialect;
+	struct s3_question *question = (struct s3_question *)dialect;
 
+	question->signed_at = clock_wall();
 	/* who is not the bucket's own learns nothing of who asks */
-	if (!question->key_id || !s3_place_owns(&question->place, at))
+	if (!s3_place_owns(&question->place, at))
 		return 0;
+	if (!question->key_id) {
+		ret[0] = as_sent(CHECKSUMS);
+		return ret[0] ? 0 : err_oom(err);
+	}
 	return sign(question, at, head, ret, err);
 }
 
@@ -115,12 +122,28 @@ static int moved(struct http_dialect *dialect, const struct transfer *transfer,
 	return *ret ? 0 : err_oom(err);
 }
 
+/* One of parts (it has a '-') is not that of the whole. */
+static void answered(
+	struct http_dialect *dialect, const struct transfer *transfer, struct remote *remote)
+{
+	const char *text = transfer_header(transfer, "x-amz-checksum-sha256");
+
+	(void)dialect;
+	if (text)
+		(void)checksum_parse_base64(CHECKSUM_SHA256, text, &remote->checksum, NULL);
+}
+
 static int refused(struct http_dialect *dialect, long status, const char *body, struct err *err)
 {
 	const struct s3_question *question = (struct s3_question *)dialect;
 	const char *secrets[] = {question->key_id, question->secret, question->token, NULL};
 
-	return s3_error(status, body, question->key_id ? secrets : secrets + 3, err);
+	int r = s3_error(status, body, question->key_id ? secrets : secrets + 3, err);
+
+	/* it may have waited so long for its turn that its signature, or the token, was too old */
+	if (r == -EACCES && question->key_id && clock_wall() - question->signed_at > SIGNED_SECONDS)
+		err->retry = true;
+	return r;
 }
 
 /* ---- the question ---- */
@@ -155,20 +178,32 @@ static int take_bucket(struct s3_question *question, const char *query, struct e
 }
 
 /* Whose request it is: a user in the URI comes before the configuration's. */
-static void take_keys(
-	struct s3_question *question, const struct uri *uri, const struct access_s3 *access)
+static int take_keys(struct s3_question *question, const struct backend_env *env,
+	const struct backend_request *asked, const struct access_s3 *access, bool may_wait,
+	struct err *err)
 {
-	bool has_own = uri->user || uri->password;
+	const struct uri *uri = asked->uri;
+	int r;
 
-	question->key_id = has_own ? uri->user : access->key_id;
-	question->secret = has_own ? uri->password : access->secret;
-	question->token = has_own ? NULL : access->token;
-	if (!question->secret)
-		question->key_id = NULL;
+	if (uri->user || uri->password) {
+		question->key_id = uri->password ? uri->user : NULL;
+		question->secret = uri->password;
+		return 0;
+	}
+	question->key_id = access->secret ? access->key_id : NULL;
+	question->secret = access->secret;
+	question->token = access->token;
+	if (access->source == S3_SOURCE_GIVEN)
+		return 0;
+	r = s3_wallet_get(env, asked, access, may_wait, &question->lent, err);
+	question->key_id = question->lent.id;
+	question->secret = question->lent.secret;
+	question->token = question->lent.token;
+	return r;
 }
 
 int s3_question_init(struct s3_question *question, const struct backend_env *env,
-	const struct backend_request *asked, const char *query, struct err *err)
+	const struct backend_request *asked, const char *query, bool may_wait, struct err *err)
 {
 	const struct uri *uri = asked->uri;
 	const struct access *given = asked->access;
@@ -177,7 +212,11 @@ int s3_question_init(struct s3_question *question, const struct backend_env *env
 	int r;
 
 	*question = (struct s3_question){
-		.dialect = {.headers = headers, .moved = moved, .refused = refused},
+		.dialect = {.no_pages = true,
+			.headers = headers,
+			.moved = moved,
+			.answered = answered,
+			.refused = refused},
 		.regions = env->s3_regions,
 		.request = *asked,
 		.place = {.bucket = uri->host,
@@ -188,7 +227,9 @@ int s3_question_init(struct s3_question *question, const struct backend_env *env
 		s3_place_move(&question->place, S3_REGION_DEFAULT);
 	if (!access->endpoint) /* elsewhere a bucket of that name is another one */
 		s3_regions_apply(question->regions, &question->place);
-	take_keys(question, uri, access);
+	r = take_keys(question, env, asked, access, may_wait, err);
+	if (r < 0)
+		return r;
 	r = query ? take_bucket(question, query, err) : take_object(question, uri, err);
 	if (r == 0)
 		r = s3_place_uri(
@@ -201,6 +242,7 @@ int s3_question_init(struct s3_question *question, const struct backend_env *env
 void s3_question_release(struct s3_question *question)
 {
 	uri_release(&question->uri);
+	s3_keys_release(&question->lent);
 	free(question->path);
 	free(question->query);
 }

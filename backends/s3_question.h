@@ -4,6 +4,7 @@
 
 #include "backends/http.h"
 #include "backends/s3_regions.h"
+#include "backends/s3_wallet.h"
 
 struct s3_question {
 	struct http_dialect dialect; /* first, so that it is the question */
@@ -17,6 +18,8 @@ struct s3_question {
 	const char *key_id; /* NULL: nobody asks */
 	const char *secret;
 	const char *token;
+	struct s3_keys lent; /* what these may refer to */
+	int64_t signed_at;   /* the last hop's request; seconds since 1970 */
 };
 
 /*
@@ -25,7 +28,7 @@ struct s3_question {
  * is a bucket; -EINVAL for what no bucket or object is called.
  */
 int s3_question_init(struct s3_question *question, const struct backend_env *env,
-	const struct backend_request *asked, const char *query, struct err *err);
+	const struct backend_request *asked, const char *query, bool may_wait, struct err *err);
 void s3_question_release(struct s3_question *question);
 
 #endif

@@ -102,6 +102,27 @@ int checksum_parse_hex(const char *hex, struct checksum *ret, struct err *err)
 	return err_set(err, ERR_USAGE, EINVAL, "no digest has %zu digits", len);
 }
 
+int checksum_parse_base64(
+	enum checksum_kind kind, const char *text, struct checksum *ret, struct err *err)
+{
+	size_t size = kinds[kind].size;
+	size_t len = (size + 2) / 3 * 4;
+	size_t padding = (3 - size % 3) % 3;
+	unsigned char bytes[CHECKSUM_BYTES_MAX + 3];
+	struct checksum checksum = {.kind = kind};
+	size_t digits = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				     "0123456789+/");
+
+	if (strlen(text) != len || digits != len - padding ||
+		strspn(text + digits, "=") != padding ||
+		EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)len) < 0)
+		return err_set(err, ERR_USAGE, EINVAL, "'%.140s' is no %s in base64", text,
+			kinds[kind].name);
+	memcpy(checksum.bytes, bytes, size);
+	*ret = checksum;
+	return 0;
+}
+
 void checksum_format(const struct checksum *checksum, char *ret)
 {
 	size_t len = strlen(kinds[checksum->kind].name);

@@ -38,6 +38,10 @@ int checksum_parse(const char *text, struct checksum *ret, struct err *err);
 /* Digits without a kind: their number tells it. -EINVAL when it is that of no kind. */
 int checksum_parse_hex(const char *hex, struct checksum *ret, struct err *err);
 
+/* As headers write it (RFC 4648, 4). -EINVAL. */
+int checksum_parse_base64(
+	enum checksum_kind kind, const char *text, struct checksum *ret, struct err *err);
+
 /* "sha512", or NONE for what is unknown. @name may be in upper case and need not end in a NUL. */
 const char *checksum_kind_name(enum checksum_kind kind);
 /* Whether @name is, or looks like, that of a kind, be it one that there is or not: "sha384". */

@@ -89,6 +89,12 @@ static const char *complaint(const char *section, const char *prefix)
 	return NULL;
 }
 
+/* All buckets: no URI, but a prefix of all that there are. */
+static bool is_all_of_s3(const struct config_line *line)
+{
+	return str_equal(line->section, "s3") && str_equal(line->section_name, "s3://");
+}
+
 static int take_origin(struct reader *reader, const struct config_line *line)
 {
 	char what[16];
@@ -96,6 +102,10 @@ static int take_origin(struct reader *reader, const struct config_line *line)
 	char *prefix;
 
 	snprintf(what, sizeof(what), "[%.10s]", line->section);
+	if (is_all_of_s3(line)) {
+		prefix = str_copy(line->section_name);
+		return prefix ? enter_origin(reader, prefix) : err_oom(reader->err);
+	}
 	if (config_prefix(what, line->section_name, &prefix, reader->err) < 0)
 		return fail(reader);
 	why = complaint(line->section, prefix);

@@ -6,27 +6,17 @@
 #include "fetch/aws_profile.h"
 #include "fetch/config_values.h"
 #include "fetch/credential_file.h"
+#include "fetch/credentials_search.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What of the texts that a request refers to which one is. */
-enum text { KEY_ID, SECRET, TOKEN, REGION, ENDPOINT };
+/* ---- what is found ---- */
 
-_Static_assert(ENDPOINT < CREDENTIALS_S3_TEXTS, "room for each");
-
-/* What is searched for the keys of one request. */
-struct search {
-	const struct config *config;
-	const struct origin *origin; /* or NULL */
-	struct credentials *credentials;
-	struct err *err;
-};
-
-static const char *variable(const struct search *search, const char *name)
+static const char *variable(const struct config *config, const char *name)
 {
-	const struct config_list *list = &search->config->aws;
+	const struct config_list *list = &config->aws;
 	size_t len = strlen(name);
 
 	for (size_t i = 0; i < list->count; i++)
@@ -36,15 +26,14 @@ static const char *variable(const struct search *search, const char *name)
 	return NULL;
 }
 
-static const char *first_variable(const struct search *search, const char *a, const char *b)
+const char *credentials_variable(const struct search *search, const char *a, const char *b)
 {
-	const char *value = variable(search, a);
+	const char *value = variable(search->config, a);
 
-	return value ? value : variable(search, b);
+	return value || !b ? value : variable(search->config, b);
 }
 
-/* Becomes the request's, unless there is one: what is looked at first counts. */
-static void take(struct search *search, enum text text, char *value)
+void credentials_take(struct search *search, enum credentials_text text, char *value)
 {
 	char **place = &search->credentials->s3_text[text];
 
@@ -54,17 +43,17 @@ static void take(struct search *search, enum text text, char *value)
 		*place = value;
 }
 
-static int take_copy(struct search *search, enum text text, const char *value)
+static int take_copy(struct search *search, enum credentials_text text, const char *value)
 {
 	char *copy = value ? strdup(value) : NULL;
 
 	if (value && !copy)
 		return err_oom(search->err);
-	take(search, text, copy);
+	credentials_take(search, text, copy);
 	return 0;
 }
 
-static bool has_keys(const struct search *search)
+bool credentials_has_keys(const struct search *search)
 {
 	char *const *texts = search->credentials->s3_text;
 
@@ -81,7 +70,7 @@ static const char *const not_ours[] = {
 static void take_keys(struct search *search, const char *text, const char *name, bool is_config)
 {
 	static const struct {
-		enum text text;
+		enum credentials_text text;
 		const char *key;
 	} keys[] = {
 		{KEY_ID, "aws_access_key_id"},
@@ -89,7 +78,7 @@ static void take_keys(struct search *search, const char *text, const char *name,
 		{TOKEN, "aws_session_token"},
 	};
 
-	if (has_keys(search))
+	if (credentials_has_keys(search))
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		config_free_secret(search->credentials->s3_text[keys[i].text]);
@@ -101,7 +90,7 @@ static void take_keys(struct search *search, const char *text, const char *name,
 static int check_profile(struct search *search, const struct credential_file *file,
 	const char *text, const char *name, bool is_config)
 {
-	for (size_t i = 0; !has_keys(search) && i < ARRAY_SIZE(not_ours); i++) {
+	for (size_t i = 0; !credentials_has_keys(search) && i < ARRAY_SIZE(not_ours); i++) {
 		CLEANUP(config_free_secretp)
 		char *value = aws_profile_get(text, name, is_config, not_ours[i]);
 		CLEANUP(str_freep)
@@ -128,8 +117,8 @@ static int read_profile(struct search *search, const struct credential_file *fil
 	if (!aws_profile_exists(text, name, is_config))
 		return 0;
 	take_keys(search, text, name, is_config);
-	take(search, REGION, aws_profile_get(text, name, is_config, "region"));
-	take(search, ENDPOINT, aws_profile_get(text, name, is_config, "endpoint_url"));
+	credentials_take(search, REGION, aws_profile_get(text, name, is_config, "region"));
+	credentials_take(search, ENDPOINT, aws_profile_get(text, name, is_config, "endpoint_url"));
 	r = check_profile(search, file, text, name, is_config);
 	return r < 0 ? r : 1;
 }
@@ -139,8 +128,8 @@ static int read_profile(struct search *search, const struct credential_file *fil
 /* The path that a variable names, or that it has in the home; NULL: it has no place. */
 static char *usual_file(const struct search *search, const char *name, const char *in_home)
 {
-	const char *path = variable(search, name);
-	const char *home = variable(search, "HOME");
+	const char *path = credentials_variable(search, name, NULL);
+	const char *home = credentials_variable(search, "HOME", NULL);
 
 	if (path)
 		return str_copy(path);
@@ -150,7 +139,7 @@ static char *usual_file(const struct search *search, const char *name, const cha
 static int search_files(struct search *search)
 {
 	const char *named = search->origin ? search->origin->profile : NULL;
-	const char *name = named ? named : variable(search, "AWS_PROFILE");
+	const char *name = named ? named : credentials_variable(search, "AWS_PROFILE", NULL);
 	CLEANUP(str_freep)
 	char *keys = usual_file(search, "AWS_SHARED_CREDENTIALS_FILE", "credentials");
 	CLEANUP(str_freep) char *config = usual_file(search, "AWS_CONFIG_FILE", "config");
@@ -173,8 +162,8 @@ static int search_files(struct search *search)
 
 static int search_environment(struct search *search)
 {
-	const char *id = variable(search, "AWS_ACCESS_KEY_ID");
-	const char *secret = variable(search, "AWS_SECRET_ACCESS_KEY");
+	const char *id = credentials_variable(search, "AWS_ACCESS_KEY_ID", NULL);
+	const char *secret = credentials_variable(search, "AWS_SECRET_ACCESS_KEY", NULL);
 	bool named = search->origin && search->origin->profile;
 	int r = 0;
 
@@ -183,22 +172,32 @@ static int search_environment(struct search *search)
 		if (r == 0)
 			r = take_copy(search, SECRET, secret);
 		if (r == 0)
-			r = take_copy(search, TOKEN, variable(search, "AWS_SESSION_TOKEN"));
+			r = take_copy(search, TOKEN,
+				credentials_variable(search, "AWS_SESSION_TOKEN", NULL));
 	}
 	if (r == 0)
-		r = take_copy(
-			search, REGION, first_variable(search, "AWS_REGION", "AWS_DEFAULT_REGION"));
+		r = take_copy(search, REGION,
+			credentials_variable(search, "AWS_REGION", "AWS_DEFAULT_REGION"));
 	if (r == 0)
 		r = take_copy(search, ENDPOINT,
-			first_variable(search, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"));
+			credentials_variable(search, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"));
 	return r;
 }
 
 static int search_usual(struct search *search)
 {
+	bool named = search->origin && search->origin->profile;
 	int r = search_environment(search);
 
-	return r < 0 ? r : search_files(search);
+	if (r == 0 && !named && !credentials_has_keys(search))
+		r = credentials_lent_by_identity(search);
+	if (r == 0)
+		r = search_files(search);
+	/* what lends keys to all on a machine comes last */
+	if (r == 0 && !named && !credentials_variable(search, "AWS_PROFILE", NULL) &&
+		!credentials_has_keys(search) && !search->credentials->s3_text[SOURCE_URI])
+		r = credentials_lent_by_machine(search);
+	return r;
 }
 
 static int search_file(struct search *search)
@@ -213,7 +212,7 @@ static int search_file(struct search *search)
 		r = read_profile(search, &file, profile, true, true);
 	if (r < 0)
 		return r;
-	if (r > 0 && has_keys(search))
+	if (r > 0 && credentials_has_keys(search))
 		return 0;
 	why = str_printf("it has no keys of the profile '%.100s'", profile);
 	return credential_file_refuse(&file, why ? why : "it has no keys", search->err);
@@ -255,11 +254,14 @@ static int check_endpoint(struct search *search)
 /* What is sent in a header is one line. */
 static int check_keys(struct search *search)
 {
-	for (size_t i = KEY_ID; i <= TOKEN; i++) {
-		const char *text = search->credentials->s3_text[i];
+	static const enum credentials_text sent[] = {KEY_ID, SECRET, TOKEN, SOURCE_TOKEN};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sent); i++) {
+		const char *text = search->credentials->s3_text[sent[i]];
+		char least = sent[i] == SOURCE_TOKEN ? ' ' : '!';
 
 		for (; text && *text; text++)
-			if (*text <= ' ' || *text > '~')
+			if (*text < least || *text > '~')
 				return err_set(search->err, ERR_POLICY, EACCES,
 					"s3: the keys that were found are none");
 	}
@@ -276,7 +278,7 @@ static void conclude(const struct search *search, const struct decision *decisio
 	struct credentials *credentials = search->credentials;
 	const struct origin *origin = search->origin;
 	char *const *texts = credentials->s3_text;
-	bool signs = has_keys(search) && !decision->own_credentials;
+	bool signs = credentials_has_keys(search) && !decision->own_credentials;
 
 	credentials->s3 = (struct access_s3){
 		.endpoint = if_set(origin ? origin->endpoint : NULL, texts[ENDPOINT]),
@@ -285,6 +287,11 @@ static void conclude(const struct search *search, const struct decision *decisio
 		.key_id = signs ? texts[KEY_ID] : NULL,
 		.secret = signs ? texts[SECRET] : NULL,
 		.token = signs ? texts[TOKEN] : NULL,
+		.source = texts[SOURCE_URI] && !credentials_has_keys(search)
+				  ? credentials->s3.source
+				  : S3_SOURCE_GIVEN,
+		.source_uri = texts[SOURCE_URI],
+		.source_token = texts[SOURCE_TOKEN],
 	};
 	credentials->access.s3 = &credentials->s3;
 	credentials->access.prefix = origin ? origin->prefix : "s3://";
@@ -321,7 +328,8 @@ int credentials_s3_where(
 {
 	const struct search search = {.config = config};
 	const struct origin *origin = config_origin(config, uri->text);
-	const char *found = first_variable(&search, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL");
+	const char *found =
+		credentials_variable(&search, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL");
 	CLEANUP(str_freep)
 	char *amazon = str_printf("https://%s.s3.amazonaws.com/", uri->host);
 

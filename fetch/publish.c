@@ -1,6 +1,7 @@
 /* What becomes of a download: a new entry, or the old one again. */
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/str.h"
 #include "fetch/ahead.h"
 #include "fetch/freshness.h"
 #include "fetch/lead_private.h"
@@ -74,10 +75,23 @@ static int publish_small(struct lead *lead, const struct checksum *expected, str
 	return r < 0 ? r : LEAD_PUBLISHES;
 }
 
-int lead_publish(struct lead *lead, struct err *err)
+/* What the bytes must hash to: as who asks says, else as the origin said of this version. */
+static const struct checksum *expected_of(const struct lead *lead)
 {
 	const struct target *target = lead->flight->target;
-	const struct checksum *expected = target->has_expected ? &target->expected : NULL;
+	const struct remote *remote = &lead->remote;
+	bool same = lead_is_small(lead) ||
+		    str_equal(remote->validators.etag, partial_version(lead->partial)->etag);
+
+	if (target->has_expected)
+		return &target->expected;
+	/* it is the one that is computed anyway */
+	return same && remote->checksum.kind == CHECKSUM_SHA256 ? &remote->checksum : NULL;
+}
+
+int lead_publish(struct lead *lead, struct err *err)
+{
+	const struct checksum *expected = expected_of(lead);
 	int r = fill_entry(lead, &lead->entry, err);
 
 	if (r < 0)

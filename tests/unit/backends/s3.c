@@ -112,7 +112,8 @@ Test(s3, an_object_is_asked_for_with_a_signature)
 	cr_assert(sent(&b, 0, "\tGET\t/b1/a\t"));
 	cr_assert(sent(&b, 0, "\tAuthorization: AWS4-HMAC-SHA256 Credential=AKID/"));
 	cr_assert(sent(&b, 0,
-		"/us-east-1/s3/aws4_request,SignedHeaders=host;x-amz-content-sha256;"
+		"/us-east-1/s3/"
+		"aws4_request,SignedHeaders=host;x-amz-checksum-mode;x-amz-content-sha256;"
 		"x-amz-date;x-amz-security-token,Signature="));
 	cr_assert(sent(&b, 0, "\tx-amz-security-token: " TOKEN "\t"));
 	cr_assert(sent(&b, 0, "\tx-amz-date: 20"));
@@ -129,7 +130,8 @@ Test(s3, nobody_signs_what_nobody_asks)
 	b.s3.key_id = NULL;
 	cr_assert_eq(fetch(&b, "s3://b1/a", whole, &anonymous, &err), 0, "%s", err.msg);
 	cr_assert_not(sent(&b, 0, "Authorization"));
-	cr_assert_not(sent(&b, 0, "x-amz-"));
+	cr_assert_not(sent(&b, 0, "x-amz-date"));
+	cr_assert_not(sent(&b, 0, TOKEN));
 	/* a section for another prefix says nothing of this URI, not even where it is */
 	b.s3.key_id = "AKID";
 	b.access.prefix = "s3://b1/other/";
@@ -211,6 +213,27 @@ Test(s3, parts_are_of_one_version)
 			(struct backend_request){.offset = 1000, .length = 10, .known = &known},
 			&other, &err),
 		-ESTALE);
+}
+
+#define OF_NOTHING "47DEQpj8HBSa%2B%2FTImW%2B5JCeuQeRkm5NMpJWZG3hSuFU%3D"
+
+Test(s3, a_checksum_of_the_whole_is_told)
+{
+	WITH_BUCKET(b);
+	struct digest nothing;
+	struct checksum want;
+	struct remote remote;
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(digest_buffer("", 0, &nothing, NULL), 0);
+	want = checksum_of_digest(&nothing);
+	bucket_at(&b, "/header/x-amz-checksum-sha256/" OF_NOTHING "/");
+	cr_assert_eq(ask(&b, "s3://b1/a", &remote, &err), 0, "%s", err.msg);
+	cr_assert(checksum_equal(&remote.checksum, &want));
+	/* of the checksums of parts */
+	bucket_at(&b, "/header/x-amz-checksum-sha256/" OF_NOTHING "-3/");
+	cr_assert_eq(ask(&b, "s3://b1/a", &remote, &err), 0, "%s", err.msg);
+	cr_assert_eq(remote.checksum.kind, CHECKSUM_NONE);
 }
 
 Test(s3, the_region_that_the_server_names_is_tried_once)

@@ -1,6 +1,7 @@
 #include "base/checksum.h"
 
 #include "base/cleanup.h"
+#include "base/str.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -129,4 +130,23 @@ Test(checksum, a_mismatch_tells_both_values)
 	cr_assert_eq(checksum_check(&is, &expected, &err), -EBADMSG);
 	cr_assert_str_eq(err.msg, "md5 is " MD5_ABC ", expected 00000000000000000000000000000000");
 	cr_assert_eq(err.kind, ERR_INTEGRITY);
+}
+
+Test(checksum, may_be_written_in_base64)
+{
+	static const char *const bad[] = {"", "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0",
+		"ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0==",
+		" ngWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=",
+		"ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=",
+		"ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa=="};
+	struct checksum is, want;
+
+	cr_assert_eq(checksum_buffer(CHECKSUM_SHA256, "abc", 3, &want, NULL), 0);
+	cr_assert_eq(checksum_parse_base64(CHECKSUM_SHA256,
+			     "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=", &is, NULL),
+		0);
+	cr_assert(checksum_equal(&is, &want));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		cr_assert_eq(checksum_parse_base64(CHECKSUM_SHA256, bad[i], &is, NULL), -EINVAL,
+			"%s", bad[i]);
 }

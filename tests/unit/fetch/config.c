@@ -516,7 +516,8 @@ Test(config, a_section_for_s3_says_where_and_who)
 		loaded("[s3 \"s3a://Bucket/\"]\nendpoint = HTTP://H:9000\n"
 		       "region = eu-west-1\nstyle = virtual\ncredentials = /etc/keys\n"
 		       "profile = me\nusers = alice\nlist = yes\n"
-		       "[s3 \"s3://b\"]\nendpoint = https://h/base\nanonymous = yes\n");
+		       "[s3 \"s3://b\"]\nendpoint = https://h/base\nanonymous = yes\n"
+		       "[s3 \"s3://\"]\nregion = eu-west-2\n");
 	const struct origin *origin = config_origin(&config, "s3://bucket/a");
 
 	cr_assert_str_eq(origin->prefix, "s3://bucket/");
@@ -530,6 +531,7 @@ Test(config, a_section_for_s3_says_where_and_who)
 	origin = config_origin(&config, "s3://b/a");
 	cr_assert_str_eq(origin->endpoint, "https://h/base/");
 	cr_assert_not(config_has_credentials(origin));
+	cr_assert_str_eq(config_origin(&config, "s3://bb/a")->region, "eu-west-2");
 }
 
 Test(config, a_section_for_s3_that_makes_no_sense_is_refused)

@@ -194,6 +194,69 @@ Test(credentials_s3, files_and_profile_are_where_variables_say)
 	cr_assert_str_eq(s3_of(&is)->region, "eu-north-1");
 }
 
+Test(credentials_s3, who_has_none_may_be_lent_some)
+{
+	WITH_HOME(home);
+	WITH_CREDENTIALS(is);
+	CLEANUP(str_freep) char *token = str_printf("%s/token", home.dir);
+	struct err err = ERR_INIT;
+
+	put(&home, "token", "abc.def-_\n");
+	set(&home, "AWS_WEB_IDENTITY_TOKEN_FILE", token);
+	set(&home, "AWS_ROLE_ARN", "arn:aws:iam::1:role/x");
+	set(&home, "AWS_REGION", "eu-west-1");
+	set(&home, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/x");
+	configure(&home, "");
+	cr_assert_eq(load(&home, "s3://b/a", &is, &err), 0, "%s", err.msg);
+	cr_assert_eq(s3_of(&is)->source, S3_SOURCE_WEB_IDENTITY);
+	cr_assert_str_eq(s3_of(&is)->source_uri,
+		"https://sts.eu-west-1.amazonaws.com/?Action=AssumeRoleWithWebIdentity&Version="
+		"2011-06-15&RoleArn=arn:aws:iam::1:role/x&RoleSessionName=fetchfs&WebIdentityToken="
+		"abc.def-_");
+	cr_assert_null(s3_of(&is)->key_id);
+}
+
+Test(credentials_s3, a_container_lends_to_who_has_nothing_else)
+{
+	WITH_HOME(home);
+	WITH_CREDENTIALS(is);
+	WITH_CREDENTIALS(keys);
+	WITH_CREDENTIALS(anonymous);
+	struct err err = ERR_INIT;
+
+	set(&home, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/x");
+	set(&home, "AWS_CONTAINER_AUTHORIZATION_TOKEN", "Bearer t");
+	configure(&home, "[s3 \"s3://open/\"]\nanonymous = yes\n");
+	cr_assert_eq(load(&home, "s3://b/a", &is, &err), 0, "%s", err.msg);
+	cr_assert_eq(s3_of(&is)->source, S3_SOURCE_CONTAINER);
+	cr_assert_str_eq(s3_of(&is)->source_uri, "http://127.0.0.1:1/x");
+	cr_assert_str_eq(s3_of(&is)->source_token, "Bearer t");
+	cr_assert_eq(load(&home, "s3://open/a", &anonymous, &err), 0, "%s", err.msg);
+	cr_assert_eq(s3_of(&anonymous)->source, S3_SOURCE_GIVEN);
+	put(&home, ".aws/credentials", PLAIN_KEYS);
+	cr_assert_eq(load(&home, "s3://b/a", &keys, &err), 0, "%s", err.msg);
+	cr_assert_eq(s3_of(&keys)->source, S3_SOURCE_GIVEN);
+	cr_assert_str_eq(s3_of(&keys)->key_id, "DID");
+}
+
+Test(credentials_s3, an_instance_lends_unless_that_is_off)
+{
+	WITH_HOME(home);
+	WITH_CREDENTIALS(is);
+	WITH_CREDENTIALS(off);
+	struct err err = ERR_INIT;
+
+	set(&home, "AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1");
+	configure(&home, "");
+	cr_assert_eq(load(&home, "s3://b/a", &is, &err), 0, "%s", err.msg);
+	cr_assert_eq(s3_of(&is)->source, S3_SOURCE_INSTANCE);
+	cr_assert_str_eq(s3_of(&is)->source_uri, "http://127.0.0.1:1/");
+	set(&home, "AWS_EC2_METADATA_DISABLED", "true");
+	configure(&home, "");
+	cr_assert_eq(load(&home, "s3://b/a", &off, &err), 0, "%s", err.msg);
+	cr_assert_eq(s3_of(&off)->source, S3_SOURCE_GIVEN);
+}
+
 Test(credentials_s3, a_section_has_its_own_file)
 {
 	WITH_HOME(home);

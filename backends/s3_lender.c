@@ -1,0 +1,322 @@
+#include "backends/s3_lender.h"
+
+#include "backends/http.h"
+#include "backends/xml.h"
+#include "base/cleanup.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define ANSWER_MAX  ((size_t)64 * 1024)
+#define INSTANCE_MS 1000 /* the metadata server is on this machine, or nowhere */
+#define ROLES       "latest/meta-data/iam/security-credentials/"
+#define SESSION     "latest/api/token"
+
+/* One question, and its answer as a text. */
+struct question {
+	struct http_dialect dialect; /* first, so that it is the question */
+	struct sink sink;
+	const struct backend_request *asked;
+	const char *header; /* "Name: value", or NULL */
+	char *text;         /* with room for ANSWER_MAX and a NUL */
+	size_t len;
+};
+
+static struct question *of_sink(struct sink *sink)
+{
+	return (struct question *)((char *)sink - offsetof(struct question, sink));
+}
+
+static void free_answer(char **text)
+{
+	if (*text)
+		explicit_bzero(*text, strlen(*text));
+	free(*text);
+	*text = NULL;
+}
+
+static int headers(struct http_dialect *dialect, const struct uri *at, bool head,
+	char *ret[HTTP_DIALECT_HEADERS], struct err *err)
+{
+	const struct question *question = (struct question *)dialect;
+
+	(void)at;
+	(void)head;
+	if (!question->header)
+		return 0;
+	ret[0] = str_copy(question->header);
+	return ret[0] ? 0 : err_oom(err);
+}
+
+/* Who lends keys sends nobody elsewhere for them, nor is a secret of ours taken there. */
+static int moved(struct http_dialect *dialect, const struct transfer *transfer,
+	const struct uri *at, char **ret, struct err *err)
+{
+	long status = transfer_status(transfer);
+
+	(void)dialect;
+	(void)at;
+	(void)ret;
+	return status < 400 ? err_set(err, ERR_REMOTE, EBADMSG, "%ld where keys should be", status)
+			    : 0;
+}
+
+static int on_begin(struct sink *sink, const struct remote *remote, struct err *err)
+{
+	(void)sink;
+	(void)remote;
+	(void)err;
+	return 0;
+}
+
+static int on_write(struct sink *sink, const void *buf, size_t len, struct err *err)
+{
+	struct question *question = of_sink(sink);
+
+	if (len > ANSWER_MAX - question->len)
+		return err_set(err, ERR_REMOTE, EFBIG, "an answer of more than 64 KiB");
+	memcpy(question->text + question->len, buf, len);
+	question->len += len;
+	return 0;
+}
+
+static int on_poll(struct sink *sink, struct err *err)
+{
+	const struct backend_request *asked = of_sink(sink)->asked;
+
+	return asked->poll ? asked->poll(asked->poll_arg, err) : 0;
+}
+
+/* The answer of @text, a URI, is the caller's, for free_answer(). @method NULL: GET. */
+static int ask(const struct backend_env *env, const struct backend_request *asked,
+	const char *method, const char *text, const char *header, char **ret, struct err *err)
+{
+	CLEANUP(uri_release) struct uri uri = {.text = NULL};
+	CLEANUP(free_answer) char *answer = calloc(1, ANSWER_MAX + 1);
+	struct question question = {
+		.dialect = {.method = method, .headers = headers, .moved = moved},
+		.sink = {.begin = on_begin, .write = on_write, .poll = on_poll},
+		.asked = asked,
+		.header = header,
+		.text = answer,
+	};
+	struct backend_request request = {.uri = &uri};
+	int r;
+
+	if (!answer)
+		return err_oom(err);
+	r = uri_parse(text, &uri, err);
+	/* a metadata server is here, the other is where buckets are */
+	if (r == 0 && str_equal(uri.scheme, "https"))
+		request.proxy = asked->proxy;
+	if (r == 0)
+		r = http_fetch(env, &request, &question.dialect, &question.sink, err);
+	if (r < 0)
+		return r;
+	if (strlen(answer) != question.len)
+		return err_set(err, ERR_REMOTE, EBADMSG, "the answer is no text");
+	*ret = str_steal(&answer);
+	return 0;
+}
+
+int64_t s3_lender_time(const char *text)
+{
+	struct tm utc = {.tm_isdst = 0};
+	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
+
+	if (!end)
+		return TIME_UNKNOWN;
+	if (*end == '.')
+		end += 1 + strspn(end + 1, "0123456789");
+	return str_equal(end, "Z") ? (int64_t)timegm(&utc) : TIME_UNKNOWN;
+}
+
+/* Takes the texts; all must be there and can stand in a header. */
+static int take(char *id, char *secret, char *token, const char *expires, struct s3_keys *ret,
+	struct err *err)
+{
+	struct s3_keys keys = {
+		.id = id,
+		.secret = secret,
+		.token = token,
+		.expires = expires ? s3_lender_time(expires) : TIME_UNKNOWN,
+	};
+	const char *const texts[] = {id, secret, token};
+	bool good = keys.expires != TIME_UNKNOWN;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		good = good && texts[i] && *texts[i];
+		for (const char *p = texts[i]; good && *p; p++)
+			good = *p > ' ' && *p <= '~';
+	}
+	if (!good) {
+		s3_keys_release(&keys);
+		return err_set(err, ERR_REMOTE, EBADMSG, "the answer has no keys");
+	}
+	*ret = keys;
+	return 0;
+}
+
+/* ---- metadata servers: JSON ---- */
+
+static void decrefp(json_t **json)
+{
+	json_decref(*json);
+}
+
+static char *member(const json_t *json, const char *name)
+{
+	return str_copy(json_string_value(json_object_get(json, name)));
+}
+
+static int read_json(const char *text, struct s3_keys *ret, struct err *err)
+{
+	CLEANUP(decrefp) json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+
+	return take(member(json, "AccessKeyId"), member(json, "SecretAccessKey"),
+		member(json, "Token"), json_string_value(json_object_get(json, "Expiration")), ret,
+		err);
+}
+
+static int ask_container(const struct backend_env *env, const struct backend_request *request,
+	const struct access_s3 *access, struct s3_keys *ret, struct err *err)
+{
+	CLEANUP(free_answer)
+	char *header =
+		access->source_token ? str_printf("Authorization: %s", access->source_token) : NULL;
+	CLEANUP(free_answer) char *answer = NULL;
+	int r;
+
+	if (access->source_token && !header)
+		return err_oom(err);
+	r = ask(env, request, NULL, access->source_uri, header, &answer, err);
+	return r < 0 ? r : read_json(answer, ret, err);
+}
+
+/* The first line of @text, which is a name of a role and so of a place. */
+static const char *first_line(char *text)
+{
+	text[strcspn(text, "\r\n")] = '\0';
+	return *text && !strpbrk(text, "/?#% ") ? text : NULL;
+}
+
+/* Which role the machine has, and then its keys. @header: of the session. */
+static int ask_role(const struct backend_env *env, const struct backend_request *request,
+	const struct access_s3 *access, const char *header, struct s3_keys *ret, struct err *err)
+{
+	CLEANUP(str_freep) char *roles = str_printf("%s" ROLES, access->source_uri);
+	CLEANUP(free_answer) char *names = NULL;
+	CLEANUP(free_answer) char *answer = NULL;
+	CLEANUP(str_freep) char *place = NULL;
+	const char *name;
+	int r = roles ? ask(env, request, NULL, roles, header, &names, err) : err_oom(err);
+
+	if (r < 0)
+		return r;
+	name = first_line(names);
+	if (!name)
+		return err_set(err, ERR_REMOTE, ENOENT, "the instance has no role");
+	place = str_printf("%s%s", roles, name);
+	r = place ? ask(env, request, NULL, place, header, &answer, err) : err_oom(err);
+	return r < 0 ? r : read_json(answer, ret, err);
+}
+
+/* Version 2 of the protocol: each session begins with a token, which only a PUT is told. */
+static int ask_instance(const struct backend_env *env, const struct backend_request *request,
+	const struct access_s3 *access, struct s3_keys *ret, struct err *err)
+{
+	CLEANUP(str_freep) char *place = str_printf("%s" SESSION, access->source_uri);
+	CLEANUP(free_answer) char *token = NULL;
+	CLEANUP(free_answer) char *header = NULL;
+	struct backend_env impatient = *env;
+	int r;
+
+	if (!place)
+		return err_oom(err);
+	impatient.connect_ms = impatient.first_byte_ms = INSTANCE_MS;
+	r = ask(&impatient, request, "PUT", place, "X-aws-ec2-metadata-token-ttl-seconds: 300",
+		&token, err);
+	if (r < 0)
+		return r;
+	if (!*token || strpbrk(token, " \t\r\n"))
+		return err_set(err, ERR_REMOTE, EBADMSG, "the answer is no token");
+	header = str_printf("X-aws-ec2-metadata-token: %s", token);
+	return header ? ask_role(&impatient, request, access, header, ret, err) : err_oom(err);
+}
+
+/* ---- the token service: XML ---- */
+
+#define RESULT "AssumeRoleWithWebIdentityResponse/AssumeRoleWithWebIdentityResult/Credentials/"
+
+/* What it lends. */
+struct loan {
+	char *id;
+	char *secret;
+	char *token;
+	char *expires;
+};
+
+static int on_text(const char *path, const char *text, void *arg, struct err *err)
+{
+	struct loan *loan = arg;
+	char **place = NULL;
+
+	if (str_equal(path, RESULT "AccessKeyId"))
+		place = &loan->id;
+	else if (str_equal(path, RESULT "SecretAccessKey"))
+		place = &loan->secret;
+	else if (str_equal(path, RESULT "SessionToken"))
+		place = &loan->token;
+	else if (str_equal(path, RESULT "Expiration"))
+		place = &loan->expires;
+	if (!place)
+		return 0;
+	free_answer(place);
+	*place = str_copy(text);
+	return *place ? 0 : err_oom(err);
+}
+
+static int ask_service(const struct backend_env *env, const struct backend_request *request,
+	const struct access_s3 *access, struct s3_keys *ret, struct err *err)
+{
+	CLEANUP(free_answer) char *answer = NULL;
+	CLEANUP(xml_freep) struct xml *xml = NULL;
+	struct loan loan = {.id = NULL};
+	int r = ask(env, request, NULL, access->source_uri, NULL, &answer, err);
+
+	if (r == 0)
+		r = xml_new(on_text, &loan, &xml, err);
+	if (r == 0 && *answer)
+		r = xml_feed(xml, answer, strlen(answer), err);
+	if (r == 0)
+		r = xml_feed(xml, "", 0, err);
+	if (r == 0) {
+		r = take(loan.id, loan.secret, loan.token, loan.expires, ret, err);
+		loan.id = loan.secret = loan.token = NULL;
+	}
+	free_answer(&loan.id);
+	free_answer(&loan.secret);
+	free_answer(&loan.token);
+	free_answer(&loan.expires);
+	return r;
+}
+
+int s3_lender_ask(const struct backend_env *env, const struct backend_request *request,
+	const struct access_s3 *access, struct s3_keys *ret, struct err *err)
+{
+	switch (access->source) {
+	case S3_SOURCE_INSTANCE:
+		return ask_instance(env, request, access, ret, err);
+	case S3_SOURCE_CONTAINER:
+		return ask_container(env, request, access, ret, err);
+	case S3_SOURCE_WEB_IDENTITY:
+		return ask_service(env, request, access, ret, err);
+	case S3_SOURCE_GIVEN:
+	default:
+		return err_set(err, ERR_USAGE, EINVAL, "nobody lends keys");
+	}
+}
