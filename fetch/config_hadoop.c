@@ -1,0 +1,54 @@
+/* Values about Hadoop: sections [hdfs "…"], and what its client is for. */
+#include "base/str.h"
+#include "fetch/config_values.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define NODES_MAX 16
+
+int config_set_endpoints(const struct setting *setting, const char *value, struct err *err)
+{
+	int r = config_add_items(setting, value, ",", config_endpoint, err);
+
+	if (r == 0 && setting->origin->endpoints.count > NODES_MAX)
+		return err_set(
+			err, ERR_USAGE, EINVAL, "%s: more than %d", setting->key->name, NODES_MAX);
+	return r;
+}
+
+/* What no_proxy may have, too: whether it makes sense is seen when a host is looked for in it. */
+int config_set_hosts(const struct setting *setting, const char *value, struct err *err)
+{
+	if (!*value || strstr(value, "://"))
+		return config_bad_value(setting->key, value,
+			"hosts such as '.cluster.example.org, 10.0.0.0/8'", err);
+	return config_replace(setting->field, value, err);
+}
+
+/* One that is served without Hadoop's client; of hdfs a cluster may want it (Kerberos). */
+static bool is_taken(const char *scheme)
+{
+	static const char *const taken[] = {"http", "https", "ftp", "ftps", "file"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(taken); i++)
+		if (str_equal(scheme, taken[i]))
+			return true;
+	return false;
+}
+
+static int canonical_scheme(
+	const struct config_key *key, const char *item, char **ret, struct err *err)
+{
+	size_t len = strspn(item, "abcdefghijklmnopqrstuvwxyz0123456789+-.");
+
+	if (item[len] || !*item || strchr("0123456789+-.", item[0]) || is_taken(item))
+		return config_bad_value(key, item, "a scheme for Hadoop's client", err);
+	*ret = str_copy(item);
+	return *ret ? 0 : err_oom(err);
+}
+
+int config_set_schemes(const struct setting *setting, const char *value, struct err *err)
+{
+	return config_add_items(setting, value, ", \t", canonical_scheme, err);
+}
