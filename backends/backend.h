@@ -204,6 +204,7 @@ struct backend_env {
 	struct transfers *transfers;
 	struct s3_regions *s3_regions;
 	struct webhdfs_active *webhdfs_active;
+	struct hadoop_client *hadoop;
 	struct s3_wallet *s3_wallet;
 	const char *ca_file; /* PEM, or NULL: the system's */
 	/*

@@ -1,5 +1,6 @@
 #include "fetch/config.h"
 
+#include "backends/registry.h"
 #include "base/cleanup.h"
 #include "base/digest.h"
 #include "base/fd.h"
@@ -279,18 +280,25 @@ static int keep_environment(struct config *config, const char *const *environmen
 	return r;
 }
 
-/* The schemes that Hadoop's client is asked for, unless the configuration has others. */
+/* The schemes that Hadoop's client is asked for, unless the configuration has others: the
+ * backend's. With a NULL behind the last one. */
 static int add_schemes(struct config *config, struct err *err)
 {
-	static const char *const usual[] = {
-		"hftp", "viewfs", "wasb", "wasbs", "abfs", "abfss", "gs", "o3fs", "ofs", "har"};
+	struct config_list *list = &config->hadoop_schemes;
+	const char *const *usual = list->count > 0 ? NULL : registry_find_named("hadoop")->schemes;
+	char **ended;
 	int r = 0;
 
-	if (config->hadoop_schemes.count > 0)
-		return 0;
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(usual); i++)
-		r = config_list_add(&config->hadoop_schemes, str_copy(usual[i]), err);
-	return r;
+	for (; r == 0 && usual && *usual; usual++)
+		r = config_list_add(list, str_copy(*usual), err);
+	if (r < 0)
+		return r;
+	ended = reallocarray(list->items, list->count + 1, sizeof(*ended));
+	if (!ended)
+		return err_oom(err);
+	ended[list->count] = NULL;
+	list->items = ended;
+	return 0;
 }
 
 /* All files are read. */
