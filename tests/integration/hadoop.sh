@@ -123,7 +123,7 @@ children+=("$asking")
 two_run() { [ "$(wc -l <"$CLIENT_LOG.pids")" -eq 2 ]; }
 wait_for 20 two_run || fail "it does not run"
 ! all_gone || fail "it does not hang"
-kill -INT "$asking"
+kill -TERM "$asking"
 wait_for 10 gone "$asking" || fail "it is waited for"
 wait_for 10 all_gone || fail "somebody is left"
 

@@ -156,7 +156,7 @@ say "an answer that drips ends with who asked"
 drip=$!
 children+=("$drip")
 wait_for 20 grep -q /drip "$nodes/log" || fail "it is not asked for"
-kill -INT "$drip"
+kill -TERM "$drip"
 wait_for 10 gone "$drip" || fail "it is waited for"
 
 say "no secret is written anywhere"
