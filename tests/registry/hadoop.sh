@@ -21,7 +21,7 @@ hdfs fs -put "$put/a.bin" "$put/small.bin" "$put/empty" /files/
 names=("with space" "a+b" "100%" "what?" "sharp#" "Ünïcode→" "a*b" "[x]{y}")
 for name in "${names[@]}"; do
 	hdfs fs -put "$put/small.bin" /files/dir/one
-	hdfs fs -mv /files/dir/one "/files/dir/$name"
+	hdfs fs -mv /files/dir/one "/files/dir/$(no_pattern "$name")"
 done
 # what they would mean as patterns
 hdfs fs -put "$put/a.bin" /files/dir/whatX

@@ -29,19 +29,14 @@ hdfs fs -chmod 755 /files
 uri_of() {
 	python3 -c 'import sys, urllib.parse; print(urllib.parse.quote(sys.argv[1], safe="/"))' "$1"
 }
-# upload FILE PATH, by a client that is not ours
-upload() {
-	webhdfs "$NN0" "$(uri_of "$2")" "op=CREATE&user.name=$(id -un)&overwrite=true" -X PUT -T "$1" >/dev/null ||
-		fail "upload $1"
-}
 for file in a.bin large.bin small.bin empty dir/sub/b.bin; do
 	hdfs fs -mkdir -p "/files/$(dirname "$file")"
 	hdfs fs -put -f "$put/$file" "/files/$file"
 done
 for name in "${names[@]}"; do
 	cp "$put/dir/$name" "$WORK/one"
-	hdfs fs -put -f "$WORK/one" "/files/dir/one"
-	hdfs fs -mv /files/dir/one "/files/dir/$name"
+	hdfs fs -put -f "$WORK/one" /files/dir/one
+	hdfs fs -mv /files/dir/one "/files/dir/$(no_pattern "$name")"
 done
 hdfs fs -put "$put/small.bin" /files/private/x
 hdfs fs -chown alice:staff /files/private/x

@@ -67,9 +67,14 @@ hdfs_setting() {
 # hdfs WORD…: a command of MiniHdfs.java
 hdfs() {
 	local IFS=$'\t' line
-	echo "$*" >&$hdfs_in
-	read -r -t 240 -u $hdfs_out line || fail "HDFS does not answer to: $*"
+	echo "$*" >&"$hdfs_in"
+	read -r -t 240 -u "$hdfs_out" line || fail "HDFS does not answer to: $*"
 	[ "$line" = ok ] || fail "hdfs $*: $line"
+}
+
+# Of a name as it is, what means it to Hadoop's shell.
+no_pattern() {
+	sed 's/[][*?{}\\]/\\&/g' <<<"$1"
 }
 
 # webhdfs NODE PATH QUERY [OPTION…]: what it answers to a client that is not ours
