@@ -7,7 +7,7 @@
 
 Test(registry, knows_all_schemes_of_the_program)
 {
-	static const char *const schemes[] = {"http", "https", "ftp", "ftps", "file"};
+	static const char *const schemes[] = {"http", "https", "ftp", "ftps", "file", "s3"};
 	struct err err = ERR_INIT;
 
 	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++)
@@ -21,7 +21,7 @@ Test(registry, names_the_schemes_there_are)
 	cr_assert_null(registry_find(registry_all, "gopher", &err));
 	cr_assert_eq(err.code, EPROTONOSUPPORT);
 	cr_assert_str_eq(
-		err.msg, "unknown scheme gopher (there are: http, https, ftp, ftps, file)");
+		err.msg, "unknown scheme gopher (there are: http, https, ftp, ftps, file, s3)");
 	cr_assert_not(err.retry);
 }
 
