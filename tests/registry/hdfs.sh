@@ -5,11 +5,12 @@
 . "$(dirname "$0")/../support/hadoop.sh"
 need_root
 need_fuse
-need_program jq python3 setpriv curl getfattr
+need_program jq python3 setpriv curl getfattr openssl
 need_hadoop
 
 unset "${!HADOOP_@}"
-start_hdfs
+make_hdfs_tls
+start_hdfs "${HDFS_TLS[@]}"
 
 say "filling it"
 put=$WORK/put
@@ -52,6 +53,7 @@ config() {
 		retries = 0
 		ttl = 1d
 		negative_ttl = 0
+		ca_file = $CA
 		[hdfs "hdfs://prod/"]
 		conf_dir = $HDFS_CONF
 		datanodes = 127.0.0.0/8
@@ -93,6 +95,11 @@ for file in a.bin small.bin empty large.bin; do
 	get "hdfs://prod/files/$file" | cmp - "$put/$file" || fail "$file differs"
 done
 get "webhdfs://$NN0/files/a.bin" | cmp - "$put/a.bin" || fail "webhdfs differs"
+secure=$(hdfs_setting dfs.namenode.https-address.prod.nn1)
+get "swebhdfs://$secure/files/a.bin" | cmp - "$put/a.bin" || fail "swebhdfs differs"
+sed -i '/^ca_file/d' "$CONFIG"
+refused '[13]' 'certificate' "swebhdfs://$secure/files/small.bin"
+config >"$CONFIG"
 
 say "any name"
 for name in "${names[@]}"; do

@@ -53,6 +53,24 @@ start_hdfs() {
 	NN1=$(hdfs_setting dfs.namenode.http-address.prod.nn2)
 }
 
+# Its servers speak https, too, certified by $CA, when start_hdfs gets ${HDFS_TLS[@]}.
+make_hdfs_tls() {
+	local value
+	make_ca
+	mkdir -p "$WORK/classes"
+	openssl pkcs12 -export -in "$WORK/tls/server.pem" -inkey "$WORK/tls/server.key" -passout pass:changeit \
+		-out "$WORK/tls/server.p12" 2>>"$LOGS/openssl"
+	{
+		echo "<configuration>"
+		for value in location="$WORK/tls/server.p12" type=PKCS12 password=changeit keypassword=changeit; do
+			echo "<property><name>ssl.server.keystore.${value%%=*}</name><value>${value#*=}</value></property>"
+		done
+		echo "</configuration>"
+	} >"$WORK/classes/ssl-server.xml"
+	HDFS_TLS=(dfs.http.policy=HTTP_AND_HTTPS dfs.namenode.https-address=127.0.0.1:0
+		dfs.datanode.https.address=127.0.0.1:0)
+}
+
 # The value of a name in the files that start_hdfs makes.
 hdfs_setting() {
 	python3 - "$HDFS_CONF" "$1" <<-'END'
