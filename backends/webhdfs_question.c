@@ -48,8 +48,11 @@ char *webhdfs_question_path(const char *path)
 	for (const char *in = ret; in && *in; in++)
 		if (in[0] != '/' || in[1] != '/')
 			*out++ = *in;
-	if (ret)
-		*out = '\0';
+	if (!ret)
+		return NULL;
+	if (out - ret > 1 && out[-1] == '/')
+		out--;
+	*out = '\0';
 	return ret;
 }
 

@@ -38,7 +38,8 @@ void webhdfs_question_release(struct webhdfs_question *question);
 
 /*
  * @path of a canonical URI, with all escaped but what is unreserved and '/', and without empty
- * segments, which Hadoop takes for none. The caller's to free(); NULL: out of memory.
+ * segments, which Hadoop takes for none, and a slash at the end. The caller's to free(); NULL: out
+ * of memory.
  */
 char *webhdfs_question_path(const char *path);
 

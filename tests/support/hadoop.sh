@@ -92,7 +92,7 @@ hdfs() {
 
 # Of a name as it is, what means it to Hadoop's shell.
 no_pattern() {
-	sed 's/[][*?{}\\]/\\&/g' <<<"$1"
+	printf %s "$1" | sed 's/[][*?{}\\]/\\&/g'
 }
 
 # webhdfs NODE PATH QUERY [OPTION…]: what it answers to a client that is not ours
