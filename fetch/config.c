@@ -1,6 +1,5 @@
 #include "fetch/config.h"
 
-#include "backends/registry.h"
 #include "base/cleanup.h"
 #include "base/digest.h"
 #include "base/fd.h"
@@ -280,27 +279,6 @@ static int keep_environment(struct config *config, const char *const *environmen
 	return r;
 }
 
-/* The schemes that Hadoop's client is asked for, unless the configuration has others: the
- * backend's. With a NULL behind the last one. */
-static int add_schemes(struct config *config, struct err *err)
-{
-	struct config_list *list = &config->hadoop_schemes;
-	const char *const *usual = list->count > 0 ? NULL : registry_find_named("hadoop")->schemes;
-	char **ended;
-	int r = 0;
-
-	for (; r == 0 && usual && *usual; usual++)
-		r = config_list_add(list, str_copy(*usual), err);
-	if (r < 0)
-		return r;
-	ended = reallocarray(list->items, list->count + 1, sizeof(*ended));
-	if (!ended)
-		return err_oom(err);
-	ended[list->count] = NULL;
-	list->items = ended;
-	return 0;
-}
-
 /* All files are read. */
 static int finish(struct config *config, const char *const *environment, struct err *err)
 {
@@ -309,7 +287,7 @@ static int finish(struct config *config, const char *const *environment, struct 
 	if (r == 0)
 		r = keep_environment(config, environment, err);
 	if (r == 0)
-		r = add_schemes(config, err);
+		r = config_hadoop_finish(config, err);
 
 	for (size_t i = 0; r == 0 && i < config->origin_count; i++)
 		r = make_id(&config->origins[i], err);
@@ -415,56 +393,6 @@ void config_release(struct config *config)
 	free(config->origins);
 	members_free(config->members);
 	*config = (struct config){0};
-}
-
-const struct origin *config_origin(const struct config *config, const char *text)
-{
-	const struct origin *best = NULL;
-
-	for (size_t i = 0; i < config->origin_count; i++) {
-		const struct origin *origin = &config->origins[i];
-
-		if ((!best || strlen(origin->prefix) > strlen(best->prefix)) &&
-			uri_is_below(origin->prefix, text))
-			best = origin;
-	}
-	return best;
-}
-
-bool config_has_credentials(const struct origin *origin)
-{
-	if (origin->is_s3 || origin->is_hadoop)
-		return !origin->anonymous;
-	if (origin->is_hdfs)
-		return origin->hdfs_user || origin->token_file;
-	return origin->user_file || origin->bearer || origin->bearer_file || origin->netrc ||
-	       origin->client_cert || origin->headers.count > 0;
-}
-
-const char *config_section_of(const struct origin *origin)
-{
-	if (origin->is_hdfs)
-		return "hdfs";
-	if (origin->is_hadoop)
-		return "hadoop";
-	return origin->is_s3 ? "s3" : "origin";
-}
-
-bool config_is_hadoop(const struct config *config, const char *scheme)
-{
-	for (size_t i = 0; i < config->hadoop_schemes.count; i++)
-		if (str_equal(config->hadoop_schemes.items[i], scheme))
-			return true;
-	return false;
-}
-
-const char *config_section_for(const struct config *config, const struct uri *uri)
-{
-	if (config_is_hadoop(config, uri->scheme))
-		return "hadoop";
-	if (config_sections_own("hdfs", uri->text))
-		return "hdfs";
-	return config_sections_own("s3", uri->text) ? "s3" : NULL;
 }
 
 const char *config_env(const char *const *environment, const char *name)

@@ -1,8 +1,10 @@
 /* Values about Hadoop: sections [hdfs "…"], and what its client is for. */
+#include "backends/registry.h"
 #include "base/str.h"
 #include "fetch/config_values.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NODES_MAX 16
@@ -51,4 +53,25 @@ static int canonical_scheme(
 int config_set_schemes(const struct setting *setting, const char *value, struct err *err)
 {
 	return config_add_items(setting, value, ", \t", canonical_scheme, err);
+}
+
+/* The schemes that Hadoop's client is asked for, unless the configuration has others: the
+ * backend's. With a NULL behind the last one. */
+int config_hadoop_finish(struct config *config, struct err *err)
+{
+	struct config_list *list = &config->hadoop_schemes;
+	const char *const *usual = list->count > 0 ? NULL : registry_find_named("hadoop")->schemes;
+	char **ended;
+	int r = 0;
+
+	for (; r == 0 && usual && *usual; usual++)
+		r = config_list_add(list, str_copy(*usual), err);
+	if (r < 0)
+		return r;
+	ended = reallocarray(list->items, list->count + 1, sizeof(*ended));
+	if (!ended)
+		return err_oom(err);
+	ended[list->count] = NULL;
+	list->items = ended;
+	return 0;
 }

@@ -55,6 +55,10 @@ int config_set_name(const struct setting *setting, const char *value, struct err
 int config_set_style(const struct setting *setting, const char *value, struct err *err);
 int config_set_proxy(const struct setting *setting, const char *value, struct err *err);
 
+/* When all files are read: the schemes that Hadoop's client is asked for, unless they have others,
+ * are the backend's. A NULL stands behind the last one. */
+int config_hadoop_finish(struct config *config, struct err *err);
+
 /* "name: 'value' is not @expected", without the value if the key's is a secret. -EINVAL. */
 int config_bad_value(
 	const struct config_key *key, const char *value, const char *expected, struct err *err);
