@@ -142,6 +142,7 @@ int webhdfs_question_init(struct webhdfs_question *question, const char *node,
 		explicit_bzero(asking, strlen(asking));
 	question->request.uri = &question->uri;
 	question->request.access = NULL;
+	question->request.poll = NULL; /* the sink is */
 	return r;
 }
 
