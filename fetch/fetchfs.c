@@ -278,6 +278,11 @@ const char *fetchfs_cache_path(const struct fetchfs *fetchfs)
 	return fetchfs->dir.path;
 }
 
+bool fetchfs_has_scheme(const struct fetchfs *fetchfs, const char *scheme)
+{
+	return registry_find(fetchfs->backends, scheme, NULL);
+}
+
 bool fetchfs_hardlink_allowed(const struct fetchfs *fetchfs)
 {
 	return fetchfs->config.hardlink;

@@ -3,7 +3,8 @@
 # Here it is a script, which fails, hangs, dies, talks without end and gives secrets away.
 . "$(dirname "$0")/../support/lib.sh"
 need_root
-need_program jq
+need_fuse
+need_program jq setpriv
 
 unset "${!HADOOP_@}"
 export HADOOP_HOME=$WORK/hadoop
@@ -127,6 +128,23 @@ kill -TERM "$asking"
 wait_for 10 gone "$asking" || fail "it is waited for"
 wait_for 10 all_gone || fail "somebody is left"
 
+say "the mount: for the owner, and whom a section names"
+cp "$CONFIG" "$WORK/before.conf"
+printf '[hadoop "gs://shared/"]\nusers = 65534\n' >>"$CONFIG"
+start_mount
+cmp "$MNT/gs/bucket/a/m.bin" "$CLIENT_DATA" || fail "differs"
+expect_errno ENOENT "$MNT/gs/bucket/none"
+expect_errno EACCES "$MNT/gs/bucket/denied"
+as() {
+	setpriv --reuid "$1" --regid "$1" --clear-groups "${@:2}"
+}
+! as 65534 cat "$MNT/gs/bucket/a/m.bin" >/dev/null 2>>"$words" || fail "the owner's is not everybody's"
+as 65534 cmp "$MNT/gs/shared/a/m.bin" "$CLIENT_DATA" || fail "whom the section names is not served"
+! as 12345 cat "$MNT/gs/shared/a/m.bin" >/dev/null 2>>"$words" || fail "whom it does not name is served"
+cat "$MNT/.fetchfs/status" "$MNT/.fetchfs/log" >>"$words"
+stop_mount
+mv "$WORK/before.conf" "$CONFIG"
+
 say "where it is looked for"
 mkdir "$WORK/bin"
 mv "$HADOOP_HOME/bin/hadoop" "$WORK/bin/hadoop"
@@ -140,4 +158,4 @@ sed -i 's,^hadoop = .*,hadoop = /none,' "$CONFIG"
 refused 1 "'hadoop = /none' in .fetch. is none" xyz://bucket/e
 
 say "no secret is written anywhere"
-! grep -rlF -- "$secret" "$CACHE" "$words" || fail "written: $secret"
+! grep -rlF -- "$secret" "$CACHE" "$words" "$LOGS" || fail "written: $secret"
