@@ -247,6 +247,8 @@ int catalog_tree_forget(struct catalog *catalog, const struct digest *digest, st
 
 /* ---- leases: objects handed out to sandboxes ---- */
 
+#define LEASE_TOKEN_SIZE 33
+
 struct lease {
 	int64_t id;
 	char *directory; /* absolute path of the sandbox, for people */
@@ -259,9 +261,10 @@ struct lease {
 	uint64_t mount_space; /* the mount namespace it was made in */
 	int64_t uid;          /* for whom, -1: not known */
 	char *uri;            /* as it may be shown, "" when not known */
-	struct digest digest; /* all zeros: it is not known … */
-	bool awaited;         /* … but will be that of the entry … */
-	struct entry_key key; /* … with this key, when that is published */
+	struct digest digest;
+	bool has_key;         /* of what is lazy; while the digest is all zeros, it will be … */
+	struct entry_key key; /* … that of this entry when it is complete */
+	char token[LEASE_TOKEN_SIZE]; /* another name of such a lease, in hexadecimal, or "" */
 	int64_t since;
 	bool of_this_boot; /* read only: mounts of an earlier one are gone */
 };
@@ -274,6 +277,10 @@ int catalog_lease_drop(struct catalog *catalog, int64_t id, struct err *err);
 typedef int catalog_visit_lease(const struct lease *lease, void *arg);
 int catalog_leases(struct catalog *catalog, uint64_t device, uint64_t inode,
 	catalog_visit_lease *visit, void *arg, struct err *err);
+
+/* The one with this token: -ENOENT. *ret is the caller's. */
+int catalog_lease_find(
+	struct catalog *catalog, const char *token, struct lease *ret, struct err *err);
 
 /* Those of directories with this inode (0: none), of whatever device, or with this path. */
 int catalog_leases_near(struct catalog *catalog, uint64_t inode, const char *path,

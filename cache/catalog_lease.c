@@ -29,8 +29,9 @@ int catalog_lease_add(struct catalog *catalog, const struct lease *lease, struct
 	if (r == 0)
 		r = db_query(catalog->db,
 			"INSERT INTO lease (directory, device, inode, name, method, file_inode,"
-			"	digest, since, boot, namespace, mount, uid, uri, awaits)"
-			" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+			"	digest, since, boot, namespace, mount, uid, uri, key, token)"
+			" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
+			"	?15)",
 			&query, err);
 	if (r < 0)
 		return r;
@@ -47,8 +48,9 @@ int catalog_lease_add(struct catalog *catalog, const struct lease *lease, struct
 	db_bind_int(query, 11, (int64_t)lease->mount);
 	db_bind_int(query, 12, lease->uid);
 	db_bind_text(query, 13, lease->uri ? lease->uri : "");
-	if (lease->awaited)
+	if (lease->has_key)
 		db_bind_blob(query, 14, lease->key.bytes, sizeof(lease->key.bytes));
+	db_bind_text(query, 15, *lease->token ? lease->token : NULL);
 	r = db_run(query, err);
 	db_resetp(&query);
 	return r < 0 ? r : catalog_commit(&txn, err);
@@ -109,7 +111,9 @@ static int read_lease(
 		lease_release(&lease);
 		return err_oom(err);
 	}
-	lease.awaited = db_blob(query, 14, lease.key.bytes, sizeof(lease.key.bytes));
+	lease.has_key = db_blob(query, 14, lease.key.bytes, sizeof(lease.key.bytes));
+	if (db_text(query, 15))
+		str_fit(lease.token, sizeof(lease.token), db_text(query, 15));
 	if (!db_blob(query, 7, lease.digest.bytes, sizeof(lease.digest.bytes))) {
 		lease_release(&lease);
 		return err_set(err, ERR_INTEGRITY, EBADMSG, "index: a damaged lease");
@@ -120,7 +124,25 @@ static int read_lease(
 
 #define LEASE_SELECT                                                                               \
 	"SELECT id, directory, device, inode, name, method, file_inode, digest, since, "           \
-	"boot, namespace, mount, uid, uri, awaits FROM lease"
+	"boot, namespace, mount, uid, uri, key, token FROM lease"
+
+int catalog_lease_find(
+	struct catalog *catalog, const char *token, struct lease *ret, struct err *err)
+{
+	WITH_LOCK(&catalog->mu);
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(catalog->db, LEASE_SELECT " WHERE token = ?1", &query, err);
+
+	if (r < 0)
+		return r;
+	db_bind_text(query, 1, token);
+	r = db_step(query, err);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return err_set(err, ERR_SYSTEM, ENOENT, "no such lease (any more)");
+	return read_lease(catalog, query, ret, err);
+}
 
 /* Which leases. */
 struct lease_filter {

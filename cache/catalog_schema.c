@@ -163,24 +163,29 @@ static const char upgrade_6[] =
 	"PRAGMA user_version = 6";
 
 /*
- * A lease may be on what has yet to come: awaits is then the key of an entry, and the digest that
- * this is published with becomes the lease's in the same moment. If it is there already, at once.
+ * A lease may be on what has yet to come: its digest is all zeros until the entry with its key is
+ * published, and becomes that of this first version in the same moment. If one is there already, at
+ * once.
  */
 static const char upgrade_7[] =
-	"ALTER TABLE lease ADD COLUMN awaits BLOB;"
-	"CREATE INDEX lease_awaits ON lease (awaits) WHERE awaits IS NOT NULL;"
-	"CREATE TRIGGER lease_insert AFTER INSERT ON lease WHEN new.awaits IS NOT NULL BEGIN"
-	"	UPDATE lease SET awaits = NULL,"
-	"		digest = (SELECT digest FROM entry WHERE key = new.awaits)"
+	"ALTER TABLE lease ADD COLUMN key BLOB;"
+	"ALTER TABLE lease ADD COLUMN token TEXT;"
+	"CREATE INDEX lease_key ON lease (key) WHERE key IS NOT NULL;"
+	"CREATE UNIQUE INDEX lease_token ON lease (token) WHERE token IS NOT NULL;"
+	"CREATE TRIGGER lease_insert AFTER INSERT ON lease "
+	"WHEN new.key IS NOT NULL AND new.digest = zeroblob(32) BEGIN"
+	"	UPDATE lease SET digest = (SELECT digest FROM entry WHERE key = new.key)"
 	"		WHERE id = new.id AND EXISTS"
-	"			(SELECT 1 FROM entry WHERE key = new.awaits AND state = 1);"
+	"			(SELECT 1 FROM entry WHERE key = new.key AND state = 1);"
 	"END;"
-	"CREATE TRIGGER entry_insert_awaited AFTER INSERT ON entry WHEN new.state = 1 BEGIN"
-	"	UPDATE lease SET digest = new.digest, awaits = NULL WHERE awaits = new.key;"
+	"CREATE TRIGGER entry_insert_leased AFTER INSERT ON entry WHEN new.state = 1 BEGIN"
+	"	UPDATE lease SET digest = new.digest"
+	"		WHERE key = new.key AND digest = zeroblob(32);"
 	"END;"
-	"CREATE TRIGGER entry_update_awaited AFTER UPDATE OF digest ON entry "
+	"CREATE TRIGGER entry_update_leased AFTER UPDATE OF digest ON entry "
 	"WHEN new.state = 1 BEGIN"
-	"	UPDATE lease SET digest = new.digest, awaits = NULL WHERE awaits = new.key;"
+	"	UPDATE lease SET digest = new.digest"
+	"		WHERE key = new.key AND digest = zeroblob(32);"
 	"END;"
 	"PRAGMA user_version = 7";
 

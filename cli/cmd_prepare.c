@@ -40,7 +40,7 @@ static const struct argp_option options[] = {
 	{"user", OPTION_USER, "USER", 0, "for this user (root only)", 0},
 	{"mount", OPTION_MOUNT, "DIR", 0, "by the cache of this mount, into which symlinks lead",
 		0},
-	{"timeout", OPTION_TIMEOUT, "SECONDS", 0, "give up what has not been downloaded by then",
+	{"timeout", OPTION_TIMEOUT, "SECONDS", 0, "give up what is not here, and unpacked, by then",
 		0},
 	{"keep-going", OPTION_KEEP_GOING, 0, 0, "what went well stays although others failed", 0},
 	{"confined", OPTION_CONFINED, 0, 0,
@@ -321,6 +321,8 @@ int cmd_prepare(struct cli *cli, int argc, char **argv)
 	if (order.mount && folder_absolute(order.mount, &mount, &err) < 0)
 		return cli_fail(cli, NULL, &err);
 	order.mount = mount;
+	if (order.lazy && order.mount && mounted_check_fetches(order.mount, &err) < 0)
+		return cli_fail(cli, NULL, &err);
 	if (make_plan(&order, &plan, &err) < 0)
 		return cli_fail(cli, NULL, &err);
 	if (user_find(order.user ? order.user : plan.user, &user, &err) < 0)

@@ -153,7 +153,7 @@ int mesos_place_content(struct mesos_run *run, const struct mesos_job *job,
 
 	if (suffix == MESOS_ARCHIVE && is_empty(file))
 		return 0;
-	r = fetchfs_tree_open(file, &tree, err);
+	r = fetchfs_tree_open(file, -1, &tree, err);
 	if (r == -ENOTSUP)
 		r = err_set(err, ERR_USAGE, ENOTSUP, "Unrecognized archive format");
 	if (r == 0) {

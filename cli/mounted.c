@@ -191,6 +191,21 @@ int mounted_use_cache(struct cli *cli, const char *mount, char **ret_path, struc
 	return 0;
 }
 
+int mounted_check_fetches(const char *mount, struct err *err)
+{
+	json_t *status;
+	bool known;
+	int r = read_status(mount, &status, err);
+
+	if (r < 0)
+		return r;
+	known = json_is_true(json_object_get(status, "known"));
+	json_decref(status);
+	return known ? err_set(err, ERR_USAGE, EACCES,
+			       "%s is mounted with -o known, and fetches nothing", mount)
+		     : 0;
+}
+
 int mounted_passthrough(const char *mount, struct mounted_passthrough *ret, struct err *err)
 {
 	struct mounted_passthrough found = {.on = false};

@@ -36,6 +36,9 @@ int mounted_error(const char *mount, int fd, int code, const char *what, struct 
  */
 int mounted_use_cache(struct cli *cli, const char *mount, char **ret_path, struct err *err);
 
+/* -EACCES: it is mounted with -o known, and fetches nothing. */
+int mounted_check_fetches(const char *mount, struct err *err);
+
 /* How the mount serves complete files, in the daemon's words. */
 struct mounted_passthrough {
 	bool on;

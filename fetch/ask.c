@@ -1,25 +1,33 @@
 #include "fetch/ask.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "cache/events.h"
 
 #include <errno.h>
 
-/* A question ends when the cache is being closed. */
-static int is_closing(void *arg, struct err *err)
-{
-	struct fetchfs *fetchfs = arg;
+struct patience {
+	struct fetchfs *fetchfs;
+	int64_t until_ms; /* of the monotonic clock, 0: for ever */
+};
 
-	if (!atomic_load(&fetchfs->closing))
-		return 0;
-	return err_set(err, ERR_CANCELLED, ECANCELED, "the cache is being closed");
+/* A question ends when the cache is being closed, or nobody waits for the answer any more. */
+static int check_patience(void *arg, struct err *err)
+{
+	const struct patience *patience = arg;
+
+	if (atomic_load(&patience->fetchfs->closing))
+		return err_set(err, ERR_CANCELLED, ECANCELED, "the cache is being closed");
+	if (patience->until_ms > 0 && clock_monotonic_ms() >= patience->until_ms)
+		return err_set_retry(err, ERR_CANCELLED, ETIMEDOUT, 0, "no answer in time");
+	return 0;
 }
 
 /* That there is no such thing, or a folder, is an answer. */
 static void note_failure(
 	struct fetchfs *fetchfs, const struct target *target, const struct err *why)
 {
-	if (why->code == EOPNOTSUPP || why->code == ECANCELED || why->code == EISDIR ||
+	if (why->code == EOPNOTSUPP || why->kind == ERR_CANCELLED || why->code == EISDIR ||
 		(why->code == ENOENT && why->kind == ERR_REMOTE))
 		return;
 	meter_error(&fetchfs->meter, why);
@@ -30,20 +38,23 @@ static void note_failure(
 						  .text = why->msg});
 }
 
-int ask_around(struct fetchfs *fetchfs, const struct target *target, route_question *question,
-	void *arg, struct err *err)
+int ask_around(struct fetchfs *fetchfs, const struct target *target, int timeout_ms,
+	route_question *question, void *arg, struct err *err)
 {
+	struct patience patience = {.fetchfs = fetchfs};
 	CLEANUP(routes_release) struct routes routes;
 	struct err why = ERR_INIT;
 	struct route *route;
 	int r;
 
+	if (timeout_ms > 0)
+		patience.until_ms = clock_monotonic_ms() + timeout_ms;
 	routes_init(&routes, fetchfs, target);
 	do {
 		r = routes_current(&routes, &route, &why);
 		if (r == 0)
-			r = route_ask(
-				fetchfs, target, route, is_closing, fetchfs, question, arg, &why);
+			r = route_ask(fetchfs, target, route, check_patience, &patience, question,
+				arg, &why);
 	} while (r < 0 && r != -EOPNOTSUPP && routes_failed(&routes, &why));
 	if (r < 0)
 		note_failure(fetchfs, target, &why);

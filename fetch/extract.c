@@ -29,7 +29,8 @@ struct worker {
 	struct tree_draft *draft;
 	pid_t pid; /* 0: none */
 	int socket;
-	int64_t late_ms; /* when it shall have ended; 0: no limit */
+	int64_t late_ms;  /* when it shall have ended, as configured; 0: no limit */
+	int64_t until_ms; /* … and as asked for */
 };
 
 /* ---- its beginning ---- */
@@ -175,10 +176,17 @@ static int gone(struct worker *worker, struct err *err)
 
 /* ---- what it says ---- */
 
+int extract_late(struct err *err)
+{
+	return err_set_retry(err, ERR_SYSTEM, ETIMEDOUT, 0, "not unpacked in time");
+}
+
 static int check_patience(const struct worker *worker, struct err *err)
 {
 	if (atomic_load(&worker->fetchfs->closing))
 		return err_set(err, ERR_CANCELLED, ECANCELED, "cancelled");
+	if (worker->until_ms > 0 && clock_monotonic_ms() >= worker->until_ms)
+		return extract_late(err);
 	if (worker->late_ms > 0 && clock_monotonic_ms() >= worker->late_ms)
 		return err_set(err, ERR_USAGE, ETIMEDOUT,
 			"unpacking it takes more than %lld s ([unpack] total)",
@@ -271,11 +279,12 @@ static int serve(struct worker *worker, bool *ret_single, struct err *err)
 	return r == -EPIPE ? gone(worker, err) : r;
 }
 
-int extract(struct fetchfs *fetchfs, int fd, const char *hint, struct tree_draft *draft,
-	bool *ret_single, struct err *err)
+int extract(struct fetchfs *fetchfs, int fd, const char *hint, int64_t until_ms,
+	struct tree_draft *draft, bool *ret_single, struct err *err)
 {
 	CLEANUP(worker_release)
-	struct worker worker = {.fetchfs = fetchfs, .draft = draft, .socket = -1};
+	struct worker worker = {
+		.fetchfs = fetchfs, .draft = draft, .socket = -1, .until_ms = until_ms};
 	struct unpack_request request = {.limits = fetchfs->config.unpack};
 	int r;
 

@@ -16,13 +16,14 @@ struct fetchfs_tree;
 
 /*
  * The tree of the archive @file, which is waited for until it is complete; unpacked once per
- * content, whoever asks in whatever process. Blocks. -ENOTSUP when it is no archive, -EBADMSG when
+ * content, whoever asks in whatever process. Blocks up to @timeout_ms (-1: for ever; -ETIMEDOUT).
+ * -ENOTSUP when it is no archive, -EBADMSG when
  * it is a broken or hostile one (the text names the entry), -E2BIG when it is over a limit (the
  * text names the configuration's key), -ENOSPC, -ECANCELED by fetchfs_cancel_all(). *ret is the
  * caller's, for fetchfs_tree_free(); while it lives neither the archive nor the tree is evicted.
  */
 FETCHFS_API int fetchfs_tree_open(
-	struct fetchfs_file *file, struct fetchfs_tree **ret, struct err *err);
+	struct fetchfs_file *file, int timeout_ms, struct fetchfs_tree **ret, struct err *err);
 
 /* The same, if that takes no longer than to look; else -EAGAIN. */
 FETCHFS_API int fetchfs_tree_open_now(
@@ -71,6 +72,8 @@ FETCHFS_API int fetchfs_unpack_run(void);
 
 /* ---- leases: what was handed out to sandboxes ---- */
 
+#define FETCHFS_TOKEN_SIZE 33
+
 struct fetchfs_lease {
 	int64_t id;
 	char *directory; /* for people */
@@ -80,20 +83,27 @@ struct fetchfs_lease {
 	char *method;         /* "hardlink", "copy" … */
 	uint64_t file_inode;  /* st_ino of what was placed */
 	uint64_t mount;       /* the unique id of the mount that was made, 0: none … */
-	uint64_t mount_space; /* … in this mount namespace (its id; of kernels before 6.11 its st_ino) */
+	uint64_t mount_space; /* … in this mount namespace (its id; of kernels before 6.11 its
+				 st_ino) */
 	int64_t uid;          /* for whom, -1: not known */
 	char *uri;            /* as it may be shown; NULL: not known */
 	char sha256[FETCHFS_SHA256_SIZE];
-	/* What has yet to come: the fetchfs_info.key of it, and sha256 is all zeros, or "" in
-	 * fetchfs_lease_add(). When it is complete, the cache fills sha256 in; and "" into this. */
-	char awaits[FETCHFS_KEY_HEX_SIZE];
-	int64_t since;     /* seconds since 1970 */
+	/* Of what is lazy its fetchfs_info.key, else "". While sha256 is all zeros (in
+	 * fetchfs_lease_add() also ""), it has yet to come: when it is complete, its first version
+	 * becomes what is leased. It must be public, and its URI hold no secret. */
+	char key[FETCHFS_KEY_HEX_SIZE];
+	char token[FETCHFS_TOKEN_SIZE]; /* "", or another name of the lease: 32 digits, by chance */
+	int64_t since;                  /* seconds since 1970 */
 	bool of_this_boot; /* filled in by the cache: mounts of an earlier one are gone */
 };
 
 FETCHFS_API int fetchfs_lease_add(
 	struct fetchfs *fetchfs, const struct fetchfs_lease *lease, struct err *err);
 FETCHFS_API int fetchfs_lease_drop(struct fetchfs *fetchfs, int64_t id, struct err *err);
+
+/* The one with this token: its uid, sha256, key and token; no strings. -ENOENT. */
+FETCHFS_API int fetchfs_lease_find(
+	struct fetchfs *fetchfs, const char *token, struct fetchfs_lease *ret, struct err *err);
 
 /* Leases of one directory; of all when @device and @inode are 0. */
 typedef int fetchfs_visit_lease(const struct fetchfs_lease *lease, void *arg);
@@ -106,8 +116,9 @@ FETCHFS_API int fetchfs_leases_near(struct fetchfs *fetchfs, uint64_t inode, con
 	fetchfs_visit_lease *visit, void *arg, struct err *err);
 
 /*
- * The bytes that @lease keeps here (by its sha256 and uri alone): neither the origin nor the policy
- * is asked, and it does not matter what has become of the URI since. -ENOENT. *ret is the caller's.
+ * The bytes that @lease keeps here (by its sha256, uri and key alone): neither the origin nor the
+ * policy is asked, and it does not matter what has become of the URI since. -ENOENT. *ret is the
+ * caller's.
  */
 FETCHFS_API int fetchfs_get_leased(struct fetchfs *fetchfs, const struct fetchfs_lease *lease,
 	bool executable, struct fetchfs_file **ret, struct err *err);

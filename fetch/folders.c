@@ -323,7 +323,7 @@ int fetchfs_folder_ask(struct fetchfs *fetchfs, const char *folder, uid_t uid, s
 		return err_oom(err);
 	names->since = clock_wall();
 	answer.names = names;
-	r = ask_around(fetchfs, target, list_by_route, &answer, &why);
+	r = ask_around(fetchfs, target, 0, list_by_route, &answer, &why);
 	if (r == 0)
 		r = target_check_remote(target, &answer.remote, &why);
 	if (r < 0) {

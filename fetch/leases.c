@@ -24,20 +24,30 @@ int fetchfs_lease_add(struct fetchfs *fetchfs, const struct fetchfs_lease *lease
 		.mount_space = lease->mount_space,
 		.uid = lease->uid,
 		.uri = lease->uri,
-		.awaited = *lease->awaits,
+		.has_key = *lease->key,
 	};
 	int r = 0;
 
-	if (!row.awaited)
+	if (*lease->sha256 || !row.has_key)
 		r = digest_parse(lease->sha256, &row.digest, err);
-	else if (!str_from_hex(lease->awaits, sizeof(row.key.bytes), row.key.bytes))
-		r = err_set(err, ERR_USAGE, EINVAL, "no key: %s", lease->awaits);
+	if (r == 0 && row.has_key &&
+		!str_from_hex(lease->key, sizeof(row.key.bytes), row.key.bytes))
+		r = err_set(err, ERR_USAGE, EINVAL, "no key: %s", lease->key);
+	str_fit(row.token, sizeof(row.token), lease->token);
 	return r < 0 ? r : catalog_lease_add(fetchfs->catalog, &row, err);
 }
 
 int fetchfs_lease_drop(struct fetchfs *fetchfs, int64_t id, struct err *err)
 {
 	return catalog_lease_drop(fetchfs->catalog, id, err);
+}
+
+static void fill_names(const struct lease *row, struct fetchfs_lease *ret)
+{
+	digest_hex(&row->digest, ret->sha256);
+	if (row->has_key)
+		entry_key_hex(&row->key, ret->key);
+	str_fit(ret->token, sizeof(ret->token), row->token);
 }
 
 struct lease_walk {
@@ -64,10 +74,26 @@ static int visit_row(const struct lease *row, void *arg)
 		.of_this_boot = row->of_this_boot,
 	};
 
-	digest_hex(&row->digest, lease.sha256);
-	if (row->awaited)
-		str_to_hex(row->key.bytes, sizeof(row->key.bytes), lease.awaits);
+	fill_names(row, &lease);
 	return walk->visit(&lease, walk->arg);
+}
+
+static void lease_releasep(struct lease *lease)
+{
+	lease_release(lease);
+}
+
+int fetchfs_lease_find(
+	struct fetchfs *fetchfs, const char *token, struct fetchfs_lease *ret, struct err *err)
+{
+	CLEANUP(lease_releasep) struct lease row = {0};
+	int r = catalog_lease_find(fetchfs->catalog, token, &row, err);
+
+	if (r < 0)
+		return r;
+	*ret = (struct fetchfs_lease){.id = row.id, .uid = row.uid, .since = row.since};
+	fill_names(&row, ret);
+	return 0;
 }
 
 int fetchfs_leases(struct fetchfs *fetchfs, uint64_t device, uint64_t inode,
@@ -91,7 +117,7 @@ static void entry_releasep(struct entry *entry)
 	entry_release(entry);
 }
 
-/* Whose it is nobody knows any more: not everybody's. */
+/* Whose it is nobody knows any more: not everybody's, unless it was written down. */
 #define SCOPE_LEASED "leased"
 
 /* Under no name: the row of its URI may be of other bytes by now, or gone. */
@@ -99,7 +125,7 @@ static int entry_of_lease(
 	const struct fetchfs_lease *lease, bool executable, struct entry *ret, struct err *err)
 {
 	*ret = (struct entry){
-		.scope = str_copy(SCOPE_LEASED),
+		.scope = str_copy(*lease->key ? "" : SCOPE_LEASED),
 		.uri = str_copy(lease->uri ? lease->uri : ""),
 		.state = ENTRY_COMPLETE,
 		.executable = executable,
@@ -111,6 +137,8 @@ static int entry_of_lease(
 	};
 	if (!ret->scope || !ret->uri)
 		return err_oom(err);
+	if (*lease->key && !str_from_hex(lease->key, sizeof(ret->key.bytes), ret->key.bytes))
+		return err_set(err, ERR_USAGE, EINVAL, "no key: %s", lease->key);
 	return digest_parse(lease->sha256, &ret->digest, err);
 }
 

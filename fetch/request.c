@@ -111,7 +111,7 @@ static int ask_origin(struct fetchfs *fetchfs, const struct fetchfs_request *req
 	struct remote remote = {0};
 	int64_t now = clock_wall();
 	int64_t expires;
-	int r = ask_around(fetchfs, target, route_stat, &remote, err);
+	int r = ask_around(fetchfs, target, request->timeout_ms, route_stat, &remote, err);
 
 	if (r == -EOPNOTSUPP)
 		return stat_by_fetching(fetchfs, request, ret, err);

@@ -130,6 +130,7 @@ struct turn {
 	unsigned int passed;
 	uint32_t word;
 	int64_t since_ms; /* when it was first seen as it is; 0: not yet */
+	int64_t until_ms; /* when this is to be over, 0: never; all of the monotonic clock */
 };
 
 /* Somebody else makes it: come back after a while, perhaps with another key. */
@@ -143,6 +144,8 @@ static int wait_for_other(struct fetchfs *fetchfs, struct turn *turn, struct err
 		patience = PATIENCE_MIN_MS;
 	if (atomic_load(&fetchfs->closing))
 		return err_set(err, ERR_CANCELLED, ECANCELED, "cancelled");
+	if (turn->until_ms > 0 && now >= turn->until_ms)
+		return extract_late(err);
 	if (turn->since_ms == 0 || word != turn->word) {
 		turn->word = word;
 		turn->since_ms = now;
@@ -172,8 +175,8 @@ static int name_of(struct fetchfs_file *file, char **ret, struct err *err)
 	return *ret ? 0 : err_oom(err);
 }
 
-static int make(struct fetchfs *fetchfs, struct fetchfs_file *file, struct tree_draft *given,
-	struct tree *ret, struct err *err)
+static int make(struct fetchfs *fetchfs, struct fetchfs_file *file, int64_t until_ms,
+	struct tree_draft *given, struct tree *ret, struct err *err)
 {
 	CLEANUP(tree_abort) struct tree_draft *draft = given;
 	CLEANUP(str_freep) char *name = NULL;
@@ -182,7 +185,7 @@ static int make(struct fetchfs *fetchfs, struct fetchfs_file *file, struct tree_
 	int r = name_of(file, &name, err);
 
 	if (r == 0)
-		r = extract(fetchfs, fetchfs_file_fd(file), name, draft, &single, err);
+		r = extract(fetchfs, fetchfs_file_fd(file), name, until_ms, draft, &single, err);
 	if (r == 0)
 		r = tree_check(tree_draft_fd(draft), &bytes, err);
 	return r < 0 ? r : tree_publish(&draft, bytes, single, ret, err);
@@ -228,14 +231,14 @@ static int look(struct fetchfs *fetchfs, struct fetchfs_file *file, const struct
 		r = wait_for_other(fetchfs, turn, err);
 		return r < 0 ? r : 1;
 	}
-	return r < 0 ? r : make(fetchfs, file, draft, ret, err);
+	return r < 0 ? r : make(fetchfs, file, turn->until_ms, draft, ret, err);
 }
 
-static int find_or_make(
-	struct fetchfs *fetchfs, struct fetchfs_file *file, struct tree *ret, struct err *err)
+static int find_or_make(struct fetchfs *fetchfs, struct fetchfs_file *file, int64_t until_ms,
+	struct tree *ret, struct err *err)
 {
 	CLEANUP(fetchfs_info_release) struct fetchfs_info info = {0};
-	struct turn turn = {.passed = 0};
+	struct turn turn = {.until_ms = until_ms};
 	struct digest digest;
 	struct err why = ERR_INIT;
 	int r = fetchfs_file_info(file, &info, err);
@@ -273,15 +276,17 @@ static int hand_out(
 	return 0;
 }
 
-int fetchfs_tree_open(struct fetchfs_file *file, struct fetchfs_tree **ret, struct err *err)
+int fetchfs_tree_open(
+	struct fetchfs_file *file, int timeout_ms, struct fetchfs_tree **ret, struct err *err)
 {
 	CLEANUP(tree_release) struct tree tree = TREE_INIT;
-	int r = fetchfs_file_wait_until(file, FETCHFS_UNTIL_COMPLETE, 0, 0, -1, err);
+	int64_t until_ms = timeout_ms < 0 ? 0 : clock_monotonic_ms() + timeout_ms;
+	int r = fetchfs_file_wait_until(file, FETCHFS_UNTIL_COMPLETE, 0, 0, timeout_ms, err);
 
 	if (r == 0 && fetchfs_file_fd(file) < 0)
 		r = err_set(err, ERR_USAGE, EBADF, "it was fetched into the cache, not opened");
 	if (r == 0)
-		r = find_or_make(file_cache(file), file, &tree, err);
+		r = find_or_make(file_cache(file), file, until_ms, &tree, err);
 	return r < 0 ? r : hand_out(file, &tree, ret, err);
 }
 

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "fs/ask.h"
+#include "fs/leased.h"
 #include "fs/reply.h"
 #include "fs/settle.h"
 
@@ -47,6 +48,10 @@ static void answered(struct ask *ask, const struct fetchfs_info *info, const str
 		return;
 	}
 	facts = inode_facts_of(info);
+	if (!str_equal(info->key, ask->node->key)) {
+		reply_there(ask->req, ask->node, ask->access);
+		return;
+	}
 	/* If it is another version by now, the next opener will get a node for that. */
 	inode_learn(ask->fs->inodes, ask->node, &facts);
 	reply_there(ask->req, ask->node, ask->access);
@@ -87,7 +92,10 @@ static void file_attr(fuse_req_t req, struct node *node, bool access)
 
 	if (r == 0 && ops_is_file(&info)) {
 		facts = inode_facts_of(&info);
-		inode_learn(fs->inodes, node, &facts);
+		if (leased_is(node))
+			leased_learn(fs, node, &facts);
+		else if (str_equal(info.key, node->key)) /* of this caller, too, it is the node's */
+			inode_learn(fs->inodes, node, &facts);
 		reply_there(req, node, access);
 	} else if (r < 0 && r != -ENOENT) {
 		reply_error(req, node, &err);

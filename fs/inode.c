@@ -157,6 +157,8 @@ static char *identity_of(const struct found *found)
 	case NODE_TREE_LINK:
 		return inode_identity_in_tree(found->key, found->sha256, found->path);
 	case NODE_FILE:
+		if (*found->wanted->token)
+			return str_printf("lease:%s:%s", found->wanted->token, found->key);
 		return str_printf("file:%s:%s", found->key, found->wanted->digest);
 	case NODE_OBJECT:
 		return str_printf("object:%s", found->sha256);
@@ -175,7 +177,8 @@ static uint64_t number_of(const struct found *found)
 	case NODE_TREE_LINK:
 		return inode_number_in_tree(found->key, found->sha256, found->path);
 	case NODE_FILE:
-		return inode_number_of_key(found->key);
+		return inode_number_of_key(
+			*found->wanted->token ? found->wanted->token : found->key);
 	case NODE_OBJECT:
 		return inode_number_of_key(found->sha256);
 	default:
@@ -328,7 +331,8 @@ bool inode_open(struct inodes *inodes, struct node *node, bool direct, bool *ret
 	else
 		node->cached_opens++;
 	node->refs++;
-	*ret_keep = node->facts.version && !node->was_direct;
+	*ret_keep = node->facts.version && !node->was_direct && !node->renewed;
+	node->renewed = false;
 	return true;
 }
 

@@ -24,15 +24,16 @@
 
 enum node_kind {
 	NODE_ROOT,
-	NODE_FOLDER,      /* of the natural tree */
-	NODE_URIS,        /* uri/ */
-	NODE_DIGEST,      /* digest/ */
-	NODE_SHA256,      /* digest/sha256/ */
-	NODE_CONTROL,     /* .fetchfs/ */
-	NODE_TEXT,        /* .fetchfs/status and its like */
-	NODE_FILE,        /* an artifact, by its URI */
-	NODE_OBJECT,      /* an artifact, by its digest */
-	NODE_TREE,        /* NAME.unpacked: what is in the archive NAME (unpacked.h) … */
+	NODE_FOLDER,  /* of the natural tree */
+	NODE_URIS,    /* uri/ */
+	NODE_DIGEST,  /* digest/ */
+	NODE_SHA256,  /* digest/sha256/ */
+	NODE_CONTROL, /* .fetchfs/ */
+	NODE_TEXT,    /* .fetchfs/status and its like */
+	NODE_LEASES,  /* .fetchfs/lease/: files of lazy sandboxes, by their leases; never listed */
+	NODE_FILE,    /* an artifact, by its URI, or by a lease on one */
+	NODE_OBJECT,  /* an artifact, by its digest */
+	NODE_TREE,    /* NAME.unpacked: what is in the archive NAME (unpacked.h) … */
 	NODE_TREE_FOLDER, /* … and in it */
 	NODE_TREE_FILE,
 	NODE_TREE_LINK,
@@ -84,6 +85,7 @@ struct node {
 	unsigned int cached_opens;   /* that go through the kernel's cache, or past this process */
 	unsigned int direct_opens;   /* of another version, past the cache */
 	bool was_direct;             /* what the cache has need not be of the node's version */
+	bool renewed;                /* what the cache has is of another version, and to go */
 	bool shadowed;               /* something below its name is known, as was seen last */
 	unsigned int stale_next;
 	struct node *next_by_id;
@@ -136,6 +138,13 @@ struct facts inode_facts(struct inodes *inodes, struct node *node);
  * the node stands for. A node whose version is unknown takes the first that it is told.
  */
 bool inode_learn(struct inodes *inodes, struct node *node, const struct facts *facts);
+
+/*
+ * Make @node one of another version, if nobody has it open, or the content is the same: else what
+ * the kernel has of it goes with the next open. For nodes to which no name leads, so that there can
+ * be no other one. false: it is open.
+ */
+bool inode_renew(struct inodes *inodes, struct node *node, const struct facts *facts);
 
 /* Lookups lead to another node from now on; this one is for those who have it. */
 void inode_detach(struct inodes *inodes, struct node *node);

@@ -57,6 +57,18 @@ bool inode_learn(struct inodes *inodes, struct node *node, const struct facts *f
 	return true;
 }
 
+bool inode_renew(struct inodes *inodes, struct node *node, const struct facts *facts)
+{
+	WITH_LOCK(&inodes->mu);
+	bool is_same = facts->sha256[0] && str_equal(node->facts.sha256, facts->sha256);
+
+	if (!is_same && (node->cached_opens > 0 || node->direct_opens > 0))
+		return false;
+	node->facts = *facts;
+	node->renewed |= !is_same;
+	return true;
+}
+
 char *inode_place(struct inodes *inodes, struct node *node, uint64_t *ret_parent)
 {
 	WITH_LOCK(&inodes->mu);

@@ -126,6 +126,22 @@ static int lookup_uri(struct lookup *lookup, struct err *err)
 	return lookup_enter_file(lookup, err);
 }
 
+/* Whatever there is to be known of it, the lease tells who uses it. */
+static int lookup_lease(struct lookup *lookup, struct err *err)
+{
+	struct fetchfs_request request = {.uid = lookup->uid, .through_mount = true};
+	int r = names_from_lease(lookup->name, &lookup->wanted, err);
+
+	if (r == -EINVAL)
+		err->code = ENOENT;
+	if (r < 0)
+		return -err->code;
+	request.uri = lookup->wanted.uri;
+	r = fetchfs_key(lookup->fs->fetchfs, &request, lookup->key, err);
+	lookup->facts = (struct facts){.size = -1, .modified = -1};
+	return r < 0 ? r : lookup_enter_file(lookup, err);
+}
+
 static int lookup_object(struct lookup *lookup, struct err *err)
 {
 	CLEANUP(fetchfs_info_release) struct fetchfs_info info = {.size = -1};
@@ -198,7 +214,11 @@ static int dispatch(struct lookup *lookup, struct err *err)
 		if (str_equal(lookup->name, "sha256"))
 			return lookup_enter_path(lookup, NODE_SHA256, err);
 		return lookup_no_such_name(lookup, err);
+	case NODE_LEASES:
+		return lookup_lease(lookup, err);
 	case NODE_CONTROL:
+		if (str_equal(lookup->name, "lease"))
+			return lookup_enter_path(lookup, NODE_LEASES, err);
 		if (control_has(lookup->name))
 			return lookup_enter_path(lookup, NODE_TEXT, err);
 		return lookup_no_such_name(lookup, err);

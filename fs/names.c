@@ -81,6 +81,26 @@ int names_from_uri(const char *name, struct wanted *ret, struct err *err)
 	return r < 0 ? r : wanted_from(&uri, ret, err);
 }
 
+int names_from_lease(const char *name, struct wanted *ret, struct err *err)
+{
+	uint8_t bytes[(NAMES_TOKEN_SIZE - 1) / 2];
+	char token[NAMES_TOKEN_SIZE] = "";
+	struct wanted wanted;
+	int r;
+
+	if (strlen(name) < NAMES_TOKEN_SIZE || name[NAMES_TOKEN_SIZE - 1] != ':')
+		return err_set(err, ERR_USAGE, EINVAL, "no lease has this name");
+	memcpy(token, name, NAMES_TOKEN_SIZE - 1);
+	if (!str_from_hex(token, sizeof(bytes), bytes))
+		return err_set(err, ERR_USAGE, EINVAL, "no lease has this name");
+	r = names_from_uri(name + NAMES_TOKEN_SIZE, &wanted, err);
+	if (r < 0)
+		return r;
+	memcpy(wanted.token, token, sizeof(token));
+	*ret = wanted;
+	return 0;
+}
+
 int names_to_uri(const char *text, char **ret, struct err *err)
 {
 	CLEANUP(uri_release) struct uri uri = {0};

@@ -13,10 +13,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define NAMES_TOKEN_SIZE 33
+
 /* What a name asks the library for. */
 struct wanted {
 	char *uri;                       /* with its userinfo, without fragment */
 	char digest[CHECKSUM_TEXT_SIZE]; /* "sha256:HEX" from the fragment, or "" */
+	char token[NAMES_TOKEN_SIZE];    /* of a lease, which decides what it is; or "" */
 };
 
 void names_wanted_release(struct wanted *wanted);
@@ -26,6 +29,9 @@ const char *names_scheme(unsigned int n);
 
 /* "uri/NAME": any equivalent spelling is accepted. -EINVAL when it is no URI. */
 int names_from_uri(const char *name, struct wanted *ret, struct err *err);
+
+/* ".fetchfs/lease/TOKEN:NAME", where NAME is as in uri/. -EINVAL. */
+int names_from_lease(const char *name, struct wanted *ret, struct err *err);
 
 /* The name in uri/ of the URI @text, in its usual spelling. -ENAMETOOLONG when it has none. */
 int names_to_uri(const char *text, char **ret, struct err *err);

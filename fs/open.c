@@ -4,6 +4,7 @@
  */
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "fs/leased.h"
 #include "fs/notice.h"
 #include "fs/park.h"
 #include "fs/passthrough.h"
@@ -97,23 +98,6 @@ static void finish(struct park *park)
 
 /* ---- another version ---- */
 
-/*
- * The content that the node is known to have, if that is still there: under its own name or, since
- * a sandbox has it, under none. (That the caller may read what has this name has been decided.)
- */
-static bool get_known(struct park *park, struct fetchfs_file **ret)
-{
-	struct fetchfs *fetchfs = park->fs->fetchfs;
-	struct facts facts = inode_facts(park->fs->inodes, park->node);
-	struct fetchfs_lease lease = {.uri = NULL};
-
-	if (!facts.sha256[0])
-		return false;
-	memcpy(lease.sha256, facts.sha256, sizeof(lease.sha256));
-	return fetchfs_get_digest(fetchfs, facts.sha256, park->caller.uid, ret, NULL) == 0 ||
-	       fetchfs_get_leased(fetchfs, &lease, facts.executable, ret, NULL) == 0;
-}
-
 /* The file of another who has the node open, whose version it is. */
 static bool borrow(struct park *park, struct fetchfs_file **ret)
 {
@@ -133,9 +117,12 @@ static bool borrow(struct park *park, struct fetchfs_file **ret)
  */
 static void serve_what_there_is(struct park *park)
 {
+	struct facts facts = inode_facts(park->fs->inodes, park->node);
 	struct fetchfs_file *file = NULL;
 
-	if (get_known(park, &file) || borrow(park, &file)) {
+	if ((facts.sha256[0] && fetchfs_get_digest(park->fs->fetchfs, facts.sha256,
+					park->caller.uid, &file, NULL) == 0) ||
+		borrow(park, &file)) {
 		fetchfs_file_free(park->handle->file);
 		park->handle->file = file;
 	} else {
@@ -153,8 +140,39 @@ static void finish_stale(struct park *park)
 	finish_error(park, &err);
 }
 
-static void finish_other_version(struct park *park)
+/*
+ * The kernel believes in the size that it was told last, and sendfile(), splice() and mapped memory
+ * do not ask for another one before they see the end. A note of a last byte moves the end: of a
+ * page that is not whole it counts for nothing else. Where that byte is a page of its own, it is
+ * taken back before anybody has the file open, for this is the first of its openers, and the others
+ * wait.
+ */
+static void tell_size(struct fs *fs, uint64_t id, int64_t size)
 {
+	struct fuse_bufvec last = FUSE_BUFVEC_INIT(1);
+	char byte = 0;
+
+	last.buf[0].mem = &byte;
+	if (size > 0 && fuse_lowlevel_notify_store(fs->session, id, size - 1, &last, 0) < 0)
+		size = 0; /* it will ask when it must */
+	fuse_lowlevel_notify_inval_inode(
+		fs->session, id, size > 0 ? size - 1 : 0, size > 0 ? 1 : 0);
+}
+
+static void finish_other_version(struct park *park, const struct facts *facts)
+{
+	struct fs *fs = park->fs;
+
+	/* a bind is held by no name, so that there is nobody to be sent back */
+	if (leased_is(park->node)) {
+		if (inode_renew(fs->inodes, park->node, facts)) {
+			tell_size(fs, park->node->id, facts->size);
+			finish(park);
+		} else {
+			serve_what_there_is(park);
+		}
+		return;
+	}
 	if (inode_told_stale(park->fs->inodes, park->node, park->caller.pid)) {
 		serve_what_there_is(park);
 		return;
@@ -177,25 +195,6 @@ static void finish_foreign(struct park *park, const struct fetchfs_info *info)
 }
 
 /* ---- on the way ---- */
-
-/*
- * The kernel believes in the size that it was told last, and sendfile(), splice() and mapped memory
- * do not ask for another one before they see the end. A note of a last byte moves the end: of a
- * page that is not whole it counts for nothing else. Where that byte is a page of its own, it is
- * taken back before anybody has the file open, for this is the first of its openers, and the others
- * wait.
- */
-static void tell_size(struct fs *fs, uint64_t id, int64_t size)
-{
-	struct fuse_bufvec last = FUSE_BUFVEC_INIT(1);
-	char byte = 0;
-
-	last.buf[0].mem = &byte;
-	if (size > 0 && fuse_lowlevel_notify_store(fs->session, id, size - 1, &last, 0) < 0)
-		size = 0; /* it will ask when it must */
-	fuse_lowlevel_notify_inval_inode(
-		fs->session, id, size > 0 ? size - 1 : 0, size > 0 ? 1 : 0);
-}
 
 /* Note what is known now, and tell the kernel of a size that is news. false: another version. */
 static bool learn(struct fs *fs, struct node *node, const struct facts *facts)
@@ -221,7 +220,7 @@ static void finish_ready(struct park *park, const struct fetchfs_info *info)
 		return;
 	}
 	if (!learn(fs, park->node, &facts)) {
-		finish_other_version(park);
+		finish_other_version(park, &facts);
 		return;
 	}
 	inode_set_error(fs->inodes, park->node, 0, NULL);
@@ -237,6 +236,8 @@ int open_get(struct fs *fs, const struct node *node, uid_t uid, struct fetchfs_f
 
 	if (node->kind == NODE_OBJECT)
 		return fetchfs_get_digest(fs->fetchfs, node->sha256, uid, ret, err);
+	if (leased_is(node))
+		return leased_get(fs, node, ret, err);
 	if (!fs->options->known_only)
 		return fetchfs_get(fs->fetchfs, &request, ret, err);
 

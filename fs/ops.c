@@ -1,4 +1,4 @@
-#include "fs/ops.h"
+#include "fs/leased.h"
 
 #include "base/str.h"
 
@@ -23,6 +23,8 @@ int ops_find(struct fs *fs, const struct node *node, uid_t uid, struct fetchfs_i
 	struct fetchfs_file *file = NULL;
 	int r;
 
+	if (leased_is(node))
+		return leased_find(fs, node, ret, err);
 	if (node->kind == NODE_FILE)
 		return fetchfs_find(fs->fetchfs, &request, ret, err);
 	r = fetchfs_get_digest(fs->fetchfs, node->sha256, uid, &file, err);

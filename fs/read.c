@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "fs/folder.h"
+#include "fs/leased.h"
 #include "fs/park.h"
 #include "fs/passthrough.h"
 #include "fs/reply.h"
@@ -186,9 +187,12 @@ void read_flush_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 void read_release_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct fs *fs = ops_fs(req);
+	struct handle *handle = (struct handle *)(uintptr_t)fi->fh;
 
 	(void)ino;
+	if (handle->file && handle->node && leased_is(handle->node))
+		leased_closed(fs, handle->node, handle->file);
 	/* Before the reply: whoever unmounts next finds nothing of ours in use. */
-	handle_free(fs, (struct handle *)(uintptr_t)fi->fh);
+	handle_free(fs, handle);
 	fuse_reply_err(req, 0);
 }

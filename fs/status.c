@@ -64,6 +64,7 @@ static void write_status(struct fs *fs, uid_t uid, struct writer *writer)
 	json_text(json, "version", FETCHFS_VERSION);
 	json_text(json, "cache", fetchfs_cache_path(fs->fetchfs));
 	json_number(json, "pid", getpid());
+	json_bool(json, "known", fs->options->known_only);
 	json_number(json, "uptime", clock_wall() - fs->started);
 	json_number(json, "limit", (int64_t)usage.limit);
 	json_number(json, "used", (int64_t)usage.used);

@@ -228,7 +228,7 @@ int unpacked_fetch(struct fs *fs, const struct fetchfs_request *request,
 		fetchfs_file_abandon(file);
 		return r;
 	}
-	r = fetchfs_tree_open(file, ret_tree, err);
+	r = fetchfs_tree_open(file, -1, ret_tree, err);
 	if (r == 0)
 		r = fetchfs_file_info(file, ret, err);
 	fetchfs_file_free(file);

@@ -24,7 +24,7 @@ static int is_at(const struct fetchfs_lease *lease, const char *path)
 		return 0;
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	return leases_is_of_directory(lease, st.st_dev, st.st_ino);
+	return leases_is_of_directory(lease, st.st_dev, st.st_ino, path);
 }
 
 bool gc_is_gone(const struct fetchfs_lease *lease)

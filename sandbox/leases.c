@@ -127,9 +127,15 @@ size_t leases_group_end(const struct leases *leases, size_t from)
 	return end;
 }
 
-bool leases_is_of_directory(const struct fetchfs_lease *lease, uint64_t device, uint64_t inode)
+/* Another boot may have numbered devices otherwise; but the roots of all volumes of a kind have the
+ * same inode, so that then the path counts, too. */
+bool leases_is_of_directory(
+	const struct fetchfs_lease *lease, uint64_t device, uint64_t inode, const char *path)
 {
-	return lease->inode == inode && (lease->device == device || !lease->of_this_boot);
+	if (lease->inode != inode)
+		return false;
+	return lease->device == device ||
+	       (!lease->of_this_boot && str_equal(lease->directory, path));
 }
 
 bool leases_is_of_file(const struct fetchfs_lease *lease)

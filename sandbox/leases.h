@@ -11,7 +11,7 @@
  * thing of it, named as in it) after its method, and the archive's digest.
  *
  * What is read by way of a mount has LEASES_LAZY after its method. As long as nothing has been
- * fetched it awaits its content.
+ * fetched its content is not known (its key is); it has a token, its name in the mount.
  *
  * A mount that was lost and made again has two rows for a moment, with the same name and inode.
  */
@@ -57,8 +57,9 @@ void leases_sort(struct leases *leases);
 /* Behind the last that is of the same directory as @leases->items[@from], in that order. */
 size_t leases_group_end(const struct leases *leases, size_t from);
 
-/* Whether a directory is that of @lease. Devices may have other numbers after a reboot. */
-bool leases_is_of_directory(const struct fetchfs_lease *lease, uint64_t device, uint64_t inode);
+/* Whether the directory at the absolute @path is that of @lease. */
+bool leases_is_of_directory(
+	const struct fetchfs_lease *lease, uint64_t device, uint64_t inode, const char *path);
 
 /* Whether @lease is on a file: not on a folder, not temporary, not pending. */
 bool leases_is_of_file(const struct fetchfs_lease *lease);

@@ -61,6 +61,8 @@ enum mounts_state mounts_state(const struct fetchfs_lease *lease)
 #define POINT_AT     27    /* 32-bit words from the start: where the point is in the text */
 #define TEXT_AT      512   /* bytes from the start */
 
+#define OPEN_TRIES 10
+
 struct request {
 	uint32_t size;
 	uint32_t spare;
@@ -68,7 +70,8 @@ struct request {
 	uint64_t wanted;
 };
 
-/* Where @mount is, the caller's. -ENOENT: not in this namespace. -ENOSYS: that cannot be asked. */
+/* Where @mount is, the caller's. -ENOENT: not in this namespace; -EOVERFLOW: too far down to be
+ * told; -ENOSYS: it cannot be asked. */
 static int ask_point(uint64_t mount, char **ret)
 {
 	const struct request request = {
@@ -80,7 +83,7 @@ static int ask_point(uint64_t mount, char **ret)
 	} answer = {{0}};
 
 	if (syscall(SYS_statmount, &request, &answer, sizeof(answer) - 1, 0) < 0)
-		return errno == ENOENT ? -ENOENT : -ENOSYS;
+		return errno == ENOENT || errno == EOVERFLOW ? -errno : -ENOSYS;
 	if (!(answer.mask[1] & POINT_WANTED) || answer.words[POINT_AT] >= PATH_MAX)
 		return -ENOSYS;
 	*ret = str_copy(answer.bytes + TEXT_AT + answer.words[POINT_AT]);
@@ -138,7 +141,9 @@ static bool is_it(const struct fetchfs_lease *lease, int fd)
  */
 static bool is_plausible(const struct fetchfs_lease *lease, const char *root, const char *point)
 {
-	if (leases_knows_content(lease) && !leases_is_lazy(lease))
+	if (leases_is_lazy(lease))
+		return strstr(root, lease->token);
+	if (leases_knows_content(lease))
 		return strstr(root, lease->sha256);
 	return str_equal(folder_last(point), folder_last(lease->name));
 }
@@ -181,22 +186,31 @@ static int search_table(
 
 static int search(const struct fetchfs_lease *lease, int *ret, char **ret_point, struct err *err)
 {
-	CLEANUP(str_freep) char *point = NULL;
-	CLEANUP(fd_closep) int fd = -1;
-	int r = ask_point(lease->mount, &point);
+	/* somebody may be renaming the folders above it */
+	for (int tries = 0; tries < OPEN_TRIES; tries++) {
+		CLEANUP(str_freep) char *point = NULL;
+		CLEANUP(fd_closep) int fd = -1;
+		int r = ask_point(lease->mount, &point);
 
-	if (r == -ENOMEM)
-		return err_oom(err);
-	if (r == -ENOSYS)
-		return search_table(lease, ret, ret_point, err);
-	*ret = -1;
-	if (r == 0)
-		fd = open(point, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (fd >= 0 && is_it(lease, fd)) {
-		*ret = fd_steal(&fd);
-		*ret_point = str_steal(&point);
+		*ret = -1;
+		if (r == -ENOSYS)
+			return search_table(lease, ret, ret_point, err);
+		if (r == -ENOENT)
+			return 0;
+		if (r == -ENOMEM)
+			return err_oom(err);
+		if (r == 0)
+			fd = open(point, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		if (fd >= 0 && is_it(lease, fd)) {
+			*ret = fd_steal(&fd);
+			*ret_point = str_steal(&point);
+			return 0;
+		}
 	}
-	return 0;
+	return err_set(err, ERR_SYSTEM, EBUSY,
+		"%s/%s is mounted where it cannot be reached: something is mounted over it, or "
+		"its path is too long",
+		lease->directory, lease->name);
 }
 
 int mounts_find(const struct fetchfs_lease *lease, char **ret, struct err *err)

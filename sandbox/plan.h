@@ -61,7 +61,7 @@ struct plan {
 
 	/* how: {0} is as good an answer as any; strings are not the plan's */
 	const char *mount;  /* absolute path of a mount of the same cache, or NULL */
-	int64_t timeout_ms; /* of all downloads together, 0: none */
+	int64_t timeout_ms; /* until all is downloaded and unpacked, 0: none */
 	bool lazy;          /* binds of what is not here yet are of the mount's file */
 	bool keep_going;    /* what went well stays although others failed */
 	bool no_bind;       /* "auto" makes no mounts: who uses the files could undo them */

@@ -92,7 +92,8 @@ int prepare_load_before(struct prepare *prepare, struct err *err)
 
 	leases_release(&prepare->before);
 	for (size_t i = 0; i < near.count && r == 0; i++)
-		if (leases_is_of_directory(&near.items[i], folder->device, folder->inode))
+		if (leases_is_of_directory(
+			    &near.items[i], folder->device, folder->inode, folder->path))
 			r = leases_add(&prepare->before, &near.items[i], err);
 	return r;
 }

@@ -8,8 +8,7 @@
 
 #define AHEAD 32 /* downloads under way at a time */
 
-/* Milliseconds that are left, -1: for ever. */
-static int time_left(const struct prepare *prepare)
+int prepare_time_left(const struct prepare *prepare)
 {
 	int64_t left;
 
@@ -19,7 +18,7 @@ static int time_left(const struct prepare *prepare)
 	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 
-static int too_late(const struct prepare *prepare, struct err *err)
+int prepare_too_late(const struct prepare *prepare, struct err *err)
 {
 	return err_set_retry(err, ERR_NETWORK, ETIMEDOUT, 0, "not here after %.3g s",
 		(double)prepare->plan->timeout_ms / 1000);
@@ -30,12 +29,12 @@ static int await(const struct prepare *prepare, struct fetchfs_file **file, stru
 {
 	struct err why = ERR_INIT;
 	int r = fetchfs_file_wait_until(
-		*file, FETCHFS_UNTIL_COMPLETE, 0, 0, time_left(prepare), &why);
+		*file, FETCHFS_UNTIL_COMPLETE, 0, 0, prepare_time_left(prepare), &why);
 
 	if (r == 0)
 		return 0;
-	if (r == -ETIMEDOUT && time_left(prepare) == 0)
-		too_late(prepare, &why);
+	if (r == -ETIMEDOUT && prepare_time_left(prepare) == 0)
+		prepare_too_late(prepare, &why);
 	fetchfs_file_abandon(*file);
 	*file = NULL;
 	*err = why;
@@ -55,7 +54,7 @@ static int find_digest(struct prepare *prepare, size_t i, struct err *err)
 	return 0;
 }
 
-static void start(struct prepare *prepare, size_t i)
+static int start(struct prepare *prepare, size_t i, struct err *err)
 {
 	const struct plan_item *item = &prepare->plan->items[i];
 	struct fetchfs_request request = {
@@ -64,14 +63,26 @@ static void start(struct prepare *prepare, size_t i)
 		.through_mount = prepare->below_roots,
 		.executable = methods_need_executable(&prepare->methods, item),
 	};
-	struct err err = ERR_INIT;
 
-	if (prepare->results[i].err.code || prepare_is_lazy(prepare, i))
-		return;
 	if (*prepare->results[i].digest)
 		request.digest = prepare->results[i].digest;
-	if (fetchfs_get(prepare->fetchfs, &request, &prepare->files[i], &err) < 0)
+	return fetchfs_get(prepare->fetchfs, &request, &prepare->files[i], err);
+}
+
+static void start_one(struct prepare *prepare, size_t i)
+{
+	struct err err = ERR_INIT;
+
+	if (!prepare->results[i].err.code && !prepare_is_lazy(prepare, i) &&
+		start(prepare, i, &err) < 0)
 		prepare_fail(prepare, i, &err);
+}
+
+int prepare_fetch_one(struct prepare *prepare, size_t i, struct err *err)
+{
+	int r = start(prepare, i, err);
+
+	return r < 0 ? r : await(prepare, &prepare->files[i], err);
 }
 
 static void finish(struct prepare *prepare, size_t i)
@@ -128,11 +139,11 @@ int prepare_fetch(struct prepare *prepare, struct err *err)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count && i < AHEAD; i++)
-		start(prepare, i);
+		start_one(prepare, i);
 	for (size_t i = 0; i < count; i++) {
 		finish(prepare, i);
 		if (i + AHEAD < count)
-			start(prepare, i + AHEAD);
+			start_one(prepare, i + AHEAD);
 	}
 	return 0;
 }

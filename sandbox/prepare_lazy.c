@@ -6,6 +6,7 @@
  * now and not in the task. What is here already is placed like everything else.
  */
 #include "base/cleanup.h"
+#include "base/digest.h"
 #include "base/queue.h"
 #include "base/str.h"
 #include "base/uri.h"
@@ -15,20 +16,23 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define ASKED_AT_ONCE 16 /* origins */
 
 struct lazy {
-	char *name;                     /* in uri/ of the mount; NULL: it is not lazy */
-	char key[FETCHFS_KEY_HEX_SIZE]; /* of what will be there */
-	int64_t size;                   /* bytes, -1: unknown */
-	const struct prepare *prepare;  /* while the origin is asked … */
-	struct fetchfs_request request; /* … this */
+	char *name; /* in .fetchfs/lease/ of the mount; NULL: it is not lazy */
+	char token[FETCHFS_TOKEN_SIZE];
+	char key[FETCHFS_KEY_HEX_SIZE];   /* of what will be there … */
+	char sha256[FETCHFS_SHA256_SIZE]; /* … and what it is to be, or "" */
+	int64_t size;                     /* bytes, -1: unknown */
+	const struct prepare *prepare;    /* while the origin is asked … */
+	struct fetchfs_request request;   /* … this */
+	int r;                            /* what came of it; if negative … */
+	struct err err;                   /* … why */
 	bool is_here;
-	bool failed;
-	struct err err;
 };
 
 void prepare_lazy_free(struct lazy *lazy, size_t count)
@@ -51,31 +55,47 @@ static bool may_be_lazy(const struct prepare *prepare, const struct plan_item *i
 	return item->method == PLAN_BIND || (item->method == PLAN_AUTO && prepare->methods.bind);
 }
 
-/*
- * The name in uri/, with what the bytes must hash to. *ret is NULL when there is none: it would be
- * too long; or it would have a secret in it, and mounts are shown to everybody.
- */
-static int find_name(const struct plan_item *item, const char *digest, char **ret, struct err *err)
+/* Neither what is a secret, since all may read the table of mounts; nor a local file, which a mount
+ * may have to refuse. */
+static bool may_be_named(const struct uri *uri)
+{
+	return !uri->user && !uri->password && !uri->query && !str_equal(uri->scheme, "file");
+}
+
+/* What the bytes are to be. false: that is said in a way by which nothing is found in the cache. */
+static bool find_content(const struct uri *uri, const char *digest, char ret[FETCHFS_SHA256_SIZE])
+{
+	struct checksum expected = uri->expected;
+
+	ret[0] = '\0';
+	if (*digest && checksum_parse(digest, &expected, NULL) < 0)
+		return false;
+	if (expected.kind == CHECKSUM_SHA256)
+		str_to_hex(expected.bytes, DIGEST_SIZE, ret);
+	return expected.kind == CHECKSUM_NONE || expected.kind == CHECKSUM_SHA256;
+}
+
+/* It is its own, so that nobody else has a say in what it shows. lazy->name stays NULL when it can
+ * have none. */
+static int find_name(
+	const struct plan_item *item, const char *digest, struct lazy *lazy, struct err *err)
 {
 	CLEANUP(uri_release) struct uri uri = {0};
 	CLEANUP(str_freep) char *name = NULL;
-	char expected[CHECKSUM_TEXT_SIZE];
+	uint8_t random[(FETCHFS_TOKEN_SIZE - 1) / 2];
 	int r = uri_parse(item->uri, &uri, err);
 
 	if (r < 0)
 		return r;
-	*ret = NULL;
-	if (uri.user || uri.password || uri.query || uri_to_name(&uri, &name, NULL) < 0)
+	if (!may_be_named(&uri) || !find_content(&uri, digest, lazy->sha256) ||
+		uri_to_name(&uri, &name, NULL) < 0 ||
+		strlen(name) + FETCHFS_TOKEN_SIZE > URI_NAME_MAX)
 		return 0;
-	checksum_format(&uri.expected, expected);
-	if (!*digest)
-		digest = expected;
-	*ret = *digest ? str_printf("%s#%s", name, digest) : str_steal(&name);
-	if (!*ret)
-		return err_oom(err);
-	if (strlen(*ret) > URI_NAME_MAX)
-		str_freep(ret);
-	return 0;
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		return err_set(err, ERR_SYSTEM, errno, "get random bytes: %m");
+	str_to_hex(random, sizeof(random), lazy->token);
+	lazy->name = str_printf("%s:%s", lazy->token, name);
+	return lazy->name ? 0 : err_oom(err);
 }
 
 static void ask(void *arg)
@@ -83,17 +103,16 @@ static void ask(void *arg)
 	struct lazy *lazy = arg;
 	struct fetchfs *fetchfs = lazy->prepare->fetchfs;
 	CLEANUP(fetchfs_info_release) struct fetchfs_info info = {.size = -1};
-	int r = fetchfs_find(fetchfs, &lazy->request, &info, NULL);
+	int left = prepare_time_left(lazy->prepare);
 
-	if (r < 0 || info.state != FETCHFS_COMPLETE) {
-		fetchfs_info_release(&info);
-		info = (struct fetchfs_info){.size = -1};
-		r = fetchfs_stat(fetchfs, &lazy->request, &info, &lazy->err);
-	}
-	lazy->failed = r < 0;
-	if (r < 0)
+	lazy->request.timeout_ms = left < 0 ? 0 : left;
+	lazy->r = left == 0 ? -ETIMEDOUT : fetchfs_stat(fetchfs, &lazy->request, &info, &lazy->err);
+	if (lazy->r == -ETIMEDOUT && prepare_time_left(lazy->prepare) == 0)
+		prepare_too_late(lazy->prepare, &lazy->err);
+	if (lazy->r < 0)
 		return;
-	lazy->is_here = info.state == FETCHFS_COMPLETE;
+	/* what is not everybody's is not named in the table of mounts, either */
+	lazy->is_here = info.state == FETCHFS_COMPLETE || !info.is_public;
 	lazy->size = info.size;
 	memcpy(lazy->key, info.key, sizeof(lazy->key));
 }
@@ -103,12 +122,10 @@ static void conclude(struct prepare *prepare, size_t i)
 {
 	struct lazy *lazy = &prepare->lazy[i];
 
-	if (lazy->failed)
+	if (lazy->name && lazy->r < 0)
 		prepare_fail(prepare, i, &lazy->err);
-	if (lazy->is_here || lazy->failed) {
-		free(lazy->name);
-		lazy->name = NULL;
-	}
+	if (lazy->is_here || lazy->r < 0)
+		str_freep(&lazy->name);
 	prepare->results[i].lazy = lazy->name != NULL;
 }
 
@@ -120,14 +137,14 @@ static int consider(struct prepare *prepare, size_t i, struct queue *queue, stru
 
 	if (prepare->results[i].err.code || !may_be_lazy(prepare, item))
 		return 0;
-	r = find_name(item, prepare->results[i].digest, &lazy->name, err);
+	r = find_name(item, prepare->results[i].digest, lazy, err);
 	if (r < 0 || !lazy->name)
 		return r;
 	lazy->prepare = prepare;
 	lazy->request = (struct fetchfs_request){
 		.uri = item->uri,
 		.uid = prepare->user->uid,
-		.through_mount = prepare->below_roots,
+		.through_mount = true, /* as it will be fetched */
 		.digest = *prepare->results[i].digest ? prepare->results[i].digest : NULL,
 	};
 	return queue_push(queue, ask, lazy, err);
@@ -160,22 +177,35 @@ void prepare_learn_lazy(struct prepare *prepare, size_t i, struct content *ret)
 	const struct lazy *lazy = &prepare->lazy[i];
 
 	prepare->results[i].size = lazy->size > 0 ? (uint64_t)lazy->size : 0;
-	*ret = (struct content){.sha256 = ""};
+	*ret = (struct content){.lazy = true};
+	memcpy(ret->sha256, lazy->sha256, sizeof(ret->sha256));
 	memcpy(ret->key, lazy->key, sizeof(ret->key));
+	memcpy(ret->token, lazy->token, sizeof(ret->token));
 }
 
-/* With the user's rights: what a name stands for is decided by who asks. */
+/* With the user's rights: who may not use the mount shall not get files of it from us. */
 int prepare_open_lazy(const struct prepare *prepare, size_t i, int *ret, struct err *err)
 {
 	CLEANUP(str_freep)
-	char *path = str_printf("%s/uri/%s", prepare->plan->mount, prepare->lazy[i].name);
+	char *path =
+		str_printf("%s/.fetchfs/lease/%s", prepare->plan->mount, prepare->lazy[i].name);
 	CLEANUP(user_return) struct user_guard guard = {0};
 	int r = path ? user_become(prepare->user, &guard, err) : err_oom(err);
+	int fd;
 
 	if (r < 0)
 		return r;
-	*ret = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	return *ret < 0 ? err_set(err, ERR_SYSTEM, errno, "open it by way of %s: %m",
-				  prepare->plan->mount)
-			: 0;
+	fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_set(
+			err, ERR_SYSTEM, errno, "open it by way of %s: %m", prepare->plan->mount);
+	*ret = fd;
+	return 0;
+}
+
+int prepare_fetch_lazy(struct prepare *prepare, size_t i, struct err *err)
+{
+	str_freep(&prepare->lazy[i].name);
+	prepare->results[i].lazy = false;
+	return prepare_fetch_one(prepare, i, err);
 }

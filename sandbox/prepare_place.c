@@ -60,8 +60,11 @@ static int lease(const struct placing *placing, const char *name, const char *me
 	if (!own_name || !own_method)
 		return err_oom(err);
 	memcpy(row.sha256, placing->content.sha256, sizeof(row.sha256));
-	if (placing->result->lazy)
-		memcpy(row.awaits, placing->content.key, sizeof(row.awaits));
+	if (placing->content.lazy)
+		memcpy(row.key, placing->content.key, sizeof(row.key));
+	/* it is on one row: that of the file itself */
+	if (placing->content.lazy && mount)
+		memcpy(row.token, placing->content.token, sizeof(row.token));
 	r = leases_add(&prepare->ours, &row, err);
 	if (r < 0)
 		return r;
@@ -263,8 +266,7 @@ static int place_by(const struct placing *placing, enum plan_method method, stru
  * Mount again what an earlier call had mounted. It stays when this call fails: that call promised
  * it. Its old lease goes last, so that there always is one.
  */
-static int mount_again(
-	const struct placing *placing, const struct fetchfs_lease *old, struct err *err)
+static int mount_again(struct placing *placing, const struct fetchfs_lease *old, struct err *err)
 {
 	CLEANUP(means_release) struct means means = MEANS_INIT;
 	CLEANUP(place_release) struct placement placement = PLACEMENT_INIT;
@@ -276,6 +278,9 @@ static int mount_again(
 
 	if (!method)
 		return err_oom(err);
+	/* what it was it stays */
+	if (placing->content.lazy && leases_knows_content(old))
+		memcpy(placing->content.sha256, old->sha256, sizeof(old->sha256));
 	r = make_order(placing, PLAN_BIND, &means, &order, err);
 	if (r == 0)
 		r = place_begin_again(&order, old->file_inode, &placement, err);
@@ -305,8 +310,8 @@ static int learn(struct placing *placing, struct err *err)
 		return r;
 	result->size = info.size > 0 ? (uint64_t)info.size : 0;
 	memcpy(result->sha256, info.sha256, sizeof(result->sha256));
+	placing->content = (struct content){.lazy = false};
 	memcpy(placing->content.sha256, info.sha256, sizeof(info.sha256));
-	memcpy(placing->content.key, info.key, sizeof(info.key));
 	placing->is_public = info.is_public;
 	fetchfs_info_release(&info);
 	return 0;
@@ -342,14 +347,12 @@ static int place_all_by(
 /* By the first method that can be had. */
 static int place_missing(struct placing *placing, const bool *missing, struct err *err)
 {
-	enum plan_method order[METHODS_MAX] = {PLAN_BIND};
-	size_t count = 1;
+	enum plan_method order[METHODS_MAX];
+	size_t count =
+		methods_of(&placing->prepare->methods, placing->item, placing->is_public, order);
 	size_t pieces = placing->prepare->pieces[placing->i].count;
 	int r = 0;
 
-	if (!placing->result->lazy)
-		count = methods_of(
-			&placing->prepare->methods, placing->item, placing->is_public, order);
 	for (size_t i = 0; i < count; i++) {
 		if (order[i] == PLAN_BIND && pieces > BINDS_MAX)
 			r = err_set(err, ERR_USAGE, EMLINK,
@@ -362,6 +365,20 @@ static int place_missing(struct placing *placing, const bool *missing, struct er
 			break;
 	}
 	return r;
+}
+
+/* What is lazy is a bind; where there can be none after all, the bytes are fetched. */
+static int place_lazy(struct placing *placing, const bool *missing, struct err *err)
+{
+	int r = place_all_by(placing, PLAN_BIND, missing, err);
+
+	if (!place_is_refusal(r) || placing->item->method != PLAN_AUTO)
+		return r;
+	placing->prepare->pieces[placing->i].items[0].kind = PIECE_FILE;
+	r = prepare_fetch_lazy(placing->prepare, placing->i, err);
+	if (r == 0)
+		r = learn(placing, err);
+	return r < 0 ? r : place_missing(placing, missing, err);
 }
 
 /* What an earlier call placed stays, or is mounted again; the rest is missing. How much is. */
@@ -409,7 +426,9 @@ static int place_item(struct placing *placing, struct err *err)
 			&prepare->folder, name, folder_was_made, placing, &placing->parent, err);
 	if (r == 0)
 		r = look(placing, missing, err);
-	if (r > 0 || (r == 0 && pieces->count == 0))
+	if (r > 0 && placing->content.lazy)
+		r = place_lazy(placing, missing, err);
+	else if (r > 0 || (r == 0 && pieces->count == 0))
 		r = place_missing(placing, missing, err);
 	free(missing);
 	return r;

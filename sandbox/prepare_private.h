@@ -47,7 +47,7 @@ struct prepare {
 	struct methods methods;
 	struct leases before; /* of earlier calls */
 	struct leases ours;   /* of this one; without their ids */
-	int64_t until_ms;     /* of the monotonic clock: when the downloads must have ended, or 0 */
+	int64_t until_ms;     /* of the monotonic clock: when all must be here, unpacked, or 0 */
 	bool below_roots;     /* file: only below the configured roots */
 	bool failed;          /* some item did */
 	bool had_temporary;   /* there are leases of that kind to be dropped */
@@ -69,24 +69,32 @@ int prepare_outcome(const struct prepare *prepare, struct err *err);
 void prepare_fail(struct prepare *prepare, size_t i, const struct err *err);
 bool prepare_goes_on(const struct prepare *prepare);
 
+/* Milliseconds that are left, -1: for ever; and the error of what has come to the end of them. */
+int prepare_time_left(const struct prepare *prepare);
+int prepare_too_late(const struct prepare *prepare, struct err *err);
+
 /* Download all that has not failed, and is not lazy. */
 int prepare_fetch(struct prepare *prepare, struct err *err);
+int prepare_fetch_one(struct prepare *prepare, size_t i, struct err *err);
 
 /* What something is to be. */
 struct content {
-	char sha256[FETCHFS_SHA256_SIZE]; /* "" when it is lazy: then … */
-	char key[FETCHFS_KEY_HEX_SIZE];   /* … what is published under this key */
+	bool lazy;
+	char sha256[FETCHFS_SHA256_SIZE]; /* "" when it is lazy, and any version will do … */
+	char key[FETCHFS_KEY_HEX_SIZE];   /* … of this */
+	char token[FETCHFS_TOKEN_SIZE];   /* of what is lazy: by which it is read */
 };
 
 /*
  * Find out what is placed before it is here. From then on prepare_is_lazy() tells; only of such
- * items: what they are to be, with the size for the result; and the file of the mount, a descriptor
- * (O_PATH) of the caller's.
+ * items: what they are to be, with the size for the result; the file of the mount, a descriptor
+ * (O_PATH) of the caller's; and that one is fetched after all.
  */
 int prepare_find_lazy(struct prepare *prepare, struct err *err);
 bool prepare_is_lazy(const struct prepare *prepare, size_t i);
 void prepare_learn_lazy(struct prepare *prepare, size_t i, struct content *ret);
 int prepare_open_lazy(const struct prepare *prepare, size_t i, int *ret, struct err *err);
+int prepare_fetch_lazy(struct prepare *prepare, size_t i, struct err *err);
 void prepare_lazy_free(struct lazy *lazy, size_t count);
 
 /* Read anew what earlier calls have placed. */

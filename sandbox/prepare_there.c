@@ -4,9 +4,9 @@
 #include "base/str.h"
 #include "sandbox/mounts.h"
 #include "sandbox/prepare_private.h"
+#include "sandbox/served.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -62,6 +62,14 @@ static const struct fetchfs_lease *find_lease(const struct prepare *prepare, con
 	return found;
 }
 
+/* What is lazy is what came first, unless it is said what that has to be. */
+static bool is_content(const struct fetchfs_lease *lease, const struct content *content)
+{
+	if (content->lazy && !*content->sha256)
+		return str_equal(lease->key, content->key);
+	return str_equal(lease->sha256, content->sha256);
+}
+
 /* Whether it is the same, and came out of it in the same way. */
 static bool is_same(
 	const struct fetchfs_lease *lease, const struct piece *piece, const struct content *content)
@@ -69,27 +77,11 @@ static bool is_same(
 	const char *kind = strchr(lease->method, ':');
 	const char *wanted = piece->kind == PIECE_TREE ? LEASES_TREE : LEASES_ENTRY;
 
-	if (*lease->awaits ? !str_equal(lease->awaits, content->key)
-			   : !str_equal(lease->sha256, content->sha256))
+	if (!is_content(lease, content))
 		return false;
 	if (piece->kind == PIECE_FILE || piece->kind == PIECE_LAZY)
 		return !kind || leases_is_lazy(lease);
 	return kind && str_equal(kind, wanted);
-}
-
-/* What is read by way of a mount cannot be when that has ended. */
-static int check_served(
-	const struct prepare *prepare, int parent, const struct piece *piece, struct err *err)
-{
-	struct statx stx;
-
-	if (statx(parent, folder_last(piece->name), AT_SYMLINK_NOFOLLOW | AT_STATX_FORCE_SYNC,
-		    STATX_TYPE, &stx) == 0 ||
-		errno != ENOTCONN)
-		return 0;
-	return err_set(err, ERR_SYSTEM, ENOTCONN,
-		"%s/%s is lazy, and the mount that served it has ended: release first",
-		prepare->folder.path, piece->name);
 }
 
 int prepare_check_there(const struct prepare *prepare, int parent, const struct piece *piece,
@@ -108,10 +100,6 @@ int prepare_check_there(const struct prepare *prepare, int parent, const struct 
 	if (there == THERE_NOTHING)
 		return err_set(err, ERR_USAGE, EEXIST, "%s/%s exists and was not placed by prepare",
 			path, piece->name);
-	if (there == THERE_PLACED && leases_is_lazy(*ret))
-		r = check_served(prepare, parent, piece, err);
-	if (r < 0)
-		return r;
 	if (content && !is_same(*ret, piece, content))
 		return err_set(err, ERR_USAGE, EEXIST,
 			"%s/%s is what prepare placed before it changed: release first", path,
@@ -141,6 +129,8 @@ void prepare_check_names(struct prepare *prepare)
 			err = ERR_INIT;
 			r = prepare_check_there(prepare, parent, &piece, NULL, &lease, &err);
 		}
+		if (r == THERE_PLACED && leases_is_lazy(lease))
+			r = served_check(parent, folder_last(item->name), &err);
 		if (r < 0)
 			prepare_fail(prepare, i, &err);
 	}

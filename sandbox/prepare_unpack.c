@@ -2,6 +2,7 @@
  */
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/queue.h"
 #include "base/str.h"
 #include "sandbox/prepare_private.h"
 
@@ -14,6 +15,9 @@
 
 /* At the top of one archive, each of which is placed by itself. */
 #define ENTRIES_MAX 4096
+
+/* A process each, whose work is that of one processor. */
+#define UNPACKED_AT_ONCE 4
 
 void prepare_pieces_release(struct pieces *pieces)
 {
@@ -107,23 +111,64 @@ static int add_entries(struct prepare *prepare, size_t i, struct err *err)
 	return r;
 }
 
-/* What is no archive is placed as it is: many frameworks ask for all to be unpacked. */
-static int unpack(struct prepare *prepare, size_t i, struct err *err)
-{
-	struct err why = ERR_INIT;
-	int r;
+/* ---- unpacking: some at a time ---- */
 
-	if (!prepare->plan->items[i].extract)
-		return 0;
-	r = fetchfs_tree_open(prepare->files[i], &prepare->trees[i], &why);
-	if (r < 0 && r != -ENOTSUP) {
-		*err = why;
-		return r;
-	}
-	prepare->results[i].extracted = r == 0;
-	prepare->results[i].single = r == 0 && fetchfs_tree_is_single(prepare->trees[i]);
-	return 0;
+struct unpacking {
+	struct prepare *prepare;
+	size_t i;
+	int r;
+	struct err err; /* if r is negative */
+};
+
+static void unpack(void *arg)
+{
+	struct unpacking *unpacking = arg;
+	struct prepare *prepare = unpacking->prepare;
+	size_t i = unpacking->i;
+
+	unpacking->r = fetchfs_tree_open(
+		prepare->files[i], prepare_time_left(prepare), &prepare->trees[i], &unpacking->err);
+	if (unpacking->r == -ETIMEDOUT && prepare_time_left(prepare) == 0)
+		prepare_too_late(prepare, &unpacking->err);
 }
+
+/* What is no archive is placed as it is: many frameworks ask for all to be unpacked. */
+static void conclude(const struct unpacking *unpacking)
+{
+	struct prepare *prepare = unpacking->prepare;
+	size_t i = unpacking->i;
+
+	if (unpacking->r < 0 && unpacking->r != -ENOTSUP) {
+		prepare_fail(prepare, i, &unpacking->err);
+		return;
+	}
+	prepare->results[i].extracted = unpacking->r == 0;
+	prepare->results[i].single = unpacking->r == 0 && fetchfs_tree_is_single(prepare->trees[i]);
+}
+
+static int unpack_all(struct prepare *prepare, struct err *err)
+{
+	size_t count = 0;
+	struct unpacking *all = calloc(prepare->plan->count + 1, sizeof(*all));
+	struct queue *queue = NULL;
+	int r = all ? queue_new("unpack", UNPACKED_AT_ONCE, &queue, err) : err_oom(err);
+
+	for (size_t i = 0; i < prepare->plan->count && r == 0; i++) {
+		if (!prepare->plan->items[i].extract || prepare->results[i].err.code)
+			continue;
+		all[count] = (struct unpacking){.prepare = prepare, .i = i};
+		r = queue_push(queue, unpack, &all[count], err);
+		count += r == 0;
+	}
+	if (queue)
+		queue_free(queue);
+	for (size_t k = 0; k < count; k++)
+		conclude(&all[k]);
+	free(all);
+	return r;
+}
+
+/* ---- names ---- */
 
 static int list(struct prepare *prepare, size_t i, struct err *err)
 {
@@ -201,12 +246,14 @@ static int check_all(struct prepare *prepare, struct err *err)
 
 int prepare_unpack(struct prepare *prepare, struct err *err)
 {
+	int r = unpack_all(prepare, err);
+
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < prepare->plan->count; i++) {
 		struct err why = ERR_INIT;
 
-		if (prepare->results[i].err.code)
-			continue;
-		if (unpack(prepare, i, &why) < 0 || list(prepare, i, &why) < 0)
+		if (!prepare->results[i].err.code && list(prepare, i, &why) < 0)
 			prepare_fail(prepare, i, &why);
 	}
 	return prepare_goes_on(prepare) ? check_all(prepare, err) : 0;

@@ -21,7 +21,7 @@ static int divide(const struct leases *all, const struct folder *folder, const c
 	for (size_t i = 0; i < all->count && r == 0; i++) {
 		const struct fetchfs_lease *lease = &all->items[i];
 
-		if (folder && leases_is_of_directory(lease, folder->device, folder->inode))
+		if (folder && leases_is_of_directory(lease, folder->device, folder->inode, path))
 			r = leases_add(of_folder, lease, err);
 		else if (str_equal(lease->directory, path))
 			r = leases_add(orphans, lease, err);

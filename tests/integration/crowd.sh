@@ -17,7 +17,7 @@ tries=3
 # from a place of their own round to it, two here and there before they read all. $2 has the right
 # bytes, $3 their SHA-256, $4 is the number of the process.
 cat >"$WORK/readers.py" <<'END'
-import hashlib, os, random, sys, threading
+import hashlib, os, random, sys, threading, zlib
 
 path, right, digest, process = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 source = os.open(right, os.O_RDONLY)
@@ -31,11 +31,14 @@ def same(fd, offset, length):
         raise ValueError(f"other bytes at {offset}: {len(got)} of {length}")
 
 def in_order(fd, number):
-    sha = hashlib.sha256()
+    sha, sums, length = hashlib.sha256(), [], 0
     while part := os.read(fd, block):
         sha.update(part)
+        sums.append((length, len(part), zlib.crc32(part)))
+        length += len(part)
     if sha.hexdigest() != digest:
-        raise ValueError("another SHA-256")
+        other = [f"{n} at {at}" for at, n, sum in sums if zlib.crc32(os.pread(source, n, at)) != sum]
+        raise ValueError(f"another SHA-256: {length} bytes of {size}, others: {other}")
 
 def around(fd, number):
     start = (process * 8 + number) * size // 64 // 4096 * 4096

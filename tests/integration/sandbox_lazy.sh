@@ -68,19 +68,67 @@ leases_are 1
 say "refreshed by another: an old sandbox reads its own bytes, a new one the new ones"
 random_file 4M "$WORK/other" other
 cp "$ORIGINROOT/big" "$WORK/old"
-as_task head -c 1 "$box/big" >/dev/null
 mv "$WORK/other" "$ORIGINROOT/big"
 fetchfs fetch --refresh "$slow"
 as_task cmp "$box/big" "$WORK/old" || fail "other bytes"
-as_task cmp "$box/big" "$WORK/old" || fail "other bytes, the second time"
-new=$box
+old=$box
 make_box new
 "${lazily[@]}" --json "$box" "$slow" | jq -e '.[0].lazy | not' >/dev/null ||
 	fail "what is here is lazy"
 same_as big big
 fetchfs release "$box"
-box=$new
-as_task cmp "$box/big" "$WORK/old" || fail "other bytes, the third time"
+box=$old
+as_task cmp "$box/big" "$WORK/old" || fail "other bytes, the second time"
+
+say "so when nobody had opened it: what came first is what it has, and another sandbox has what came later"
+for version in first second; do
+	random_file 300K "$WORK/$version" $version
+done
+cp "$WORK/first" "$ORIGINROOT/unread"
+"${lazily[@]}" "$box" "$ORIGIN/unread"
+fetchfs fetch "$ORIGIN/unread"
+cp "$WORK/second" "$ORIGINROOT/unread"
+fetchfs fetch --refresh "$ORIGIN/unread"
+make_box later
+fetchfs evict "$ORIGIN/unread"
+"${lazily[@]}" --json "$box" "$ORIGIN/unread" | jq -e '.[0].lazy' >/dev/null || fail "not lazy"
+as_task cmp "$box/unread" "$WORK/second" || fail "the later one: other bytes"
+as_task cmp "$old/unread" "$WORK/first" || fail "the first one: other bytes"
+as_task cmp "$box/unread" "$WORK/second" || fail "the later one: other bytes, the second time"
+settle_mount
+[ "$(fetchfs sandboxes --json | jq -r 'select(.name == "unread") | .sha256' | sort)" = \
+	"$(sha256 "$WORK/first" "$WORK/second" | sort)" ] || fail "known: $(fetchfs sandboxes --json)"
+
+say "read in part while it comes, then fetched by another, then refreshed: one version, the first"
+cp "$WORK/old" "$ORIGINROOT/part"
+part=$ORIGIN/rate/1000000/part
+"${lazily[@]}" "$box" "$part"
+as_task head -c 4096 "$box/part" | cmp - <(head -c 4096 "$WORK/old") || fail "other bytes"
+fetchfs fetch "$part"
+random_file 4M "$ORIGINROOT/part" next
+fetchfs fetch --refresh "$part"
+as_task cmp "$box/part" "$WORK/old" || fail "other bytes"
+
+say "an origin that has lost it, and one that is gone, are not asked"
+before=$(origin_requests '[A-Z]*' '.*')
+fetchfs fetch --refresh "$ORIGIN/unread"
+rm "$ORIGINROOT/unread" "$ORIGINROOT/part"
+expect_failure 1 'not found' "${fetchfs[@]}" fetch --refresh "$part"
+as_task cmp "$box/part" "$WORK/old" || fail "it went with its URI"
+as_task cmp "$old/unread" "$WORK/first" || fail "it went with its URI"
+fetchfs release "$box"
+box=$old
+
+say "a name in the mount is for the lease's own artifact only"
+token=$(awk -v point="$box/big" '$5 == point { sub(/.*lease\//, "", $4); print substr($4, 1, 32) }' /proc/self/mountinfo)
+[ ${#token} -eq 32 ] || fail "no token: $(grep lease /proc/self/mountinfo)"
+as_task cmp "$MNT/.fetchfs/lease/$token:$(escape "$slow")" "$WORK/old" || fail "not by its own name"
+expect_errno ESTALE "$MNT/.fetchfs/lease/$token:$(escape "$ORIGIN/one")"
+expect_errno ESTALE "$MNT/.fetchfs/lease/$(printf %032d 1):$(escape "$slow")"
+for name in x "$token" "$token:" "$token:nothing" ":$(escape "$slow")"; do
+	expect_errno ENOENT "$MNT/.fetchfs/lease/$name"
+done
+[ -z "$(ls "$MNT/.fetchfs/lease")" ] || fail "listed: $(ls "$MNT/.fetchfs/lease")"
 
 say "release"
 fetchfs release "$box"
@@ -104,6 +152,12 @@ jq -n --arg http "$ORIGIN" --arg digest "$digest" '[{value: ($http + "/rate/4000
 [ ! -s "$WORK/got" ] || fail "$(stat -c %s "$WORK/got") wrong bytes were read"
 same_as good two
 fetchfs release "$box"
+"${lazily[@]}" "$box" "$ORIGIN/rate/4000001/two"
+for wrong in "$digest" "sha256:$(printf %064d 1)"; do
+	jq -n --arg uri "$ORIGIN/rate/4000001/two" --arg digest "$wrong" '[{value: $uri, digest: $digest}]' >"$WORK/spec"
+	expect_failure 1 'release first' "${lazily[@]}" --spec "$WORK/spec" "$box"
+done
+fetchfs release "$box"
 
 say "what cannot be had fails at once, and all is as it was"
 expect_failure 1 'status/404' "${lazily[@]}" "$box" "$ORIGIN/three" "$ORIGIN/status/404/two"
@@ -114,8 +168,14 @@ leases_are 0
 say "what takes the bytes gets them: executables, archives, modes, other methods, secrets"
 jq -n --arg http "$ORIGIN" '[{value: ($http + "/tool"), executable: true},
 	{value: ($http + "/three"), method: "copy"},
-	{value: ($http + "/two?token=secret"), output_file: "two"}]' >"$WORK/spec"
-"${lazily[@]}" --json --spec "$WORK/spec" "$box" | jq -e 'map(.lazy) == [false, false, false]' >/dev/null ||
+	{value: ($http + "/two?token=secret"), output_file: "two"},
+	{value: ($http + "/rate/8000000/one"), output_file: "private"},
+	{value: "file:///etc/hostname"}]' >"$WORK/spec"
+echo "[origin \"$ORIGIN/rate/8000000/\"]
+header = X-Token: abc
+users = nobody" >>"$CONFIG"
+chmod 600 "$CONFIG"
+"${lazily[@]}" --json --spec "$WORK/spec" "$box" | jq -e 'all(.lazy | not) and length == 5' >/dev/null ||
 	fail "lazy all the same"
 ! grep -q secret /proc/self/mountinfo || fail "the secret is in the table of mounts"
 same_as two two
@@ -133,6 +193,27 @@ fetchfs release "$box"
 
 say "without a mount there is nothing to be lazy by"
 expect_failure 1 'Say --mount' "${fetchfs[@]}" prepare --lazy "$box" "$ORIGIN/one"
+
+say "a mount that fetches nothing is none, either"
+mkdir "$WORK/known"
+"${fetchfs[@]}" mount -f -o known "$WORK/known" >"$LOGS/known" 2>&1 &
+children+=($!)
+wait_for 30 test -e "$WORK/known/.fetchfs/status" || fail "the second mount does not answer"
+expect_failure 1 'fetches nothing' "${fetchfs[@]}" prepare --lazy --mount "$WORK/known" "$box" "$ORIGIN/one"
+fetchfs unmount "$WORK/known"
+
+say "a mount too many: it is fetched, if that is left to fetchfs"
+make_box many
+if ! FETCHFS_FAULT=place.mount:1:ENOSPC "${lazily[@]}" "$box" "$ORIGIN/rate/7100000/one" 2>"$WORK/stderr"; then
+	grep -q 'Too many links' "$WORK/stderr" || fail "said: $(<"$WORK/stderr")"
+	FETCHFS_FAULT=place.mount:1:ENOSPC "${fetchfs[@]}" prepare --mount "$MNT" --lazy --user nobody --json "$box" \
+		"$ORIGIN/rate/7200000/one" | jq -e '.[0].lazy | not' >/dev/null || fail "lazy all the same"
+	same_as one one
+fi
+fetchfs release "$box"
+
+say "--timeout is for the question, too"
+expect_failure 3 'not here after 0.7 s' "${lazily[@]}" --timeout 0.7 "$box" "$ORIGIN/hang/one"
 
 say "two at once on one directory"
 make_box crowd
@@ -180,6 +261,22 @@ leases_are 0
 "${lazily[@]}" "$box" "$ORIGIN/rate/2000000/one"
 same_as one one
 fetchfs release "$box"
+
+say "a daemon that is stopped holds nobody up for long"
+"${lazily[@]}" "$box" "$ORIGIN/rate/2100000/two"
+mkdir "$WORK/mount2"
+"${fetchfs[@]}" mount -f "$WORK/mount2" >"$LOGS/second" 2>&1 &
+second=$!
+children+=($second)
+wait_for 30 test -e "$WORK/mount2/.fetchfs/status" || fail "the second mount does not answer"
+kill -STOP "$MOUNT_PID"
+expect_failure 1 'does not answer: release first' "${fetchfs[@]}" prepare --mount "$WORK/mount2" --lazy \
+	--method bind --user nobody "$box" "$ORIGIN/rate/2100000/two"
+fetchfs release "$box"
+kill -CONT "$MOUNT_PID"
+contents_are ""
+no_mounts "$box"
+fetchfs unmount "$WORK/mount2"
 
 say "an unmounted mount serves its sandboxes on, and ends with the last"
 make_box last

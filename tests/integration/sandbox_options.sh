@@ -33,6 +33,23 @@ expect_failure 3 'not here after 0.5 s' "${fetchfs[@]}" prepare --timeout 0.5 \
 	--digests "$HTTP/crawl/SHA256SUMS" "$box" "${uris[0]}"
 contents_are ""
 
+say "an archive that takes longer to be unpacked than to come, too; it can be had with more time"
+python3 - "$WWW/many.tar" <<-'END'
+	import sys, tarfile
+	with tarfile.open(sys.argv[1], "w") as tar:
+	    for n in range(50000):
+	        tar.addfile(tarfile.TarInfo(f"top/{n % 100}/{n}"))
+END
+fetchfs fetch "$HTTP/many.tar"
+expect_failure 3 'many.tar: not here after 0.5 s' "${fetchfs[@]}" prepare --timeout 0.5 --extract "$box" \
+	"$HTTP/many.tar" "${uris[0]}"
+contents_are ""
+leases_are 0
+[ -z "$(ls "$CACHE/trees")" ] || fail "half a tree: $(ls "$CACHE/trees")"
+fetchfs prepare --extract "$box" "$HTTP/many.tar"
+[ "$(find "$box/top/" -type f | wc -l)" -eq 50000 ] || fail "not all are there"
+fetchfs release "$box"
+
 say "a time that is none is wrong usage"
 for time in 0 -1 x 1x nan inf ''; do
 	status=0

@@ -53,7 +53,7 @@ static int open_one(
 	r = fetchfs_get(fetchfs, &request, &file, err);
 	if (r < 0)
 		return r;
-	r = fetchfs_tree_open(file, ret, err);
+	r = fetchfs_tree_open(file, -1, ret, err);
 	fetchfs_file_free(file);
 	return r;
 }

@@ -346,7 +346,8 @@ static int copy_lease(const struct lease *lease, void *arg)
 	*ret = (struct lease){
 		.id = lease->id,
 		.digest = lease->digest,
-		.awaited = lease->awaited,
+		.uid = lease->uid,
+		.has_key = lease->has_key,
 		.key = lease->key,
 	};
 	return 0;
@@ -360,31 +361,40 @@ static struct lease only_lease(struct catalog *catalog)
 	return lease;
 }
 
+static bool is_of(const struct lease *lease, const struct digest *digest)
+{
+	return digest_equal(&lease->digest, digest);
+}
+
 Test(catalog, leases_on_what_is_to_come_are_on_what_comes_first)
 {
 	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
 	struct catalog *catalog = cache->store.catalog;
 	struct entry entry = entry_of(BASE "a");
 	struct entry other = entry_of(BASE "b");
-	const struct digest first = digest_of_bytes(5, 1), second = digest_of_bytes(5, 2);
+	const struct digest none = {0}, first = digest_of_bytes(5, 1),
+			    second = digest_of_bytes(5, 2);
 	struct lease lease = {
 		.directory = (char *)(uintptr_t) "/sandbox",
 		.name = (char *)(uintptr_t) "tool",
 		.method = (char *)(uintptr_t) "bind:lazy",
-		.awaited = true,
+		.has_key = true,
 		.key = entry.key,
 	};
 	struct lease is;
 
 	cr_assert_eq(catalog_lease_add(catalog, &lease, NULL), 0);
 	is = only_lease(catalog);
-	cr_assert(is.awaited && memcmp(&is.key, &entry.key, sizeof(is.key)) == 0);
+	cr_assert(is_of(&is, &none) && is.has_key);
+	cr_assert(memcmp(&is.key, &entry.key, sizeof(is.key)) == 0);
 
+	other.state = ENTRY_COMPLETE;
 	other.digest = second;
 	cr_assert_eq(catalog_record(catalog, &other, 4096, 1, NULL, NULL), 0);
 	entry.state = ENTRY_KNOWN;
 	cr_assert_eq(catalog_record(catalog, &entry, 0, 0, NULL, NULL), 0);
-	cr_assert(only_lease(catalog).awaited, "neither another one nor its headers are it");
+	is = only_lease(catalog);
+	cr_assert(is_of(&is, &none), "neither another one nor its headers are it");
 
 	entry.state = ENTRY_COMPLETE;
 	entry.digest = first;
@@ -393,13 +403,46 @@ Test(catalog, leases_on_what_is_to_come_are_on_what_comes_first)
 	entry.digest = second;
 	cr_assert_eq(catalog_record(catalog, &entry, 4096, 1, NULL, NULL), 0);
 	is = only_lease(catalog);
-	cr_assert(!is.awaited && digest_equal(&is.digest, &first), "the next version is not it");
+	cr_assert(is_of(&is, &first) && is.has_key, "the next version is not it");
 
 	/* it came between the look and the lease */
 	cr_assert_eq(catalog_lease_drop(catalog, is.id, NULL), 0);
 	cr_assert_eq(catalog_lease_add(catalog, &lease, NULL), 0);
 	is = only_lease(catalog);
-	cr_assert(!is.awaited && digest_equal(&is.digest, &second));
+	cr_assert(is_of(&is, &second));
+
+	/* it was said what it is to be */
+	cr_assert_eq(catalog_lease_drop(catalog, is.id, NULL), 0);
+	lease.digest = first;
+	cr_assert_eq(catalog_lease_add(catalog, &lease, NULL), 0);
+	cr_assert_eq(catalog_record(catalog, &entry, 4096, 1, NULL, NULL), 0);
+	is = only_lease(catalog);
+	cr_assert(is_of(&is, &first));
+}
+
+Test(catalog, leases_are_found_by_their_tokens)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	struct catalog *catalog = cache->store.catalog;
+	struct lease lease = {
+		.directory = (char *)(uintptr_t) "/sandbox",
+		.name = (char *)(uintptr_t) "tool",
+		.method = (char *)(uintptr_t) "bind:lazy",
+		.uid = 7,
+		.token = "0123456789abcdef0123456789abcdef",
+	};
+	CLEANUP(lease_release) struct lease is = {0};
+
+	cr_assert_eq(catalog_lease_find(catalog, lease.token, &is, NULL), -ENOENT);
+	cr_assert_eq(catalog_lease_add(catalog, &lease, NULL), 0);
+	cr_assert_eq(catalog_lease_find(catalog, lease.token, &is, NULL), 0);
+	cr_assert(is.uid == 7 && !is.has_key);
+	cr_assert_str_eq(is.token, lease.token);
+	cr_assert_lt(catalog_lease_add(catalog, &lease, NULL), 0, "there is one of them");
+	lease.token[0] = '\0';
+	cr_assert_eq(catalog_lease_add(catalog, &lease, NULL), 0);
+	cr_assert_eq(catalog_lease_add(catalog, &lease, NULL), 0, "these have none");
+	cr_assert_eq(catalog_lease_find(catalog, "", &is, NULL), -ENOENT);
 }
 
 Test(catalog, reopened_index_remembers)

@@ -75,7 +75,7 @@ static struct fetchfs_file *get(bool prefetch)
 static int open_tree(struct fetchfs_tree **ret, struct err *err)
 {
 	struct fetchfs_file *file = get(false);
-	int r = fetchfs_tree_open(file, ret, err);
+	int r = fetchfs_tree_open(file, -1, ret, err);
 
 	fetchfs_file_free(file);
 	return r;
@@ -129,7 +129,7 @@ Test(trees, need_the_file_itself)
 
 	open_with(PROGRAM);
 	file = get(true);
-	cr_assert_eq(fetchfs_tree_open(file, &tree, &err), -EBADF);
+	cr_assert_eq(fetchfs_tree_open(file, -1, &tree, &err), -EBADF);
 	fetchfs_file_free(file);
 }
 

@@ -8,6 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Numbers of inodes in /proc begin there: a kernel that has nothing better uses them again. */
+#define INODES_FROM UINT64_C(0xF0000000)
+
 Test(spaces, this_process_is_in_its_own)
 {
 	uint64_t number = 0;
@@ -78,7 +81,8 @@ Test(spaces, one_that_ended_has_nobody_in_it_for_ever)
 	cr_assert_eq(spaces_user_of(first), 0);
 
 	pid = child_elsewhere(go, &second);
-	cr_assert_neq(second, first);
+	if (first < INODES_FROM)
+		cr_assert_neq(second, first);
 	close(go[1]);
 	cr_assert_eq(waitpid(pid, NULL, 0), pid);
 }
