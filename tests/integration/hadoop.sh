@@ -104,8 +104,8 @@ refused 3 'failed \(status 42\)' gs://bucket/strange
 refused 1 'it is a folder' gs://bucket/folder
 refused 1 'answers something else' gs://bucket/nonsense
 refused 1 'answers something else' gs://bucket/endless
-refused '[13]' 'fewer bytes' gs://bucket/short
-refused '[13]' 'more bytes' gs://bucket/long
+refused '[13]' 'fewer bytes|changed' gs://bucket/short
+refused '[13]' 'more bytes|changed' gs://bucket/long
 refused 3 'died: Killed' gs://bucket/die
 refused 3 'failed' gs://bucket/midway
 refused 3 'too little in 3 s' gs://bucket/stall

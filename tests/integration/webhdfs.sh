@@ -42,6 +42,7 @@ cat >"$CONFIG" <<-END
 	[hdfs "hdfs://gone/"]
 	endpoint = http://127.0.0.1:$(free_port)
 END
+chmod 600 "$CONFIG"
 words=$WORK/words
 : >"$words"
 

@@ -79,6 +79,7 @@ config() {
 	END
 }
 config >"$CONFIG"
+chmod 600 "$CONFIG"
 words=$WORK/words
 : >"$words"
 get() {

@@ -279,7 +279,6 @@ Test(hdfs, sections_that_make_no_sense_are_refused)
 	check_refused("[hdfs \"hdfs://h/\"]\nendpoint = hdfs://h/\n", "a URI such as");
 	check_refused("[hdfs \"hdfs://h/\"]\nconf_dir = conf\n", "absolute path");
 	check_refused("[hdfs \"hdfs://h/\"]\ndatanodes = http://h/\n", "hosts such as");
-	check_refused("[hdfs \"hdfs://h/\"]\ntoken = x\n", "unknown key 'token'");
 	check_refused("[hadoop \"s3://b/\"]\n", "a section for s3 is [s3 ");
 	check_refused("[hadoop \"xyz://b/\"]\n", "xyz is not one of 'hadoop_schemes'");
 	check_refused("[hadoop \"hdfs://b/\"]\n", "hdfs is not one of 'hadoop_schemes'");
