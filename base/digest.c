@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BLOCK_SIZE 64 /* of SHA-256, in bytes */
+
 struct digest_stream {
 	EVP_MD_CTX *ctx;
 };
@@ -69,18 +71,45 @@ int digest_buffer(const void *buf, size_t len, struct digest *ret, struct err *e
 	return 0;
 }
 
+/* The digest of @block, a block that was mixed with the key, and of @buf behind it. */
+static int hash_behind(const uint8_t block[BLOCK_SIZE], const void *buf, size_t len,
+	struct digest *ret, struct err *err)
+{
+	CLEANUP(digest_stream_freep) struct digest_stream *stream = NULL;
+	int r = digest_stream_new(&stream, err);
+
+	if (r == 0)
+		r = digest_stream_update(stream, block, BLOCK_SIZE, err);
+	if (r == 0)
+		r = digest_stream_update(stream, buf, len, err);
+	return r < 0 ? r : digest_stream_finish(stream, ret, err);
+}
+
+/*
+ * Not OpenSSL's, which looks two algorithms up for each, and leaves something in each thread that
+ * is freed by what ends with the thread: of a detached one perhaps after the process.
+ */
 int digest_hmac(const void *key, size_t key_len, const void *buf, size_t len, struct digest *ret,
 	struct err *err)
 {
-	struct digest digest;
-	size_t written = 0;
+	uint8_t block[BLOCK_SIZE] = {0};
+	struct digest inner;
+	int r = 0;
 
-	if (!EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key, key_len, buf, len, digest.bytes,
-		    sizeof(digest.bytes), &written) ||
-		written != DIGEST_SIZE)
-		return failed(err);
-	*ret = digest;
-	return 0;
+	if (key_len > BLOCK_SIZE)
+		r = digest_buffer(key, key_len, (struct digest *)block, err);
+	else if (key_len > 0)
+		memcpy(block, key, key_len);
+	for (size_t i = 0; i < BLOCK_SIZE; i++)
+		block[i] ^= 0x36;
+	if (r == 0)
+		r = hash_behind(block, buf, len, &inner, err);
+	for (size_t i = 0; i < BLOCK_SIZE; i++)
+		block[i] ^= 0x36 ^ 0x5c;
+	if (r == 0)
+		r = hash_behind(block, inner.bytes, sizeof(inner.bytes), ret, err);
+	explicit_bzero(block, sizeof(block));
+	return r;
 }
 
 int digest_stream_new(struct digest_stream **ret, struct err *err)

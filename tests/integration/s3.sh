@@ -44,7 +44,7 @@ at_path() {
 }
 
 say "a failure that passes is not the reader's"
-at_path /flaky/2/ cat s3://b/a.bin | cmp - "$ORIGINROOT/b/a.bin" || fail "503"
+at_path /flaky/2/ cat s3://b/a.bin | cmp - "$ORIGINROOT/b/a.bin" || fail "503: $(<"$words")"
 at_path /first/2/short/100000/ cat s3://b/a.bin | cmp - "$ORIGINROOT/b/a.bin" || fail "broken off"
 at_path /first/1/short/1000000/ cat s3://b/large.bin | cmp - "$ORIGINROOT/b/large.bin" || fail "broken off"
 quiet_origin

@@ -49,7 +49,8 @@
  *	/statusafter/N/STATUS/FILE after N GETs of this path that status
  *	/.stats                    counters, see tally.h; neither counted nor logged
  *
- * HEAD does not count where GETs are counted, and is answered well by /first/.
+ * PUT is answered as GET is. HEAD does not count where GETs are counted, and is answered well by
+ * /first/.
  *
  * The log has a line per request, written when it is over (a client may be faster):
  *
@@ -188,7 +189,7 @@ static enum MHD_Result on_headers(void *arg, struct MHD_Connection *connection, 
 		origin_wait_for_hangup(answer);
 		return MHD_NO;
 	}
-	if (strcmp(method, "HEAD") != 0 && strcmp(method, "GET") != 0)
+	if (strcmp(method, "HEAD") != 0 && strcmp(method, "GET") != 0 && strcmp(method, "PUT") != 0)
 		return origin_answer_text(answer, 501);
 	if (answer->no_head && strcmp(method, "HEAD") == 0)
 		return origin_answer_text(answer, 405);

@@ -121,7 +121,7 @@ Test(s3_sign, all_that_is_in_a_request_matters)
 	changed[2].query = "b=d";
 	changed[3].headers = others;
 	changed[4].body = "UNSIGNED-PAYLOAD";
-	changed[5].secret = "x";
+	changed[5].secret = "hunter2";
 	changed[6].region = "eu-west-1";
 	changed[7].now++;
 	for (size_t i = 0; i < ARRAY_SIZE(changed); i++) {
