@@ -11,9 +11,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,7 +23,8 @@
 #define SAID_MAX  ((size_t)16 * 1024) /* of stderr: its end */
 #define DRAIN_MAX 64                  /* reads; more than a pipe holds */
 #define ARGS_MAX  8
-#define SPARE_FD  16 /* above those that the child has */
+#define SPARE_FD  16  /* above those that the child has */
+#define NOT_RUN   127 /* as a shell has it */
 
 enum { OUT, SAID, END, ENDS };
 
@@ -56,60 +57,48 @@ static int make_pipe(struct pollfd *ret, int *ret_theirs, struct err *err)
 	return 0;
 }
 
-static int add_actions(posix_spawn_file_actions_t *actions, int out, int said)
-{
-	int r = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
-
-	if (r == 0)
-		r = posix_spawn_file_actions_adddup2(actions, out, 1);
-	if (r == 0)
-		r = posix_spawn_file_actions_adddup2(actions, said, 2);
-	return -r;
-}
-
-/* A terminal's signals are for us, who end it; and it has none of our handlers and masks. */
-static int add_attributes(posix_spawnattr_t *attributes)
+/* The new process, from here on: nothing but system calls. It ends with the thread that started it,
+ * however that one ends. */
+static _Noreturn void become(
+	const char *program, char *const argv[], char *const environment[], const int fds[3])
 {
 	sigset_t none;
-	sigset_t all;
 
 	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawnattr_setsigmask(attributes, &none);
-	posix_spawnattr_setsigdefault(attributes, &all);
-	posix_spawnattr_setpgroup(attributes, 0);
-	return -posix_spawnattr_setflags(
-		attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+	for (int i = 1; i < NSIG; i++)
+		signal(i, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (int i = 0; i < 3; i++)
+		if (dup2(fds[i], i) < 0)
+			_exit(NOT_RUN);
+	execve(program, argv, environment);
+	_exit(NOT_RUN);
 }
 
+/* By fork() and not posix_spawn(), which cannot make it end with us. */
 static int spawn_with(struct child *child, const char *program, int out, int said)
 {
 	const struct hadoop_client *client = child->run->env->hadoop;
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
+	CLEANUP(fd_closep) int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	const int fds[] = {null, out, said};
 	char *argv[ARGS_MAX + 2] = {NULL};
-	int r;
+	pid_t pid;
 
+	if (null < 0)
+		return -errno;
 	argv[0] = (char *)(uintptr_t)program;
 	for (size_t i = 0; i < ARGS_MAX && child->run->args[i]; i++)
 		argv[i + 1] = (char *)(uintptr_t)child->run->args[i];
-	if (posix_spawn_file_actions_init(&actions) != 0)
-		return -ENOMEM;
-	if (posix_spawnattr_init(&attributes) != 0) {
-		posix_spawn_file_actions_destroy(&actions);
-		return -ENOMEM;
-	}
-	r = add_actions(&actions, out, said);
-	if (r == 0)
-		r = add_attributes(&attributes);
-	if (r == 0)
-		r = -posix_spawn(&child->pid, program, &actions, &attributes, argv,
-			hadoop_client_environment(client));
-	if (r < 0)
-		child->pid = 0;
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&actions);
-	return r;
+	pid = fork();
+	if (pid == 0)
+		become(program, argv, hadoop_client_environment(client), fds);
+	if (pid < 0)
+		return -errno;
+	child->pid = pid;
+	setpgid(pid, pid); /* whoever of us comes first */
+	return 0;
 }
 
 static int start(struct child *child, struct err *err)
@@ -131,8 +120,7 @@ static int start(struct child *child, struct err *err)
 		return err_oom(err);
 	r = spawn_with(child, program, out, said);
 	if (r < 0)
-		return err_set(err, ERR_USAGE, EPROTONOSUPPORT, "start Hadoop's client %s: %s",
-			program, strerrordesc_np(-r));
+		return err_set(err, ERR_SYSTEM, -r, "start Hadoop's client %s: %m", program);
 	child->ends[END] = (struct pollfd){
 		.fd = (int)syscall(SYS_pidfd_open, child->pid, 0), .events = POLLIN};
 	if (child->ends[END].fd < 0)

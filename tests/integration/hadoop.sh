@@ -30,7 +30,7 @@ cat >"$HADOOP_HOME/bin/hadoop" <<-'END'
 		folder) echo "0 1700000000000 directory"; exit ;;
 		nonsense) echo "what?"; exit ;;
 		endless) yes; exit ;;
-		hang) sleep 1000 & echo $! >>"$CLIENT_LOG.pids"; wait ;;
+		hang) exec sleep 1000 ;; # as the real one is the JVM in the end
 		esac
 		echo "SLF4J: a word on stdout"
 		echo "$size 1700000000123 regular file"
@@ -116,15 +116,14 @@ get gs://bucket/loud | cmp - "$CLIENT_DATA" || fail "differs"
 get gs://bucket/left | cmp - "$CLIENT_DATA" || fail "differs"
 wait_for 10 all_gone || fail "somebody is left"
 
-say "who is interrupted takes it along, with all that it has started"
+say "who is killed takes it along"
 : >"$CLIENT_LOG.pids"
 "${fetchfs[@]}" cat gs://bucket/hang >/dev/null 2>>"$words" &
 asking=$!
 children+=("$asking")
-two_run() { [ "$(wc -l <"$CLIENT_LOG.pids")" -eq 2 ]; }
-wait_for 20 two_run || fail "it does not run"
+wait_for 20 grep -q . "$CLIENT_LOG.pids" || fail "it does not run"
 ! all_gone || fail "it does not hang"
-kill -TERM "$asking"
+kill -KILL "$asking"
 wait_for 10 gone "$asking" || fail "it is waited for"
 wait_for 10 all_gone || fail "somebody is left"
 

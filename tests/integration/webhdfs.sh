@@ -99,7 +99,8 @@ as() {
 	setpriv --reuid "$1" --regid "$1" --clear-groups "${@:2}"
 }
 start_mount
-as 65534 cmp "$MNT/hdfs/one/a/ok-1000" <(bytes 1000) || fail "its own datanode is beside it"
+bytes 1000 >"$WORK/1000"
+as 65534 cmp "$MNT/hdfs/one/a/ok-1000" "$WORK/1000" || fail "its own datanode is beside it"
 refused_by_mount() {
 	! as 65534 timeout 60 cat "$1" >/dev/null 2>"$WORK/stderr" || fail "$1 is served"
 	grep -q "$2" "$WORK/stderr" || fail "$1: $(<"$WORK/stderr")"
@@ -113,7 +114,7 @@ for where in http://169.254.169.254/latest ftp://127.0.0.1/x file:///etc/shadow 
 done
 echo http://169.254.169.254/latest >"$nodes/elsewhere"
 refused_by_mount "$MNT/hdfs/open/elsewhere" 'Permission denied'
-as 65534 cmp "$MNT/hdfs/open/ok-1000" <(bytes 1000) || fail "a datanode that the section names"
+as 65534 cmp "$MNT/hdfs/open/ok-1000" "$WORK/1000" || fail "a datanode that the section names"
 ! as 12345 cat "$MNT/hdfs/one/ok-1000" >/dev/null 2>&1 || fail "whom the section does not name is served"
 ! as 12345 cat "$MNT/hdfs/other/ok-1000.x" >/dev/null 2>&1 || fail "without a section"
 ! as 65534 cat "$(at "hdfs://$user@one/ok-1000")" >/dev/null 2>&1 || fail "who says that he is another is believed"
