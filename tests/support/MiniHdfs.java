@@ -13,6 +13,7 @@ import org.apache.hadoop.fs.FsShell;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.hdfs.MiniDFSCluster;
 import org.apache.hadoop.hdfs.MiniDFSNNTopology;
+import org.apache.hadoop.security.UserGroupInformation;
 import org.apache.hadoop.util.ToolRunner;
 
 /*
@@ -28,6 +29,7 @@ import org.apache.hadoop.util.ToolRunner;
  *	fs ARGUMENT…        as `hadoop fs` has it, as the superuser, at who serves
  *	active N            from now on the namenode N (0 or 1) serves
  *	many FOLDER COUNT   that many empty files, "name00000" …
+ *	secure              from now on WebHDFS believes only tokens; "fs" does not work any more
  *	stop N              there is no namenode N any more
  */
 public final class MiniHdfs {
@@ -115,6 +117,13 @@ public final class MiniHdfs {
             for (int i = 0; i < Integer.parseInt(words[2]); i++) {
                 fs.create(new Path(words[1], String.format("name%05d", i))).close();
             }
+            return "ok";
+        case "secure":
+            System.setProperty("java.security.krb5.realm", "TEST");
+            System.setProperty("java.security.krb5.kdc", "localhost");
+            Configuration secure = new Configuration(cluster.getConfiguration(active));
+            secure.set("hadoop.security.authentication", "kerberos");
+            UserGroupInformation.setConfiguration(secure);
             return "ok";
         case "stop":
             cluster.shutdownNameNode(Integer.parseInt(words[1]));
