@@ -28,7 +28,8 @@ static const struct {
 	{"ParentNotDirectoryException", ENOENT, false, "no such file"},
 	{"RetriableException", EIO, true, "the namenode is not ready"},
 	{"SafeModeException", EIO, true, "the namenode is in safe mode"},
-	{"SecurityException", EACCES, false, "who asks is not known there"},
+	{"SecurityException", EACCES, false,
+		"who asks is not known there, or the delegation token is wrong"},
 	{"StandbyException", EIO, true, "the namenode is on standby"},
 	{"UnsupportedOperationException", EOPNOTSUPP, false, "not supported"},
 };

@@ -6,7 +6,13 @@ import java.io.OutputStream;
 import java.io.PrintStream;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.FsShell;
@@ -99,6 +105,25 @@ public final class MiniHdfs {
         }
     }
 
+    /* Many at a time: each waits for the disk. */
+    private String makeMany(Path parent, int count) throws Exception {
+        FileSystem fs = cluster.getFileSystem(active);
+        ExecutorService workers = Executors.newFixedThreadPool(32);
+        List<Callable<Void>> jobs = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            Path path = new Path(parent, String.format("name%05d", i));
+            jobs.add(() -> {
+                fs.create(path).close();
+                return null;
+            });
+        }
+        for (Future<Void> job : workers.invokeAll(jobs)) {
+            job.get();
+        }
+        workers.shutdown();
+        return "ok";
+    }
+
     private String obey(String[] words) throws Exception {
         switch (words[0]) {
         case "fs":
@@ -113,11 +138,7 @@ public final class MiniHdfs {
             cluster.transitionToActive(active);
             return "ok";
         case "many":
-            FileSystem fs = cluster.getFileSystem(active);
-            for (int i = 0; i < Integer.parseInt(words[2]); i++) {
-                fs.create(new Path(words[1], String.format("name%05d", i))).close();
-            }
-            return "ok";
+            return makeMany(new Path(words[1]), Integer.parseInt(words[2]));
         case "secure":
             System.setProperty("java.security.krb5.realm", "TEST");
             System.setProperty("java.security.krb5.kdc", "localhost");
