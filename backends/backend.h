@@ -113,6 +113,7 @@ struct access_s3 {
 	const char *endpoint; /* an http(s) URI that ends in '/'; Amazon's */
 	const char *region;   /* the usual one, until the server names another */
 	enum s3_style style;
+	bool folders;       /* a name that is no object may be a folder, which stat() looks for */
 	const char *key_id; /* nobody: the request is not signed */
 	const char *secret;
 	const char *token; /* of a session; none */

@@ -63,6 +63,14 @@ static int stat_by_get(const struct backend_env *env, const struct backend_reque
 	return r;
 }
 
+/* What is no object may yet have some below it, where that may be asked. */
+static bool may_be_folder(const struct backend_request *request)
+{
+	const struct access *access = request->access;
+
+	return access && access->s3 && access->s3->folders && !request->uri->query;
+}
+
 static int s3_stat(const struct backend_env *env, const struct backend_request *request,
 	struct remote *ret, struct err *err)
 {
@@ -73,6 +81,8 @@ static int s3_stat(const struct backend_env *env, const struct backend_request *
 	if (r < 0)
 		return r;
 	r = http_stat(env, &question.request, &question.dialect, ret, &why);
+	if (r == -ENOENT && may_be_folder(request) && s3_list_is_folder(env, request, NULL) == 1)
+		return err_set(err, ERR_REMOTE, EISDIR, "it is a folder");
 	if ((r == -EACCES || r == -EINVAL) && why.kind == ERR_REMOTE)
 		return stat_by_get(env, request, ret, err);
 	if (r < 0 && err)

@@ -223,11 +223,11 @@ static char *query_of(const struct uri *folder, const char *token)
 		token ? "continuation-token=" : "", token ? from : "", token ? "&" : "", prefix);
 }
 
-static int ask_page(const struct backend_env *env, const struct backend_request *request,
-	const char *token, struct page *page, struct err *err)
+/* What @query answers; NULL: out of memory. */
+static int ask(const struct backend_env *env, const struct backend_request *request,
+	const char *query, struct page *page, struct err *err)
 {
 	CLEANUP(s3_question_release) struct s3_question question = {.path = NULL};
-	CLEANUP(str_freep) char *query = query_of(request->uri, token);
 	int r;
 
 	if (!query)
@@ -241,9 +241,42 @@ static int ask_page(const struct backend_env *env, const struct backend_request 
 		return r;
 	if (!page->is_listing)
 		return err_set(err, ERR_REMOTE, EBADMSG, "what answers is no listing of S3");
+	return 0;
+}
+
+static int ask_page(const struct backend_env *env, const struct backend_request *request,
+	const char *token, struct page *page, struct err *err)
+{
+	CLEANUP(str_freep) char *query = query_of(request->uri, token);
+	int r = ask(env, request, query, page, err);
+
+	if (r < 0)
+		return r;
 	if (page->truncated && (!page->token || !*page->token || str_equal(page->token, token)))
 		return err_set(err, ERR_REMOTE, EBADMSG, "the listing does not go on");
 	return 0;
+}
+
+static struct page page_of(const struct backend_request *request, int64_t until)
+{
+	return (struct page){
+		.sink = {.begin = on_begin, .write = on_write, .poll = on_poll},
+		.request = request,
+		.until = until,
+	};
+}
+
+int s3_list_is_folder(
+	const struct backend_env *env, const struct backend_request *request, struct err *err)
+{
+	CLEANUP(page_release)
+	struct page page = page_of(request, clock_monotonic_ms() + LIMIT_MS);
+	CLEANUP(str_freep) char *prefix = s3_sign_encode(request->uri->path + 1, false);
+	CLEANUP(str_freep)
+	char *query = prefix ? str_printf("list-type=2&max-keys=1&prefix=%s%%2F", prefix) : NULL;
+	int r = ask(env, request, query, &page, err);
+
+	return r < 0 ? r : page.count > 0;
 }
 
 static int list_pages(const struct backend_env *env, const struct backend_request *request,
@@ -254,11 +287,7 @@ static int list_pages(const struct backend_env *env, const struct backend_reques
 
 	for (int i = 0; i < PAGES_MAX; i++) {
 		CLEANUP(page_release)
-		struct page page = {
-			.sink = {.begin = on_begin, .write = on_write, .poll = on_poll},
-			.request = request,
-			.until = until,
-		};
+		struct page page = page_of(request, until);
 		int r = ask_page(env, request, token, &page, err);
 
 		if (r == 0)

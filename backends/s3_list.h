@@ -11,4 +11,8 @@
 int s3_list(const struct backend_env *env, const struct backend_request *request,
 	struct remote *ret, backend_visit *visit, void *arg, struct err *err);
 
+/* Whether there is anything below @request->uri, which is no object: 1, 0, or -errno. */
+int s3_list_is_folder(
+	const struct backend_env *env, const struct backend_request *request, struct err *err);
+
 #endif

@@ -83,7 +83,8 @@ static int canonical_query(const char *query, char **ret, struct err *err)
 
 	if (!copy || !sorted)
 		return err_oom(err);
-	while (*rest && (item = strsep(&rest, "&"))) {
+	while (rest && *rest) {
+		item = strsep(&rest, "&");
 		if (count == PARAMETERS)
 			return err_set(err, ERR_USAGE, EINVAL, "a query of more than %d parameters",
 				PARAMETERS);
@@ -91,8 +92,6 @@ static int canonical_query(const char *query, char **ret, struct err *err)
 		if (strchr(item, '='))
 			*strchr(item, '=') = '\1';
 		items[count++] = item;
-		if (!rest)
-			break;
 	}
 	qsort(items, count, sizeof(items[0]), compare);
 	for (size_t i = 0; i < count; i++) {

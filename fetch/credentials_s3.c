@@ -284,6 +284,7 @@ static void conclude(const struct search *search, const struct decision *decisio
 		.endpoint = if_set(origin ? origin->endpoint : NULL, texts[ENDPOINT]),
 		.region = if_set(origin ? origin->region : NULL, texts[REGION]),
 		.style = origin ? (enum s3_style)origin->style : S3_STYLE_AUTO,
+		.folders = origin && origin->list,
 		.key_id = signs ? texts[KEY_ID] : NULL,
 		.secret = signs ? texts[SECRET] : NULL,
 		.token = signs ? texts[TOKEN] : NULL,

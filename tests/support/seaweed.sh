@@ -70,7 +70,10 @@ run_seaweed() {
 # It would take half a minute to say good-bye.
 end_seaweed() {
 	local status=$?
-	! is_ours "${WEED_PID-0}" || kill -KILL "$WEED_PID" 2>/dev/null
+	if is_ours "${WEED_PID-0}"; then
+		kill -KILL "$WEED_PID"
+		wait "$WEED_PID" 2>/dev/null
+	fi
 	rm -f "${weed_sockets[@]}"
 	(exit $status)
 	cleanup

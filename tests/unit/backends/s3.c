@@ -406,3 +406,21 @@ Test(s3_list, what_is_no_listing_is_refused)
 		cr_assert_eq(list(&b, "s3://b1/", &names, &err), cases[i].r, "%zu: %s", i, err.msg);
 	}
 }
+
+Test(s3_list, where_it_may_be_asked_what_is_no_object_may_be_a_folder)
+{
+	WITH_BUCKET(b);
+	struct remote remote;
+	struct err err = ERR_INIT;
+
+	answer(&b, LISTING(KEY("d/x")));
+	cr_assert_eq(ask(&b, "s3://b1/d", &remote, &err), -ENOENT);
+	b.s3.folders = true;
+	cr_assert_eq(ask(&b, "s3://b1/d", &remote, &err), -EISDIR, "%s", err.msg);
+	cr_assert_eq(ask(&b, "s3://b1/d?versionId=1", &remote, &err), -ENOENT);
+	answer(&b, LISTING(""));
+	cr_assert_eq(ask(&b, "s3://b1/d", &remote, &err), -ENOENT);
+	answer(&b, "no");
+	cr_assert_eq(ask(&b, "s3://b1/d", &remote, &err), -ENOENT);
+	cr_assert_str_eq(err.msg, "404 not found");
+}
