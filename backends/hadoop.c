@@ -136,12 +136,25 @@ static int take_look(void *arg, const void *buf, size_t len, struct err *err)
 	return 0;
 }
 
+/* The number at *@text, which is moved behind it and a blank; -1: there is none. */
+static int64_t next_number(const char **text)
+{
+	char *end;
+	intmax_t value;
+
+	errno = 0;
+	value = strtoimax(*text, &end, 10);
+	if (errno || end == *text || *end != ' ' || value < 0)
+		return -1;
+	*text = end + 1;
+	return value;
+}
+
 /* "5 1700000000000 regular file", on the last line. */
 static int read_look(struct look *look, struct remote *ret, struct err *err)
 {
 	const char *line = look->line;
 	int64_t size, modified_ms;
-	char kind;
 	char *end;
 
 	look->line[look->len] = '\0';
@@ -150,10 +163,11 @@ static int read_look(struct look *look, struct remote *ret, struct err *err)
 	end = strrchr(look->line, '\n');
 	if (end)
 		line = end + 1;
-	if (sscanf(line, "%" SCNd64 " %" SCNd64 " %c", &size, &modified_ms, &kind) != 3 ||
-		size < 0 || modified_ms < 0)
+	size = next_number(&line);
+	modified_ms = size < 0 ? -1 : next_number(&line);
+	if (modified_ms < 0)
 		return nonsense(err);
-	if (kind == 'd')
+	if (*line == 'd')
 		return err_set(err, ERR_REMOTE, EISDIR, "it is a folder");
 	*ret = (struct remote){
 		.size = size,

@@ -71,20 +71,21 @@ static int add(struct reader *reader, struct err *err)
 	return 0;
 }
 
+static int take(char **place, const char *text, struct err *err)
+{
+	free(*place);
+	*place = trimmed(text);
+	return *place ? 0 : err_oom(err);
+}
+
 static int on_text(const char *path, const char *text, void *arg, struct err *err)
 {
 	struct reader *reader = arg;
-	char **place = NULL;
 
 	if (str_equal(path, PROPERTY "/name"))
-		place = &reader->name;
-	else if (str_equal(path, PROPERTY "/value"))
-		place = &reader->text;
-	if (place) {
-		free(*place);
-		*place = trimmed(text);
-		return *place ? 0 : err_oom(err);
-	}
+		return take(&reader->name, text, err);
+	if (str_equal(path, PROPERTY "/value"))
+		return take(&reader->text, text, err);
 	if (!str_equal(path, PROPERTY))
 		return 0;
 	if (reader->name && reader->text && !strstr(reader->text, "${"))

@@ -68,12 +68,12 @@ int credential_file_read(
 	return 0;
 }
 
-int credential_file_line(const struct credential_file *source, char **ret, struct err *err)
+int credential_file_line(const struct credential_file *file, char **ret, struct err *err)
 {
 	CLEANUP(config_free_secretp) char *text = NULL;
 	size_t blank;
 	size_t len;
-	int r = credential_file_read(source, &text, NULL, err);
+	int r = credential_file_read(file, &text, NULL, err);
 
 	if (r < 0)
 		return r;
@@ -84,9 +84,9 @@ int credential_file_line(const struct credential_file *source, char **ret, struc
 	while (len > 0 && strchr(" \t\r\n", text[len - 1]))
 		text[--len] = '\0';
 	if (len == 0)
-		return credential_file_refuse(source, "it is empty", err);
+		return credential_file_refuse(file, "it is empty", err);
 	if (strpbrk(text, "\r\n"))
-		return credential_file_refuse(source, "it has more than one line", err);
+		return credential_file_refuse(file, "it has more than one line", err);
 	*ret = str_steal(&text);
 	return 0;
 }
