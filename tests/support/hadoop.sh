@@ -30,7 +30,9 @@ download_hadoop() {
 	mkdir "$2.part"
 	timeout 800 mvn -B -C -q -f "$1" -Dmaven.repo.local="$2.part/m2" \
 		dependency:copy-dependencies -DoutputDirectory="$2.part/jars" >&2 &&
-		mv "$2.part/jars" "$2" && rm -rf "$2.part"
+		mv "$2.part/jars" "$2" && rm -rf "$2.part" && return
+	rm -rf "$2.part"
+	return 1
 }
 
 # start_hdfs [NAME=VALUE…]: $NN0 and $NN1 are the HTTP addresses of its namenodes, of which the first
