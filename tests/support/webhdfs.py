@@ -11,7 +11,6 @@ and what was asked for. What a file is says the last segment of its path:
     elsewhere     OPEN leads to the URI in FOLDER/elsewhere
     loop          OPEN leads to itself
     noinodes-N    its inode's number is not known      noid-N   it has none
-    replaced-N    another file has its name by now, whenever parts are asked for
     endless       a status that has no end        drip     one that hardly comes
     deep          nothing but brackets       text   no JSON      odd-WHAT   a status that makes no sense
     denied        refused, with a message that repeats all that was asked
@@ -120,7 +119,7 @@ class Node(BaseHTTPRequestHandler):
         if by_inode:
             path = path_of(int(path[len(INODES):])) or "/none"
         name = path.rsplit("/", 1)[1]
-        if by_inode and name.startswith(("noinodes", "replaced")):
+        if by_inode and name.startswith("noinodes"):
             self.refuse(404, "FileNotFoundException")
         elif name.startswith("none"):
             self.refuse(404, "FileNotFoundException")
