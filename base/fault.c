@@ -16,20 +16,31 @@
 #define NAME_SIZE   64
 #define EXIT_FAULT  70 /* EX_SOFTWARE of sysexits.h */
 #define ERRNO_LIMIT 134
+#define WAIT_MAX_MS 60000
 
 /* What a step does apart from setting an errno, which is positive. */
-enum { WHAT_EXIT = -1, WHAT_KILL = -2 };
+enum { WHAT_EXIT = -1, WHAT_KILL = -2, WHAT_WAIT = -3 };
 
 struct step {
 	char name[NAME_SIZE]; /* or "*" */
 	unsigned long nth;    /* from 1 */
 	int what;             /* an errno, or WHAT_* */
+	unsigned int wait_ms; /* WHAT_WAIT */
 	atomic_ulong reached;
 };
 
 static struct step steps[STEPS_MAX];
 static size_t step_count;
 static atomic_ulong reached_all;
+
+static bool parse_wait(const char *text, unsigned int *ret)
+{
+	char *end;
+	unsigned long ms = strtoul(text, &end, 10);
+
+	*ret = (unsigned int)ms;
+	return ms > 0 && ms <= WAIT_MAX_MS && str_equal(end, "ms");
+}
 
 static int parse_what(const char *text)
 {
@@ -57,7 +68,10 @@ static int parse_step(char *text, struct step *ret)
 	if (ret->nth == 0 || (nth && *end))
 		return -EINVAL;
 
-	ret->what = text ? parse_what(text) : EIO;
+	if (text && parse_wait(text, &ret->wait_ms))
+		ret->what = WHAT_WAIT;
+	else
+		ret->what = text ? parse_what(text) : EIO;
 	if (ret->what == 0)
 		return -EINVAL;
 
@@ -86,19 +100,28 @@ int fault_setup(const char *plan)
 	return 0;
 }
 
-static void strike(int what)
+/* Whether that is a failure. */
+static bool strike(const struct step *step)
 {
-	if (what == WHAT_EXIT)
+	if (step->what == WHAT_EXIT)
 		_exit(EXIT_FAULT);
-	if (what == WHAT_KILL)
+	if (step->what == WHAT_KILL)
 		kill(getpid(), SIGKILL);
-	errno = what;
+	if (step->what == WHAT_WAIT) {
+		usleep(step->wait_ms * 1000);
+		return false;
+	}
+	errno = step->what;
+	return true;
 }
 
 bool fault_hit(const char *name)
 {
+	const struct step *now[STEPS_MAX];
+	size_t count = 0;
 	bool hit = false;
 
+	/* all are counted before one of them may take its time */
 	atomic_fetch_add(&reached_all, 1);
 	for (size_t i = 0; i < step_count; i++) {
 		struct step *step = &steps[i];
@@ -107,9 +130,10 @@ bool fault_hit(const char *name)
 			continue;
 		if (atomic_fetch_add(&step->reached, 1) + 1 != step->nth)
 			continue;
-		strike(step->what);
-		hit = true;
+		now[count++] = step;
 	}
+	for (size_t i = 0; i < count; i++)
+		hit |= strike(now[i]);
 	return hit;
 }
 

@@ -196,6 +196,7 @@ static struct node *node_new(const struct found *found)
 	node->kind = found->kind;
 	node->st_ino = number_of(found);
 	node->facts = found->facts;
+	node->told = found->facts.known ? found->facts.size : -1;
 	node->complete = found->facts.complete;
 	node->small = node->complete && found->facts.size <= NODE_SMALL;
 	node->identity = identity_of(found);

@@ -72,6 +72,10 @@ struct node {
 
 	struct passthrough_node passthrough; /* passthrough.c's, which guards it */
 
+	/* guarded by fs->sizes: the size that every answer has had which the kernel may still
+	 * believe; -1: there were some without */
+	int64_t told;
+
 	/* guarded by the table's mutex */
 	struct facts facts;
 	uint64_t lookups;            /* references of the kernel */

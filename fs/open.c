@@ -142,21 +142,23 @@ static void finish_stale(struct park *park)
 
 /*
  * The kernel believes in the size that it was told last, and sendfile(), splice() and mapped memory
- * do not ask for another one before they see the end. A note of a last byte moves the end: of a
- * page that is not whole it counts for nothing else. Where that byte is a page of its own, it is
- * taken back before anybody has the file open, for this is the first of its openers, and the others
- * wait.
+ * do not ask for another one before they see the end. read() asks; but an answer without a size
+ * that was under way for long can come in between, and makes the kernel ignore the one to that
+ * question. A note of a last byte moves the end, whatever is under way: of a page that is not whole
+ * it counts for nothing else. Where that byte is a page of its own, it is taken back before anybody
+ * has the file open, for this is the first of its openers, and the others wait.
  */
-static void tell_size(struct fs *fs, uint64_t id, int64_t size)
+static void tell_size(struct fs *fs, struct node *node, int64_t size)
 {
 	struct fuse_bufvec last = FUSE_BUFVEC_INIT(1);
 	char byte = 0;
 
+	node->told = size;
 	last.buf[0].mem = &byte;
-	if (size > 0 && fuse_lowlevel_notify_store(fs->session, id, size - 1, &last, 0) < 0)
+	if (size > 0 && fuse_lowlevel_notify_store(fs->session, node->id, size - 1, &last, 0) < 0)
 		size = 0; /* it will ask when it must */
 	fuse_lowlevel_notify_inval_inode(
-		fs->session, id, size > 0 ? size - 1 : 0, size > 0 ? 1 : 0);
+		fs->session, node->id, size > 0 ? size - 1 : 0, size > 0 ? 1 : 0);
 }
 
 static void finish_other_version(struct park *park, const struct facts *facts)
@@ -166,7 +168,10 @@ static void finish_other_version(struct park *park, const struct facts *facts)
 	/* a bind is held by no name, so that there is nobody to be sent back */
 	if (leased_is(park->node)) {
 		if (inode_renew(fs->inodes, park->node, facts)) {
-			tell_size(fs, park->node->id, facts->size);
+			{
+				WITH_LOCK(&fs->sizes);
+				tell_size(fs, park->node, facts->size);
+			}
 			finish(park);
 		} else {
 			serve_what_there_is(park);
@@ -196,16 +201,16 @@ static void finish_foreign(struct park *park, const struct fetchfs_info *info)
 
 /* ---- on the way ---- */
 
-/* Note what is known now, and tell the kernel of a size that is news. false: another version. */
+/* Note what is known now, and tell the kernel of a size that is news to it. false: another version.
+ */
 static bool learn(struct fs *fs, struct node *node, const struct facts *facts)
 {
 	WITH_LOCK(&fs->sizes);
-	struct facts before = inode_facts(fs->inodes, node);
 
 	if (!inode_learn(fs->inodes, node, facts))
 		return false;
-	if (before.size != facts->size)
-		tell_size(fs, node->id, facts->size);
+	if (node->told != facts->size)
+		tell_size(fs, node, facts->size);
 	return true;
 }
 

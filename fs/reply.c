@@ -1,5 +1,6 @@
 #include "fs/reply.h"
 
+#include "base/fault.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -127,6 +128,8 @@ void reply_entry(fuse_req_t req, struct node *node)
 	struct fs *fs = ops_fs(req);
 	struct fuse_entry_param entry = reply_entry_of(fs, node);
 
+	if (node->kind == NODE_FILE)
+		(void)fault_hit("reply.entry");
 	if (fuse_reply_entry(req, &entry) < 0)
 		inode_forget(fs->inodes, node->id, 1);
 }
@@ -137,6 +140,8 @@ void reply_attr(fuse_req_t req, struct node *node)
 	struct facts facts = inode_facts(fs->inodes, node);
 	struct stat st = stat_of(fs, node, &facts);
 
+	if (node->kind == NODE_FILE)
+		(void)fault_hit("reply.attr");
 	fuse_reply_attr(req, &st, timeout_of(node, &facts));
 }
 
