@@ -62,6 +62,14 @@ struct sink {
 	int (*poll)(struct sink *sink, struct err *err);
 
 	/*
+	 * NULL, or for a backend that has the whole as a file of this machine, @fd: called after
+	 * begin(), before any byte. 0: the sink has taken a picture of the file, of this moment,
+	 * without copying; what write() gets has to be read from *ret_fd, which is the sink's.
+	 * -EOPNOTSUPP: it cannot.
+	 */
+	int (*clone)(struct sink *sink, int fd, int *ret_fd);
+
+	/*
 	 * Set before each write by a backend that knows: how many bytes will come whatever we say
 	 * from now on, since they are on their way; and for how many milliseconds in all many have
 	 * waited that this machine had not got to.
@@ -182,6 +190,8 @@ struct backend_request {
 	 * it. ftp over an HTTP proxy: the proxy speaks ftp, and http is spoken with it.
 	 */
 	const char *proxy;
+	bool ftp_active; /* see struct transfer_request (ftp, ftps) */
+	bool ftp_tls;
 	bool own_connection; /* not a stream beside others: it is there to be faster (https) */
 	bool no_cache; /* caches on the way shall ask the origin: what they had was bad (http) */
 

@@ -1,5 +1,6 @@
 #include "backends/codes.h"
 
+#include "backends/easy.h"
 #include "backends/limits.h"
 #include "base/cleanup.h"
 #include "base/str.h"
@@ -31,6 +32,7 @@ static const struct {
 	{CURLE_FTP_WEIRD_PASS_REPLY, EBADMSG, ERR_REMOTE, false},
 	{CURLE_FTP_WEIRD_PASV_REPLY, EBADMSG, ERR_REMOTE, false},
 	{CURLE_FTP_WEIRD_227_FORMAT, EBADMSG, ERR_REMOTE, false},
+	{CURLE_USE_SSL_FAILED, EHOSTUNREACH, ERR_NETWORK, false},
 	{CURLE_LOGIN_DENIED, EACCES, ERR_REMOTE, false},
 	{CURLE_REMOTE_FILE_NOT_FOUND, ENOENT, ERR_REMOTE, false},
 	{CURLE_REMOTE_ACCESS_DENIED, ENOENT, ERR_REMOTE, false}, /* a folder on the way */
@@ -117,6 +119,20 @@ static bool translate_proxy(
 	return true;
 }
 
+/* Whether an FTP server's last words may be the reason. */
+static bool is_the_servers(int code)
+{
+	switch (code) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_URL_MALFORMAT:
+		return false;
+	default:
+		return true;
+	}
+}
+
 void codes_translate(const struct transfer *transfer, int code, struct err *ret)
 {
 	char text[CURL_ERROR_SIZE];
@@ -136,10 +152,13 @@ void codes_translate(const struct transfer *transfer, int code, struct err *ret)
 			(unsigned long long)transfer->received, (long long)transfer->length);
 		return;
 	}
-	if (code == CURLE_OPERATION_TIMEDOUT && !transfer->asked) {
+	if (code == CURLE_OPERATION_TIMEDOUT && !transfer->asked && transfer->talk.reply != 421) {
 		limits_no_connection(transfer, ret);
 		return;
 	}
+	if (!easy_speaks_http(transfer) && is_the_servers(code) &&
+		ftp_talk_judge(&transfer->talk, ret) < 0)
+		return;
 	curl_text(transfer, (CURLcode)code, text, sizeof(text));
 	if (translate_proxy(transfer, (CURLcode)code, text, ret))
 		return;

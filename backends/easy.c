@@ -45,21 +45,64 @@ static int on_resolve(void *state, void *reserved, void *arg)
 	return 0;
 }
 
+/* Where an FTP server says that its data is: not where other services of its host are. */
+static int check_data_port(const struct sockaddr *address, struct err *err)
+{
+	unsigned int port = 0;
+
+	if (address->sa_family == AF_INET)
+		port = ntohs(((const struct sockaddr_in *)address)->sin_port);
+	if (address->sa_family == AF_INET6)
+		port = ntohs(((const struct sockaddr_in6 *)address)->sin6_port);
+	if (port >= IPPORT_RESERVED)
+		return 0;
+	return err_set(
+		err, ERR_POLICY, EACCES, "the server sends us to port %u for its data", port);
+}
+
+/* May there be a connection to @address, or one from it? */
+static int check_address(struct transfer *transfer, const struct sockaddr *address)
+{
+	const struct transfer_request *request = transfer->request;
+	const struct guard *guard = request->guard;
+	/* the request has gone out: this one is for the data */
+	bool is_data = transfer->asked && !easy_speaks_http(transfer);
+	int r = 0;
+
+	if (request->proxy)
+		return 0;
+	if (is_data && request->ftp_active)
+		return 0; /* where we listen: on_accept() looks who comes */
+	if (is_data)
+		r = check_data_port(address, &transfer->refusal);
+	return r == 0 && guard ? guard->address(guard, request->uri, address, &transfer->refusal)
+			       : r;
+}
+
 static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct transfer *transfer = arg;
-	const struct guard *guard = transfer->request->guard;
 
 	(void)purpose;
 	begin_turn(transfer);
 	transfer->refusal.code = 0;
-	if (guard && !transfer->request->proxy &&
-		guard->address(guard, transfer->request->uri, &address->addr, &transfer->refusal) <
-			0)
+	if (check_address(transfer, &address->addr) < 0)
 		return CURL_SOCKET_BAD;
 	transfer->opened = true;
 	return sockets_open(
 		transfer->sockets, address->family, address->socktype, address->protocol);
+}
+
+/* Bring the data only from whom it was asked of: anybody may connect. */
+static int on_accept(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+	struct transfer *transfer = arg;
+
+	if (purpose != CURLSOCKTYPE_ACCEPT || sockets_have_one_peer(fd, transfer->fd))
+		return CURL_SOCKOPT_OK;
+	err_set(&transfer->refusal, ERR_REMOTE, EACCES,
+		"somebody else connected to bring the data");
+	return CURL_SOCKOPT_ERROR;
 }
 
 static int on_close(void *arg, curl_socket_t fd)
@@ -163,7 +206,10 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
 	int r;
 
 	heard(transfer, whole);
-	if (transfer->dropped || !easy_speaks_http(transfer)) /* ftp's conversation */
+	if (!easy_speaks_http(transfer))
+		return ftp_talk_hear(&transfer->talk, line, whole, &transfer->refusal) < 0 ? 0
+											   : whole;
+	if (transfer->dropped)
 		return whole;
 	if (transfer->answered)
 		return add_trailer(transfer, whole, &transfer->refusal) < 0 ? 0 : whole;
@@ -264,6 +310,10 @@ void easy_listen(struct transfer *transfer)
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+	if (transfer->request->ftp_active) {
+		curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_accept);
+		curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, transfer);
+	}
 	if (str_equal(transfer->request->uri->scheme, "https")) {
 		curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
 		curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);

@@ -29,8 +29,6 @@ static void set_limits(CURL *easy, const struct transfer_request *request)
 	curl_easy_setopt(easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, QUEUE_WAIT_MS / 1000);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_SIZE);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(easy, CURLOPT_FTP_SKIP_PASV_IP, 1L);
-	curl_easy_setopt(easy, CURLOPT_FTP_FILEMETHOD, (long)CURLFTPMETHOD_NOCWD);
 	if (request->env->ca_file) {
 		curl_easy_setopt(easy, CURLOPT_CAINFO, request->env->ca_file);
 		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* these and no others */
@@ -92,6 +90,24 @@ static void set_access(CURL *easy, const struct transfer_request *request)
 	}
 }
 
+/* What is said to an FTP server, and how. */
+static void set_ftp(CURL *easy, const struct transfer_request *request)
+{
+	/* a folder is entered, so that no server takes its name for options of LIST */
+	curl_easy_setopt(easy, CURLOPT_FTP_FILEMETHOD,
+		(long)(request->ftp == TRANSFER_FILE ? CURLFTPMETHOD_NOCWD
+						     : CURLFTPMETHOD_SINGLECWD));
+	curl_easy_setopt(easy, CURLOPT_FTP_SKIP_PASV_IP, 1L); /* data comes from the same host */
+	if (request->ftp_tls) {
+		curl_easy_setopt(easy, CURLOPT_USE_SSL, (long)CURLUSESSL_ALL);
+		curl_easy_setopt(easy, CURLOPT_FTPSSLAUTH, (long)CURLFTPAUTH_TLS);
+	}
+	if (request->ftp_active && !request->proxy) {
+		curl_easy_setopt(easy, CURLOPT_FTPPORT, "-");
+		curl_easy_setopt(easy, CURLOPT_ACCEPTTIMEOUT_MS, (long)request->env->first_byte_ms);
+	}
+}
+
 static void set_request(CURL *easy, const struct transfer *transfer)
 {
 	const struct transfer_request *request = transfer->request;
@@ -104,6 +120,7 @@ static void set_request(CURL *easy, const struct transfer *transfer)
 
 	if (!easy_speaks_http(transfer)) {
 		set_range(easy, request);
+		set_ftp(easy, request);
 		return;
 	}
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "fetchfs/" FETCHFS_VERSION);

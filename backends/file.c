@@ -22,6 +22,7 @@
 
 #define READ_SIZE ((size_t)1024 * 1024)
 #define POLL_MS   50
+#define CLONE_MIN (1024 * 1024) /* below it costs more than it spares */
 
 static void describe(const struct source *source, struct remote *ret)
 {
@@ -82,8 +83,7 @@ static int check_end(const struct source *source, struct err *err)
 	return 0;
 }
 
-static int copy(const struct source *source, uint64_t offset, uint64_t end, struct sink *sink,
-	struct err *err)
+static int copy(int fd, uint64_t offset, uint64_t end, struct sink *sink, struct err *err)
 {
 	size_t size = end - offset < READ_SIZE ? (size_t)(end - offset) : READ_SIZE;
 	CLEANUP(str_freep) char *buf = malloc(size ? size : 1);
@@ -93,7 +93,7 @@ static int copy(const struct source *source, uint64_t offset, uint64_t end, stru
 		return err_oom(err);
 	while (offset < end) {
 		size_t want = end - offset < size ? (size_t)(end - offset) : size;
-		ssize_t n = fd_pread_full(source->fd, buf, want, offset);
+		ssize_t n = fd_pread_full(fd, buf, want, offset);
 		int r;
 
 		if (n < 0)
@@ -112,6 +112,24 @@ static int copy(const struct source *source, uint64_t offset, uint64_t end, stru
 		polled = clock_monotonic_ms();
 	}
 	return 0;
+}
+
+/*
+ * All of it, without copying, where the sink can do that. It takes its picture at one moment: what
+ * is of the version that was told then stays so, whoever writes to the file later. 1: done.
+ */
+static int copy_picture(const struct source *source, struct sink *sink, struct err *err)
+{
+	int fd;
+	int r;
+
+	if (!sink->clone || source->st.st_size < CLONE_MIN ||
+		sink->clone(sink, source->fd, &fd) < 0)
+		return 0;
+	r = check_unchanged(source, err);
+	if (r == 0)
+		r = copy(fd, 0, (uint64_t)source->st.st_size, sink, err);
+	return r < 0 ? r : 1;
 }
 
 static int file_fetch(const struct backend_env *env, const struct backend_request *request,
@@ -142,7 +160,10 @@ static int file_fetch(const struct backend_env *env, const struct backend_reques
 	r = sink->begin(sink, &remote, err);
 	if (r < 0 || remote.unchanged)
 		return r;
-	r = copy(&source, request->offset, end, sink, err);
+	r = range ? 0 : copy_picture(&source, sink, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = copy(source.fd, request->offset, end, sink, err);
 	if (r == 0)
 		r = check_unchanged(&source, err);
 	if (r == 0)

@@ -1,9 +1,14 @@
 /*
- * ftp and ftps (RFC 959, RFC 3659; TLS from the first byte): binary, SIZE, MDTM, REST.
+ * ftp and ftps (RFC 959, RFC 3659, RFC 4217; ftps: TLS from the first byte): files in binary form
+ * by SIZE, MDTM, REST and RETR; folders by MLSD, else LIST.
  */
 #include "backends/builtin.h"
 
+#include "backends/ftp_ask.h"
+#include "backends/ftp_folder.h"
+#include "backends/ftp_talk.h"
 #include "backends/transfer.h"
+#include "base/cleanup.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -14,6 +19,7 @@
 struct exchange {
 	const struct backend_request *request;
 	struct sink *sink; /* NULL: facts only */
+	bool queued;
 	struct remote remote;
 	int64_t promised; /* bytes from the offset on, or -1 */
 	uint64_t received;
@@ -25,26 +31,35 @@ static bool is_range(const struct backend_request *request)
 	return request->offset > 0 || request->length > 0;
 }
 
+/* Of the whole file. SIZE says it, else what RETR says of that which follows. */
+static int64_t size_of(const struct exchange *exchange, const struct transfer *transfer)
+{
+	const struct backend_request *request = exchange->request;
+	int64_t size = transfer_talk(transfer)->size;
+	int64_t length = transfer_length(transfer);
+
+	if (size != FTP_UNKNOWN || !exchange->sink)
+		return size != FTP_UNKNOWN ? size : length;
+	if (length < 0 || request->length > 0) /* it is that of the part */
+		return SIZE_UNKNOWN;
+	return length + (int64_t)request->offset;
+}
+
 static void describe(
 	const struct exchange *exchange, const struct transfer *transfer, struct remote *ret)
 {
-	const struct backend_request *request = exchange->request;
-	int64_t length = transfer_length(transfer);
+	int64_t size = size_of(exchange, transfer);
 	int64_t modified = transfer_filetime(transfer);
 
-	if (exchange->sink && request->length > 0) /* it is that of the part */
-		length = SIZE_UNKNOWN;
-	else if (exchange->sink && length >= 0)
-		length += (int64_t)request->offset;
 	*ret = (struct remote){
-		.size = length,
+		.size = size,
 		.validators.modified = modified,
-		.ranges = true,
+		.ranges = !transfer_talk(transfer)->no_rest,
 		.max_age = TIME_UNKNOWN,
 	};
-	if (modified != TIME_UNKNOWN && length >= 0)
+	if (modified != TIME_UNKNOWN && size >= 0)
 		snprintf(ret->validators.etag, sizeof(ret->validators.etag),
-			"\"%" PRIx64 "-%" PRIx64 "\"", (uint64_t)modified, (uint64_t)length);
+			"\"%" PRIx64 "-%" PRIx64 "\"", (uint64_t)modified, (uint64_t)size);
 }
 
 /* Whether it is the known version, by all that this answer tells of it. */
@@ -98,45 +113,28 @@ static int on_poll(void *arg, struct err *err)
 	struct exchange *exchange = arg;
 	const struct backend_request *request = exchange->request;
 
-	if (exchange->sink)
+	if (exchange->sink) {
+		exchange->sink->queued = exchange->queued;
 		return exchange->sink->poll(exchange->sink, err);
+	}
 	return request->poll ? request->poll(request->poll_arg, err) : 0;
-}
-
-/* What libcurl would take for something else than a file to be read as it is. */
-static int check_path(const struct uri *uri, struct err *err)
-{
-	const char *type = strstr(uri->path, ";type=");
-
-	if (str_has_suffix(uri->path, "/"))
-		return err_set(err, ERR_REMOTE, EISDIR, "it is a folder");
-	if (type && !str_equal(type, ";type=i") && !str_equal(type, ";type=I"))
-		return err_set(err, ERR_USAGE, EINVAL, "only files in binary form can be fetched");
-	return 0;
 }
 
 static int run(const struct backend_env *env, struct exchange *exchange, struct err *err)
 {
 	const struct backend_request *request = exchange->request;
-	const struct guard *guard = request->guard;
-	struct transfer_request transfer = {
-		.uri = request->uri,
-		.no_body = !exchange->sink,
-		.offset = exchange->sink ? request->offset : 0,
-		.length = exchange->sink ? request->length : 0,
-		.env = env,
-		.guard = guard,
-		.proxy = request->proxy,
-		.access = request->access,
-		.on_answer = on_answer,
-		.on_body = on_body,
-		.on_poll = on_poll,
-		.arg = exchange,
-	};
-	int r = guard ? guard->uri(guard, request->uri, err) : 0;
+	struct transfer_request transfer = ftp_ask_transfer(env, request);
+	int r;
 
-	if (r == 0)
-		r = transfer_run(env->transfers, &transfer, err);
+	transfer.no_body = !exchange->sink;
+	transfer.offset = exchange->sink ? request->offset : 0;
+	transfer.length = exchange->sink ? request->length : 0;
+	transfer.on_answer = on_answer;
+	transfer.on_body = on_body;
+	transfer.on_poll = on_poll;
+	transfer.arg = exchange;
+	transfer.ret_queued = &exchange->queued;
+	r = transfer_run(env->transfers, &transfer, err);
 	if (r == -ECANCELED && exchange->unchanged)
 		return 0;
 	if (r < 0)
@@ -149,20 +147,58 @@ static int run(const struct backend_env *env, struct exchange *exchange, struct 
 	return 0;
 }
 
+/* There is no such file, says the server, with @err: of a folder it says the same. -EISDIR when it
+ * is one, else -ENOENT. */
+static int look_for_folder(
+	const struct backend_env *env, struct exchange *exchange, struct err *err)
+{
+	const struct backend_request *request = exchange->request;
+	CLEANUP(str_freep) char *text = str_printf("%s/", request->uri->text);
+	struct uri folder = *request->uri; /* of which only the text is another */
+	struct transfer_request transfer = ftp_ask_transfer(env, request);
+
+	if (!text)
+		return err_oom(err);
+	folder.text = text;
+	transfer.uri = &folder;
+	transfer.ftp = TRANSFER_ENTER;
+	transfer.no_body = true;
+	transfer.on_answer = ftp_ask_ignore;
+	transfer.on_poll = on_poll;
+	transfer.arg = exchange;
+	transfer.ret_queued = &exchange->queued;
+	return transfer_run(env->transfers, &transfer, NULL) == 0
+		       ? err_set(err, ERR_REMOTE, EISDIR, "it is a folder")
+		       : -ENOENT;
+}
+
+static int run_or_look(const struct backend_env *env, struct exchange *exchange, struct err *err)
+{
+	struct err why = ERR_INIT;
+	int r = run(env, exchange, &why);
+
+	if (r == -ENOENT && why.kind == ERR_REMOTE)
+		r = look_for_folder(env, exchange, &why);
+	if (r < 0 && err)
+		*err = why;
+	return r;
+}
+
 static int ftp_stat(const struct backend_env *env, const struct backend_request *request,
 	struct remote *ret, struct err *err)
 {
 	struct exchange exchange = {.request = request};
-	int r = check_path(request->uri, err);
+	int r = ftp_ask_check(request, false, err);
 
 	if (r < 0)
 		return r;
 	if (transfer_is_proxied_ftp(request->uri, request->proxy))
 		return http_backend.stat(env, request, ret, err);
-	r = run(env, &exchange, err);
-
+	r = run_or_look(env, &exchange, err);
 	if (r < 0)
 		return r;
+	if (exchange.remote.size == SIZE_UNKNOWN)
+		return err_set(err, ERR_REMOTE, EOPNOTSUPP, "the server knows no SIZE");
 	*ret = exchange.remote;
 	return 0;
 }
@@ -191,7 +227,7 @@ static int ftp_fetch(const struct backend_env *env, const struct backend_request
 {
 	struct exchange exchange = {.request = request, .sink = sink};
 	struct remote remote = {.unchanged = false};
-	int r = check_path(request->uri, err);
+	int r = ftp_ask_check(request, false, err);
 
 	if (r < 0)
 		return r;
@@ -199,11 +235,11 @@ static int ftp_fetch(const struct backend_env *env, const struct backend_request
 		return http_backend.fetch(env, request, sink, err);
 	if (request->known && !is_range(request))
 		r = compare(env, request, sink, &remote, err);
-	if (r < 0)
+	if (r < 0 && r != -EOPNOTSUPP)
 		return r;
 	if (remote.unchanged)
 		return sink->begin(sink, &remote, err);
-	return run(env, &exchange, err);
+	return run_or_look(env, &exchange, err);
 }
 
 static const char *const schemes[] = {"ftp", "ftps", NULL};
@@ -213,4 +249,5 @@ const struct backend ftp_backend = {
 	.schemes = schemes,
 	.stat = ftp_stat,
 	.fetch = ftp_fetch,
+	.list = ftp_folder_list,
 };

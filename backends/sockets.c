@@ -99,6 +99,13 @@ int sockets_find(struct sockets *sockets, const char *ip, int port, int local)
 	return -1;
 }
 
+bool sockets_have_one_peer(int a, int b)
+{
+	struct socket_row rows[] = {{.fd = a}, {.fd = b}};
+
+	return know(&rows[0]) && know(&rows[1]) && str_equal(rows[0].ip, rows[1].ip);
+}
+
 bool sockets_has(const struct sockets *sockets, int fd)
 {
 	for (size_t i = 0; fd >= 0 && i < sockets->count; i++)

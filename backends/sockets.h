@@ -37,6 +37,9 @@ int sockets_find(struct sockets *sockets, const char *ip, int port, int local_po
 /* Whether @fd is still one of them: libcurl closes connections by itself. */
 bool sockets_has(const struct sockets *sockets, int fd);
 
+/* Whether both are connected to one address; ports may differ. */
+bool sockets_have_one_peer(int a, int b);
+
 /* Something came in over @fd, which may be -1, at @now (monotonic ms). */
 void sockets_heard(struct sockets *sockets, int fd, int64_t now);
 

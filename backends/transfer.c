@@ -1,6 +1,7 @@
 #include "backends/codes.h"
 #include "backends/easy.h"
 #include "backends/limits.h"
+#include "backends/lines.h"
 #include "backends/reuse.h"
 #include "backends/window.h"
 
@@ -18,6 +19,7 @@
 
 #define TICK_MS     50 /* how exactly stalls are noticed */
 #define IDLE_MS     60000
+#define SWEEP_MS    10000
 #define LOOK_MS     100 /* whether those who wait for a connection are still wanted */
 #define REST_US     150
 #define REST_MIN    16 /* transfers */
@@ -29,6 +31,7 @@
 
 struct transfers {
 	CURLM *multi;
+	struct lines *lines;
 	pthread_t thread;
 	pthread_mutex_t mu;
 	struct transfer *first_command; /* guarded by mu */
@@ -44,6 +47,7 @@ struct transfers {
 	unsigned int count; /* running at the last tick */
 	unsigned int moved; /* who got bytes, or ended, in this round */
 	int64_t now;
+	int64_t swept;
 };
 
 /* ---- the curl thread ---- */
@@ -302,6 +306,15 @@ static void rest(struct transfers *transfers)
 		clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
 }
 
+/* Idle connections of others' threads, which have nothing to do, either. */
+static void sweep(struct transfers *transfers)
+{
+	if (transfers->now - transfers->swept < SWEEP_MS)
+		return;
+	transfers->swept = transfers->now;
+	lines_sweep(transfers->lines, transfers->now);
+}
+
 static void *run(void *arg)
 {
 	struct transfers *transfers = arg;
@@ -317,6 +330,7 @@ static void *run(void *arg)
 		curl_multi_perform(transfers->multi, &running);
 		reap(transfers);
 		tick(transfers);
+		sweep(transfers);
 		rest(transfers);
 		curl_multi_poll(
 			transfers->multi, NULL, 0, transfers->running ? TICK_MS : IDLE_MS, NULL);
@@ -338,9 +352,11 @@ int transfers_new(
 	}
 	pthread_mutex_init(&transfers->mu, NULL);
 	transfers->multi = curl_multi_init();
-	if (!transfers->multi) {
+	r = transfers->multi ? lines_new(connections, per_host, &transfers->lines, err)
+			     : err_oom(err);
+	if (r < 0) {
 		transfers_free(transfers);
-		return err_oom(err);
+		return r;
 	}
 	curl_multi_setopt(transfers->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)connections);
 	curl_multi_setopt(transfers->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)per_host);
@@ -377,6 +393,7 @@ void transfers_free(struct transfers *transfers)
 	}
 	while (transfers->pooled > 0)
 		curl_easy_cleanup(transfers->pool[--transfers->pooled]);
+	lines_free(transfers->lines);
 	curl_multi_cleanup(transfers->multi); /* closes what is open */
 	sockets_release(&transfers->sockets);
 	curl_global_cleanup();
@@ -385,6 +402,11 @@ void transfers_free(struct transfers *transfers)
 }
 
 /* ---- what the calling thread uses ---- */
+
+struct lines *transfers_lines(struct transfers *transfers)
+{
+	return transfers->lines;
+}
 
 void transfers_hurry(struct transfers *transfers)
 {

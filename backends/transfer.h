@@ -7,6 +7,9 @@
  * calls back does so on the calling thread, apart from on_ready and the guard, which must be
  * thread-safe.
  *
+ * With FTP servers each thread speaks for itself (lines.h); for transfer_run() that makes no
+ * difference, and transfer_start() is not for them.
+ *
  * Redirects are not followed here (http.c does, asking the guard for each hop). Proxy variables,
  * ~/.netrc, cookies and content decoding are off. Curl codes become errors here.
  */
@@ -25,6 +28,13 @@ void transfers_free(struct transfers *transfers);
 
 struct transfer; /* one request in flight, seen from its callbacks */
 
+/* What is asked of an FTP server. */
+enum transfer_ftp {
+	TRANSFER_FILE,
+	TRANSFER_ENTER, /* whether the path, which ends in a slash, is a folder; with no_body */
+	TRANSFER_LIST,  /* what is in it, as ftp_list.h reads it */
+};
+
 struct transfer_request {
 	const struct uri *uri;      /* with user and password, if it has them */
 	const char *const *headers; /* "Name: value", NULL-terminated, or NULL (HTTP) */
@@ -37,6 +47,11 @@ struct transfer_request {
 	const struct guard *guard;
 	const char *proxy;           /* see struct backend_request */
 	const struct access *access; /* or NULL; sent only if the URI is below its prefix */
+
+	enum transfer_ftp ftp; /* these are for ftp and ftps only */
+	bool ftp_active;       /* the server connects to us for the data */
+	bool ftp_tls;          /* AUTH TLS, for commands and data, or nothing (ftp) */
+	bool *ret_queued;      /* or NULL: before on_poll, whether it waits for its turn */
 
 	/* All on the calling thread; @arg is handed through. poll as in struct sink. */
 	int (*on_answer)(
@@ -74,8 +89,12 @@ void transfers_hurry(struct transfers *transfers);
 
 long transfer_status(const struct transfer *transfer); /* 200, 226 …; 0: none */
 
-/* Content-Length (ftp: SIZE), or SIZE_UNKNOWN. */
+/* Content-Length (ftp: of what is to come), or SIZE_UNKNOWN. */
 int64_t transfer_length(const struct transfer *transfer);
+
+struct ftp_talk;
+/* What was said to the FTP server, and by it. */
+const struct ftp_talk *transfer_talk(const struct transfer *transfer);
 
 /* The last header @name of the final answer, without surrounding blanks, or NULL. Valid in
  * on_answer. */

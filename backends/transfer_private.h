@@ -5,6 +5,7 @@
 #ifndef FETCHFS_BACKENDS_TRANSFER_PRIVATE_H
 #define FETCHFS_BACKENDS_TRANSFER_PRIVATE_H
 
+#include "backends/ftp_talk.h"
 #include "backends/headers.h"
 #include "backends/pace.h"
 #include "backends/relay.h"
@@ -71,13 +72,21 @@ struct transfer {
 	bool answered;
 	bool unannounced; /* TLS did not say that the connection ends */
 	bool paused;
-	bool narrowed;      /* the window of its socket is smaller than the kernel would have it */
-	bool dropped;       /* it is about to end: nobody wants what comes */
-	bool unread;        /* something was put since the last flush */
-	bool told_ready;    /* or nobody wants to be told */
-	struct err refusal; /* why we broke it off ourselves */
+	bool narrowed;   /* the window of its socket is smaller than the kernel would have it */
+	bool dropped;    /* it is about to end: nobody wants what comes */
+	bool unread;     /* something was put since the last flush */
+	bool told_ready; /* or nobody wants to be told */
+	struct ftp_talk talk; /* ftp, without an HTTP proxy that speaks it for us */
+	struct err refusal;   /* why we broke it off ourselves */
 	char text[TRANSFER_TEXT_MAX];
 };
+
+/* A transfer with nothing done yet. For transfer_release(). */
+void transfer_init(struct transfer *transfer, const struct transfer_request *request);
+void transfer_release(struct transfer *transfer);
+
+/* The connections that are run by who asks (ftp). */
+struct lines *transfers_lines(struct transfers *transfers);
 
 /* Tell the curl thread. */
 void transfers_command(struct transfer *transfer, enum command command);

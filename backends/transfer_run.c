@@ -1,3 +1,4 @@
+#include "backends/lines.h"
 #include "backends/transfer_private.h"
 
 #include "base/clock.h"
@@ -64,19 +65,34 @@ static void cancel(struct transfer *transfer)
 			relay_hand_back(&transfer->relay, buffer);
 }
 
+void transfer_init(struct transfer *transfer, const struct transfer_request *request)
+{
+	*transfer = (struct transfer){
+		.request = request,
+		.length = SIZE_UNKNOWN,
+		.filetime = TIME_UNKNOWN,
+		.fd = -1,
+		.told_ready = !request->on_ready,
+		.talk = FTP_TALK_INIT,
+	};
+	relay_init(&transfer->relay);
+}
+
+void transfer_release(struct transfer *transfer)
+{
+	relay_release(&transfer->relay);
+	headers_release(&transfer->headers);
+}
+
 int transfer_start(struct transfers *transfers, const struct transfer_request *request,
 	struct transfer **ret, struct err *err)
 {
-	struct transfer *transfer = calloc(1, sizeof(*transfer));
+	struct transfer *transfer = malloc(sizeof(*transfer));
 
 	if (!transfer)
 		return err_oom(err);
-	transfer->request = request;
+	transfer_init(transfer, request);
 	transfer->owner = transfers;
-	transfer->length = SIZE_UNKNOWN;
-	transfer->filetime = TIME_UNKNOWN;
-	transfer->told_ready = !request->on_ready;
-	relay_init(&transfer->relay);
 	*ret = transfer;
 	transfers_command(transfer, COMMAND_START);
 	return 0;
@@ -90,8 +106,7 @@ int transfer_finish(struct transfer *transfer, struct err *err)
 	if (!ended)
 		cancel(transfer);
 	transfers_forget(transfer);
-	relay_release(&transfer->relay);
-	headers_release(&transfer->headers);
+	transfer_release(transfer);
 	free(transfer);
 	return r;
 }
@@ -100,8 +115,12 @@ int transfer_run(
 	struct transfers *transfers, const struct transfer_request *request, struct err *err)
 {
 	struct transfer *transfer;
-	int r = transfer_start(transfers, request, &transfer, err);
+	int r;
 
+	if (str_has_prefix(request->uri->scheme, "ftp") &&
+		!transfer_is_proxied_ftp(request->uri, request->proxy))
+		return lines_run(transfers_lines(transfers), request, err);
+	r = transfer_start(transfers, request, &transfer, err);
 	return r < 0 ? r : transfer_finish(transfer, err);
 }
 
@@ -123,6 +142,11 @@ int64_t transfer_length(const struct transfer *transfer)
 int64_t transfer_filetime(const struct transfer *transfer)
 {
 	return transfer->filetime;
+}
+
+const struct ftp_talk *transfer_talk(const struct transfer *transfer)
+{
+	return &transfer->talk;
 }
 
 bool transfer_is_queued(const struct transfer *transfer)

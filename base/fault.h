@@ -8,7 +8,7 @@
  * false. A plan is "NAME[:N[:WHAT]]", several separated by commas: the N-th time (from 1, default
  * 1) that NAME (or "*", any point) is reached, WHAT happens: an errno's name (default EIO), "exit"
  * (_exit(70), without cleaning up), "kill" (SIGKILL), or "500ms", as of the scheduler's ill will:
- *the thread comes back so much later, and nothing fails. main hands it over from $FETCHFS_FAULT.
+ * the thread comes back so much later, and nothing fails. main hands it over from $FETCHFS_FAULT.
  */
 #ifndef FETCHFS_BASE_FAULT_H
 #define FETCHFS_BASE_FAULT_H

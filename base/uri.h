@@ -70,6 +70,9 @@ char *uri_display(const struct uri *uri);
  */
 int uri_file_path(const struct uri *uri, char **ret, struct err *err);
 
+/* The path, percent-decoded, whatever it holds but %00 (-EINVAL). The caller's to free(). */
+int uri_plain_path(const struct uri *uri, char **ret, struct err *err);
+
 /*
  * The last segment of the path, percent-decoded: the natural name of a copy. -EINVAL when it is
  * empty, ".", "..", or holds '/' or NUL. The caller's to free().

@@ -55,6 +55,11 @@ int uri_file_path(const struct uri *uri, char **ret, struct err *err)
 	return unescape(uri->path, false, ret, err);
 }
 
+int uri_plain_path(const struct uri *uri, char **ret, struct err *err)
+{
+	return unescape(uri->path, true, ret, err);
+}
+
 int uri_basename(const struct uri *uri, char **ret, struct err *err)
 {
 	CLEANUP(str_freep) char *name = NULL;

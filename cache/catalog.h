@@ -263,7 +263,9 @@ struct lease {
 	char *uri;            /* as it may be shown, "" when not known */
 	struct digest digest;
 	bool has_key;         /* of what is lazy; while the digest is all zeros, it will be … */
-	struct entry_key key; /* … that of this entry when it is complete */
+	struct entry_key key; /* … that of this entry when it is complete, and … */
+	bool has_expected;
+	struct digest expected;       /* … if that is this one */
 	char token[LEASE_TOKEN_SIZE]; /* another name of such a lease, in hexadecimal, or "" */
 	int64_t since;
 	bool of_this_boot; /* read only: mounts of an earlier one are gone */

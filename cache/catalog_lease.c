@@ -29,9 +29,10 @@ int catalog_lease_add(struct catalog *catalog, const struct lease *lease, struct
 	if (r == 0)
 		r = db_query(catalog->db,
 			"INSERT INTO lease (directory, device, inode, name, method, file_inode,"
-			"	digest, since, boot, namespace, mount, uid, uri, key, token)"
+			"	digest, since, boot, namespace, mount, uid, uri, key, token,"
+			"	expected)"
 			" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
-			"	?15)",
+			"	?15, ?16)",
 			&query, err);
 	if (r < 0)
 		return r;
@@ -51,6 +52,8 @@ int catalog_lease_add(struct catalog *catalog, const struct lease *lease, struct
 	if (lease->has_key)
 		db_bind_blob(query, 14, lease->key.bytes, sizeof(lease->key.bytes));
 	db_bind_text(query, 15, *lease->token ? lease->token : NULL);
+	if (lease->has_expected)
+		db_bind_blob(query, 16, lease->expected.bytes, sizeof(lease->expected.bytes));
 	r = db_run(query, err);
 	db_resetp(&query);
 	return r < 0 ? r : catalog_commit(&txn, err);
@@ -112,6 +115,7 @@ static int read_lease(
 		return err_oom(err);
 	}
 	lease.has_key = db_blob(query, 14, lease.key.bytes, sizeof(lease.key.bytes));
+	lease.has_expected = db_blob(query, 16, lease.expected.bytes, sizeof(lease.expected.bytes));
 	if (db_text(query, 15))
 		str_fit(lease.token, sizeof(lease.token), db_text(query, 15));
 	if (!db_blob(query, 7, lease.digest.bytes, sizeof(lease.digest.bytes))) {
@@ -124,7 +128,7 @@ static int read_lease(
 
 #define LEASE_SELECT                                                                               \
 	"SELECT id, directory, device, inode, name, method, file_inode, digest, since, "           \
-	"boot, namespace, mount, uid, uri, key, token FROM lease"
+	"boot, namespace, mount, uid, uri, key, token, expected FROM lease"
 
 int catalog_lease_find(
 	struct catalog *catalog, const char *token, struct lease *ret, struct err *err)

@@ -164,11 +164,12 @@ static const char upgrade_6[] =
 
 /*
  * A lease may be on what has yet to come: its digest is all zeros until the entry with its key is
- * published, and becomes that of this first version in the same moment. If one is there already, at
- * once.
+ * published, and becomes that of this first version (or of the first that is what is expected) in
+ * the same moment. If one is there already, at once.
  */
 static const char upgrade_7[] =
 	"ALTER TABLE lease ADD COLUMN key BLOB;"
+	"ALTER TABLE lease ADD COLUMN expected BLOB;"
 	"ALTER TABLE lease ADD COLUMN token TEXT;"
 	"CREATE INDEX lease_key ON lease (key) WHERE key IS NOT NULL;"
 	"CREATE UNIQUE INDEX lease_token ON lease (token) WHERE token IS NOT NULL;"
@@ -176,16 +177,19 @@ static const char upgrade_7[] =
 	"WHEN new.key IS NOT NULL AND new.digest = zeroblob(32) BEGIN"
 	"	UPDATE lease SET digest = (SELECT digest FROM entry WHERE key = new.key)"
 	"		WHERE id = new.id AND EXISTS"
-	"			(SELECT 1 FROM entry WHERE key = new.key AND state = 1);"
+	"			(SELECT 1 FROM entry WHERE key = new.key AND state = 1"
+	"				AND (new.expected IS NULL OR new.expected = digest));"
 	"END;"
 	"CREATE TRIGGER entry_insert_leased AFTER INSERT ON entry WHEN new.state = 1 BEGIN"
 	"	UPDATE lease SET digest = new.digest"
-	"		WHERE key = new.key AND digest = zeroblob(32);"
+	"		WHERE key = new.key AND digest = zeroblob(32)"
+	"			AND (expected IS NULL OR expected = new.digest);"
 	"END;"
 	"CREATE TRIGGER entry_update_leased AFTER UPDATE OF digest ON entry "
 	"WHEN new.state = 1 BEGIN"
 	"	UPDATE lease SET digest = new.digest"
-	"		WHERE key = new.key AND digest = zeroblob(32);"
+	"		WHERE key = new.key AND digest = zeroblob(32)"
+	"			AND (expected IS NULL OR expected = new.digest);"
 	"END;"
 	"PRAGMA user_version = 7";
 

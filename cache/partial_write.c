@@ -26,6 +26,7 @@ struct partial_writer {
 	uint32_t told;      /* how many bytes of the chunk the map knows of */
 	bool entered;       /* it is settled whose the chunk of offset is */
 	bool claimed;       /* it is ours to write */
+	bool in_place;      /* the bytes are those of the data file */
 	XXH3_state_t *hash; /* of the chunk so far */
 };
 
@@ -79,6 +80,11 @@ static int tell_filled(struct partial_writer *writer, uint32_t step, struct err 
 	}
 	writer->told = filled;
 	return ranges_fill(partial->ranges, chunk, filled, err);
+}
+
+void partial_writer_in_place(struct partial_writer *writer)
+{
+	writer->in_place = true;
 }
 
 void partial_writer_free(struct partial_writer *writer)
@@ -224,7 +230,7 @@ static int write_claimed(
 
 	start = start < end ? start : end;
 	buf += start - writer->offset;
-	if (start < end)
+	if (start < end && !writer->in_place)
 		r = fd_pwrite_all(partial->fd, buf, end - start, start);
 	if (r < 0)
 		return err_set(err, r == -ENOSPC ? ERR_SPACE : ERR_SYSTEM, -r,

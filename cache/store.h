@@ -173,6 +173,15 @@ int partial_writer_new(
 int partial_write(struct partial_writer *writer, const void *buf, size_t len, struct err *err);
 void partial_writer_free(struct partial_writer *writer);
 
+/*
+ * Let the data file share all blocks of the regular file @fd, whose size is the version's: 0, and
+ * *ret_fd, which stays the partial's, reads them from there. Nothing is marked present: a writer is
+ * to be given what is read, and told that it is in place, so that hashes are those of the bytes
+ * that stay. -EOPNOTSUPP: not with these files, or something is there already; nothing has changed.
+ */
+int partial_clone(struct partial *partial, int fd, int *ret_fd);
+void partial_writer_in_place(struct partial_writer *writer);
+
 /* Thread-safe. How far the bytes reach without a gap; and whether [@offset, @offset + @length) is
  * there. */
 uint64_t partial_frontier(struct partial *partial);

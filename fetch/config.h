@@ -62,7 +62,9 @@ struct origin {
 
 	bool list;         /* folders show what is at the origin, too */
 	bool public_query; /* a query is no secret here */
-	int64_t ttl_ms;    /* -1: that of [fetch] */
+	bool ftp_active;   /* see backends/transfer.h */
+	bool ftp_tls;
+	int64_t ttl_ms; /* -1: that of [fetch] */
 
 	/* The start of the SHA-256 of prefix and users: whose artifacts the credentials make. */
 	char id[CONFIG_ID_SIZE];

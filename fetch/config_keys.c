@@ -64,6 +64,8 @@ static const struct config_key keys[] = {
 	{"origin", "users", config_set_users, ORIGIN_LIST(users), 0, 0},
 	{"origin", "list", config_set_yes_no, ORIGIN(list), 0, 0},
 	{"origin", "public_query", config_set_yes_no, ORIGIN(public_query), 0, 0},
+	{"origin", "ftp_active", config_set_yes_no, ORIGIN(ftp_active), 0, 0},
+	{"origin", "ftp_tls", config_set_yes_no, ORIGIN(ftp_tls), 0, 0},
 	{"origin", "ttl", config_set_duration, ORIGIN(ttl_ms), 0, 36500 * DAY_MS},
 	{"s3", "endpoint", config_set_endpoint, ORIGIN(endpoint), 0, 0},
 	{"s3", "region", config_set_name, ORIGIN(region), 0, 0},

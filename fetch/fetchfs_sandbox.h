@@ -92,6 +92,7 @@ struct fetchfs_lease {
 	 * fetchfs_lease_add() also ""), it has yet to come: when it is complete, its first version
 	 * becomes what is leased. It must be public, and its URI hold no secret. */
 	char key[FETCHFS_KEY_HEX_SIZE];
+	char expected[FETCHFS_SHA256_SIZE]; /* … if it is this one; "" if any will do */
 	char token[FETCHFS_TOKEN_SIZE]; /* "", or another name of the lease: 32 digits, by chance */
 	int64_t since;                  /* seconds since 1970 */
 	bool of_this_boot; /* filled in by the cache: mounts of an earlier one are gone */

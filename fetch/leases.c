@@ -30,6 +30,9 @@ int fetchfs_lease_add(struct fetchfs *fetchfs, const struct fetchfs_lease *lease
 
 	if (*lease->sha256 || !row.has_key)
 		r = digest_parse(lease->sha256, &row.digest, err);
+	row.has_expected = *lease->expected;
+	if (r == 0 && row.has_expected)
+		r = digest_parse(lease->expected, &row.expected, err);
 	if (r == 0 && row.has_key &&
 		!str_from_hex(lease->key, sizeof(row.key.bytes), row.key.bytes))
 		r = err_set(err, ERR_USAGE, EINVAL, "no key: %s", lease->key);
@@ -47,6 +50,8 @@ static void fill_names(const struct lease *row, struct fetchfs_lease *ret)
 	digest_hex(&row->digest, ret->sha256);
 	if (row->has_key)
 		entry_key_hex(&row->key, ret->key);
+	if (row->has_expected)
+		digest_hex(&row->expected, ret->expected);
 	str_fit(ret->token, sizeof(ret->token), row->token);
 }
 
@@ -147,9 +152,13 @@ int fetchfs_get_leased(struct fetchfs *fetchfs, const struct fetchfs_lease *leas
 {
 	CLEANUP(object_release) struct object object = {.fd = -1};
 	CLEANUP(entry_releasep) struct entry entry = {0};
+	struct catalog_file known = {.lent = 0};
 	int r = entry_of_lease(lease, executable, &entry, err);
 
 	if (r == 0)
+		r = catalog_file(fetchfs->catalog, &entry.digest, executable, &known, err);
+	entry.lent = known.lent;
+	if (r == 0 || r == -ENOENT)
 		r = lookup_object(fetchfs, &entry, EXPECTED_BY_HASHING, &object, err);
 	if (r < 0)
 		return r;

@@ -89,7 +89,8 @@ static int stat_by_fetching(struct fetchfs *fetchfs, const struct fetchfs_reques
 
 	if (r < 0)
 		return r;
-	r = fetchfs_file_wait_until(file, FETCHFS_UNTIL_STARTED, 0, 0, -1, err);
+	r = fetchfs_file_wait_until(file, FETCHFS_UNTIL_STARTED, 0, 0,
+		request->timeout_ms > 0 ? request->timeout_ms : -1, err);
 	if (r == 0)
 		r = fetchfs_file_info(file, ret, err);
 	fetchfs_file_free(file);

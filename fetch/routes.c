@@ -249,17 +249,26 @@ int routes_current(struct routes *routes, struct route **ret, struct err *err)
 	return 0;
 }
 
+void route_fill(
+	const struct fetchfs *fetchfs, const struct route *route, struct backend_request *request)
+{
+	const struct origin *origin = config_origin(&fetchfs->config, route->uri.text);
+
+	request->uri = &route->uri;
+	request->proxy = route->proxy;
+	request->no_cache = route->no_cache;
+	request->ftp_active = origin && origin->ftp_active;
+	request->ftp_tls = origin && origin->ftp_tls;
+}
+
 int route_ask(struct fetchfs *fetchfs, const struct target *target, const struct route *route,
 	int (*poll)(void *arg, struct err *err), void *poll_arg, route_question *question,
 	void *arg, struct err *err)
 {
 	CLEANUP(credentials_release) struct credentials credentials = CREDENTIALS_INIT;
 	struct backend_request request = {
-		.uri = &route->uri,
 		.guard = &target->decision.guard,
 		.user = target_user(target),
-		.proxy = route->proxy,
-		.no_cache = route->no_cache,
 		.poll = poll,
 		.poll_arg = poll_arg,
 	};
@@ -268,6 +277,7 @@ int route_ask(struct fetchfs *fetchfs, const struct target *target, const struct
 
 	if (r < 0)
 		return r;
+	route_fill(fetchfs, route, &request);
 	request.access = credentials_access(&credentials);
 	return question(route->backend, fetchfs->env, &request, arg, err);
 }

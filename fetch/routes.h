@@ -72,6 +72,10 @@ int routes_current(struct routes *routes, struct route **ret, struct err *err);
  */
 bool routes_failed(struct routes *routes, const struct err *err);
 
+/* What the place, the way there and the configuration of the place say about a request. */
+void route_fill(
+	const struct fetchfs *fetchfs, const struct route *route, struct backend_request *request);
+
 /* A question to a backend, whose answer goes to @arg. */
 typedef int route_question(const struct backend *backend, const struct backend_env *env,
 	const struct backend_request *request, void *arg, struct err *err);

@@ -22,6 +22,7 @@
 static int enter_chunk(struct segment *segment, struct err *err)
 {
 	enum segment_entered entered = segment->slot == 0 ? segment_enter(segment) : SEGMENT_OURS;
+	int r;
 
 	segment->entered = true;
 	if (entered == SEGMENT_END) {
@@ -35,7 +36,10 @@ static int enter_chunk(struct segment *segment, struct err *err)
 	}
 	if (segment->writer)
 		return 0;
-	return partial_writer_new(segment->partial, segment->position, &segment->writer, err);
+	r = partial_writer_new(segment->partial, segment->position, &segment->writer, err);
+	if (r == 0 && segment->cloned)
+		partial_writer_in_place(segment->writer);
+	return r;
 }
 
 /* What the leader fetches in a quarter of a second is not worth a request of its own. */
@@ -116,6 +120,19 @@ static int on_begin(struct sink *sink, const struct remote *remote, struct err *
 	struct segment *segment = (struct segment *)sink;
 
 	return segment->on_begin(segment, remote, err);
+}
+
+/* For whole files only: what is here already is not written over. */
+static int on_clone(struct sink *sink, int fd, int *ret_fd)
+{
+	struct segment *segment = (struct segment *)sink;
+	int r;
+
+	if (segment->slot != 0 || segment->small || !segment->partial || segment->position > 0)
+		return -EOPNOTSUPP;
+	r = partial_clone(segment->partial, fd, ret_fd);
+	segment->cloned = r == 0;
+	return r;
 }
 
 static int write_piece(struct segment *segment, const char *buf, size_t len, struct err *err)
@@ -228,7 +245,7 @@ void segment_init(struct segment *segment, struct flight *flight, struct route *
 	struct partial *partial, unsigned int slot, uint64_t offset)
 {
 	*segment = (struct segment){
-		.sink = {.begin = on_begin, .write = on_write, .poll = on_poll},
+		.sink = {.begin = on_begin, .write = on_write, .poll = on_poll, .clone = on_clone},
 		.flight = flight,
 		.route = route_ref(route),
 		.partial = partial,
@@ -299,16 +316,14 @@ static int prepare(
 	int r;
 
 	segment->request = (struct backend_request){
-		.uri = &route->uri,
 		.offset = segment->position,
 		.length = length,
 		.known = known,
 		.guard = &target->decision.guard,
 		.user = target_user(target),
-		.proxy = route->proxy,
 		.own_connection = segment->own_connection,
-		.no_cache = route->no_cache,
 	};
+	route_fill(fetchfs, route, &segment->request);
 	segment->first = segment->position;
 	segment->asked_ms = clock_monotonic_ms();
 	health_enter(fetchfs->health, route->host);

@@ -22,6 +22,7 @@ struct segment {
 	bool own_connection;           /* see struct backend_request */
 	bool passes_all;               /* whatever others have is passed over, however much */
 	bool entered;                  /* it has come to its first chunk */
+	bool cloned;                   /* the bytes are in place */
 	unsigned int slot;             /* of flight->claims; 0 is the leader's */
 	uint64_t position;             /* of the next byte, from the start of the file */
 	size_t put;                    /* bytes written that flight->written does not know */

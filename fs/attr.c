@@ -93,10 +93,12 @@ static void file_attr(fuse_req_t req, struct node *node, bool access)
 	if (r == 0 && ops_is_file(&info)) {
 		facts = inode_facts_of(&info);
 		if (leased_is(node))
-			leased_learn(fs, node, &facts);
+			(void)leased_learn(fs, node, &facts);
 		else if (str_equal(info.key, node->key)) /* of this caller, too, it is the node's */
 			inode_learn(fs->inodes, node, &facts);
 		reply_there(req, node, access);
+	} else if (leased_is(node) && inode_facts(fs->inodes, node).known) {
+		reply_there(req, node, access); /* who has it open reads on after its release */
 	} else if (r < 0 && r != -ENOENT) {
 		reply_error(req, node, &err);
 	} else if (fs->options->known_only) {

@@ -332,8 +332,7 @@ bool inode_open(struct inodes *inodes, struct node *node, bool direct, bool *ret
 	else
 		node->cached_opens++;
 	node->refs++;
-	*ret_keep = node->facts.version && !node->was_direct && !node->renewed;
-	node->renewed = false;
+	*ret_keep = node->facts.version && !node->was_direct;
 	return true;
 }
 

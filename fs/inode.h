@@ -150,6 +150,10 @@ bool inode_learn(struct inodes *inodes, struct node *node, const struct facts *f
  */
 bool inode_renew(struct inodes *inodes, struct node *node, const struct facts *facts);
 
+/* Whether it was since the last call, so that what the kernel has of it must go before it is
+ * opened. */
+bool inode_take_renewed(struct inodes *inodes, struct node *node);
+
 /* Lookups lead to another node from now on; this one is for those who have it. */
 void inode_detach(struct inodes *inodes, struct node *node);
 

@@ -66,7 +66,18 @@ bool inode_renew(struct inodes *inodes, struct node *node, const struct facts *f
 		return false;
 	node->facts = *facts;
 	node->renewed |= !is_same;
+	if (!is_same)
+		node->was_direct = false;
 	return true;
+}
+
+bool inode_take_renewed(struct inodes *inodes, struct node *node)
+{
+	WITH_LOCK(&inodes->mu);
+	bool renewed = node->renewed;
+
+	node->renewed = false;
+	return renewed;
 }
 
 char *inode_place(struct inodes *inodes, struct node *node, uint64_t *ret_parent)

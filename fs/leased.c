@@ -29,8 +29,9 @@ static int find(struct fs *fs, const struct node *node, struct leased *ret, stru
 	if (r < 0)
 		return r;
 	ret->request = ops_request(node, (uid_t)ret->lease.uid);
-	if (has_content(&ret->lease)) {
-		snprintf(ret->digest, sizeof(ret->digest), "sha256:%s", ret->lease.sha256);
+	if (has_content(&ret->lease) || *ret->lease.expected) {
+		snprintf(ret->digest, sizeof(ret->digest), "sha256:%s",
+			has_content(&ret->lease) ? ret->lease.sha256 : ret->lease.expected);
 		ret->request.digest = ret->digest;
 	}
 	return 0;
@@ -60,10 +61,11 @@ int leased_get(struct fs *fs, const struct node *node, struct fetchfs_file **ret
 	return fetchfs_get(fs->fetchfs, &leased.request, ret, err);
 }
 
-void leased_learn(struct fs *fs, struct node *node, const struct facts *facts)
+bool leased_learn(struct fs *fs, struct node *node, const struct facts *facts)
 {
-	if (!inode_learn(fs->inodes, node, facts))
-		(void)inode_renew(fs->inodes, node, facts);
+	/* what has no version may be anything: it is not for the kernel to keep */
+	return facts->version && facts->size >= 0 &&
+	       (inode_learn(fs->inodes, node, facts) || inode_renew(fs->inodes, node, facts));
 }
 
 void leased_closed(struct fs *fs, struct node *node, struct fetchfs_file *file)

@@ -17,8 +17,9 @@ static inline bool leased_is(const struct node *node)
 int leased_get(struct fs *fs, const struct node *node, struct fetchfs_file **ret, struct err *err);
 int leased_find(struct fs *fs, const struct node *node, struct fetchfs_info *ret, struct err *err);
 
-/* What is known of it now; it may become another version, if nobody has it open. */
-void leased_learn(struct fs *fs, struct node *node, const struct facts *facts);
+/* Note what is known now; it may become another version, if nobody has it open. false: it is open
+ * for another one, or it cannot be known which one this is. */
+bool leased_learn(struct fs *fs, struct node *node, const struct facts *facts);
 
 /* Who had it open as @file is about to close it: which content that was may be known by now, so
  * that the kernel's cache is seen to be of what the lease keeps. */

@@ -77,9 +77,14 @@ static void finish(struct park *park)
 	int32_t backing = enter(park);
 	struct err err = ERR_INIT;
 	fuse_req_t req;
-	bool keep;
+	bool keep, is_open = open_node(park, &keep);
 
-	if (!open_node(park, &keep)) {
+	/* to no other node can anybody be sent: beside those who read past the cache, likewise */
+	if (!is_open && leased_is(park->node) && !park->handle->direct) {
+		park->handle->direct = true;
+		is_open = open_node(park, &keep);
+	}
+	if (!is_open) {
 		err_set(&err, ERR_REMOTE, ESTALE, "another version of it is open");
 		finish_error(park, &err);
 		return;
@@ -161,24 +166,11 @@ static void tell_size(struct fs *fs, struct node *node, int64_t size)
 		fs->session, node->id, size > 0 ? size - 1 : 0, size > 0 ? 1 : 0);
 }
 
-static void finish_other_version(struct park *park, const struct facts *facts)
+static void finish_other_version(struct park *park)
 {
-	struct fs *fs = park->fs;
-
 	/* a bind is held by no name, so that there is nobody to be sent back */
-	if (leased_is(park->node)) {
-		if (inode_renew(fs->inodes, park->node, facts)) {
-			{
-				WITH_LOCK(&fs->sizes);
-				tell_size(fs, park->node, facts->size);
-			}
-			finish(park);
-		} else {
-			serve_what_there_is(park);
-		}
-		return;
-	}
-	if (inode_told_stale(park->fs->inodes, park->node, park->caller.pid)) {
+	if (leased_is(park->node) ||
+		inode_told_stale(park->fs->inodes, park->node, park->caller.pid)) {
 		serve_what_there_is(park);
 		return;
 	}
@@ -201,14 +193,19 @@ static void finish_foreign(struct park *park, const struct fetchfs_info *info)
 
 /* ---- on the way ---- */
 
-/* Note what is known now, and tell the kernel of a size that is news to it. false: another version.
+/*
+ * Note what is known now, and tell the kernel of a size that is news to it. false: another version.
+ * All this before it is open, and by one at a time.
  */
 static bool learn(struct fs *fs, struct node *node, const struct facts *facts)
 {
 	WITH_LOCK(&fs->sizes);
 
-	if (!inode_learn(fs->inodes, node, facts))
+	if (leased_is(node) ? !leased_learn(fs, node, facts)
+			    : !inode_learn(fs->inodes, node, facts))
 		return false;
+	if (inode_take_renewed(fs->inodes, node))
+		fuse_lowlevel_notify_inval_inode(fs->session, node->id, 0, 0);
 	if (node->told != facts->size)
 		tell_size(fs, node, facts->size);
 	return true;
@@ -225,7 +222,7 @@ static void finish_ready(struct park *park, const struct fetchfs_info *info)
 		return;
 	}
 	if (!learn(fs, park->node, &facts)) {
-		finish_other_version(park, &facts);
+		finish_other_version(park);
 		return;
 	}
 	inode_set_error(fs->inodes, park->node, 0, NULL);

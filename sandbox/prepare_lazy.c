@@ -178,7 +178,7 @@ void prepare_learn_lazy(struct prepare *prepare, size_t i, struct content *ret)
 
 	prepare->results[i].size = lazy->size > 0 ? (uint64_t)lazy->size : 0;
 	*ret = (struct content){.lazy = true};
-	memcpy(ret->sha256, lazy->sha256, sizeof(ret->sha256));
+	memcpy(ret->expected, lazy->sha256, sizeof(ret->expected));
 	memcpy(ret->key, lazy->key, sizeof(ret->key));
 	memcpy(ret->token, lazy->token, sizeof(ret->token));
 }

@@ -62,6 +62,7 @@ static int lease(const struct placing *placing, const char *name, const char *me
 	memcpy(row.sha256, placing->content.sha256, sizeof(row.sha256));
 	if (placing->content.lazy)
 		memcpy(row.key, placing->content.key, sizeof(row.key));
+	memcpy(row.expected, placing->content.expected, sizeof(row.expected));
 	/* it is on one row: that of the file itself */
 	if (placing->content.lazy && mount)
 		memcpy(row.token, placing->content.token, sizeof(row.token));
@@ -278,8 +279,9 @@ static int mount_again(struct placing *placing, const struct fetchfs_lease *old,
 
 	if (!method)
 		return err_oom(err);
-	/* what it was it stays */
-	if (placing->content.lazy && leases_knows_content(old))
+	/* what it was it stays; it came by this key */
+	if (placing->content.lazy && leases_knows_content(old) &&
+		str_equal(old->key, placing->content.key))
 		memcpy(placing->content.sha256, old->sha256, sizeof(old->sha256));
 	r = make_order(placing, PLAN_BIND, &means, &order, err);
 	if (r == 0)

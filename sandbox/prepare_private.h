@@ -80,9 +80,10 @@ int prepare_fetch_one(struct prepare *prepare, size_t i, struct err *err);
 /* What something is to be. */
 struct content {
 	bool lazy;
-	char sha256[FETCHFS_SHA256_SIZE]; /* "" when it is lazy, and any version will do … */
-	char key[FETCHFS_KEY_HEX_SIZE];   /* … of this */
-	char token[FETCHFS_TOKEN_SIZE];   /* of what is lazy: by which it is read */
+	char sha256[FETCHFS_SHA256_SIZE];   /* "" of what is lazy: that is … */
+	char key[FETCHFS_KEY_HEX_SIZE];     /* … what comes of this first, … */
+	char expected[FETCHFS_SHA256_SIZE]; /* … or this, if it is not "" */
+	char token[FETCHFS_TOKEN_SIZE];     /* by which it is read */
 };
 
 /*

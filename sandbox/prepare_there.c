@@ -65,9 +65,12 @@ static const struct fetchfs_lease *find_lease(const struct prepare *prepare, con
 /* What is lazy is what came first, unless it is said what that has to be. */
 static bool is_content(const struct fetchfs_lease *lease, const struct content *content)
 {
-	if (content->lazy && !*content->sha256)
+	const char *sha256 = content->lazy ? content->expected : content->sha256;
+
+	if (content->lazy && !*sha256)
 		return str_equal(lease->key, content->key);
-	return str_equal(lease->sha256, content->sha256);
+	return str_equal(lease->sha256, sha256) ||
+	       (content->lazy && str_equal(lease->expected, sha256));
 }
 
 /* Whether it is the same, and came out of it in the same way. */
@@ -130,8 +133,12 @@ void prepare_check_names(struct prepare *prepare)
 			r = prepare_check_there(prepare, parent, &piece, NULL, &lease, &err);
 		}
 		if (r == THERE_PLACED && leases_is_lazy(lease))
-			r = served_check(parent, folder_last(item->name), &err);
+			r = served_check(
+				parent, folder_last(item->name), prepare_time_left(prepare), &err);
 		if (r < 0)
 			prepare_fail(prepare, i, &err);
+		/* it will not be quicker with the next */
+		if (r == -ETIMEDOUT)
+			return;
 	}
 }

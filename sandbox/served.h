@@ -7,9 +7,10 @@
 #include "base/err.h"
 
 /*
- * Ask who serves @last in @parent for its attributes, for some seconds at most. 0: there is an
- * answer; -ENOTCONN: the server has ended; -ETIMEDOUT: it is silent.
+ * Ask who serves @last in @parent, for some seconds at most, and no longer than @timeout_ms (-1: no
+ * limit of the caller's). 0: there is an answer; -ENOTCONN: the server has ended; -ETIMEDOUT: it is
+ * silent.
  */
-int served_check(int parent, const char *last, struct err *err);
+int served_check(int parent, const char *last, int timeout_ms, struct err *err);
 
 #endif

@@ -182,6 +182,51 @@ same_as two two
 [ "$(stat -c %h "$box/three")" -eq 1 ] && [ -w "$box/three" ] || fail "three is no copy"
 fetchfs release "$box"
 
+say "what is somebody's is not to be had by its digest"
+random_file 300K "$ORIGINROOT/secret" secret
+fetchfs prepare --user nobody --method copy "$box" "$ORIGIN/rate/8000000/secret"
+fetchfs release "$box"
+jq -n --arg uri "$ORIGIN/rate/8200000/one" --arg digest "sha256:$(sha256 "$ORIGINROOT/secret")" \
+	'[{value: $uri, output_file: "secret", digest: $digest}]' >"$WORK/spec"
+"${lazily[@]}" --json --spec "$WORK/spec" "$box" | jq -e '.[0].lazy' >/dev/null || fail "not lazy"
+! as_task cat "$box/secret" >"$WORK/got" 2>/dev/null || fail "it was read"
+[ ! -s "$WORK/got" ] || fail "something was read"
+[ "$(known secret)" = null ] || fail "it is leased"
+fetchfs release "$box"
+
+say "an origin that does not tell versions apart"
+blind=$ORIGIN/novalidators/rate/1000000/three
+"${lazily[@]}" "$box" "$blind"
+exec 8<"$box/three"
+head -c 100000 <&8 | cmp - <(head -c 100000 "$ORIGINROOT/three") || fail "other bytes"
+same_as three three
+same_as three three
+exec 8<&-
+settle_mount
+same_as three three
+cp "$ORIGINROOT/three" "$WORK/kept"
+random_file 4M "$ORIGINROOT/three" other
+fetchfs fetch --refresh "$blind"
+as_task cmp "$box/three" "$WORK/kept" || fail "another version"
+cp "$WORK/kept" "$ORIGINROOT/three"
+fetchfs release "$box"
+
+say "given up before it was whole, then brought by another, with other bytes: those, and no mixture"
+"${lazily[@]}" "$box" "$ORIGIN/novalidators/rate/1000001/three"
+as_task timeout -s KILL 1.5 cat "$box/three" >"$WORK/got" || :
+cmp -n "$(stat -c %s "$WORK/got")" "$WORK/got" "$ORIGINROOT/three" || fail "other bytes"
+wait_for 30 nothing_in_flight || fail "it goes on"
+random_file 4M "$ORIGINROOT/three" third
+fetchfs fetch "$ORIGIN/novalidators/rate/1000001/three"
+for i in 1 2; do
+	same_as three three &
+	crowd[i]=$!
+done
+wait "${crowd[1]}" || fail "a mixture"
+wait "${crowd[2]}" || fail "a mixture"
+cp "$WORK/kept" "$ORIGINROOT/three"
+fetchfs release "$box"
+
 say "by auto, where binds are safe; and not for root"
 fetchfs prepare --mount "$MNT" --lazy --user nobody --json "$box" "$ORIGIN/rate/9000000/one" |
 	jq -e '.[0].lazy' >/dev/null || fail "not lazy"

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -198,6 +199,112 @@ Test(file, that_changes_while_it_is_read_is_an_error)
 	cr_assert_eq(file_backend.fetch(NULL, &request, &meddler.sink, &err), -ESTALE);
 	cr_assert(err.retry);
 	cr_assert_str_eq(err.msg, "the file changed while it was read");
+}
+
+/* A sink that takes a picture of the file, and meddles with it afterwards, or before. */
+struct painter {
+	struct collect collect; /* first */
+	int (*write)(struct sink *sink, const void *buf, size_t len, struct err *err);
+	const char *path;
+	int picture;
+	bool before;
+	bool meanwhile;
+};
+
+static int take_picture(struct sink *sink, int fd, int *ret_fd)
+{
+	struct painter *painter = (struct painter *)sink;
+	char buf[65536];
+	ssize_t n;
+
+	if (painter->before)
+		cr_assert_eq(truncate(painter->path, 3000000), 0);
+	painter->picture = memfd_create("picture", MFD_CLOEXEC);
+	cr_assert_geq(painter->picture, 0);
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		cr_assert_eq(write(painter->picture, buf, (size_t)n), n);
+	*ret_fd = painter->picture;
+	return 0;
+}
+
+/* Like collect's, but what comes next is no longer what was there. */
+static int write_and_meddle(struct sink *sink, const void *buf, size_t len, struct err *err)
+{
+	struct painter *painter = (struct painter *)sink;
+
+	cr_assert_eq(truncate(painter->path, 3), 0);
+	return painter->write(sink, buf, len, err);
+}
+
+static int refuse_picture(struct sink *sink, int fd, int *ret_fd)
+{
+	(void)sink;
+	(void)fd;
+	(void)ret_fd;
+	return -EOPNOTSUPP;
+}
+
+/* Fetch 2 MB of 'x' by a sink with @clone. */
+static int paint(struct painter *painter, const char *dir,
+	int (*clone)(struct sink *sink, int fd, int *ret_fd), struct err *err)
+{
+	CLEANUP(str_freep) char *text = malloc(2000001);
+	CLEANUP(str_freep) char *path = NULL;
+	int r;
+
+	cr_assert_not_null(text);
+	memset(text, 'x', 2000000);
+	text[2000000] = '\0';
+	path = put(dir, "a", text);
+	collect_init(&painter->collect);
+	painter->collect.sink.clone = clone;
+	painter->write = painter->collect.sink.write;
+	if (painter->meanwhile)
+		painter->collect.sink.write = write_and_meddle;
+	painter->path = path;
+	painter->picture = -1;
+	r = fetch(path, (struct backend_request){.offset = 0}, &painter->collect, err);
+	if (painter->picture >= 0)
+		close(painter->picture);
+	return r;
+}
+
+static bool is_all_x(const struct collect *collect)
+{
+	for (size_t i = 0; i < collect->len; i++)
+		if (collect->bytes[i] != 'x')
+			return false;
+	return collect->len == 2000000;
+}
+
+Test(file, of_which_there_is_a_picture_is_read_from_that)
+{
+	CLEANUP(tmpdir_removep) char *dir = tmpdir_make();
+	struct painter painter = {.meanwhile = true};
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(paint(&painter, dir, take_picture, &err), 0, "%s", err.msg);
+	cr_assert(is_all_x(&painter.collect));
+	collect_release(&painter.collect);
+
+	cr_assert_eq(paint(&painter, dir, refuse_picture, &err), -ESTALE);
+	collect_release(&painter.collect);
+
+	painter.meanwhile = false;
+	cr_assert_eq(paint(&painter, dir, refuse_picture, &err), 0, "%s", err.msg);
+	cr_assert(is_all_x(&painter.collect));
+	collect_release(&painter.collect);
+}
+
+Test(file, that_changed_before_its_picture_is_an_error)
+{
+	CLEANUP(tmpdir_removep) char *dir = tmpdir_make();
+	struct painter painter = {.before = true};
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(paint(&painter, dir, take_picture, &err), -ESTALE);
+	cr_assert_eq(painter.collect.len, 0);
+	collect_release(&painter.collect);
 }
 
 enum { ALICE = 4001, BOB = 4002, STAFF = 4003 };

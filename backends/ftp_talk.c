@@ -1,0 +1,152 @@
+#include "backends/ftp_talk.h"
+
+#include "base/str.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CODE_LENGTH  3
+#define SIZE_DIGITS  18 /* more of them are no size */
+#define REPLY_BYE    421
+#define REPLY_CREDS  430
+#define REPLY_LOGIN  530
+#define REPLY_NOFILE 550
+
+static bool is_any(const char *word, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (str_equal(word, words[i]))
+			return true;
+	return false;
+}
+
+void ftp_talk_say(struct ftp_talk *talk, const char *line, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && n < sizeof(talk->verb) - 1 && isalpha((unsigned char)line[n])) {
+		talk->verb[n] = (char)toupper((unsigned char)line[n]);
+		n++;
+	}
+	talk->verb[n] = '\0';
+	talk->reply = 0;
+	talk->text[0] = '\0';
+}
+
+/* The code of a line that ends an answer, or 0: more lines follow, or it is none. */
+static int code_of(const char *line, size_t len)
+{
+	int code = 0;
+
+	if (len < CODE_LENGTH)
+		return 0;
+	for (size_t i = 0; i < CODE_LENGTH; i++) {
+		if (line[i] < '0' || line[i] > '9')
+			return 0;
+		code = 10 * code + (line[i] - '0');
+	}
+	return len == CODE_LENGTH || line[CODE_LENGTH] != '-' ? code : 0;
+}
+
+static int64_t number_of(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	return digits > 0 && digits <= SIZE_DIGITS && !text[digits] ? strtoll(text, NULL, 10)
+								    : FTP_UNKNOWN;
+}
+
+int ftp_talk_hear(struct ftp_talk *talk, const char *line, size_t len, struct err *err)
+{
+	size_t rest = 0;
+	int code;
+
+	talk->heard += len;
+	if (talk->heard > FTP_TALK_MAX)
+		return err_set(err, ERR_REMOTE, EBADMSG,
+			"the server's answers are longer than %zu bytes", FTP_TALK_MAX);
+	while (len > 0 && isspace((unsigned char)line[len - 1]))
+		len--;
+	code = code_of(line, len);
+	if (!code)
+		return 0;
+	talk->reply = code;
+	while (CODE_LENGTH + rest < len && line[CODE_LENGTH + rest] == ' ')
+		rest++;
+	len -= CODE_LENGTH + rest;
+	if (len >= sizeof(talk->text))
+		len = sizeof(talk->text) - 1;
+	memcpy(talk->text, line + CODE_LENGTH + rest, len);
+	talk->text[len] = '\0';
+	if (str_equal(talk->verb, "SIZE") && code == 213)
+		talk->size = number_of(talk->text);
+	if (str_equal(talk->verb, "REST") && code >= 400)
+		talk->no_rest = true;
+	str_make_plain(talk->text);
+	return 0;
+}
+
+bool ftp_talk_is_unknown(const struct ftp_talk *talk, const char *verb)
+{
+	return str_equal(talk->verb, verb) && talk->reply >= 500 && talk->reply <= 504;
+}
+
+static bool says_any(const struct ftp_talk *talk, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcasestr(talk->text, words[i]))
+			return true;
+	return false;
+}
+
+/* Before anything was asked for. */
+static bool is_login(const struct ftp_talk *talk)
+{
+	static const char *const verbs[] = {"", "AUTH", "PBSZ", "PROT", "USER", "PASS", "ACCT"};
+
+	return is_any(talk->verb, verbs, ARRAY_SIZE(verbs));
+}
+
+/* One code for a wrong password and for a full house; the text may repeat the password. */
+static int judge_login(const struct ftp_talk *talk, struct err *err)
+{
+	static const char *const full[] = {"too many", "maximum", "limit", "busy", "try again"};
+
+	if (says_any(talk, full, ARRAY_SIZE(full)))
+		return err_set_retry(err, ERR_REMOTE, EIO, 0,
+			"the server takes no more connections: %d", talk->reply);
+	if (!talk->verb[0]) /* nothing was said yet */
+		return err_set(err, ERR_REMOTE, EACCES, "refused: %d: %s", talk->reply, talk->text);
+	return err_set(err, ERR_REMOTE, EACCES, "the login was refused: %d", talk->reply);
+}
+
+/* 550 is all that the protocol has for "no such file", "a folder", and "not for you". */
+static int judge_name(const struct ftp_talk *talk, struct err *err)
+{
+	static const char *const denied[] = {
+		"permission denied", "access denied", "access is denied", "not allowed"};
+	bool is_there = str_equal(talk->verb, "RETR") && talk->size != FTP_UNKNOWN;
+
+	if (is_there || says_any(talk, denied, ARRAY_SIZE(denied)))
+		return err_set(err, ERR_REMOTE, EACCES, "%d: %s", talk->reply, talk->text);
+	return err_set(err, ERR_REMOTE, ENOENT, "no such file: %d: %s", talk->reply, talk->text);
+}
+
+int ftp_talk_judge(const struct ftp_talk *talk, struct err *err)
+{
+	static const char *const names[] = {"SIZE", "MDTM", "RETR", "CWD", "LIST", "MLSD"};
+
+	if (talk->reply == REPLY_BYE)
+		return err_set_retry(
+			err, ERR_REMOTE, EIO, 0, "the server ends the connection: %d", talk->reply);
+	if (talk->reply == REPLY_LOGIN || talk->reply == REPLY_CREDS ||
+		(is_login(talk) && talk->reply >= 500 && !str_equal(talk->verb, "AUTH")))
+		return judge_login(talk, err);
+	if (talk->reply >= 400 && talk->reply < 500)
+		return err_set_retry(err, ERR_REMOTE, EIO, 0, "%d: %s", talk->reply, talk->text);
+	if (talk->reply >= REPLY_NOFILE && is_any(talk->verb, names, ARRAY_SIZE(names)))
+		return judge_name(talk, err);
+	return 0;
+}
