@@ -130,6 +130,15 @@ struct access_s3 {
 	const char *source_token; /* for "Authorization: …" there, or NULL */
 };
 
+/* hdfs: which namenodes there are, and who asks. All strings are the caller's. */
+struct access_hdfs {
+	const char *const
+		*endpoints;   /* http(s) URIs that end in '/', NULL-terminated; NULL: by … */
+	const char *conf_dir; /* … the files of Hadoop in it; NULL: by the URI's host */
+	const char *user;     /* who it is, which is believed; NULL: nobody says */
+	const char *token;    /* a delegation token, which counts instead; or NULL */
+};
+
 /*
  * What opens a door: credentials and headers for the URIs below one prefix. They go to no other
  * URI, whatever a redirect says. All strings are the caller's; NULL: none.
@@ -138,11 +147,12 @@ struct access {
 	const char *prefix; /* canonical; uri_is_below() it, and the rest is sent */
 	const char *user;   /* wins over netrc; userinfo in the URI wins over both */
 	const char *password;
-	const char *bearer;         /* a token: "Authorization: Bearer …" */
-	const char *netrc;          /* a file, in which the host is looked up */
-	const char *client_cert;    /* PEM, with its key */
-	const char *const *headers; /* "Name: value", NULL-terminated */
-	const struct access_s3 *s3; /* for s3 only, which has nothing of the above */
+	const char *bearer;             /* a token: "Authorization: Bearer …" */
+	const char *netrc;              /* a file, in which the host is looked up */
+	const char *client_cert;        /* PEM, with its key */
+	const char *const *headers;     /* "Name: value", NULL-terminated */
+	const struct access_s3 *s3;     /* for s3 only, which has nothing of the above */
+	const struct access_hdfs *hdfs; /* likewise */
 };
 
 /*
@@ -204,6 +214,8 @@ struct backend_request {
 struct backend_env {
 	struct transfers *transfers;
 	struct s3_regions *s3_regions;
+	struct webhdfs_active *webhdfs_active;
+	struct hadoop_client *hadoop;
 	struct s3_wallet *s3_wallet;
 	const char *ca_file; /* PEM, or NULL: the system's */
 	/*

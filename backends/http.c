@@ -190,13 +190,25 @@ static int end_of_hop(
 	return r;
 }
 
+/* The headers that say what is wanted, unless the URI does. */
+static int ask_in_headers(struct exchange *exchange, struct err *err)
+{
+	struct backend_request whole = *exchange->request;
+
+	if (!exchange->dialect || !exchange->dialect->judge)
+		return question_headers(exchange->request, !exchange->head, exchange->headers, err);
+	whole.offset = whole.length = 0;
+	whole.known = NULL;
+	return question_headers(&whole, !exchange->head, exchange->headers, err);
+}
+
 static int make_headers(struct exchange *exchange, struct err *err)
 {
 	size_t count = 0;
 	int r;
 
 	forget_headers(exchange);
-	r = question_headers(exchange->request, !exchange->head, exchange->headers, err);
+	r = ask_in_headers(exchange, err);
 	if (r == 0 && exchange->dialect && exchange->dialect->headers)
 		r = exchange->dialect->headers(exchange->dialect, exchange->at, exchange->head,
 			exchange->more_headers, err);

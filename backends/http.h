@@ -36,6 +36,14 @@ struct http_dialect {
 	int (*moved)(struct http_dialect *dialect, const struct transfer *transfer,
 		const struct uri *at, char **ret, struct err *err);
 
+	/*
+	 * What a 200 is that means something else than the whole file: facts of it, and how many
+	 * bytes come, -1: nobody knows. Then the URI says which part of which version is wanted,
+	 * and no header does. *ret is what the headers say.
+	 */
+	int (*judge)(struct http_dialect *dialect, const struct transfer *transfer,
+		struct remote *ret, int64_t *ret_promised, struct err *err);
+
 	/* What else the answer says that brings the whole: adds to @remote. */
 	void (*answered)(struct http_dialect *dialect, const struct transfer *transfer,
 		struct remote *remote);

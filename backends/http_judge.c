@@ -93,6 +93,15 @@ int http_judge(struct exchange *exchange, struct transfer *transfer, struct err 
 	if (status != 200 && status != 203 && status != 206)
 		return judge_error(exchange, transfer, err);
 	r = answer_check_body(transfer, err);
+	if (exchange->dialect && exchange->dialect->judge) {
+		if (r == 0 && status != 200)
+			return answer_error(transfer, err);
+		if (r == 0)
+			r = exchange->dialect->judge(exchange->dialect, transfer, &exchange->remote,
+				&exchange->promised, err);
+		exchange->streaming = r == 0;
+		return r;
+	}
 	if (r == 0 && known && question_wants_part(exchange->request))
 		r = judge_version(known, &exchange->remote.validators, err);
 	if (r < 0)

@@ -1,9 +1,11 @@
 #include "backends/registry.h"
 
 #include "backends/builtin.h"
+#include "backends/hadoop_client.h"
 #include "backends/s3_regions.h"
 #include "backends/s3_wallet.h"
 #include "backends/transfer.h"
+#include "backends/webhdfs_active.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -11,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct backend *const registry_all[] = {
-	&http_backend, &ftp_backend, &file_backend, &s3_backend, NULL};
+const struct backend *const registry_all[] = {&http_backend, &ftp_backend, &file_backend,
+	&s3_backend, &webhdfs_backend, &hadoop_backend, NULL};
 
 static bool serves(const struct backend *backend, const char *scheme)
 {
@@ -43,7 +45,7 @@ static void list_schemes(const struct backend *const *table, char *ret, size_t s
 const struct backend *registry_find(
 	const struct backend *const *table, const char *scheme, struct err *err)
 {
-	char known[128];
+	char known[256];
 
 	for (const struct backend *const *backend = table; *backend; backend++)
 		if (serves(*backend, scheme))
@@ -54,11 +56,41 @@ const struct backend *registry_find(
 	return NULL;
 }
 
+const struct backend *registry_find_named(const char *name)
+{
+	const struct backend *const *backend = registry_all;
+
+	while (*backend && !str_equal((*backend)->name, name))
+		backend++;
+	return *backend;
+}
+
 /* What is handed out, and what only we may free. */
 struct registry {
 	struct backend_env env; /* first: one address for both */
 	char *ca_file;
+	struct backend hadoop; /* with the schemes of the configuration */
+	const struct backend *backends[ARRAY_SIZE(registry_all)];
 };
+
+/* What the configuration says comes before what is so anyhow. */
+static void make_table(struct registry *registry, const char *const *schemes)
+{
+	size_t count = 0;
+
+	registry->hadoop = hadoop_backend;
+	if (schemes)
+		registry->hadoop.schemes = schemes;
+	registry->backends[count++] = &registry->hadoop;
+	for (const struct backend *const *backend = registry_all; *backend; backend++)
+		if (*backend != &hadoop_backend)
+			registry->backends[count++] = *backend;
+}
+
+const struct backend *const *registry_backends(const struct backend_env *env)
+{
+	return ((const struct registry *)env)->backends;
+}
 
 int registry_open(const struct registry_options *options, struct backend_env **ret, struct err *err)
 {
@@ -67,9 +99,12 @@ int registry_open(const struct registry_options *options, struct backend_env **r
 
 	if (!registry)
 		return err_oom(err);
+	make_table(registry, options->hadoop_schemes);
 	registry->ca_file = str_copy(options->ca_file);
 	registry->env = (struct backend_env){
 		.s3_regions = s3_regions_new(),
+		.webhdfs_active = webhdfs_active_new(),
+		.hadoop = hadoop_client_new(options->hadoop, options->environment),
 		.s3_wallet = s3_wallet_new(),
 		.ca_file = registry->ca_file,
 		.connect_ms = options->connect_ms,
@@ -78,6 +113,7 @@ int registry_open(const struct registry_options *options, struct backend_env **r
 		.stall_rate = options->stall_rate,
 	};
 	if (!registry->env.s3_regions || !registry->env.s3_wallet ||
+		!registry->env.webhdfs_active || !registry->env.hadoop ||
 		(options->ca_file && !registry->ca_file))
 		r = err_oom(err);
 	else
@@ -105,6 +141,8 @@ void registry_close(struct backend_env *env)
 		return;
 	transfers_free(registry->env.transfers);
 	s3_regions_free(registry->env.s3_regions);
+	webhdfs_active_free(registry->env.webhdfs_active);
+	hadoop_client_free(registry->env.hadoop);
 	s3_wallet_free(registry->env.s3_wallet);
 	free(registry->ca_file);
 	free(registry);

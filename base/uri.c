@@ -252,6 +252,9 @@ static const char *default_port(const char *scheme)
 		{"https", "443"},
 		{"ftp", "21"},
 		{"ftps", "990"},
+		{"hdfs", "8020"},
+		{"webhdfs", "9870"},
+		{"swebhdfs", "9871"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
@@ -308,6 +311,12 @@ static bool is_s3(const char *scheme)
 	return str_equal(scheme, "s3") || str_equal(scheme, "s3a") || str_equal(scheme, "s3n");
 }
 
+/* Whose names are what the path decodes to. */
+static bool has_one_spelling(const char *scheme)
+{
+	return str_equal(scheme, "s3") || str_has_suffix(scheme, "hdfs");
+}
+
 /* The host of s3 is the name of a bucket, which may look like an address and never is one. */
 static int take_bucket(const struct parts *parts, struct uri *uri, struct err *err)
 {
@@ -338,7 +347,7 @@ static int parse_file_authority(const struct parts *parts, struct uri *uri, stru
 
 static int parse_tail(const struct parts *parts, struct uri *uri, struct err *err)
 {
-	bool one = str_equal(uri->scheme, "s3"); /* the key is what the path decodes to */
+	bool one = has_one_spelling(uri->scheme);
 
 	uri->path = parts->path.len > 0 ? respell(parts->path, PATH_MARKS, one) : strdup("/");
 	if (!uri->path)

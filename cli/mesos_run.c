@@ -127,12 +127,8 @@ static int get_uri(struct mesos_run *run, const struct mesos_job *job, const cha
 		.uid = run->user->uid,
 		.refresh = !job->item->cache, /* never older than the origin's */
 	};
-	int r = fetchfs_get(run->fetchfs, &request, ret, err);
 
-	if (r == -EPROTONOSUPPORT)
-		return err_context(err,
-			"it is for the Hadoop client, which comes with a later version of fetchfs");
-	return r;
+	return fetchfs_get(run->fetchfs, &request, ret, err);
 }
 
 static int get_path(struct mesos_run *run, const struct mesos_job *job, const char *path,

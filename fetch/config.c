@@ -7,6 +7,7 @@
 #include "base/uri.h"
 #include "fetch/config_check.h"
 #include "fetch/config_keys.h"
+#include "fetch/config_sections.h"
 #include "fetch/config_values.h"
 #include "fetch/members.h"
 
@@ -48,8 +49,8 @@ static int complain(struct reader *reader)
 	return reader->lenient ? warn(reader, reader->err->msg) : fail(reader);
 }
 
-/* The section of @prefix, which is taken; one that is there already is gone on with. */
-static int enter_origin(struct reader *reader, char *prefix)
+/* The section @name of @prefix, which is taken; one that is there already is gone on with. */
+static int enter_origin(struct reader *reader, const char *name, char *prefix)
 {
 	struct config *config = reader->config;
 	struct origin *bigger;
@@ -71,22 +72,13 @@ static int enter_origin(struct reader *reader, char *prefix)
 	config->origins = bigger;
 	reader->origin = config->origin_count++;
 	bigger[reader->origin] = (struct origin){
-		.prefix = prefix, .ttl_ms = -1, .is_s3 = str_has_prefix(prefix, "s3://")};
+		.prefix = prefix,
+		.ttl_ms = -1,
+		.is_s3 = str_equal(name, "s3"),
+		.is_hdfs = str_equal(name, "hdfs"),
+		.is_hadoop = str_equal(name, "hadoop"),
+	};
 	return 0;
-}
-
-/* What is wrong with @prefix for a section of this kind; NULL: nothing. */
-static const char *complaint(const char *section, const char *prefix)
-{
-	bool is_s3 = str_has_prefix(prefix, "s3://");
-
-	if (strchr(prefix, '?'))
-		return "a URI prefix has no query";
-	if (is_s3 && !str_equal(section, "s3"))
-		return "a section for s3 is [s3 \"s3://bucket/\"]";
-	if (!is_s3 && str_equal(section, "s3"))
-		return "its prefix begins with s3://";
-	return NULL;
 }
 
 /* All buckets: no URI, but a prefix of all that there are. */
@@ -97,30 +89,28 @@ static bool is_all_of_s3(const struct config_line *line)
 
 static int take_origin(struct reader *reader, const struct config_line *line)
 {
+	CLEANUP(str_freep) char *why = NULL;
 	char what[16];
-	const char *why;
 	char *prefix;
 
 	snprintf(what, sizeof(what), "[%.10s]", line->section);
 	if (is_all_of_s3(line)) {
 		prefix = str_copy(line->section_name);
-		return prefix ? enter_origin(reader, prefix) : err_oom(reader->err);
+		return prefix ? enter_origin(reader, line->section, prefix) : err_oom(reader->err);
 	}
 	if (config_prefix(what, line->section_name, &prefix, reader->err) < 0)
 		return fail(reader);
-	why = complaint(line->section, prefix);
-	if (why) {
+	if (config_sections_check(line->section, prefix, &why) < 0 || why) {
 		free(prefix);
-		err_set(reader->err, ERR_USAGE, EINVAL, "%s: %s", what, why);
+		err_set(reader->err, ERR_USAGE, EINVAL, "%s: %s", what, why ? why : "no memory");
 		return fail(reader);
 	}
-	return enter_origin(reader, prefix);
+	return enter_origin(reader, line->section, prefix);
 }
 
 static int take_section(struct reader *reader, const struct config_line *line)
 {
-	bool is_s3 = str_equal(line->section, "s3");
-	bool is_origin = is_s3 || str_equal(line->section, "origin");
+	bool is_origin = config_sections_have(line->section);
 	const char *name = line->section_name;
 
 	reader->origin = ORIGINS_MAX;
@@ -133,8 +123,8 @@ static int take_section(struct reader *reader, const struct config_line *line)
 	reader->skip = true;
 	if (is_origin)
 		err_set(reader->err, ERR_USAGE, EINVAL,
-			is_s3 ? "a section [s3] has a URI prefix: [s3 \"s3://bucket/\"]"
-			      : "a section [origin] has a URI prefix: [origin \"https://host/\"]");
+			"a section [%s] has a URI prefix: [%s \"%s\"]", line->section,
+			line->section, config_sections_example(line->section));
 	else if (!name)
 		err_set(reader->err, ERR_USAGE, EINVAL, "unknown section [%s]", line->section);
 	else /* it may hold a password */
@@ -274,14 +264,18 @@ static int make_id(struct origin *origin, struct err *err)
 	return 0;
 }
 
-/* What says where the keys of S3 are, or holds them. */
+/* What says where the keys of S3 are, or holds them; and where Hadoop is. */
 static int keep_environment(struct config *config, const char *const *environment, struct err *err)
 {
 	int r = 0;
 
-	for (; r == 0 && environment && *environment; environment++)
+	for (; r == 0 && environment && *environment; environment++) {
 		if (str_has_prefix(*environment, "AWS_") || str_has_prefix(*environment, "HOME="))
 			r = config_list_add(&config->aws, strdup(*environment), err);
+		if (str_has_prefix(*environment, "HADOOP_CONF_DIR=") ||
+			str_has_prefix(*environment, "HADOOP_USER_NAME="))
+			r = config_list_add(&config->hdfs, strdup(*environment), err);
+	}
 	return r;
 }
 
@@ -292,6 +286,8 @@ static int finish(struct config *config, const char *const *environment, struct 
 
 	if (r == 0)
 		r = keep_environment(config, environment, err);
+	if (r == 0)
+		r = config_hadoop_finish(config, err);
 
 	for (size_t i = 0; r == 0 && i < config->origin_count; i++)
 		r = make_id(&config->origins[i], err);
@@ -370,6 +366,11 @@ static void origin_release(struct origin *origin)
 	free(origin->region);
 	free(origin->keys_file);
 	free(origin->profile);
+	list_release(&origin->endpoints);
+	free(origin->conf_dir);
+	config_free_secret(origin->hdfs_user);
+	free(origin->token_file);
+	free(origin->datanodes);
 }
 
 void config_release(struct config *config)
@@ -384,38 +385,14 @@ void config_release(struct config *config)
 	list_release(&config->file_roots);
 	list_release(&config->warnings);
 	list_release(&config->aws);
+	list_release(&config->hdfs);
+	list_release(&config->hadoop_schemes);
+	free(config->hadoop);
 	for (size_t i = 0; i < config->origin_count; i++)
 		origin_release(&config->origins[i]);
 	free(config->origins);
 	members_free(config->members);
 	*config = (struct config){0};
-}
-
-const struct origin *config_origin(const struct config *config, const char *text)
-{
-	const struct origin *best = NULL;
-
-	for (size_t i = 0; i < config->origin_count; i++) {
-		const struct origin *origin = &config->origins[i];
-
-		if ((!best || strlen(origin->prefix) > strlen(best->prefix)) &&
-			uri_is_below(origin->prefix, text))
-			best = origin;
-	}
-	return best;
-}
-
-bool config_has_credentials(const struct origin *origin)
-{
-	if (origin->is_s3)
-		return !origin->anonymous;
-	return origin->user_file || origin->bearer || origin->bearer_file || origin->netrc ||
-	       origin->client_cert || origin->headers.count > 0;
-}
-
-const char *config_section_of(const struct origin *origin)
-{
-	return origin->is_s3 ? "s3" : "origin";
 }
 
 const char *config_env(const char *const *environment, const char *name)

@@ -7,6 +7,7 @@
 #define FETCHFS_FETCH_CONFIG_H
 
 #include "base/err.h"
+#include "base/uri.h"
 #include "fetch/unpack.h"
 
 #include <stdbool.h>
@@ -23,8 +24,8 @@ struct config_list {
 	size_t count;
 };
 
-/* [origin "PREFIX"], [s3 "PREFIX"]: what holds for the URIs below a prefix. The longest prefix
- * wins, alone. */
+/* [origin "PREFIX"], [s3 "PREFIX"] and others: what holds for the URIs below a prefix. The longest
+ * prefix wins, alone. */
 struct origin {
 	char *prefix;               /* canonical */
 	struct config_list mirrors; /* canonical prefixes that stand for this one, in their order */
@@ -47,7 +48,17 @@ struct origin {
 	unsigned int style;
 	char *keys_file; /* credentials = FILE, as `aws` writes it; NULL: what `aws` would use */
 	char *profile;   /* of that file; NULL: the default */
-	bool anonymous;  /* nothing is signed */
+	bool anonymous;  /* nothing is signed; [hadoop]: everybody may */
+
+	/* [hdfs "…"] only */
+	bool is_hdfs;
+	struct config_list endpoints; /* of namenodes, canonical, end in '/'; none: by their name */
+	char *conf_dir;               /* of Hadoop's files; NULL: what HADOOP_CONF_DIR says */
+	char *hdfs_user;              /* or NULL */
+	char *token_file;             /* one line, a delegation token; read for each download */
+	char *datanodes; /* as no_proxy has it: whom the namenodes may lead to; or NULL */
+
+	bool is_hadoop; /* [hadoop "…"]: by Hadoop's client */
 
 	bool list;         /* folders show what is at the origin, too */
 	bool public_query; /* a query is no secret here */
@@ -89,6 +100,8 @@ struct config {
 	 * for a daemon.
 	 */
 	char *proxy;
+	char *hadoop;                      /* Hadoop's client; NULL: where it is found */
+	struct config_list hadoop_schemes; /* of URIs that it is asked for */
 
 	/* [unpack] */
 	struct unpack_limits unpack;
@@ -103,6 +116,7 @@ struct config {
 	struct origin *origins;
 	size_t origin_count;
 	struct config_list aws;  /* "NAME=value" of the environment, for S3 */
+	struct config_list hdfs; /* likewise, for Hadoop */
 	struct members *members; /* what was found out about users; NULL: nothing is kept */
 
 	struct config_list warnings;
@@ -125,8 +139,14 @@ const struct origin *config_origin(const struct config *config, const char *text
  * that they are found elsewhere, unless it says that it has none. */
 bool config_has_credentials(const struct origin *origin);
 
-/* "origin" or "s3". */
+/* "origin", "s3", "hdfs" or "hadoop". */
 const char *config_section_of(const struct origin *origin);
+
+/* Whether Hadoop's client is asked for URIs of @scheme. */
+bool config_is_hadoop(const struct config *config, const char *scheme);
+
+/* The kind of section that opens @uri to others than the owner, if it is not [origin]; or NULL. */
+const char *config_section_for(const struct config *config, const struct uri *uri);
 
 /* The value of @name in @environment, or NULL. */
 const char *config_env(const char *const *environment, const char *name);

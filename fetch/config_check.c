@@ -1,9 +1,12 @@
 #include "fetch/config_check.h"
 
+#include "base/cleanup.h"
 #include "base/str.h"
 #include "fetch/config_values.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 bool config_is_readable_by_others(const char *file)
@@ -25,6 +28,7 @@ static int warn_of_files(struct config *config, const struct origin *origin, str
 		{"netrc", origin->netrc},
 		{"client_cert", origin->client_cert},
 		{"credentials", origin->keys_file},
+		{"token_file", origin->token_file},
 	};
 	int r = 0;
 
@@ -59,6 +63,24 @@ static int check_s3(const struct origin *origin, struct err *err)
 		origin->prefix);
 }
 
+/* A section that nobody would look at. */
+static int check_hadoop(const struct config *config, const struct origin *origin, struct err *err)
+{
+	CLEANUP(str_freep) char *scheme = strndup(origin->prefix, strcspn(origin->prefix, ":"));
+
+	if (!scheme)
+		return err_oom(err);
+	if (origin->is_hadoop == config_is_hadoop(config, scheme))
+		return 0;
+	if (origin->is_hadoop)
+		return err_set(err, ERR_USAGE, EINVAL,
+			"[hadoop \"%s\"]: %s is not one of 'hadoop_schemes' in [fetch]",
+			origin->prefix, scheme);
+	return err_set(err, ERR_USAGE, EINVAL,
+		"[%s \"%s\"]: %s is for Hadoop's client, whose sections are [hadoop \"%s\"]",
+		config_section_of(origin), origin->prefix, scheme, origin->prefix);
+}
+
 int config_check(struct config *config, struct err *err)
 {
 	int r = 0;
@@ -69,6 +91,8 @@ int config_check(struct config *config, struct err *err)
 			r = warn_of_users(config, &config->origins[i], err);
 		if (r == 0)
 			r = check_s3(&config->origins[i], err);
+		if (r == 0)
+			r = check_hadoop(config, &config->origins[i], err);
 	}
 	return r;
 }

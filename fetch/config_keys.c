@@ -38,6 +38,8 @@ static const struct config_key keys[] = {
 	{"fetch", "lazy", config_set_lazy, GLOBAL(lazy_ranges), 0, 0},
 	{"fetch", "lookup_head", config_set_lookup_head, GLOBAL(lookup_head), 0, 0},
 	{"fetch", "proxy", config_set_proxy, GLOBAL(proxy) | CONFIG_WHOLE | CONFIG_SECRET, 0, 0},
+	{"fetch", "hadoop", config_set_path, GLOBAL(hadoop), 0, 0},
+	{"fetch", "hadoop_schemes", config_set_schemes, GLOBAL_LIST(hadoop_schemes), 0, 0},
 	{"unpack", "entries", config_set_count, GLOBAL(unpack.entries), 1, 100000000},
 	{"unpack", "size", config_set_size, GLOBAL(unpack.size), 0, 0},
 	{"unpack", "ratio", config_set_count, GLOBAL(unpack.ratio), 1, 1000000},
@@ -77,6 +79,18 @@ static const struct config_key keys[] = {
 	{"s3", "mirror_order", config_set_order, ORIGIN(fastest), 0, 0},
 	{"s3", "proxy", config_set_proxy, ORIGIN_SECRET(proxy), 0, 0},
 	{"s3", "ttl", config_set_duration, ORIGIN(ttl_ms), 0, 36500 * DAY_MS},
+	{"hdfs", "endpoint", config_set_endpoints, ORIGIN_LIST(endpoints), 0, 0},
+	{"hdfs", "conf_dir", config_set_path, ORIGIN(conf_dir), 0, 0},
+	{"hdfs", "user", config_set_name, ORIGIN(hdfs_user) | CONFIG_SECRET, 0, 0},
+	{"hdfs", "token_file", config_set_path, ORIGIN(token_file), 0, 0},
+	{"hdfs", "datanodes", config_set_hosts, ORIGIN(datanodes), 0, 0},
+	{"hdfs", "users", config_set_users, ORIGIN_LIST(users), 0, 0},
+	{"hdfs", "list", config_set_yes_no, ORIGIN(list), 0, 0},
+	{"hdfs", "proxy", config_set_proxy, ORIGIN_SECRET(proxy), 0, 0},
+	{"hdfs", "ttl", config_set_duration, ORIGIN(ttl_ms), 0, 36500 * DAY_MS},
+	{"hadoop", "anonymous", config_set_yes_no, ORIGIN(anonymous), 0, 0},
+	{"hadoop", "users", config_set_users, ORIGIN_LIST(users), 0, 0},
+	{"hadoop", "ttl", config_set_duration, ORIGIN(ttl_ms), 0, 36500 * DAY_MS},
 };
 
 bool config_has_section(const char *section)

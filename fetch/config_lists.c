@@ -35,13 +35,8 @@ int config_list_add(struct config_list *list, char *item, struct err *err)
 	return 0;
 }
 
-/* How an item of a list is checked and spelt. */
-typedef int canonical_item(
-	const struct config_key *key, const char *item, char **ret, struct err *err);
-
-/* Each item of @value, between bytes of @separators and without blanks, through @canonical. */
-static int add_items(const struct setting *setting, const char *value, const char *separators,
-	canonical_item *canonical, struct err *err)
+int config_add_items(const struct setting *setting, const char *value, const char *separators,
+	config_canonical_item *canonical, struct err *err)
 {
 	CLEANUP(str_freep) char *copy = strdup(value);
 	char *rest = copy;
@@ -89,7 +84,7 @@ static int canonical_prefix(
 
 int config_set_prefixes(const struct setting *setting, const char *value, struct err *err)
 {
-	return add_items(setting, value, ",", canonical_prefix, err);
+	return config_add_items(setting, value, ",", canonical_prefix, err);
 }
 
 /* An absolute path without "." and "..", empty segments and a slash at the end. */
@@ -113,7 +108,7 @@ static int canonical_root(
 
 int config_set_roots(const struct setting *setting, const char *value, struct err *err)
 {
-	return add_items(setting, value, ",", canonical_root, err);
+	return config_add_items(setting, value, ",", canonical_root, err);
 }
 
 /* "PREFIX + rest" becomes "mirror + rest": that needs a slash where they are put together. */
@@ -139,7 +134,7 @@ int config_set_mirrors(const struct setting *setting, const char *value, struct 
 		return err_set(err, ERR_USAGE, EINVAL,
 			"%s: the section must be of a prefix that ends with '/'",
 			setting->key->name);
-	r = add_items(setting, value, ",", canonical_mirror, err);
+	r = config_add_items(setting, value, ",", canonical_mirror, err);
 	if (r == 0 && setting->origin->mirrors.count > CONFIG_MIRRORS_MAX)
 		return err_set(err, ERR_USAGE, EINVAL, "%s: more than %d", setting->key->name,
 			CONFIG_MIRRORS_MAX);
@@ -160,7 +155,7 @@ static int canonical_user(
 
 int config_set_users(const struct setting *setting, const char *value, struct err *err)
 {
-	return add_items(setting, value, "," BLANKS, canonical_user, err);
+	return config_add_items(setting, value, "," BLANKS, canonical_user, err);
 }
 
 /* What a request says of itself, and of its connection, is not the configuration's. */

@@ -8,20 +8,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-int config_set_endpoint(const struct setting *setting, const char *value, struct err *err)
+int config_endpoint(const struct config_key *key, const char *item, char **ret, struct err *err)
 {
 	CLEANUP(str_freep) char *prefix = NULL;
-	CLEANUP(str_freep) char *whole = NULL;
-	int r = config_prefix(setting->key->name, value, &prefix, err);
+	int r = config_prefix(key->name, item, &prefix, err);
 
 	if (r < 0)
 		return r;
 	if ((!str_has_prefix(prefix, "http://") && !str_has_prefix(prefix, "https://")) ||
 		strchr(prefix, '?'))
-		return config_bad_value(
-			setting->key, value, "a URI such as https://s3.example.org", err);
-	whole = str_printf("%s%s", prefix, str_has_suffix(prefix, "/") ? "" : "/");
-	return whole ? config_replace(setting->field, whole, err) : err_oom(err);
+		return config_bad_value(key, item, "a URI such as https://s3.example.org", err);
+	*ret = str_printf("%s%s", prefix, str_has_suffix(prefix, "/") ? "" : "/");
+	return *ret ? 0 : err_oom(err);
+}
+
+int config_set_endpoint(const struct setting *setting, const char *value, struct err *err)
+{
+	CLEANUP(str_freep) char *whole = NULL;
+	int r = config_endpoint(setting->key, value, &whole, err);
+
+	return r < 0 ? r : config_replace(setting->field, whole, err);
 }
 
 int config_set_name(const struct setting *setting, const char *value, struct err *err)

@@ -48,9 +48,16 @@ int config_set_users(const struct setting *setting, const char *value, struct er
 int config_set_header(const struct setting *setting, const char *value, struct err *err);
 int config_set_bearer(const struct setting *setting, const char *value, struct err *err);
 int config_set_endpoint(const struct setting *setting, const char *value, struct err *err);
+int config_set_endpoints(const struct setting *setting, const char *value, struct err *err);
+int config_set_hosts(const struct setting *setting, const char *value, struct err *err);
+int config_set_schemes(const struct setting *setting, const char *value, struct err *err);
 int config_set_name(const struct setting *setting, const char *value, struct err *err);
 int config_set_style(const struct setting *setting, const char *value, struct err *err);
 int config_set_proxy(const struct setting *setting, const char *value, struct err *err);
+
+/* When all files are read: the schemes that Hadoop's client is asked for, unless they have others,
+ * are the backend's. A NULL stands behind the last one. */
+int config_hadoop_finish(struct config *config, struct err *err);
 
 /* "name: 'value' is not @expected", without the value if the key's is a secret. -EINVAL. */
 int config_bad_value(
@@ -61,6 +68,17 @@ int config_bad_value(
  * refused is not repeated: it may hold a password.
  */
 int config_prefix(const char *what, const char *item, char **ret, struct err *err);
+
+/* How an item of a list is checked and spelt. */
+typedef int config_canonical_item(
+	const struct config_key *key, const char *item, char **ret, struct err *err);
+
+/* Each item of @value, between bytes of @separators and without blanks, through @canonical. */
+int config_add_items(const struct setting *setting, const char *value, const char *separators,
+	config_canonical_item *canonical, struct err *err);
+
+/* An http(s) URI that ends in '/', from malloc(). */
+int config_endpoint(const struct config_key *key, const char *item, char **ret, struct err *err);
 
 /* Takes @item, from malloc(), also on error; NULL is out of memory. */
 int config_list_add(struct config_list *list, char *item, struct err *err);

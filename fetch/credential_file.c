@@ -67,3 +67,26 @@ int credential_file_read(
 	*ret = str_steal(&text);
 	return 0;
 }
+
+int credential_file_line(const struct credential_file *file, char **ret, struct err *err)
+{
+	CLEANUP(config_free_secretp) char *text = NULL;
+	size_t blank;
+	size_t len;
+	int r = credential_file_read(file, &text, NULL, err);
+
+	if (r < 0)
+		return r;
+	blank = strspn(text, " \t\r\n");
+	len = strlen(text) - blank;
+	memmove(text, text + blank, len + 1);
+	explicit_bzero(text + len + 1, blank);
+	while (len > 0 && strchr(" \t\r\n", text[len - 1]))
+		text[--len] = '\0';
+	if (len == 0)
+		return credential_file_refuse(file, "it is empty", err);
+	if (strpbrk(text, "\r\n"))
+		return credential_file_refuse(file, "it has more than one line", err);
+	*ret = str_steal(&text);
+	return 0;
+}

@@ -31,4 +31,8 @@ int credential_file_open(const struct credential_file *file, struct stat *ret, i
 int credential_file_read(
 	const struct credential_file *file, char **ret, int *ret_errno, struct err *err);
 
+/* The one line that the file holds. Blanks around it, and blank lines after it, do not count. *ret
+ * is for config_free_secret(). */
+int credential_file_line(const struct credential_file *file, char **ret, struct err *err);
+
 #endif

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "fetch/config_values.h"
 #include "fetch/credential_file.h"
+#include "fetch/credentials_hdfs.h"
 #include "fetch/credentials_s3.h"
 
 #include <errno.h>
@@ -12,30 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* The one line that the file holds. Blanks around it, and blank lines after it, do not count. */
-static int read_line(const struct credential_file *source, char **ret, struct err *err)
-{
-	CLEANUP(config_free_secretp) char *text = NULL;
-	size_t blank;
-	size_t len;
-	int r = credential_file_read(source, &text, NULL, err);
-
-	if (r < 0)
-		return r;
-	blank = strspn(text, " \t\r\n");
-	len = strlen(text) - blank;
-	memmove(text, text + blank, len + 1);
-	explicit_bzero(text + len + 1, blank);
-	while (len > 0 && strchr(" \t\r\n", text[len - 1]))
-		text[--len] = '\0';
-	if (len == 0)
-		return credential_file_refuse(source, "it is empty", err);
-	if (strpbrk(text, "\r\n"))
-		return credential_file_refuse(source, "it has more than one line", err);
-	*ret = str_steal(&text);
-	return 0;
-}
 
 static int load_user(const struct origin *origin, struct credentials *credentials, struct err *err)
 {
@@ -45,7 +22,7 @@ static int load_user(const struct origin *origin, struct credentials *credential
 
 	if (!source.file)
 		return 0;
-	r = read_line(&source, &credentials->user_line, err);
+	r = credential_file_line(&source, &credentials->user_line, err);
 	if (r < 0)
 		return r;
 	colon = credentials->user_line ? strchr(credentials->user_line, ':') : NULL;
@@ -66,7 +43,7 @@ static int load_bearer(
 	credentials->access.bearer = origin->bearer;
 	if (!source.file)
 		return 0;
-	r = read_line(&source, &credentials->bearer_line, err);
+	r = credential_file_line(&source, &credentials->bearer_line, err);
 	if (r < 0)
 		return r;
 	if (!config_is_token(credentials->bearer_line))
@@ -129,16 +106,36 @@ static int load(const struct origin *origin, struct credentials *ret, struct err
 	return r;
 }
 
+/* Hadoop's client asks with all that the owner has: nothing is to be loaded, but not everybody is
+ * served. */
+static int check_hadoop(const struct config *config, const struct decision *decision,
+	const struct uri *uri, struct err *err)
+{
+	const struct origin *origin = config_origin(config, uri->text);
+
+	if (decision->trusted || (origin && origin->anonymous) ||
+		(origin && policy_serves(config, origin, decision->uid, false)))
+		return 0;
+	return err_set(err, ERR_POLICY, EACCES,
+		"forbidden by policy: add a section [hadoop \"%s://%s/\"] with 'users = …'",
+		uri->scheme, uri->host);
+}
+
 int credentials_load(const struct config *config, const struct decision *decision,
 	const struct uri *uri, struct credentials *ret, struct err *err)
 {
 	const struct origin *origin = config_origin(config, uri->text);
+	const char *section = config_section_for(config, uri);
 	struct credentials credentials = CREDENTIALS_INIT;
 	int r;
 
 	*ret = CREDENTIALS_INIT;
 	if (str_equal(uri->scheme, "s3"))
 		return credentials_s3_load(config, decision, uri, ret, err);
+	if (str_equal(section, "hdfs"))
+		return credentials_hdfs_load(config, decision, uri, ret, err);
+	if (str_equal(section, "hadoop"))
+		return check_hadoop(config, decision, uri, err);
 	if (decision->own_credentials || !origin || !config_has_credentials(origin))
 		return 0;
 	if (!policy_serves(config, origin, decision->uid, decision->trusted))
@@ -165,6 +162,7 @@ void credentials_release(struct credentials *credentials)
 	config_free_secret(credentials->bearer_line);
 	free(credentials->headers);
 	credentials_s3_release(credentials);
+	credentials_hdfs_release(credentials);
 	*credentials = CREDENTIALS_INIT;
 }
 

@@ -20,6 +20,9 @@ struct credentials {
 	const char **headers;
 	struct access_s3 s3;
 	char *s3_text[CREDENTIALS_S3_TEXTS];
+	struct access_hdfs hdfs;
+	const char **endpoints;
+	char *hdfs_text; /* a user or a token */
 };
 
 #define CREDENTIALS_INIT                                                                           \

@@ -157,18 +157,23 @@ static int open_network(
 		.stall_rate = config->stall_rate,
 		.connections = config->connections,
 		.per_host = config->per_host,
+		.hadoop = config->hadoop,
+		.hadoop_schemes = (const char *const *)config->hadoop_schemes.items,
+		.environment = options->environment,
 	};
 	int r = keep_proxies(fetchfs, options, err);
 
+	fetchfs->backends = options->backends;
 	fetchfs->health = health_new();
 	fetchfs->folders = folders_new();
 	if (r == 0 && (!fetchfs->health || !fetchfs->folders))
 		r = err_oom(err);
 	if (r == 0)
 		r = registry_open(&registry, &fetchfs->env, err);
+	if (r == 0 && !fetchfs->backends)
+		fetchfs->backends = registry_backends(fetchfs->env);
 	if (getrandom(&fetchfs->turn, sizeof(fetchfs->turn), GRND_NONBLOCK) < 0)
 		fetchfs->turn = (unsigned int)getpid();
-	fetchfs->backends = options->backends ? options->backends : registry_all;
 	if (r == 0)
 		r = queue_new("fetchfs-fetch", LEADERS_MAX, &fetchfs->leaders, err);
 	if (r == 0)
@@ -271,6 +276,11 @@ const char *fetchfs_warning(const struct fetchfs *fetchfs, size_t n)
 const char *fetchfs_cache_path(const struct fetchfs *fetchfs)
 {
 	return fetchfs->dir.path;
+}
+
+bool fetchfs_has_scheme(const struct fetchfs *fetchfs, const char *scheme)
+{
+	return registry_find(fetchfs->backends, scheme, NULL);
 }
 
 bool fetchfs_hardlink_allowed(const struct fetchfs *fetchfs)

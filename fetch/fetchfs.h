@@ -62,6 +62,9 @@ FETCHFS_API const char *fetchfs_warning(const struct fetchfs *fetchfs, size_t n)
 
 FETCHFS_API const char *fetchfs_cache_path(const struct fetchfs *fetchfs);
 
+/* Whether URIs of @scheme can be fetched, by Hadoop's client if it is there. */
+FETCHFS_API bool fetchfs_has_scheme(const struct fetchfs *fetchfs, const char *scheme);
+
 /* Whether the configuration allows hardlinks in sandboxes ([cache] hardlink). */
 FETCHFS_API bool fetchfs_hardlink_allowed(const struct fetchfs *fetchfs);
 

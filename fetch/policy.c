@@ -3,7 +3,9 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "fetch/address.h"
+#include "fetch/noproxy.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +81,24 @@ static const char *longest(const struct config_list *prefixes, const char *text,
 	return best;
 }
 
+static bool is_http(const struct uri *uri)
+{
+	return str_equal(uri->scheme, "http") || str_equal(uri->scheme, "https");
+}
+
+/* Whether @uri is at a namenode of the section. */
+static bool is_namenode(const struct origin *origin, const struct uri *uri)
+{
+	CLEANUP(uri_release) struct uri cluster = {.text = NULL};
+
+	if (!origin->is_hdfs || !is_http(uri))
+		return false;
+	if (longest(&origin->endpoints, uri->text, uri_is_below))
+		return true;
+	return origin->endpoints.count == 0 && !origin->conf_dir &&
+	       uri_parse(origin->prefix, &cluster, NULL) == 0 && str_equal(cluster.host, uri->host);
+}
+
 /* The longest prefix that opens @uri: allowed, with a section of its own, or a mirror's. */
 static const char *opening(const struct decision *decision, const struct uri *uri)
 {
@@ -91,6 +111,7 @@ static const char *opening(const struct decision *decision, const struct uri *ur
 		asked && asked->endpoint && uri_is_below(asked->endpoint, uri->text)
 			? asked->endpoint
 			: NULL,
+		asked && is_namenode(asked, uri) ? asked->prefix : NULL,
 	};
 	const char *best = NULL;
 
@@ -101,15 +122,36 @@ static const char *opening(const struct decision *decision, const struct uri *ur
 }
 
 /* One text, whatever is behind the URI: a refusal must not tell what the network looks like. */
-static int forbidden(const struct uri *uri, struct err *err)
+static int forbidden(const struct config *config, const struct uri *uri, struct err *err)
 {
-	if (str_equal(uri->scheme, "s3"))
+	const char *section = config_section_for(config, uri);
+	const char *port = uri->port ? uri->port : "";
+
+	if (section)
 		return err_set(err, ERR_POLICY, EACCES,
-			"forbidden by policy: add a section [s3 \"s3://%s/\"] with 'users = …'",
-			uri->host);
+			"forbidden by policy: add a section [%s \"%s://%s%s%s/\"] with 'users = …'",
+			section, uri->scheme, uri->host, *port ? ":" : "", port);
 	return err_set(err, ERR_POLICY, EACCES,
 		"forbidden by policy: add 'allow = %s://%s%s%s/' to [policy]", uri->scheme,
-		uri->host, uri->port ? ":" : "", uri->port ? uri->port : "");
+		uri->host, *port ? ":" : "", port);
+}
+
+/* Whether the section of the cluster that was asked for lets its namenodes lead there. */
+static bool is_datanode(
+	const struct decision *decision, const struct uri *uri, const struct sockaddr *address)
+{
+	char host[INET6_ADDRSTRLEN] = "";
+	const struct uri literal = {.scheme = uri->scheme, .host = host, .port = uri->port};
+	const struct origin *asked = decision->origin;
+	const void *bytes = &((const struct sockaddr_in *)(const void *)address)->sin_addr;
+
+	if (!asked || !asked->is_hdfs || !asked->datanodes)
+		return false;
+	if (address->sa_family == AF_INET6)
+		bytes = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+	return noproxy_covers(asked->datanodes, uri) ||
+	       (inet_ntop(address->sa_family, bytes, host, sizeof(host)) &&
+		       noproxy_covers(asked->datanodes, &literal));
 }
 
 /* Whether @uri may lead to @address; nobody is asked what @uri resolves to. */
@@ -121,15 +163,17 @@ static int check_address(const struct decision *decision, const struct uri *uri,
 	if (opening(decision, uri)) {
 		/* a name in front of a metadata address does not name that address */
 		if (address_is_metadata(address) && !address_from_host(uri->host, &literal))
-			return forbidden(uri, err);
+			return forbidden(decision->config, uri, err);
 		return 0;
 	}
 	if (address_is_metadata(address))
-		return forbidden(uri, err);
+		return forbidden(decision->config, uri, err);
 	if (decision->trusted || decision->config->private_allowed)
 		return 0;
+	if (is_datanode(decision, uri, address))
+		return 0;
 	if (!address_is_public(address) || address_is_own(address))
-		return forbidden(uri, err);
+		return forbidden(decision->config, uri, err);
 	return 0;
 }
 
@@ -165,12 +209,18 @@ static int check_file(const struct decision *decision, const struct uri *uri, st
 		path);
 }
 
+/* A user in the URI has credentials of his own, unless he is only believed to be who he says. */
+static bool has_own(const struct origin *origin, const struct uri *uri)
+{
+	return (uri->user || uri->password) && !origin->is_hdfs && !origin->is_hadoop;
+}
+
 /* Where the configuration has credentials, only whom they serve may go, with or without them. */
 static int check_users(const struct decision *decision, const struct uri *uri, struct err *err)
 {
 	const struct origin *origin = config_origin(decision->config, uri->text);
 
-	if (!origin || uri->user || uri->password || !config_has_credentials(origin) ||
+	if (!origin || has_own(origin, uri) || !config_has_credentials(origin) ||
 		policy_serves(decision->config, origin, decision->uid, decision->trusted))
 		return 0;
 	return err_set(err, ERR_POLICY, EACCES,
@@ -199,7 +249,12 @@ static int check_uri(const struct decision *decision, const struct uri *uri, str
 	for (size_t i = 0; i < ARRAY_SIZE(open_schemes); i++)
 		open = open || str_equal(uri->scheme, open_schemes[i]);
 	if (!open)
-		return forbidden(uri, err);
+		return forbidden(decision->config, uri, err);
+	if (!decision->trusted && (uri->user || uri->password) &&
+		str_equal(config_section_for(config, uri), "hdfs"))
+		return err_set(err, ERR_POLICY, EACCES,
+			"forbidden by policy: only the owner of the cache may say by the URI who "
+			"asks: add a section [hdfs] with 'user = …'");
 	/* a bucket is no host; where it is, is asked of the URIs that it leads to */
 	if (!str_equal(uri->scheme, "s3") && address_from_host(uri->host, &literal))
 		return check_address(decision, uri, (const struct sockaddr *)&literal, err);

@@ -64,7 +64,8 @@ int policy_scope(const struct uri *uri, const uint8_t secret[DIGEST_SIZE],
 
 	if (decision->own_credentials)
 		return credential_scope(uri, secret, decision->scope, err);
-	decision->ambient = !origin && decision->trusted && str_equal(uri->scheme, "s3");
+	decision->ambient =
+		!origin && decision->trusted && config_section_for(decision->config, uri);
 	if (origin && config_has_credentials(origin)) {
 		if (decision->secret_query)
 			origin_user_scope(origin, decision->uid, decision->scope);

@@ -145,12 +145,17 @@ static int find_proxies(struct routes *routes, const struct uri *uri, struct err
 {
 	const struct fetchfs *fetchfs = routes->fetchfs;
 	const struct origin *origin = config_origin(&fetchfs->config, uri->text);
+	const char *section = config_section_for(&fetchfs->config, uri);
 	const char *text = origin && origin->proxy ? origin->proxy : fetchfs->config.proxy;
 	char **environment = text || !fetchfs->daemon ? fetchfs->proxy_environment : NULL;
 	CLEANUP(uri_release) struct uri where = {0};
 	int r = 0;
 
-	if (str_equal(uri->scheme, "s3")) {
+	/* a cluster of Hadoop is reached directly, if its section does not say otherwise; and its
+	 * client has a configuration of its own */
+	if (str_equal(section, "hdfs") || str_equal(section, "hadoop")) {
+		text = origin && origin->proxy ? origin->proxy : "direct";
+	} else if (str_equal(section, "s3")) {
 		r = credentials_s3_where(&fetchfs->config, uri, &where, err);
 		uri = &where;
 	}

@@ -183,9 +183,8 @@ static int lookup_in_root(struct lookup *lookup, struct err *err)
 		return lookup_enter_path(lookup, NODE_DIGEST, err);
 	if (str_equal(lookup->name, ".fetchfs"))
 		return lookup_enter_path(lookup, NODE_CONTROL, err);
-	for (unsigned int i = 0; names_scheme(i); i++)
-		if (str_equal(lookup->name, names_scheme(i)))
-			return lookup_enter_path(lookup, NODE_FOLDER, err);
+	if (fetchfs_has_scheme(lookup->fs->fetchfs, lookup->name))
+		return lookup_enter_path(lookup, NODE_FOLDER, err);
 
 	/* Another scheme is there when it is in use. */
 	r = names_folder(lookup->name, &folder, err);

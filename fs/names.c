@@ -21,7 +21,8 @@ void names_wanted_release(struct wanted *wanted)
 
 const char *names_scheme(unsigned int n)
 {
-	static const char *const schemes[] = {"http", "https", "ftp", "ftps", "file", "s3"};
+	static const char *const schemes[] = {
+		"http", "https", "ftp", "ftps", "file", "s3", "hdfs", "webhdfs", "swebhdfs"};
 
 	return n < ARRAY_SIZE(schemes) ? schemes[n] : NULL;
 }

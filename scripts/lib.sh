@@ -16,7 +16,7 @@ packages_sample=(nginx openssl)
 packages_test=(libcriterion-dev libmicrohttpd-dev nginx vsftpd squid openssl curl python3 python3-pyftpdlib attr jq
 	man-db procps libarchive-tools zip unzip bzip2 xz-utils zstd rsync bubblewrap fish rclone
 	runc crun xfsprogs systemd munge slurmctld slurmd slurm-client)
-packages_registry=(python3-venv)
+packages_registry=(python3-venv maven default-jdk-headless)
 packages_check=(clang-format clang-tidy cppcheck shellcheck binutils)
 packages_bench=(libcriterion-dev libmicrohttpd-dev nginx curl aria2 rclone zip unzip)
 

@@ -20,8 +20,10 @@ Test(registry, names_the_schemes_there_are)
 
 	cr_assert_null(registry_find(registry_all, "gopher", &err));
 	cr_assert_eq(err.code, EPROTONOSUPPORT);
-	cr_assert_str_eq(
-		err.msg, "unknown scheme gopher (there are: http, https, ftp, ftps, file, s3)");
+	cr_assert_str_eq(err.msg,
+		"unknown scheme gopher (there are: http, https, ftp, ftps, file, s3, hdfs, "
+		"webhdfs, "
+		"swebhdfs, hftp, viewfs, wasb, wasbs, abfs, abfss, gs, o3fs, ofs, har)");
 	cr_assert_not(err.retry);
 }
 

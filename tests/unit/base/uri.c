@@ -77,7 +77,7 @@ Test(uri, default_ports_are_dropped)
 	check_canonical("http://h:443/a", "http://h:443/a");
 	check_canonical("http://h:0080/a", "http://h/a");
 	check_canonical("http://h:/a", "http://h/a");
-	check_canonical("hdfs://nn1:8020/a", "hdfs://nn1:8020/a");
+	check_canonical("xyz://h:8020/a", "xyz://h:8020/a");
 }
 
 Test(uri, dot_segments_are_removed)

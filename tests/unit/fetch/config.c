@@ -537,7 +537,7 @@ Test(config, a_section_for_s3_says_where_and_who)
 Test(config, a_section_for_s3_that_makes_no_sense_is_refused)
 {
 	check_refused("[s3]\n", "[s3 \"s3://bucket/\"]");
-	check_refused("[s3 \"https://h/\"]\n", "[s3]: its prefix begins with s3://");
+	check_refused("[s3 \"https://h/\"]\n", "[s3]: its prefix is such as s3://bucket/");
 	check_refused("[origin \"s3://b/\"]\n", "a section for s3 is [s3 ");
 	check_refused("[s3 \"s3://b/?x\"]\n", "[s3]: a URI prefix has no query");
 	check_refused("[s3 \"s3://b/\"]\nendpoint = h:9000\n", "endpoint");
