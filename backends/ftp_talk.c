@@ -144,6 +144,9 @@ int ftp_talk_judge(const struct ftp_talk *talk, struct err *err)
 	if (talk->reply == REPLY_LOGIN || talk->reply == REPLY_CREDS ||
 		(is_login(talk) && talk->reply >= 500 && !str_equal(talk->verb, "AUTH")))
 		return judge_login(talk, err);
+	/* what is said to a login may repeat the password */
+	if (talk->reply >= 400 && talk->reply < 500 && is_login(talk) && talk->verb[0])
+		return err_set_retry(err, ERR_REMOTE, EIO, 0, "%d to the login", talk->reply);
 	if (talk->reply >= 400 && talk->reply < 500)
 		return err_set_retry(err, ERR_REMOTE, EIO, 0, "%d: %s", talk->reply, talk->text);
 	if (talk->reply >= REPLY_NOFILE && is_any(talk->verb, names, ARRAY_SIZE(names)))

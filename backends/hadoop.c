@@ -72,6 +72,10 @@ static int check_uri(const struct backend_request *request, struct err *err)
 	if (uri->query)
 		return err_set(err, ERR_USAGE, EINVAL,
 			"a URI for Hadoop's client has no query: '?' in a name is %%3F");
+	/* it would be another name for what another section, or rule, is for */
+	if (strstr(uri->path, "//") || strstr(uri->path, "%2F"))
+		return err_set(err, ERR_USAGE, EINVAL,
+			"no name for Hadoop's client is empty, or has a slash in it");
 	if (uri->password) /* everybody on this machine may read arguments */
 		return err_set(err, ERR_USAGE, EINVAL, "a URI for Hadoop's client has no password");
 	if (uri->user && uri->user[strspn(uri->user, "abcdefghijklmnopqrstuvwxyz"

@@ -223,6 +223,9 @@ int s3_question_init(struct s3_question *question, const struct backend_env *env
 			.endpoint = access->endpoint,
 			.style = access->style},
 	};
+	r = asked->guard ? asked->guard->uri(asked->guard, uri, err) : 0;
+	if (r < 0)
+		return r;
 	if (!access->region || !s3_place_move(&question->place, access->region))
 		s3_place_move(&question->place, S3_REGION_DEFAULT);
 	if (!access->endpoint) /* elsewhere a bucket of that name is another one */

@@ -200,6 +200,18 @@ int webhdfs_ask_status(const struct webhdfs *webhdfs, struct webhdfs_status *ret
 
 /* ---- the file ---- */
 
+/* By other names for the same file nobody shall come around the section or the rule of its own. */
+static int check_detour(const char *path, struct err *err)
+{
+	if (strstr(path, "//"))
+		return err_set(err, ERR_USAGE, EINVAL, "no name in HDFS is empty: \"//\"");
+	if (str_has_prefix(path, "/.reserved") || strstr(path, "/.snapshot/"))
+		return err_set(err, ERR_POLICY, EACCES,
+			"below /.reserved and .snapshot files have second names, for which no "
+			"policy can be said");
+	return 0;
+}
+
 static int check_uri(const struct uri *uri, struct err *err)
 {
 	if (uri->query)
@@ -210,7 +222,7 @@ static int check_uri(const struct uri *uri, struct err *err)
 			err, ERR_USAGE, EINVAL, "the URI of a file in Hadoop has no password");
 	if (strstr(uri->path, "%00"))
 		return err_set(err, ERR_USAGE, EINVAL, "no name can hold %%00");
-	return 0;
+	return check_detour(uri->path, err);
 }
 
 int webhdfs_init(struct webhdfs *webhdfs, const struct backend_env *env,
@@ -224,7 +236,9 @@ int webhdfs_init(struct webhdfs *webhdfs, const struct backend_env *env,
 	int r;
 
 	*webhdfs = (struct webhdfs){.env = env, .request = request, .access = access, .sink = sink};
-	r = check_uri(uri, err);
+	r = request->guard ? request->guard->uri(request->guard, uri, err) : 0;
+	if (r == 0)
+		r = check_uri(uri, err);
 	if (r < 0)
 		return r;
 	webhdfs->path = webhdfs_question_path(uri->path);

@@ -99,6 +99,9 @@ static int lent_keys_by_container(struct search *search)
 		if (!read)
 			return err_oom(search->err);
 	}
+	if (relative && *relative != '/')
+		return err_set(search->err, ERR_USAGE, EINVAL,
+			"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI is no path");
 	uri = relative ? str_printf(CONTAINER "%s", relative) : str_copy(full);
 	if (!uri)
 		return err_oom(search->err);

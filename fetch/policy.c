@@ -255,6 +255,12 @@ static int check_uri(const struct decision *decision, const struct uri *uri, str
 		return err_set(err, ERR_POLICY, EACCES,
 			"forbidden by policy: only the owner of the cache may say by the URI who "
 			"asks: add a section [hdfs] with 'user = …'");
+	/* no section can name it, so that one would be for all of them */
+	if (!decision->trusted && (uri->user || uri->password) &&
+		str_equal(config_section_for(config, uri), "hadoop"))
+		return err_set(err, ERR_POLICY, EACCES,
+			"forbidden by policy: only the owner of the cache may name a container in "
+			"front of the '@'");
 	/* a bucket is no host; where it is, is asked of the URIs that it leads to */
 	if (!str_equal(uri->scheme, "s3") && address_from_host(uri->host, &literal))
 		return check_address(decision, uri, (const struct sockaddr *)&literal, err);

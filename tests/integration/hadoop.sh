@@ -80,6 +80,11 @@ get gs://bucket/a/b.bin | cmp - "$CLIENT_DATA" || fail "differs"
 [ "$(grep -c '^-cat' "$CLIENT_LOG")" -eq 1 ] || fail "sent again"
 [ "$(fetchfs stat --json gs://bucket/a/b.bin | jq .size)" -eq $((3 << 20)) ] || fail "stat"
 
+say "second names lead around no section"
+for path in /a/b.bin a//b.bin a%2Fb.bin a%2fb.bin; do
+	refused 1 'is empty, or has a slash' "gs://bucket/$path"
+done
+
 say "names are no patterns, and nothing is an option or a command"
 : >"$CLIENT_LOG"
 # shellcheck disable=SC2016 # a name

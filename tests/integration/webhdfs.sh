@@ -84,6 +84,11 @@ refused 1 '403 permission denied' hdfs://one/denied
 refused 1 '401 .*delegation token' hdfs://one/kerberos
 refused 1 'it is a folder' hdfs://one/folder
 refused 1 'has no query' 'hdfs://one/ok-5?x'
+
+say "second names lead around no section and no rule"
+for path in /ok-5 a//ok-5 .reserved/.inodes/16400 .reserved/raw/ok-5 %2Ereserved/raw/ok-5 a/.snapshot/s/ok-5; do
+	refused 1 'is empty|second names' "hdfs://one/$path"
+done
 refused 3 'cat hdfs://gone/x: ' hdfs://gone/x
 
 say "what makes no sense, or has no end"

@@ -49,6 +49,7 @@ Test(ftp_talk, codes_become_errors)
 		{"PASS x\r\n", "530 Sorry, the maximum number of clients\r\n", -1, EIO, true,
 			"530"},
 		{"PASS x\r\n", "430 Invalid\r\n", -1, EACCES, false, "430"},
+		{"PASS hunter2\r\n", "450 hunter2 is busy\r\n", -1, EIO, true, "450"},
 		{"USER x\r\n", "500 What?\r\n", -1, EACCES, false, "500"},
 		{"SIZE x\r\n", "550 Could not get file size.\r\n", -1, ENOENT, false,
 			"no such file"},
