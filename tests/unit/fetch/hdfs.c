@@ -150,8 +150,11 @@ Test(hdfs, who_is_believed_is_the_owner_only)
 	cr_assert_not(may(&config, "hdfs://me@own/a", USER));
 	cr_assert_not(may(&config, "hdfs://me@own/a", OTHER));
 	/* there it is no user, but a part of the place */
-	cr_assert(may(&config, "wasb://box@h/a", USER));
-	cr_assert_not(may(&config, "wasb://box@h/a", OTHER));
+	/* no section can say which containers its users may have */
+	cr_assert(may(&config, "wasb://h/a", USER));
+	cr_assert_not(may(&config, "wasb://h/a", OTHER));
+	cr_assert(may(&config, "wasb://box@h/a", OWNER));
+	cr_assert_not(may(&config, "wasb://box@h/a", USER));
 }
 
 Test(hdfs, a_section_opens_its_namenodes_and_the_datanodes_it_names)
