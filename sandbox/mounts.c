@@ -199,7 +199,7 @@ static int search(const struct fetchfs_lease *lease, int *ret, char **ret_point,
 			return 0;
 		if (r == -ENOMEM)
 			return err_oom(err);
-		if (r == 0)
+		if (r == 0 && point)
 			fd = open(point, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 		if (fd >= 0 && is_it(lease, fd)) {
 			*ret = fd_steal(&fd);
