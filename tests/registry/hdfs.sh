@@ -112,7 +112,7 @@ for name in "${names[@]}"; do
 done
 get "hdfs://prod/files/dir/a+b" | cmp - "$put/dir/a+b" || fail "a + is a +"
 get "hdfs://prod/files/dir%2Fsub%2Fb.bin" | cmp - "$put/dir/sub/b.bin" || fail "an escaped slash is one"
-get "hdfs://prod//files//small.bin" | cmp - "$put/small.bin" || fail "two slashes are one"
+refused 1 'no name in HDFS is empty' hdfs://prod//files//small.bin
 refused 1 '(no such file|no file can have)' hdfs://prod/files/a:b
 
 say "what is not to be had, and why"
