@@ -1,4 +1,5 @@
 #include "backends/codes.h"
+#include "backends/commands.h"
 #include "backends/easy.h"
 #include "backends/limits.h"
 #include "backends/lines.h"
@@ -33,10 +34,8 @@ struct transfers {
 	CURLM *multi;
 	struct lines *lines;
 	pthread_t thread;
-	pthread_mutex_t mu;
-	struct transfer *first_command; /* guarded by mu */
-	struct transfer *last_command;  /* guarded by mu */
-	bool stop;                      /* guarded by mu */
+	struct commands commands;
+	atomic_bool stop;
 	atomic_bool hurry;
 
 	/* the curl thread's */
@@ -175,32 +174,6 @@ static void obey(struct transfers *transfers, struct transfer *transfer, unsigne
 	}
 }
 
-/*
- * The next command. As long as a transfer is in the list or has a running easy handle its caller
- * has not left transfer_finish(): it takes itself off the list, under the lock, before it does.
- */
-static bool take_command(
-	struct transfers *transfers, struct transfer **ret, unsigned int *ret_commands)
-{
-	WITH_LOCK(&transfers->mu);
-
-	for (;;) {
-		struct transfer *transfer = transfers->first_command;
-
-		if (!transfer)
-			return false;
-		transfers->first_command = transfer->next_command;
-		if (!transfers->first_command)
-			transfers->last_command = NULL;
-		transfer->next_command = NULL;
-		*ret = transfer;
-		*ret_commands = transfer->commands;
-		transfer->commands = 0;
-		if (transfer->easy || (*ret_commands & COMMAND_START))
-			return true;
-	}
-}
-
 static void reap(struct transfers *transfers)
 {
 	CURLMsg *message;
@@ -287,13 +260,6 @@ static void tick(struct transfers *transfers)
 	}
 }
 
-static bool is_stopped(struct transfers *transfers)
-{
-	WITH_LOCK(&transfers->mu);
-
-	return transfers->stop;
-}
-
 /*
  * Each look costs curl a system call for each transfer: with many of them, as long as there is
  * little to read, a few answers are waited for.
@@ -322,9 +288,9 @@ static void *run(void *arg)
 	unsigned int commands;
 	int running;
 
-	while (!is_stopped(transfers)) {
+	while (!atomic_load(&transfers->stop)) {
 		transfers->now = clock_monotonic_ms();
-		while (take_command(transfers, &transfer, &commands))
+		while (commands_take(&transfers->commands, &transfer, &commands))
 			obey(transfers, transfer, commands);
 		transfers->moved = 0;
 		curl_multi_perform(transfers->multi, &running);
@@ -350,7 +316,7 @@ int transfers_new(
 		free(transfers);
 		return err_oom(err);
 	}
-	pthread_mutex_init(&transfers->mu, NULL);
+	commands_init(&transfers->commands);
 	transfers->multi = curl_multi_init();
 	r = transfers->multi ? lines_new(connections, per_host, &transfers->lines, err)
 			     : err_oom(err);
@@ -385,9 +351,7 @@ void transfers_free(struct transfers *transfers)
 	if (!transfers)
 		return;
 	if (transfers->thread) {
-		pthread_mutex_lock(&transfers->mu);
-		transfers->stop = true;
-		pthread_mutex_unlock(&transfers->mu);
+		atomic_store(&transfers->stop, true);
 		curl_multi_wakeup(transfers->multi);
 		pthread_join(transfers->thread, NULL);
 	}
@@ -397,7 +361,7 @@ void transfers_free(struct transfers *transfers)
 	curl_multi_cleanup(transfers->multi); /* closes what is open */
 	sockets_release(&transfers->sockets);
 	curl_global_cleanup();
-	pthread_mutex_destroy(&transfers->mu);
+	commands_release(&transfers->commands);
 	free(transfers);
 }
 
@@ -417,41 +381,15 @@ void transfers_hurry(struct transfers *transfers)
 void transfers_command(struct transfer *transfer, enum command command)
 {
 	struct transfers *transfers = transfer->owner;
-	bool first;
 
-	pthread_mutex_lock(&transfers->mu);
-	first = !transfers->first_command;
-	if (!transfer->commands) {
-		if (transfers->last_command)
-			transfers->last_command->next_command = transfer;
-		else
-			transfers->first_command = transfer;
-		transfers->last_command = transfer;
-	}
-	transfer->commands |= command;
-	pthread_mutex_unlock(&transfers->mu);
 	/* whoever gave an earlier one wakes it for all: it takes them until there are no more */
-	if (first)
+	if (commands_give(&transfers->commands, transfer, command))
 		curl_multi_wakeup(transfers->multi);
 }
 
 void transfers_forget(struct transfer *transfer)
 {
-	struct transfers *transfers = transfer->owner;
-	struct transfer *before = NULL;
-	WITH_LOCK(&transfers->mu);
-
-	if (!transfer->commands)
-		return;
-	for (struct transfer **at = &transfers->first_command; *at; at = &(*at)->next_command) {
-		if (*at == transfer) {
-			*at = transfer->next_command;
-			if (transfers->last_command == transfer)
-				transfers->last_command = before;
-			return;
-		}
-		before = *at;
-	}
+	commands_forget(&transfer->owner->commands, transfer);
 }
 
 int64_t transfer_date(const char *text)

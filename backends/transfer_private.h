@@ -31,7 +31,7 @@ struct transfer {
 	struct sockets *sockets; /* the curl thread's */
 	struct relay relay;      /* to the calling thread */
 
-	/* guarded by owner->mu */
+	/* guarded by the lock of commands.h */
 	unsigned int commands;
 	struct transfer *next_command;
 

@@ -5,35 +5,18 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "sandbox/mounts.h"
-#include "sandbox/place.h"
-#include "sandbox/prepare_private.h"
+#include "sandbox/placing.h"
 #include "sandbox/spaces.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* So many things at the top of an archive are mounted one by one, if they go into the directory
  * itself. */
 #define BINDS_MAX 64
 
 /* ---- leases ---- */
-
-/* An item on its way into its folder; or, one after the other, its pieces. */
-struct placing {
-	struct prepare *prepare;
-	size_t i;
-	const struct plan_item *item;
-	struct prepared *result;
-	int parent; /* of all pieces */
-	const struct piece *piece;
-	struct content content;
-	bool is_public;
-};
 
 /* Write the lease down, here and in the cache, before there is anything of it to be seen. */
 static int lease(const struct placing *placing, const char *name, const char *method,
@@ -79,7 +62,7 @@ static int folder_was_made(const char *name, uint64_t inode, void *arg, struct e
 	return lease(arg, name, LEASES_FOLDER, inode, 0, err);
 }
 
-static int intend_temporary(const char *name, void *arg, struct err *err)
+int placing_intend(const char *name, void *arg, struct err *err)
 {
 	const struct placing *placing = arg;
 
@@ -124,129 +107,10 @@ static int commit(const struct placing *placing, struct placement *placement, st
 	return r;
 }
 
-/* What it takes to make an order. */
-struct means {
-	int source;   /* by its name, of which alone there can be mounts */
-	char *target; /* of a symlink */
-};
-
-#define MEANS_INIT                                                                                 \
-	(struct means)                                                                             \
-	{                                                                                          \
-		.source = -1                                                                       \
-	}
-
-static void means_release(struct means *means)
-{
-	fd_close(&means->source);
-	free(means->target);
-	*means = MEANS_INIT;
-}
-
-/* In the mount what is compressed by itself has the name that it has when it is placed. */
-static int make_target(const struct placing *placing, struct means *means, struct err *err)
-{
-	const struct piece *piece = placing->piece;
-	CLEANUP(str_freep) char *path = NULL;
-	CLEANUP(str_freep) char *single = NULL;
-	const char *mount = placing->prepare->plan->mount;
-	int r = fetchfs_mount_path(placing->item->uri, &path, err);
-
-	if (r < 0)
-		return r;
-	if (placing->result->single) {
-		single = fetchfs_tree_single_name(folder_last(path));
-		if (!single)
-			return err_oom(err);
-	}
-	if (piece->kind == PIECE_ENTRY)
-		means->target = str_printf(
-			"%s/%s.unpacked/%s", mount, path, single ? single : piece->inside);
-	else
-		means->target = str_printf(
-			"%s/%s%s", mount, path, piece->kind == PIECE_TREE ? ".unpacked" : "");
-	return means->target ? 0 : err_oom(err);
-}
-
-/* A symbolic link that was in an archive is one in the directory, whatever the method. */
-static int read_link(const struct placing *placing, struct means *means, struct err *err)
-{
-	int tree = fetchfs_tree_fd(placing->prepare->trees[placing->i]);
-	char target[PATH_MAX];
-	ssize_t len = readlinkat(tree, placing->piece->inside, target, sizeof(target) - 1);
-
-	if (len < 0)
-		return err_set(err, ERR_SYSTEM, errno, "read link %s of an archive: %m",
-			placing->piece->inside);
-	target[len] = '\0';
-	means->target = str_copy(target);
-	return means->target ? 0 : err_oom(err);
-}
-
-static int open_source(const struct placing *placing, enum plan_method method, struct means *means,
-	struct err *err)
-{
-	const struct piece *piece = placing->piece;
-	const char *inside = piece->kind == PIECE_ENTRY ? piece->inside : ".";
-	struct fetchfs_file *file = placing->prepare->files[placing->i];
-
-	if (piece->kind == PIECE_LAZY)
-		return prepare_open_lazy(placing->prepare, placing->i, &means->source, err);
-	if (piece->kind == PIECE_FILE && method == PLAN_BIND)
-		return fetchfs_file_open_named(file, &means->source, err);
-	if (piece->kind == PIECE_FILE)
-		means->source = fcntl(fetchfs_file_fd(file), F_DUPFD_CLOEXEC, 3);
-	else
-		means->source = openat(fetchfs_tree_fd(placing->prepare->trees[placing->i]), inside,
-			O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	return means->source < 0 ? err_set(err, ERR_SYSTEM, errno, "open what is placed as %s: %m",
-					   piece->name)
-				 : 0;
-}
-
-static mode_t mode_of(const struct placing *placing)
-{
-	const struct plan_item *item = placing->item;
-
-	if (placing->piece->kind == PIECE_TREE || placing->piece->kind == PIECE_ENTRY)
-		return placing->piece->mode & S_IXUSR ? 0755 : 0644;
-	return item->mode >= 0 ? (mode_t)item->mode : item->executable ? 0755 : 0644;
-}
-
-/* What is placed, by @method; @means must outlive it. */
-static int make_order(const struct placing *placing, enum plan_method method, struct means *means,
-	struct place_order *ret, struct err *err)
-{
-	const struct piece *piece = placing->piece;
-	bool is_link = method != PLAN_SYMLINK && S_ISLNK(piece->mode);
-	int r = 0;
-
-	if (is_link)
-		r = read_link(placing, means, err);
-	else if (method == PLAN_SYMLINK)
-		r = make_target(placing, means, err);
-	else
-		r = open_source(placing, method, means, err);
-	*ret = (struct place_order){
-		.folder = &placing->prepare->folder,
-		.parent = placing->parent,
-		.name = piece->name,
-		.method = is_link ? PLAN_SYMLINK : method,
-		.source = means->source,
-		.is_folder = S_ISDIR(piece->mode),
-		.target = means->target,
-		.mode = mode_of(placing),
-		.modified = piece->kind == PIECE_ENTRY ? &piece->modified : NULL,
-		.intend = intend_temporary,
-		.arg = (void *)(uintptr_t)placing,
-	};
-	return r;
-}
-
 /* Place the piece by one method, under a lease. */
 static int place_by(const struct placing *placing, enum plan_method method, struct err *err)
 {
-	CLEANUP(means_release) struct means means = MEANS_INIT;
+	CLEANUP(placing_means_release) struct placing_means means = PLACING_MEANS_INIT;
 	CLEANUP(place_release) struct placement placement = PLACEMENT_INIT;
 	CLEANUP(str_freep) char *said = prepare_lease_method(placing->piece, method);
 	struct place_order order;
@@ -254,7 +118,7 @@ static int place_by(const struct placing *placing, enum plan_method method, stru
 
 	if (!said)
 		return err_oom(err);
-	r = make_order(placing, method, &means, &order, err);
+	r = placing_order(placing, method, &means, &order, err);
 	if (r == 0)
 		r = place_begin(&order, &placement, err);
 	if (r == 0)
@@ -269,7 +133,7 @@ static int place_by(const struct placing *placing, enum plan_method method, stru
  */
 static int mount_again(struct placing *placing, const struct fetchfs_lease *old, struct err *err)
 {
-	CLEANUP(means_release) struct means means = MEANS_INIT;
+	CLEANUP(placing_means_release) struct placing_means means = PLACING_MEANS_INIT;
 	CLEANUP(place_release) struct placement placement = PLACEMENT_INIT;
 	CLEANUP(str_freep) char *method = prepare_lease_method(placing->piece, PLAN_BIND);
 	struct prepare *prepare = placing->prepare;
@@ -283,7 +147,7 @@ static int mount_again(struct placing *placing, const struct fetchfs_lease *old,
 	if (placing->content.lazy && leases_knows_content(old) &&
 		str_equal(old->key, placing->content.key))
 		memcpy(placing->content.sha256, old->sha256, sizeof(old->sha256));
-	r = make_order(placing, PLAN_BIND, &means, &order, err);
+	r = placing_order(placing, PLAN_BIND, &means, &order, err);
 	if (r == 0)
 		r = place_begin_again(&order, old->file_inode, &placement, err);
 	if (r == 0)
