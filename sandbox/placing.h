@@ -32,15 +32,15 @@ struct placing_means {
 		.source = -1                                                                       \
 	}
 
-void placing_means_release(struct placing_means *means); /* also for CLEANUP() */
+void prepare_means_release(struct placing_means *means); /* also for CLEANUP() */
 
 /* How placing->piece is to be placed by @method. *ret refers to @placing and @means; the latter is
  * to be released whatever comes of it. */
-int placing_order(const struct placing *placing, enum plan_method method,
+int prepare_order(const struct placing *placing, enum plan_method method,
 	struct placing_means *means, struct place_order *ret, struct err *err);
 
 /* The place_intend of all orders: a lease on a name that something has for a moment. @arg: placing.
  */
-int placing_intend(const char *name, void *arg, struct err *err);
+int prepare_intend(const char *name, void *arg, struct err *err);
 
 #endif

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-void placing_means_release(struct placing_means *means)
+void prepare_means_release(struct placing_means *means)
 {
 	fd_close(&means->source);
 	free(means->target);
@@ -88,7 +88,7 @@ static mode_t mode_of(const struct placing *placing)
 	return item->mode >= 0 ? (mode_t)item->mode : item->executable ? 0755 : 0644;
 }
 
-int placing_order(const struct placing *placing, enum plan_method method,
+int prepare_order(const struct placing *placing, enum plan_method method,
 	struct placing_means *means, struct place_order *ret, struct err *err)
 {
 	const struct piece *piece = placing->piece;
@@ -111,7 +111,7 @@ int placing_order(const struct placing *placing, enum plan_method method,
 		.target = means->target,
 		.mode = mode_of(placing),
 		.modified = piece->kind == PIECE_ENTRY ? &piece->modified : NULL,
-		.intend = placing_intend,
+		.intend = prepare_intend,
 		.arg = (void *)(uintptr_t)placing,
 	};
 	return r;

@@ -62,7 +62,7 @@ static int folder_was_made(const char *name, uint64_t inode, void *arg, struct e
 	return lease(arg, name, LEASES_FOLDER, inode, 0, err);
 }
 
-int placing_intend(const char *name, void *arg, struct err *err)
+int prepare_intend(const char *name, void *arg, struct err *err)
 {
 	const struct placing *placing = arg;
 
@@ -110,7 +110,7 @@ static int commit(const struct placing *placing, struct placement *placement, st
 /* Place the piece by one method, under a lease. */
 static int place_by(const struct placing *placing, enum plan_method method, struct err *err)
 {
-	CLEANUP(placing_means_release) struct placing_means means = PLACING_MEANS_INIT;
+	CLEANUP(prepare_means_release) struct placing_means means = PLACING_MEANS_INIT;
 	CLEANUP(place_release) struct placement placement = PLACEMENT_INIT;
 	CLEANUP(str_freep) char *said = prepare_lease_method(placing->piece, method);
 	struct place_order order;
@@ -118,7 +118,7 @@ static int place_by(const struct placing *placing, enum plan_method method, stru
 
 	if (!said)
 		return err_oom(err);
-	r = placing_order(placing, method, &means, &order, err);
+	r = prepare_order(placing, method, &means, &order, err);
 	if (r == 0)
 		r = place_begin(&order, &placement, err);
 	if (r == 0)
@@ -133,7 +133,7 @@ static int place_by(const struct placing *placing, enum plan_method method, stru
  */
 static int mount_again(struct placing *placing, const struct fetchfs_lease *old, struct err *err)
 {
-	CLEANUP(placing_means_release) struct placing_means means = PLACING_MEANS_INIT;
+	CLEANUP(prepare_means_release) struct placing_means means = PLACING_MEANS_INIT;
 	CLEANUP(place_release) struct placement placement = PLACEMENT_INIT;
 	CLEANUP(str_freep) char *method = prepare_lease_method(placing->piece, PLAN_BIND);
 	struct prepare *prepare = placing->prepare;
@@ -147,7 +147,7 @@ static int mount_again(struct placing *placing, const struct fetchfs_lease *old,
 	if (placing->content.lazy && leases_knows_content(old) &&
 		str_equal(old->key, placing->content.key))
 		memcpy(placing->content.sha256, old->sha256, sizeof(old->sha256));
-	r = placing_order(placing, PLAN_BIND, &means, &order, err);
+	r = prepare_order(placing, PLAN_BIND, &means, &order, err);
 	if (r == 0)
 		r = place_begin_again(&order, old->file_inode, &placement, err);
 	if (r == 0)
