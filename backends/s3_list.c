@@ -215,7 +215,7 @@ static int visit_page(struct listing *listing, struct page *page, struct err *er
 static char *query_of(const struct uri *folder, const char *token)
 {
 	CLEANUP(str_freep) char *prefix = s3_sign_encode(folder->path + 1, false);
-	CLEANUP(str_freep) char *from = token ? s3_sign_escape(token) : NULL;
+	CLEANUP(str_freep) char *from = token ? uri_escape(token, "") : NULL;
 
 	if (!prefix || (token && !from))
 		return NULL;

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/digest.h"
 #include "base/str.h"
+#include "base/uri.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,43 +26,10 @@ void s3_sign_date(int64_t now, char ret[S3_DATE_SIZE])
 		memcpy(ret, "00000000T000000Z", S3_DATE_SIZE);
 }
 
-static bool is_unreserved(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       strchr("-._~", c);
-}
-
-/* @text with all as %XX but unreserved characters and those in @keep. */
-static char *encode(const char *text, const char *keep)
-{
-	static const char digits[] = "0123456789ABCDEF";
-	char *ret = malloc(3 * strlen(text) + 1);
-	char *out = ret;
-
-	if (!ret)
-		return NULL;
-	for (; *text; text++) {
-		if (is_unreserved(*text) || strchr(keep, *text)) {
-			*out++ = *text;
-		} else {
-			*out++ = '%';
-			*out++ = digits[(unsigned char)*text >> 4];
-			*out++ = digits[(unsigned char)*text & 15];
-		}
-	}
-	*out = '\0';
-	return ret;
-}
-
 char *s3_sign_encode(const char *text, bool is_path)
 {
 	/* canonical: a '%' is the beginning of an escape */
-	return encode(text, is_path ? "%/" : "%");
-}
-
-char *s3_sign_escape(const char *text)
-{
-	return encode(text, "");
+	return uri_escape(text, is_path ? "%/" : "%");
 }
 
 static int compare(const void *a, const void *b)

@@ -43,7 +43,4 @@ void s3_sign_date(int64_t now, char ret[S3_DATE_SIZE]);
  */
 char *s3_sign_encode(const char *text, bool is_path);
 
-/* The same of any bytes, in which '%' is one of them. */
-char *s3_sign_escape(const char *text);
-
 #endif

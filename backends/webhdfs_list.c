@@ -92,7 +92,7 @@ static int list_page(struct listing *listing, struct err *err)
 {
 	CLEANUP(webhdfs_json_freep) json_t *json = NULL;
 	CLEANUP(str_freep)
-	char *after = listing->last ? webhdfs_question_escape(listing->last) : NULL;
+	char *after = listing->last ? uri_escape(listing->last, "") : NULL;
 	CLEANUP(str_freep)
 	char *query = str_printf(
 		"op=LISTSTATUS_BATCH%s%s", after ? "&startAfter=" : "", after ? after : "");

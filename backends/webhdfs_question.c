@@ -9,50 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define UNRESERVED "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
-
-/* Everything but unreserved characters and those in @marks as %XX. */
-static char *escape(const char *text, const char *marks)
-{
-	static const char digits[] = "0123456789ABCDEF";
-	char *ret = malloc(3 * strlen(text) + 1);
-	char *out = ret;
-
-	if (!ret)
-		return NULL;
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (strchr(UNRESERVED, c) || strchr(marks, c)) {
-			*out++ = *text;
-			continue;
-		}
-		*out++ = '%';
-		*out++ = digits[c >> 4];
-		*out++ = digits[c & 15];
-	}
-	*out = '\0';
-	return ret;
-}
-
-char *webhdfs_question_escape(const char *text)
-{
-	return escape(text, "");
-}
-
 char *webhdfs_question_path(const char *path)
 {
-	char *ret = escape(path, "/%");
-	char *out = ret;
+	char *ret = uri_escape(path, "/%");
+	size_t len = ret ? strlen(ret) : 0;
 
-	for (const char *in = ret; in && *in; in++)
-		if (in[0] != '/' || in[1] != '/')
-			*out++ = *in;
-	if (!ret)
-		return NULL;
-	if (out - ret > 1 && out[-1] == '/')
-		out--;
-	*out = '\0';
+	if (len > 1 && ret[len - 1] == '/')
+		ret[len - 1] = '\0';
 	return ret;
 }
 
@@ -109,7 +72,7 @@ static char *who(const struct uri *uri, const struct access_hdfs *access)
 
 	if (!value)
 		return str_copy("");
-	escaped = webhdfs_question_escape(value);
+	escaped = uri_escape(value, "");
 	if (!escaped)
 		return NULL;
 	ret = str_printf("&%s=%s", has_token ? "delegation" : "user.name", escaped);

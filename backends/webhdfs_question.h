@@ -37,13 +37,9 @@ int webhdfs_question_init(struct webhdfs_question *question, const char *node,
 void webhdfs_question_release(struct webhdfs_question *question);
 
 /*
- * @path of a canonical URI, with all escaped but what is unreserved and '/', and without empty
- * segments, which Hadoop takes for none, and a slash at the end. The caller's to free(); NULL: out
- * of memory.
+ * @path of a canonical URI, with all escaped but what is unreserved and '/', and without a slash at
+ * the end. The caller's to free(); NULL: out of memory.
  */
 char *webhdfs_question_path(const char *path);
-
-/* The same of any text, in which '%' and '/' are characters like any. */
-char *webhdfs_question_escape(const char *text);
 
 #endif

@@ -93,6 +93,25 @@ static char *escape(const char *text, const char *set)
 	return ret;
 }
 
+char *uri_escape(const char *text, const char *keep)
+{
+	static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+					 "0123456789-._~";
+	char *ret = malloc(3 * strlen(text) + 1);
+	char *out = ret;
+
+	if (!ret)
+		return NULL;
+	for (; *text; text++) {
+		if (strchr(unreserved, *text) || strchr(keep, *text))
+			*out++ = *text;
+		else
+			out += sprintf(out, "%%%02X", (unsigned char)*text);
+	}
+	*out = '\0';
+	return ret;
+}
+
 int uri_child(const struct uri *folder, const char *name, struct uri *ret, struct err *err)
 {
 	CLEANUP(str_freep) char *segment = escape(name, "%?#/\\");

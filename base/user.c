@@ -89,10 +89,10 @@ int user_find(const char *name, struct user *ret, struct err *err)
 	return 0;
 }
 
-int user_of_uid(uid_t uid, struct user *ret, struct err *err)
+/* What the user database says of @uid, to whom @user is then filled in; @groups: also which groups.
+ */
+static int look_up(uid_t uid, bool groups, struct user *user, struct err *err)
 {
-	CLEANUP(user_release)
-	struct user user = {.uid = uid, .gid = NO_GROUP, .other = uid != geteuid()};
 	CLEANUP(str_freep) char *buffer = malloc(PASSWD_MAX);
 	struct passwd *found = NULL;
 	struct passwd entry;
@@ -103,12 +103,20 @@ int user_of_uid(uid_t uid, struct user *ret, struct err *err)
 	r = getpwuid_r(uid, &entry, buffer, PASSWD_MAX, &found);
 	if (r != 0)
 		return err_set(err, ERR_SYSTEM, r, "look up uid %u: %m", uid);
-	if (found) {
-		user.gid = entry.pw_gid;
-		r = find_groups(entry.pw_name, &user, err);
-		if (r < 0)
-			return r;
-	}
+	if (!found)
+		return 0;
+	user->gid = entry.pw_gid;
+	return groups ? find_groups(entry.pw_name, user, err) : 0;
+}
+
+int user_of_uid(uid_t uid, struct user *ret, struct err *err)
+{
+	CLEANUP(user_release)
+	struct user user = {.uid = uid, .gid = NO_GROUP, .other = uid != geteuid()};
+	int r = look_up(uid, true, &user, err);
+
+	if (r < 0)
+		return r;
 	*ret = user;
 	user.groups = NULL;
 	return 0;
@@ -116,24 +124,15 @@ int user_of_uid(uid_t uid, struct user *ret, struct err *err)
 
 int user_of(uid_t uid, struct user *ret, struct err *err)
 {
-	CLEANUP(str_freep) char *buffer = malloc(PASSWD_MAX);
-	struct passwd entry, *found = NULL;
+	CLEANUP(user_release)
 	struct user user = {.uid = uid, .gid = (gid_t)uid, .other = uid != geteuid()};
-	int r;
+	int r = look_up(uid, user.other, &user, err);
 
-	if (!buffer)
-		return err_oom(err);
-	r = getpwuid_r(uid, &entry, buffer, PASSWD_MAX, &found);
-	if (r != 0)
-		return err_set(err, ERR_SYSTEM, r, "look up uid %u: %m", uid);
-	if (found)
-		user.gid = entry.pw_gid;
-	r = found && user.other ? find_groups(entry.pw_name, &user, err) : 0;
 	if (r < 0)
-		user_release(&user);
-	else
-		*ret = user;
-	return r;
+		return r;
+	*ret = user;
+	user.groups = NULL;
+	return 0;
 }
 
 void user_release(struct user *user)

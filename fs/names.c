@@ -27,31 +27,11 @@ const char *names_scheme(unsigned int n)
 	return n < ARRAY_SIZE(schemes) ? schemes[n] : NULL;
 }
 
-/* Percent-encode all of @text but what is unreserved (RFC 3986, 2.3). */
-static char *escape(const char *text)
-{
-	char *ret = malloc(3 * strlen(text) + 1);
-	char *to = ret;
-
-	if (!ret)
-		return NULL;
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (isascii(c) && (isalnum(c) || strchr("-._~", c)))
-			*to++ = (char)c;
-		else
-			to += sprintf(to, "%%%02X", (unsigned int)c);
-	}
-	*to = '\0';
-	return ret;
-}
-
 /* The canonical text has no userinfo: the library needs it to log in, so it is put back. */
 static char *with_userinfo(const struct uri *uri)
 {
-	CLEANUP(str_freep) char *user = escape(uri->user ? uri->user : "");
-	CLEANUP(str_freep) char *password = escape(uri->password ? uri->password : "");
+	CLEANUP(str_freep) char *user = uri_escape(uri->user ? uri->user : "", "");
+	CLEANUP(str_freep) char *password = uri_escape(uri->password ? uri->password : "", "");
 	const char *rest = strstr(uri->text, "://");
 
 	if (!user || !password)

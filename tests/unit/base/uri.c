@@ -411,3 +411,10 @@ Test(uri, a_bucket_is_no_address)
 	check_refused("s3://a%2Fb/a", EINVAL);
 	check_refused("s3://[::1]:80/a", EINVAL);
 }
+
+Test(uri, any_bytes_are_escaped)
+{
+	CLEANUP(str_freep) char *is = uri_escape("%41/=+\xc3\xa4 ", "");
+
+	cr_assert_str_eq(is, "%2541%2F%3D%2B%C3%A4%20");
+}
