@@ -251,8 +251,8 @@ static int drop_idle_partials(
 	int r;
 
 	tree_sweep(store);
+	partial_sweep(store);
 	r = catalog_partials(store->catalog, drop_idle, &walk, err);
-
 	if (r < 0)
 		return r;
 	*ret_freed = walk.freed;

@@ -207,28 +207,3 @@ int partial_clear(
 	cachedir_bump(store->dir, key);
 	return r;
 }
-
-void partial_published(
-	const struct store *store, const struct entry_key *key, const struct digest *digest)
-{
-	char name[PARTIAL_NAME_SIZE];
-	char file[PARTIAL_FILE_SIZE];
-	struct ranges_header header;
-	struct ranges *ranges;
-	uint32_t newest;
-
-	if (partial_newest(store, key, &newest, NULL) < 0 || newest == 0)
-		return;
-	partial_name(key, newest, name);
-	partial_map_file(name, file);
-	if (ranges_open(store->dir->partial_fd, file, &ranges, NULL) < 0)
-		return;
-	/* one of another version may still be completed by somebody */
-	if (ranges_load(ranges, &header, NULL) == 0 && digest_equal(&header.digest, digest)) {
-		unlinkat(store->dir->partial_fd, file, 0);
-		header.state = RANGES_DONE;
-		ranges_store(ranges, &header, NULL);
-		cachedir_bump(store->dir, key);
-	}
-	ranges_free(ranges);
-}

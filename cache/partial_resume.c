@@ -19,23 +19,6 @@ static int nothing(const struct partial *partial, const char *why, struct err *e
 	return err_set(err, ERR_SYSTEM, ENOENT, "partial/%s: %s", partial->name, why);
 }
 
-/* Whether the leader died between the rename and the row: all is done but the bookkeeping. */
-static bool is_published(const struct partial *partial)
-{
-	static const struct digest none;
-	char path[STORE_PATH_SIZE];
-	struct stat st;
-
-	if (digest_equal(&partial->header.digest, &none) || partial->header.version.size < 0)
-		return false;
-	for (int executable = 0; executable <= 1; executable++) {
-		store_path(&partial->header.digest, executable, path);
-		if (fstatat(partial->store->dir->objects_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Open the data file and see that it is the one of the map. */
 static int open_data(struct partial *partial, struct err *err)
 {
@@ -196,7 +179,8 @@ static int load(
 		partial_beat(partial);
 	if (r == 0)
 		r = open_data(partial, err);
-	if (r == -ENOENT && partial->fd < 0 && partial->ranges && is_published(partial)) {
+	if (r == -ENOENT && partial->fd < 0 && partial->ranges &&
+		partial_has_object(partial->store, &partial->header)) {
 		partial->frontier = (uint64_t)partial->header.version.size;
 		return 0; /* partial_commit() does the rest */
 	}

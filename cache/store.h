@@ -128,6 +128,13 @@ int partial_resume(const struct store *store, const struct partial_label *label,
 void partial_published(
 	const struct store *store, const struct entry_key *key, const struct digest *digest);
 
+/*
+ * Take away what dead leaders left in partial/ that nobody will resume: maps whose content was
+ * published right before, and files that have lost the other one of their pair. What somebody
+ * leads, what can be resumed, and what cannot be looked at stays.
+ */
+void partial_sweep(const struct store *store);
+
 /* Whether @key may have one, of a dead leader or of somebody who is at work. Thread-safe. */
 bool partial_is_there(const struct store *store, const struct entry_key *key);
 

@@ -88,6 +88,10 @@ struct partial {
 	bool wants_left;      /* that look left some to do; guarded by mu */
 };
 
+/* Whether what the map tells of has become an object's file: all that its leader may not have done
+ * is the bookkeeping. */
+bool partial_has_object(const struct store *store, const struct ranges_header *header);
+
 /* Room for @count chunks. 0 or -ENOMEM. */
 int partial_grow_chunks(struct partial *partial, uint64_t count, struct err *err);
 

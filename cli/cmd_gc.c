@@ -89,6 +89,7 @@ int cmd_gc(struct cli *cli, int argc, char **argv)
 		r = cli_open(cli, &fetchfs, &err);
 	if (r < 0)
 		return cli_fail(cli, NULL, &err);
+	fetchfs_sweep(fetchfs);
 	if (gc.as_json) {
 		json_open(&gc.json, NULL, '{');
 		json_open(&gc.json, "sandboxes", '[');

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "cache/evict.h"
+#include "cache/tree.h"
 #include "fetch/folders.h"
 #include "fetch/info.h"
 
@@ -375,4 +376,10 @@ int fetchfs_evict(struct fetchfs *fetchfs, const struct fetchfs_request *request
 int fetchfs_evict_to(struct fetchfs *fetchfs, uint64_t bytes, uint64_t *ret_freed, struct err *err)
 {
 	return evict_to(&fetchfs->store, bytes, ret_freed, err);
+}
+
+void fetchfs_sweep(struct fetchfs *fetchfs)
+{
+	tree_sweep(&fetchfs->store);
+	partial_sweep(&fetchfs->store);
 }

@@ -112,6 +112,10 @@ FETCHFS_API int fetchfs_evict(
 FETCHFS_API int fetchfs_evict_to(
 	struct fetchfs *fetchfs, uint64_t bytes, uint64_t *ret_freed, struct err *err);
 
+/* Take away what processes that died left behind and nothing can use. What cannot be taken now
+ * stays for the next time. */
+FETCHFS_API void fetchfs_sweep(struct fetchfs *fetchfs);
+
 /* ---- what happened lately, and how often ---- */
 
 enum fetchfs_event_kind {

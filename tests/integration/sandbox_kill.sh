@@ -77,5 +77,6 @@ for ((i = 0; died < kills && i < 3 * kills; i++)); do
 done
 [ $died -ge "$kills" ] || fail "only $died of $((2 * i)) processes were killed at work"
 stop_mount
+fetchfs gc || fail "gc"
 no_debris
 for name in one two three; do cached_is "$HTTP/$name" $name; done

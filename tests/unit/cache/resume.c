@@ -193,25 +193,19 @@ Test(resume, damaged_map_is_not_resumed_but_cleared_by_the_next_leader)
 	cr_assert_eq(count_files(cache, "partial"), 0);
 }
 
-Test(resume, leader_killed_between_file_and_row_is_completed_by_the_next)
+/* The state on disk right after the rename of a commit. */
+static void lead_and_die_after_the_rename(struct cache *cache)
 {
-	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
-	CLEANUP(object_release) struct object object = {.fd = -1};
-	CLEANUP(entry_release) struct entry is = {.size = -1};
 	CLEANUP(str_freep) char *map = map_path(cache);
+	CLEANUP(str_freep) char *data = str_printf("%.*s.data", (int)strlen(map) - 4, map);
 	CLEANUP(str_freep) char *folder = NULL;
 	CLEANUP(str_freep) char *name = NULL;
-	CLEANUP(str_freep) char *data = str_printf("%.*s.data", (int)strlen(map) - 4, map);
 	struct digest digest = digest_of_bytes(SIZE, 1);
-	struct checksum expected = checksum_of_bytes(CHECKSUM_SHA512, SIZE, 1);
-	struct entry entry = entry_of(URI);
 	struct ranges_header header;
 	char hex[DIGEST_HEX_SIZE];
-	struct partial *partial;
 	struct ranges *ranges;
 	struct err err = ERR_INIT;
 
-	/* the state on disk right after the rename of a commit */
 	lead_and_die(cache->path, SIZE);
 	cr_assert_eq(ranges_open(AT_FDCWD, map, &ranges, &err), 0);
 	cr_assert_eq(ranges_load(ranges, &header, &err), 0);
@@ -224,7 +218,20 @@ Test(resume, leader_killed_between_file_and_row_is_completed_by_the_next)
 	cr_assert_eq(mkdir(folder, 0700), 0);
 	cr_assert_eq(chmod(data, 0444), 0);
 	cr_assert_eq(rename(data, name), 0);
+}
 
+Test(resume, leader_killed_between_file_and_row_is_completed_by_the_next)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(object_release) struct object object = {.fd = -1};
+	CLEANUP(entry_release) struct entry is = {.size = -1};
+	struct checksum expected = checksum_of_bytes(CHECKSUM_SHA512, SIZE, 1);
+	struct entry entry = entry_of(URI);
+	struct partial *partial;
+	struct err err = ERR_INIT;
+
+	lead_and_die_after_the_rename(cache);
+	partial_sweep(&cache->store); /* takes away nothing that is of use */
 	cr_assert_eq(
 		partial_resume(&cache->store, LABEL(&entry.key), &partial, &err), 0, "%s", err.msg);
 	cr_assert_eq(partial_next_gap(partial, 0), -1);
@@ -236,6 +243,78 @@ Test(resume, leader_killed_between_file_and_row_is_completed_by_the_next)
 	cr_assert_eq(usage_of(cache).reserved, 0);
 	cr_assert_geq(usage_of(cache).objects, SIZE);
 	cr_assert_eq(count_files(cache, "partial"), 0);
+}
+
+/* Lead a transfer whole and die in the moment between the row and the end of the map. */
+static void lead_and_die_at_the_end(const char *path)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct cache *cache = cache_join(path, 64 * MIB);
+		struct ranges_version version = version_of(SIZE);
+		struct object object = {.fd = -1};
+		struct lock lock = LOCK_INIT;
+		struct entry entry = entry_of(URI);
+		struct partial *partial;
+
+		if (cachedir_lock_key(&cache->dir, &entry.key, &lock) < 0 ||
+			partial_create(&cache->store, LABEL(&entry.key), &partial, NULL) < 0 ||
+			partial_start(partial, &version, NULL) < 0 ||
+			write_range(partial, 0, SIZE, 1, NULL) < 0 ||
+			fault_setup("store.published:1:kill") < 0)
+			_exit(1);
+		_exit(partial_commit(&partial, SIZE, NULL, &entry, &object, NULL) == 0 ? 2 : 3);
+	}
+	cr_assert_eq(wait_for(child), 128 + SIGKILL);
+}
+
+Test(resume, map_of_what_was_published_is_swept_and_its_readers_hear_that)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(str_freep) char *map = map_path(cache);
+	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
+	struct entry_key key = key_of(URI);
+	struct ranges_header header;
+	struct ranges *ranges;
+	struct err err = ERR_INIT;
+
+	lead_and_die_at_the_end(cache->path);
+	cr_assert_eq(count_files(cache, "partial"), 1);
+	cr_assert_eq(ranges_open(AT_FDCWD, map, &ranges, &err), 0);
+
+	/* who leads it would be in the middle of something */
+	cr_assert_eq(cachedir_lock_key(&cache->dir, &key, &lock), 0);
+	partial_sweep(&cache->store);
+	cr_assert_eq(count_files(cache, "partial"), 1);
+	lock_release(&lock);
+
+	partial_sweep(&cache->store);
+	cr_assert_eq(count_files(cache, "partial"), 0);
+	cr_assert_eq(ranges_load(ranges, &header, &err), 0);
+	cr_assert_eq(header.state, RANGES_DONE);
+	ranges_free(ranges);
+}
+
+Test(resume, halves_are_swept_and_what_can_be_resumed_stays)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(str_freep) char *map = map_path(cache);
+	CLEANUP(str_freep) char *data = str_printf("%.*s.data", (int)strlen(map) - 4, map);
+
+	lead_and_die(cache->path, 3 * CHUNK_SIZE);
+	partial_sweep(&cache->store);
+	cr_assert_eq(count_files(cache, "partial"), 2);
+	cr_assert_eq(unlink(map), 0);
+	partial_sweep(&cache->store);
+	cr_assert_eq(count_files(cache, "partial"), 0);
+	cr_assert_eq(usage_of(cache).reserved, 0);
+
+	lead_and_die(cache->path, 3 * CHUNK_SIZE);
+	cr_assert_eq(unlink(data), 0);
+	partial_sweep(&cache->store);
+	cr_assert_eq(count_files(cache, "partial"), 0);
+	cr_assert_eq(usage_of(cache).reserved, 0);
 }
 
 Test(resume, key_is_led_by_one_process_at_a_time)

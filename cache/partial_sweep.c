@@ -1,0 +1,131 @@
+/* What dead leaders left and nobody will resume. */
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "cache/store.h"
+#include "cache/store_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+bool partial_has_object(const struct store *store, const struct ranges_header *header)
+{
+	static const struct digest none;
+	char path[STORE_PATH_SIZE];
+
+	if (digest_equal(&header->digest, &none) || header->version.size < 0)
+		return false;
+	for (int executable = 0; executable <= 1; executable++) {
+		store_path(&header->digest, executable, path);
+		if (faccessat(store->dir->objects_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The map of a generation that was published: it goes, and who has it open hears of the end. */
+static void end_map(const struct store *store, const struct entry_key *key, const char *file,
+	struct ranges *ranges, struct ranges_header *header)
+{
+	unlinkat(store->dir->partial_fd, file, 0);
+	header->state = RANGES_DONE;
+	ranges_store(ranges, header, NULL);
+	cachedir_bump(store->dir, key);
+}
+
+void partial_published(
+	const struct store *store, const struct entry_key *key, const struct digest *digest)
+{
+	char name[PARTIAL_NAME_SIZE];
+	char file[PARTIAL_FILE_SIZE];
+	struct ranges_header header;
+	struct ranges *ranges;
+	uint32_t newest;
+
+	if (partial_newest(store, key, &newest, NULL) < 0 || newest == 0)
+		return;
+	partial_name(key, newest, name);
+	partial_map_file(name, file);
+	if (ranges_open(store->dir->partial_fd, file, &ranges, NULL) < 0)
+		return;
+	/* one of another version may still be completed by somebody */
+	if (ranges_load(ranges, &header, NULL) == 0 && digest_equal(&header.digest, digest))
+		end_map(store, key, file, ranges, &header);
+	ranges_free(ranges);
+}
+
+static bool is_there(const struct store *store, const char *file)
+{
+	return faccessat(store->dir->partial_fd, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+	       errno != ENOENT;
+}
+
+/* Whether a generation has only one of its two files. */
+static bool is_half(const struct store *store, const char *name)
+{
+	char data[PARTIAL_FILE_SIZE];
+	char map[PARTIAL_FILE_SIZE];
+
+	partial_data_file(name, data);
+	partial_map_file(name, map);
+	return !is_there(store, data) || !is_there(store, map);
+}
+
+/* Whether the index knows an object of this content. */
+static bool is_recorded(const struct store *store, const struct digest *digest)
+{
+	struct catalog_file file;
+
+	return catalog_file(store->catalog, digest, false, &file, NULL) == 0 ||
+	       catalog_file(store->catalog, digest, true, &file, NULL) == 0;
+}
+
+/*
+ * A map whose content has its file and no row is the only way to that file: it stays for the next
+ * who asks for the URI. All else of a half is worth nothing.
+ */
+static void sweep(const struct store *store, const struct entry_key *key, uint32_t generation,
+	const char *name)
+{
+	char file[PARTIAL_FILE_SIZE];
+	struct ranges_header header;
+	struct ranges *ranges;
+	int r;
+
+	partial_map_file(name, file);
+	r = ranges_open(store->dir->partial_fd, file, &ranges, NULL);
+	if (r < 0) {
+		if (r == -ENOENT)
+			partial_clear(store, key, generation, NULL);
+		return;
+	}
+	r = ranges_load(ranges, &header, NULL);
+	if (r == -EBADMSG || (r == 0 && !partial_has_object(store, &header)))
+		partial_clear(store, key, generation, NULL);
+	else if (r == 0 && is_recorded(store, &header.digest))
+		end_map(store, key, file, ranges, &header);
+	ranges_free(ranges);
+}
+
+void partial_sweep(const struct store *store)
+{
+	CLEANUP(partial_close_list) DIR *list = NULL;
+	const struct dirent *item;
+
+	if (partial_open_list(store, &list, NULL) < 0)
+		return;
+	while ((item = readdir(list))) {
+		CLEANUP(lock_release) struct lock lock = LOCK_INIT;
+		char name[PARTIAL_NAME_SIZE];
+		struct entry_key key;
+		uint32_t generation;
+
+		if (!partial_parse(item->d_name, &key, &generation))
+			continue;
+		partial_name(&key, generation, name);
+		/* a leader makes, and takes away, the files one after the other */
+		if (is_half(store, name) && cachedir_lock_key(store->dir, &key, &lock) == 0 &&
+			is_half(store, name))
+			sweep(store, &key, generation, name);
+	}
+}
