@@ -233,6 +233,11 @@ int fetchfs_open(const struct fetchfs_options *options, struct fetchfs **ret, st
 	return 0;
 }
 
+int fetchfs_load(struct fetchfs *fetchfs, struct err *err)
+{
+	return registry_load(fetchfs->env, err);
+}
+
 void fetchfs_close(struct fetchfs *fetchfs)
 {
 	if (!fetchfs)
