@@ -152,10 +152,10 @@ void db_close(struct db *db)
 		return;
 	for (size_t i = 0; i < db->count; i++)
 		sqlite3_finalize(db->queries[i].stmt);
-	/* if we are the last, this empties the log; whoever fetched a little would wait for the
-	 * disk */
-	sqlite3_db_config(
-		db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, db->log_pages < LOG_LEFT, NULL);
+	/* else the last one empties the log, and whoever fetched a little would wait for the disk
+	 */
+	if (db->handle && db->log_pages < LOG_LEFT)
+		sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_close(db->handle);
 	free(db);
 }
