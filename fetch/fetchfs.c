@@ -179,8 +179,6 @@ static int open_network(
 	if (r == 0)
 		r = queue_new("fetchfs-brief", BRIEF_MAX, &fetchfs->brief, err);
 	if (r == 0)
-		r = queue_keep(fetchfs->brief, err);
-	if (r == 0)
 		r = queue_new("fetchfs-ahead", HELPERS_MAX, &fetchfs->helpers, err);
 	return r;
 }
