@@ -148,8 +148,7 @@ static int confirm(
 {
 	CLEANUP(uri_release) struct uri uri = uri_at(server, path);
 
-	return ftp_backend.confirm(
-		server->env, &(struct backend_request){.uri = &uri}, told, err);
+	return ftp_backend.confirm(server->env, &(struct backend_request){.uri = &uri}, told, err);
 }
 
 Test(ftp, what_changed_while_it_came_is_not_confirmed)
