@@ -95,7 +95,7 @@ say "what makes no sense, or has no end"
 for what in text deep odd-negative odd-text odd-huge odd-time odd-kind; do
 	refused 1 'no WebHDFS' "hdfs://one/$what"
 done
-refused 1 'more than 16 MiB' hdfs://one/endless
+refused 1 'more than 64 KiB' hdfs://one/endless
 refused 1 'more than 10 redirects' hdfs://one/loop
 
 say "to whom a namenode may lead"
@@ -131,6 +131,8 @@ names_in() {
 [ "$(names_in "$MNT/hdfs/one/d/pages-105")" -eq 105 ] || fail "$(ls "$MNT/hdfs/one/d/pages-105")"
 [ "$(asked 'LISTSTATUS_BATCH&startAfter=')" -ge 10 ] || fail "not by pages"
 [ "$(names_in "$MNT/hdfs/one/d/old-25")" -eq 25 ] || fail "LISTSTATUS"
+# 600 KB, of which no status may have more than 64
+[ "$(names_in "$MNT/hdfs/one/d/old-4000")" -eq 4000 ] || fail "a large LISTSTATUS"
 for name in uri etag error state; do
 	getfattr -n "user.fetchfs.$name" "$MNT/hdfs/one/a/ok-1000" >>"$words" 2>&1 || :
 done

@@ -144,7 +144,7 @@ class Node(BaseHTTPRequestHandler):
                 if name == "drip":
                     time.sleep(0.2)
         if name == "deep":
-            self.send(200, b"[" * 1000000)
+            self.send(200, b"[" * 60000)
         elif name == "text":
             self.send(200, b"<html>hello")
         else:
