@@ -75,6 +75,18 @@ say "a cluster that does not know inodes, or has no numbers"
 get hdfs://one/noinodes-300000 | cmp - <(bytes 300000) || fail "noinodes"
 get hdfs://one/noid-300000 | cmp - <(bytes 300000) || fail "noid"
 
+say "what has got the name meanwhile is not taken for what was asked for"
+for name in noinodes-swap noid-swap; do
+	for size in 1000 3000000; do
+		fetchfs fetch -q "hdfs://one/$name-$size" || fail "$name-$size"
+		[ "$(asked "$name-$size.*op=OPEN.*datanode")" -eq 2 ] || fail "$name-$size: $(<"$nodes/log")"
+		: >"$nodes/log"
+		get "hdfs://one/$name-$size" | cmp - <(head -c "$size" /dev/zero | tr '\0' b) ||
+			fail "$name-$size has the label of another"
+		[ "$(asked op=OPEN)" -eq 0 ] || fail "sent again"
+	done
+done
+
 say "another length than was said is another file"
 refused '[13]' 'the file has changed' hdfs://one/short-300000
 refused '[13]' 'longer than promised' hdfs://one/long-300000
