@@ -1,12 +1,14 @@
 /*
  * All other schemes of Hadoop (gs, abfs, ofs …) by its own client: size and time by `hadoop fs
- * -stat`, the bytes by `hadoop fs -cat`. Each is a JVM that starts, and there are no parts of a
- * file.
+ * -stat`, the bytes by `hadoop fs -cat`, and size and time once more, since the client opens what
+ * has the name by then. Each is a JVM that starts, a second or so, as one run takes one command; and
+ * there are no parts of a file.
  *
  * Which schemes, the configuration says: registry.c gives this table others than the usual ones.
  */
 #include "backends/builtin.h"
 
+#include "backends/confirm.h"
 #include "backends/hadoop_run.h"
 #include "base/cleanup.h"
 #include "base/str.h"
@@ -211,6 +213,15 @@ static int hadoop_stat(const struct backend_env *env, const struct backend_reque
 	return r < 0 ? r : look_at(env, request, name, NULL, ret, err);
 }
 
+static int hadoop_confirm(const struct backend_env *env, const struct backend_request *request,
+	const struct remote *told, struct err *err)
+{
+	struct remote now;
+	int r = hadoop_stat(env, request, &now, err);
+
+	return r < 0 ? r : confirm_same(told, &now, err);
+}
+
 /* ---- the bytes ---- */
 
 struct stream {
@@ -286,4 +297,5 @@ const struct backend hadoop_backend = {
 	.schemes = schemes,
 	.stat = hadoop_stat,
 	.fetch = hadoop_fetch,
+	.confirm = hadoop_confirm,
 };

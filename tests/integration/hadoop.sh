@@ -31,6 +31,7 @@ cat >"$HADOOP_HOME/bin/hadoop" <<-'END'
 		nonsense) echo "what?"; exit ;;
 		endless) yes; exit ;;
 		hang) exec sleep 1000 ;; # as the real one is the JVM in the end
+		swap) [ ! -e "$CLIENT_LOG.swap" ] || { echo "$size 1700000000124 regular file"; exit; } ;;
 		esac
 		echo "SLF4J: a word on stdout"
 		echo "$size 1700000000123 regular file"
@@ -43,6 +44,10 @@ cat >"$HADOOP_HOME/bin/hadoop" <<-'END'
 	midway) head -c 1000 "$CLIENT_DATA"; echo "cat: java.io.IOException: $CLIENT_SECRET" >&2; exit 1 ;;
 	stall) head -c 1000 "$CLIENT_DATA"; sleep 1000 & echo $! >>"$CLIENT_LOG.pids"; wait ;;
 	loud) head -c 50000000 /dev/zero | tr '\0' 'x' >&2; cat "$CLIENT_DATA" ;;
+	swap) # another one has the name
+		[ ! -e "$CLIENT_LOG.swap" ] || exec cat "$CLIENT_DATA"
+		: >"$CLIENT_LOG.swap"
+		head -c "$size" /dev/zero ;;
 	left) cat "$CLIENT_DATA"; sleep 1000 & echo $! >>"$CLIENT_LOG.pids" ;;
 	*) cat "$CLIENT_DATA" ;;
 	esac
@@ -73,12 +78,19 @@ all_gone() {
 }
 
 say "size, time, bytes; unchanged they are not sent again"
+stat="fs -stat %b %Y %F gs://bucket/a/b.bin"
 get gs://bucket/a/b.bin | cmp - "$CLIENT_DATA" || fail "differs"
-[ "$(paste -sd ' ' "$CLIENT_LOG")" = "fs -stat %b %Y %F gs://bucket/a/b.bin fs -cat gs://bucket/a/b.bin" ] ||
+[ "$(paste -sd ' ' "$CLIENT_LOG")" = "$stat fs -cat gs://bucket/a/b.bin $stat" ] ||
 	fail "$(<"$CLIENT_LOG")"
 get gs://bucket/a/b.bin | cmp - "$CLIENT_DATA" || fail "differs"
 [ "$(grep -c '^-cat' "$CLIENT_LOG")" -eq 1 ] || fail "sent again"
 [ "$(fetchfs stat --json gs://bucket/a/b.bin | jq .size)" -eq $((3 << 20)) ] || fail "stat"
+
+say "what was another file before the end of -cat is fetched anew"
+fetchfs fetch -q gs://bucket/swap 2>>"$words" || fail "it is not"
+[ "$(grep -c '^-cat' "$CLIENT_LOG")" -eq 3 ] || fail "$(<"$CLIENT_LOG")"
+get gs://bucket/swap | cmp - "$CLIENT_DATA" || fail "it has the label of another"
+[ "$(grep -c '^-cat' "$CLIENT_LOG")" -eq 3 ] || fail "sent again"
 
 say "second names lead around no section"
 for path in /a/b.bin a//b.bin a%2Fb.bin a%2fb.bin; do
