@@ -62,14 +62,14 @@ words=$WORK/words # all that commands said
 
 say "filling the buckets"
 put=$WORK/put
-mkdir "$put" "$put/dir" "$put/dir/sub" "$put/wrong" "$put/unknown" "$put/nobody" "$put/fresh" "$put/slow"
+mkdir "$put" "$put/dir" "$put/dir/sub" "$put/wrong" "$put/unknown" "$put/nobody" "$put/fresh" "$put/slow" "$put/crawl"
 random_file 3M "$put/a.bin" a
 random_file 40K "$put/small.bin" small
 : >"$put/empty"
 random_file 20K "$put/dir/sub/b.bin" b
 random_file 20K "$put/fresh/c.bin" c
 random_file 64M "$put/slow/large.bin" large
-random_file 64M "$put/slow/far.bin" far
+random_file 64M "$put/crawl/far.bin" far
 cp "$put/small.bin" "$put/wrong/x"
 cp "$put/small.bin" "$put/unknown/x"
 cp "$put/small.bin" "$put/nobody/x"
@@ -196,14 +196,14 @@ python3 - "$put/dir" >"$WORK/expected" <<-'END'
 END
 find "$MNT/s3/files/dir/" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort >"$WORK/listed"
 sort "$WORK/expected" | diff - "$WORK/listed" || fail "the listing differs"
-dd if="$MNT/s3/files/slow/far.bin" of="$WORK/far" bs=1M status=none &
+dd if="$MNT/s3/files/crawl/far.bin" of="$WORK/far" bs=1M status=none &
 reader=$!
 children+=("$reader")
 far_arrived() {
 	[ "$(jq '[.transfers[].bytes] | add // 0' "$MNT/.fetchfs/status")" -ge "$1" ]
 }
 wait_for 20 far_arrived 1 || fail "nothing comes"
-python3 - "$MNT/s3/files/slow/far.bin" "$put/slow/far.bin" <<-'END' || fail "the far part differs"
+python3 - "$MNT/s3/files/crawl/far.bin" "$put/crawl/far.bin" <<-'END' || fail "the far part differs"
 	import os, sys
 	mine, right = (os.open(name, os.O_RDONLY) for name in sys.argv[1:])
 	sys.exit(os.pread(mine, 50000, 61 << 20) != os.pread(right, 50000, 61 << 20))
@@ -212,9 +212,9 @@ if nothing_in_flight || far_arrived $((60 << 20)); then
 	fail "a far part came last"
 fi
 wait $reader || fail "far.bin"
-cmp "$WORK/far" "$put/slow/far.bin" || fail "far.bin differs"
+cmp "$WORK/far" "$put/crawl/far.bin" || fail "far.bin differs"
 settle_nginx
-grep -Eq "GET /files/slow/far.bin 206 [0-9]+ bytes=$((61 << 20))-" "$NGINX_LOG" || fail "no range was asked for"
+grep -Eq "GET /files/crawl/far.bin 206 [0-9]+ bytes=$((61 << 20))-" "$NGINX_LOG" || fail "no range was asked for"
 expect_errno ENOENT "$MNT/s3/files/none.bin"
 expect_errno EACCES "$MNT/s3/files/unknown/x"
 expect_errno EACCES "$MNT/s3/private/small.bin"
