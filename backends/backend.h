@@ -250,6 +250,14 @@ struct backend {
 		struct sink *sink, struct err *err);
 
 	/*
+	 * NULL: what fetch() brings is always of the version that it told of. Else it is asked for
+	 * by its name, which may be another file's by then, or is written to meanwhile: this looks
+	 * again, once all is here. 0: it is still @told, as far as the server can tell; -ESTALE.
+	 */
+	int (*confirm)(const struct backend_env *env, const struct backend_request *request,
+		const struct remote *told, struct err *err);
+
+	/*
 	 * The names in the folder @request->uri, whose path ends in a slash; perhaps some twice,
 	 * and in no order. *ret: what the origin says of the listing. -ENOTDIR: it is none. NULL:
 	 * this backend cannot list.

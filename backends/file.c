@@ -83,6 +83,21 @@ static int check_end(const struct source *source, struct err *err)
 	return 0;
 }
 
+/* @r is what became of it. If the sink has ended it, what it has got may stay: so it is looked,
+ * too. */
+static int check_copied(const struct source *source, int r, struct err *err)
+{
+	struct err why = ERR_INIT;
+	int now = check_unchanged(source, &why);
+
+	if (now < 0) {
+		if (err)
+			*err = why;
+		return now;
+	}
+	return r < 0 ? r : check_end(source, err);
+}
+
 static int copy(int fd, uint64_t offset, uint64_t end, struct sink *sink, struct err *err)
 {
 	size_t size = end - offset < READ_SIZE ? (size_t)(end - offset) : READ_SIZE;
@@ -163,12 +178,7 @@ static int file_fetch(const struct backend_env *env, const struct backend_reques
 	r = range ? 0 : copy_picture(&source, sink, err);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = copy(source.fd, request->offset, end, sink, err);
-	if (r == 0)
-		r = check_unchanged(&source, err);
-	if (r == 0)
-		r = check_end(&source, err);
-	return r;
+	return check_copied(&source, copy(source.fd, request->offset, end, sink, err), err);
 }
 
 static void close_listp(DIR **list)

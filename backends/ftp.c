@@ -4,6 +4,7 @@
  */
 #include "backends/builtin.h"
 
+#include "backends/confirm.h"
 #include "backends/ftp_ask.h"
 #include "backends/ftp_folder.h"
 #include "backends/ftp_talk.h"
@@ -203,6 +204,18 @@ static int ftp_stat(const struct backend_env *env, const struct backend_request 
 	return 0;
 }
 
+static int ftp_confirm(const struct backend_env *env, const struct backend_request *request,
+	const struct remote *told, struct err *err)
+{
+	struct exchange exchange = {.request = request};
+	int r;
+
+	if (transfer_is_proxied_ftp(request->uri, request->proxy))
+		return 0;
+	r = run_or_look(env, &exchange, err);
+	return r < 0 ? r : confirm_same(told, &exchange.remote, err);
+}
+
 static int poll_sink(void *arg, struct err *err)
 {
 	struct sink *sink = arg;
@@ -249,5 +262,6 @@ const struct backend ftp_backend = {
 	.schemes = schemes,
 	.stat = ftp_stat,
 	.fetch = ftp_fetch,
+	.confirm = ftp_confirm,
 	.list = ftp_folder_list,
 };

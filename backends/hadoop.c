@@ -1,12 +1,14 @@
 /*
  * All other schemes of Hadoop (gs, abfs, ofs …) by its own client: size and time by `hadoop fs
- * -stat`, the bytes by `hadoop fs -cat`. Each is a JVM that starts, and there are no parts of a
- * file.
+ * -stat`, the bytes by `hadoop fs -cat`, and size and time once more, since the client opens what
+ * has the name by then. Each is a JVM that starts, a second or so, as one run takes one command;
+ * and there are no parts of a file.
  *
  * Which schemes, the configuration says: registry.c gives this table others than the usual ones.
  */
 #include "backends/builtin.h"
 
+#include "backends/confirm.h"
 #include "backends/hadoop_run.h"
 #include "base/cleanup.h"
 #include "base/str.h"
@@ -109,6 +111,7 @@ static int argument(const struct backend_request *request, char **ret, struct er
 struct look {
 	const struct backend_request *request;
 	struct sink *sink; /* or NULL */
+	bool queued;
 	char line[LINE_MAX];
 	size_t len;
 };
@@ -118,8 +121,10 @@ static int poll_look(void *arg, struct err *err)
 	const struct look *look = arg;
 	const struct backend_request *request = look->request;
 
-	if (look->sink)
+	if (look->sink) {
+		look->sink->queued = look->queued;
 		return look->sink->poll(look->sink, err);
+	}
 	return request->poll ? request->poll(request->poll_arg, err) : 0;
 }
 
@@ -192,10 +197,12 @@ static int look_at(const struct backend_env *env, const struct backend_request *
 	struct look look = {.request = request, .sink = sink};
 	const struct hadoop_run run = {
 		.env = env,
+		.brief = true,
 		.args = args,
 		.on_bytes = take_look,
 		.on_poll = poll_look,
 		.arg = &look,
+		.ret_queued = &look.queued,
 	};
 	int r = hadoop_run(&run, err);
 
@@ -211,10 +218,20 @@ static int hadoop_stat(const struct backend_env *env, const struct backend_reque
 	return r < 0 ? r : look_at(env, request, name, NULL, ret, err);
 }
 
+static int hadoop_confirm(const struct backend_env *env, const struct backend_request *request,
+	const struct remote *told, struct err *err)
+{
+	struct remote now;
+	int r = hadoop_stat(env, request, &now, err);
+
+	return r < 0 ? r : confirm_same(told, &now, err);
+}
+
 /* ---- the bytes ---- */
 
 struct stream {
 	struct sink *sink;
+	bool queued;
 	int64_t size;
 	int64_t received;
 };
@@ -223,6 +240,7 @@ static int poll_stream(void *arg, struct err *err)
 {
 	const struct stream *stream = arg;
 
+	stream->sink->queued = stream->queued;
 	return stream->sink->poll(stream->sink, err);
 }
 
@@ -270,6 +288,7 @@ static int hadoop_fetch(const struct backend_env *env, const struct backend_requ
 		.on_bytes = take_stream,
 		.on_poll = poll_stream,
 		.arg = &stream,
+		.ret_queued = &stream.queued,
 	};
 
 	r = hadoop_run(&run, err);
@@ -286,4 +305,5 @@ const struct backend hadoop_backend = {
 	.schemes = schemes,
 	.stat = hadoop_stat,
 	.fetch = hadoop_fetch,
+	.confirm = hadoop_confirm,
 };

@@ -4,15 +4,20 @@
 #include "base/str.h"
 
 #include <errno.h>
-#include <stdbool.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 struct hadoop_client {
 	char *program; /* or NULL */
 	char **environment;
+	unsigned int most;
+	pthread_mutex_t mu;
+	pthread_cond_t freed; /* one more may run */
+	unsigned int running; /* guarded by mu */
 };
 
 /* It may hold secrets. */
@@ -43,12 +48,20 @@ static char **copy_list(const char *const *list)
 	return ret;
 }
 
-struct hadoop_client *hadoop_client_new(const char *program, const char *const *environment)
+struct hadoop_client *hadoop_client_new(
+	const char *program, const char *const *environment, unsigned int most)
 {
 	struct hadoop_client *client = calloc(1, sizeof(*client));
+	pthread_condattr_t attr;
 
 	if (!client)
 		return NULL;
+	pthread_mutex_init(&client->mu, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&client->freed, &attr);
+	pthread_condattr_destroy(&attr);
+	client->most = most > 0 ? most : 1;
 	client->program = str_copy(program);
 	client->environment = copy_list(environment);
 	if (!client->environment || (program && !client->program)) {
@@ -62,6 +75,8 @@ void hadoop_client_free(struct hadoop_client *client)
 {
 	if (!client)
 		return;
+	pthread_cond_destroy(&client->freed);
+	pthread_mutex_destroy(&client->mu);
 	free(client->program);
 	free_list(client->environment);
 	free(client);
@@ -150,4 +165,34 @@ int hadoop_client_find(const struct hadoop_client *client, char **ret, struct er
 char *const *hadoop_client_environment(const struct hadoop_client *client)
 {
 	return client->environment;
+}
+
+bool hadoop_client_enter(struct hadoop_client *client, bool brief, unsigned int ms)
+{
+	unsigned int most = brief || client->most == 1 ? client->most : client->most - 1;
+	struct timespec until;
+	WITH_LOCK(&client->mu);
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	while (client->running >= most)
+		if (pthread_cond_timedwait(&client->freed, &client->mu, &until) == ETIMEDOUT)
+			break;
+	if (client->running >= most)
+		return false;
+	client->running++;
+	return true;
+}
+
+void hadoop_client_leave(struct hadoop_client *client)
+{
+	WITH_LOCK(&client->mu);
+
+	client->running--;
+	pthread_cond_broadcast(&client->freed);
 }

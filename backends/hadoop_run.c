@@ -4,6 +4,7 @@
 #include "backends/hadoop_error.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/str.h"
 
@@ -30,6 +31,7 @@ enum { OUT, SAID, END, ENDS };
 
 struct child {
 	const struct hadoop_run *run;
+	bool entered;             /* it has its turn */
 	pid_t pid;                /* 0: none; that of the group, too */
 	struct pollfd ends[ENDS]; /* its stdout, its stderr, and itself */
 	char *buf;
@@ -58,9 +60,9 @@ static int make_pipe(struct pollfd *ret, int *ret_theirs, struct err *err)
 }
 
 /* The new process, from here on: nothing but system calls. It ends with the thread that started it,
- * however that one ends. */
-static _Noreturn void become(
-	const char *program, char *const argv[], char *const environment[], const int fds[3])
+ * however that one ends, and with its process @parent, if that has ended already. */
+static _Noreturn void become(const char *program, char *const argv[], char *const environment[],
+	const int fds[3], pid_t parent)
 {
 	sigset_t none;
 
@@ -69,7 +71,10 @@ static _Noreturn void become(
 		signal(i, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setpgid(0, 0);
+	fault_hit("hadoop.become");
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(NOT_RUN);
 	for (int i = 0; i < 3; i++)
 		if (dup2(fds[i], i) < 0)
 			_exit(NOT_RUN);
@@ -84,6 +89,7 @@ static int spawn_with(struct child *child, const char *program, int out, int sai
 	CLEANUP(fd_closep) int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	const int fds[] = {null, out, said};
 	char *argv[ARGS_MAX + 2] = {NULL};
+	pid_t parent = getpid();
 	pid_t pid;
 
 	if (null < 0)
@@ -93,12 +99,29 @@ static int spawn_with(struct child *child, const char *program, int out, int sai
 		argv[i + 1] = (char *)(uintptr_t)child->run->args[i];
 	pid = fork();
 	if (pid == 0)
-		become(program, argv, hadoop_client_environment(client), fds);
+		become(program, argv, hadoop_client_environment(client), fds, parent);
 	if (pid < 0)
 		return -errno;
 	child->pid = pid;
 	setpgid(pid, pid); /* whoever of us comes first */
 	return 0;
+}
+
+/* Each takes some hundred megabytes. */
+static int wait_for_turn(struct child *child, struct err *err)
+{
+	const struct hadoop_run *run = child->run;
+	int r = 0;
+
+	child->entered = hadoop_client_enter(run->env->hadoop, run->brief, 0);
+	*run->ret_queued = !child->entered;
+	while (r == 0 && !child->entered) {
+		r = run->on_poll(run->arg, err);
+		if (r == 0)
+			child->entered = hadoop_client_enter(run->env->hadoop, run->brief, POLL_MS);
+	}
+	*run->ret_queued = false;
+	return r;
 }
 
 static int start(struct child *child, struct err *err)
@@ -108,6 +131,8 @@ static int start(struct child *child, struct err *err)
 	CLEANUP(fd_closep) int said = -1;
 	int r = hadoop_client_find(child->run->env->hadoop, &program, err);
 
+	if (r == 0)
+		r = wait_for_turn(child, err);
 	if (r == 0)
 		r = make_pipe(&child->ends[OUT], &out, err);
 	if (r == 0)
@@ -150,6 +175,8 @@ static int stop(struct child *child)
 static void child_release(struct child *child)
 {
 	stop(child);
+	if (child->entered)
+		hadoop_client_leave(child->run->env->hadoop);
 	for (size_t i = 0; i < ENDS; i++)
 		fd_close(&child->ends[i].fd);
 	free(child->buf);

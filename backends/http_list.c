@@ -2,6 +2,7 @@
 
 #include "backends/builtin.h"
 #include "backends/html_links.h"
+#include "backends/json_names.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/str.h"
@@ -17,9 +18,10 @@
 struct page {
 	struct sink sink; /* first, so that it is the page */
 	const struct backend_request *request;
-	struct html_links *links;
-	struct uri from; /* who answered */
-	struct uri base; /* what links are relative to */
+	struct html_links *links; /* of HTML */
+	struct json_names *names; /* of JSON */
+	struct uri from;          /* who answered */
+	struct uri base;          /* what links are relative to */
 	bool has_base;
 	struct remote remote;
 	uint64_t size;
@@ -31,6 +33,7 @@ struct page {
 static void page_release(struct page *page)
 {
 	html_links_free(page->links);
+	json_names_free(page->names);
 	uri_release(&page->from);
 	uri_release(&page->base);
 }
@@ -106,17 +109,41 @@ static int on_link(const char *href, bool is_base, void *arg, struct err *err)
 	return segment ? page->visit(segment, rest[len] == '/', page->arg, err) : err_oom(err);
 }
 
+/* One that no URI can have is no name of the tree. */
+static int on_name(const char *name, bool is_folder, void *arg, struct err *err)
+{
+	struct page *page = arg;
+	CLEANUP(uri_release) struct uri uri = {.text = NULL};
+	int r;
+
+	if (strchr(name, '/'))
+		return 0;
+	r = uri_child(page->request->uri, name, &uri, NULL);
+	if (r < 0)
+		return r == -ENOMEM ? err_oom(err) : 0;
+	return page->visit(strrchr(uri.path, '/') + 1, is_folder, page->arg, err);
+}
+
+static int feed(struct page *page, const void *buf, size_t len, struct err *err)
+{
+	return page->names ? json_names_feed(page->names, buf, len, err)
+			   : html_links_feed(page->links, buf, len, err);
+}
+
 static int on_begin(struct sink *sink, const struct remote *remote, struct err *err)
 {
 	struct page *page = (struct page *)sink;
+	bool is_html = str_equal(remote->type, "text/html") ||
+		       str_equal(remote->type, "application/xhtml+xml");
 	int r;
 
-	if (!str_equal(remote->type, "text/html") &&
-		!str_equal(remote->type, "application/xhtml+xml"))
+	page->remote = *remote;
+	if (str_equal(remote->type, "application/json"))
+		return json_names_new(on_name, page, &page->names, err);
+	if (!is_html)
 		return err_set(err, ERR_REMOTE, ENOTDIR,
 			"the origin shows no listing there, but %s",
 			remote->type[0] ? remote->type : "a file");
-	page->remote = *remote;
 	r = uri_copy(sink->from, &page->from, err);
 	if (r == 0)
 		r = uri_copy(sink->from, &page->base, err);
@@ -132,7 +159,7 @@ static int on_write(struct sink *sink, const void *buf, size_t len, struct err *
 	if (page->size > PAGE_MAX)
 		return err_set(err, ERR_REMOTE, EFBIG, "a listing of more than 32 MiB");
 	r = check_time(page, err);
-	return r < 0 ? r : html_links_feed(page->links, buf, len, err);
+	return r < 0 ? r : feed(page, buf, len, err);
 }
 
 static int on_poll(struct sink *sink, struct err *err)
@@ -158,7 +185,7 @@ int http_list(const struct backend_env *env, const struct backend_request *reque
 	int r = http_backend.fetch(env, request, &page.sink, err);
 
 	if (r == 0)
-		r = html_links_feed(page.links, "", 0, err);
+		r = feed(&page, "", 0, err);
 	*ret = page.remote;
 	return r;
 }

@@ -105,7 +105,8 @@ int registry_open(const struct registry_options *options, struct backend_env **r
 	registry->env = (struct backend_env){
 		.s3_regions = s3_regions_new(),
 		.webhdfs_active = webhdfs_active_new(),
-		.hadoop = hadoop_client_new(options->hadoop, options->environment),
+		.hadoop = hadoop_client_new(
+			options->hadoop, options->environment, options->hadoop_clients),
 		.s3_wallet = s3_wallet_new(),
 		.ca_file = registry->ca_file,
 		.connect_ms = options->connect_ms,

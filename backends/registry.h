@@ -28,7 +28,8 @@ struct registry_options {
 	unsigned int connections; /* at the same time, in all */
 	unsigned int per_host;
 
-	const char *hadoop; /* Hadoop's client; NULL: where it is found. Copied */
+	const char *hadoop;          /* Hadoop's client; NULL: where it is found. Copied */
+	unsigned int hadoop_clients; /* of it at the same time */
 	/* What it is asked for, before any other backend is; NULL-terminated, or NULL: the usual.
 	 * Must outlive the environment. */
 	const char *const *hadoop_schemes;

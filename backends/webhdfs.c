@@ -10,6 +10,7 @@
 #include "backends/builtin.h"
 
 #include "backends/answer.h"
+#include "backends/confirm.h"
 #include "backends/webhdfs_ask.h"
 #include "backends/webhdfs_list.h"
 #include "base/cleanup.h"
@@ -92,7 +93,7 @@ static int open_at(const struct webhdfs *webhdfs, const char *path, const struct
 }
 
 /* Not every cluster knows files by their inodes: then a whole file is still to be had by its name,
- * which, however, may be another one's by now. */
+ * which, however, may be another one's by now: webhdfs_confirm() looks. */
 static int may_be_unknown(const struct backend_request *request, const struct err *why)
 {
 	return !is_part(request) && why->kind == ERR_REMOTE &&
@@ -149,6 +150,19 @@ static int webhdfs_fetch(const struct backend_env *env, const struct backend_req
 	return open_file(&webhdfs, &status, &remote, length, err);
 }
 
+/* Only what came by the name: an inode's bytes are its own. */
+static int webhdfs_confirm(const struct backend_env *env, const struct backend_request *request,
+	const struct remote *told, struct err *err)
+{
+	struct remote now;
+	int r;
+
+	if (!str_has_prefix(told->validators.etag, "W/"))
+		return 0;
+	r = webhdfs_stat(env, request, &now, err);
+	return r < 0 ? r : confirm_same(told, &now, err);
+}
+
 static const char *const schemes[] = {"hdfs", "webhdfs", "swebhdfs", NULL};
 
 const struct backend webhdfs_backend = {
@@ -156,5 +170,6 @@ const struct backend webhdfs_backend = {
 	.schemes = schemes,
 	.stat = webhdfs_stat,
 	.fetch = webhdfs_fetch,
+	.confirm = webhdfs_confirm,
 	.list = webhdfs_list,
 };

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ANSWER_MAX ((size_t)16 * 1024 * 1024) /* bytes; a page of a listing */
-#define ANSWER_MIN ((size_t)4 * 1024)
-#define LIMIT_MS   60000 /* however slowly it drips */
+#define ANSWER_MIN ((size_t)4 * 1024)  /* bytes; the first room */
+#define STATUS_MAX ((size_t)64 * 1024) /* more than any answer about one file */
+#define LIMIT_MS   60000               /* however slowly it drips */
 
 static const struct access_hdfs nobody;
 
@@ -73,6 +73,7 @@ struct answer {
 	const struct webhdfs *webhdfs;
 	int64_t until; /* milliseconds on the monotonic clock */
 	char *text;
+	size_t max;
 	size_t len;
 	size_t room;
 };
@@ -103,8 +104,9 @@ static int on_write(struct sink *sink, const void *buf, size_t len, struct err *
 	struct answer *answer = (struct answer *)sink;
 	size_t room = answer->room ? answer->room : ANSWER_MIN;
 
-	if (len > ANSWER_MAX - answer->len)
-		return err_set(err, ERR_REMOTE, EFBIG, "an answer of more than 16 MiB");
+	if (len > answer->max - answer->len)
+		return err_set(err, ERR_REMOTE, EFBIG, "an answer of more than %zu KiB",
+			answer->max / 1024);
 	while (room < answer->len + len)
 		room *= 2;
 	if (room > answer->room) {
@@ -142,13 +144,14 @@ void webhdfs_json_freep(json_t **json)
 }
 
 int webhdfs_ask_json(
-	const struct webhdfs *webhdfs, const char *query, json_t **ret, struct err *err)
+	const struct webhdfs *webhdfs, const char *query, size_t max, json_t **ret, struct err *err)
 {
 	CLEANUP(answer_release)
 	struct answer answer = {
 		.sink = {.begin = on_begin, .write = on_write, .poll = on_poll},
 		.webhdfs = webhdfs,
 		.until = clock_monotonic_ms() + LIMIT_MS,
+		.max = max,
 	};
 	const struct webhdfs_operation operation = {
 		.path = webhdfs->path,
@@ -193,7 +196,7 @@ int webhdfs_read_status(const json_t *json, struct webhdfs_status *ret, struct e
 int webhdfs_ask_status(const struct webhdfs *webhdfs, struct webhdfs_status *ret, struct err *err)
 {
 	CLEANUP(webhdfs_json_freep) json_t *json = NULL;
-	int r = webhdfs_ask_json(webhdfs, "op=GETFILESTATUS", &json, err);
+	int r = webhdfs_ask_json(webhdfs, "op=GETFILESTATUS", STATUS_MAX, &json, err);
 
 	return r < 0 ? r : webhdfs_read_status(json_object_get(json, "FileStatus"), ret, err);
 }

@@ -36,10 +36,12 @@ void webhdfs_release(struct webhdfs *webhdfs);
 int webhdfs_ask(const struct webhdfs *webhdfs, const struct webhdfs_operation *operation,
 	struct sink *sink, struct err *err);
 
-/* A small answer, which is JSON: *ret is for json_decref(). @query: see struct webhdfs_operation.
+/*
+ * An answer of at most @max bytes, which is JSON: *ret is for json_decref(). @query: see struct
+ * webhdfs_operation. -EFBIG.
  */
-int webhdfs_ask_json(
-	const struct webhdfs *webhdfs, const char *query, json_t **ret, struct err *err);
+int webhdfs_ask_json(const struct webhdfs *webhdfs, const char *query, size_t max, json_t **ret,
+	struct err *err);
 void webhdfs_json_freep(json_t **json); /* for CLEANUP() */
 
 /* A FileStatus. -EBADMSG when it is none. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define PAGES_MAX 10000
+#define PAGE_MAX  ((size_t)16 * 1024 * 1024) /* bytes; older ones have but one */
 #define LIMIT_MS  60000
 
 struct listing {
@@ -82,7 +83,7 @@ static int visit_page(struct listing *listing, const json_t *statuses, struct er
 static int list_whole(struct listing *listing, struct err *err)
 {
 	CLEANUP(webhdfs_json_freep) json_t *json = NULL;
-	int r = webhdfs_ask_json(listing->webhdfs, "op=LISTSTATUS", &json, err);
+	int r = webhdfs_ask_json(listing->webhdfs, "op=LISTSTATUS", PAGE_MAX, &json, err);
 
 	return r < 0 ? r : visit_page(listing, json_object_get(json, "FileStatuses"), err);
 }
@@ -101,7 +102,7 @@ static int list_page(struct listing *listing, struct err *err)
 
 	if (!query || (listing->last && !after))
 		return err_oom(err);
-	r = webhdfs_ask_json(listing->webhdfs, query, &json, err);
+	r = webhdfs_ask_json(listing->webhdfs, query, PAGE_MAX, &json, err);
 	if (r < 0)
 		return r;
 	page = json_object_get(json, "DirectoryListing");

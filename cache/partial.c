@@ -104,6 +104,7 @@ void partial_free(struct partial *partial)
 	free(partial->roomed);
 	pthread_mutex_destroy(&partial->room_mu);
 	pthread_mutex_destroy(&partial->mu);
+	pthread_cond_destroy(&partial->pictured);
 	free(partial);
 }
 
@@ -135,6 +136,7 @@ int partial_new(const struct store *store, const struct partial_label *label, ui
 	partial_name(label->key, generation, partial->name);
 	pthread_mutex_init(&partial->mu, NULL);
 	pthread_mutex_init(&partial->room_mu, NULL);
+	pthread_cond_init(&partial->pictured, NULL);
 	r = digest_stream_new(&partial->sha, err);
 	if (r < 0) {
 		partial_free(partial);

@@ -1,5 +1,6 @@
 /* The bytes of a file of this machine, without copying them: where file systems share blocks. */
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "cache/store.h"
 #include "cache/store_private.h"
 
@@ -17,14 +18,36 @@ static bool is_untouched(const struct partial *partial)
 	return true;
 }
 
-int partial_clone(struct partial *partial, int fd, int *ret_fd)
+/* No writer comes in between. */
+static bool begin(struct partial *partial)
 {
 	WITH_LOCK(&partial->mu);
 
 	if (partial->roomed || partial->header.version.size < 0 || !is_untouched(partial))
+		return false;
+	partial->picture = PICTURE_BEGUN;
+	return true;
+}
+
+static void end(struct partial *partial, bool taken)
+{
+	WITH_LOCK(&partial->mu);
+
+	partial->picture = taken ? PICTURE_TAKEN : PICTURE_NONE;
+	pthread_cond_broadcast(&partial->pictured);
+}
+
+int partial_clone(struct partial *partial, int fd, int *ret_fd)
+{
+	bool taken;
+
+	if (!begin(partial))
 		return -EOPNOTSUPP;
-	/* of one moment: what is written to @fd before is in it, what is written later is not */
-	if (ioctl(partial->fd, FICLONE, fd) < 0)
+	/* of one moment: what is written to @fd before is in it, what is written later is not; of a
+	 * file in many pieces that takes seconds, in which readers may look what is there */
+	taken = !fault_hit("partial.clone") && ioctl(partial->fd, FICLONE, fd) == 0;
+	end(partial, taken);
+	if (!taken)
 		return -EOPNOTSUPP;
 	*ret_fd = partial->fd;
 	return 0;

@@ -138,7 +138,7 @@ void partial_skip_present(struct partial *partial)
 /*
  * The first byte for a chunk: it becomes ours unless it is there, or somebody else's; then its
  * bytes are passed over. Of one that another writer left half-way, what readers may have seen
- * stays.
+ * stays; of a picture all does.
  */
 static int enter_chunk(struct partial_writer *writer, struct err *err)
 {
@@ -151,9 +151,14 @@ static int enter_chunk(struct partial_writer *writer, struct err *err)
 	r = partial_grow_chunks(partial, chunk + 1, err);
 	if (r < 0)
 		return r;
+	while (partial->picture == PICTURE_BEGUN)
+		pthread_cond_wait(&partial->pictured, &partial->mu);
 	writer->entered = true;
 	writer->claimed = partial->chunks[chunk] == CHUNK_MISSING;
 	writer->kept = partial_chunk_reach(partial, chunk);
+	/* what this one brings may be of a later moment */
+	if (partial->picture == PICTURE_TAKEN && !writer->in_place)
+		writer->kept = (chunk + 1) * CHUNK_SIZE;
 	writer->told = partial->filled[chunk];
 	if (writer->claimed)
 		partial->chunks[chunk] = CHUNK_CLAIMED;

@@ -50,6 +50,9 @@ int partial_clear(
 
 /* ---- a partial ---- */
 
+/* Of another file, whose blocks the data file shares. */
+enum picture { PICTURE_NONE, PICTURE_BEGUN, PICTURE_TAKEN };
+
 enum chunk_state { CHUNK_MISSING, CHUNK_CLAIMED, CHUNK_PRESENT };
 
 /*
@@ -58,7 +61,9 @@ enum chunk_state { CHUNK_MISSING, CHUNK_CLAIMED, CHUNK_PRESENT };
  *  - all bytes before frontier are in the data file, and are not written again; nor are the first
  *    filled[i] bytes of chunk i;
  *  - the first `hashed` bytes, which never exceed frontier, have gone into sha;
- *  - whoever set `hashing` is alone with sha, and does its work without mu.
+ *  - whoever set `hashing` is alone with sha, and does its work without mu;
+ *  - while a picture is taken, which is done without mu, no chunk is claimed, and nothing is there;
+ *    once it is, all bytes are in the data file, and nobody writes any.
  */
 struct partial {
 	const struct store *store;
@@ -76,16 +81,18 @@ struct partial {
 	pthread_mutex_t room_mu; /* taken before mu */
 
 	pthread_mutex_t mu;
-	uint8_t *chunks;      /* enum chunk_state; guarded by mu */
-	uint32_t *filled;     /* of each chunk, but not of a whole one; guarded by mu */
-	uint64_t chunk_count; /* of both; grows when the size is unknown; guarded by mu */
-	uint64_t frontier;    /* guarded by mu */
-	uint64_t hashed;      /* guarded by mu */
-	bool hashing;         /* guarded by mu */
-	uint64_t told;        /* the frontier in the map; guarded by mu */
-	bool advancing;       /* somebody is writing it there; guarded by mu */
-	uint64_t wants_seen;  /* the map's number at the last look; guarded by mu */
-	bool wants_left;      /* that look left some to do; guarded by mu */
+	uint8_t *chunks;         /* enum chunk_state; guarded by mu */
+	uint32_t *filled;        /* of each chunk, but not of a whole one; guarded by mu */
+	uint64_t chunk_count;    /* of both; grows when the size is unknown; guarded by mu */
+	uint64_t frontier;       /* guarded by mu */
+	uint64_t hashed;         /* guarded by mu */
+	bool hashing;            /* guarded by mu */
+	uint64_t told;           /* the frontier in the map; guarded by mu */
+	bool advancing;          /* somebody is writing it there; guarded by mu */
+	uint64_t wants_seen;     /* the map's number at the last look; guarded by mu */
+	bool wants_left;         /* that look left some to do; guarded by mu */
+	enum picture picture;    /* guarded by mu */
+	pthread_cond_t pictured; /* it is no longer being taken */
 };
 
 /* Whether what the map tells of has become an object's file: all that its leader may not have done

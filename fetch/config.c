@@ -301,7 +301,8 @@ int config_load(const char *file, const char *const *environment, bool lenient, 
 	struct config config = {
 		.min_free_percent = 5,
 		.connections = 100,
-		.per_host = 50, /* with 30 ms to the host, small files need as many */
+		.per_host = 50,      /* with 30 ms to the host, small files need as many */
+		.hadoop_clients = 4, /* each is a JVM */
 		.connect_ms = 10 * 1000,
 		.first_byte_ms = 60 * 1000,
 		.stall_ms = 60 * 1000,

@@ -102,6 +102,7 @@ struct config {
 	char *proxy;
 	char *hadoop;                      /* Hadoop's client; NULL: where it is found */
 	struct config_list hadoop_schemes; /* of URIs that it is asked for */
+	unsigned int hadoop_clients;       /* of it at the same time */
 
 	/* [unpack] */
 	struct unpack_limits unpack;

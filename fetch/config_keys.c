@@ -39,6 +39,7 @@ static const struct config_key keys[] = {
 	{"fetch", "lookup_head", config_set_lookup_head, GLOBAL(lookup_head), 0, 0},
 	{"fetch", "proxy", config_set_proxy, GLOBAL(proxy) | CONFIG_WHOLE | CONFIG_SECRET, 0, 0},
 	{"fetch", "hadoop", config_set_path, GLOBAL(hadoop), 0, 0},
+	{"fetch", "hadoop_clients", config_set_count, GLOBAL(hadoop_clients), 1, 1000},
 	{"fetch", "hadoop_schemes", config_set_schemes, GLOBAL_LIST(hadoop_schemes), 0, 0},
 	{"unpack", "entries", config_set_count, GLOBAL(unpack.entries), 1, 100000000},
 	{"unpack", "size", config_set_size, GLOBAL(unpack.size), 0, 0},

@@ -63,8 +63,20 @@ bool credentials_has_keys(const struct search *search)
 /* ---- a profile ---- */
 
 /* Where else than in the file the keys of a profile may come from, and do not here. */
-static const char *const not_ours[] = {
-	"role_arn", "credential_process", "sso_session", "sso_start_url", "credential_source"};
+static const struct {
+	const char *key;
+	const char *what;
+	bool wins; /* over keys of the profile: those are for whoever asks for the others */
+} not_ours[] = {
+	{"role_arn", "a role", true},
+	{"source_profile", "a role", true},
+	{"credential_source", "a role", true},
+	{"credential_process", "a program that prints keys", false},
+	{"sso_session", "single sign-on", false},
+	{"sso_start_url", "single sign-on", false},
+	{"sso_account_id", "single sign-on", false},
+	{"login_session", "a login", false},
+};
 
 /* All three keys are those of one place. */
 static void take_keys(struct search *search, const char *text, const char *name, bool is_config)
@@ -87,19 +99,31 @@ static void take_keys(struct search *search, const char *text, const char *name,
 	}
 }
 
+/* Of such a profile nobody gets what is everybody's, or another's, without a word. */
+static int refuse_profile(struct search *search, const struct credential_file *file,
+	const char *name, const char *key, const char *what)
+{
+	CLEANUP(str_freep)
+	char *why = str_printf("profile %.100s: %s (%s) is not supported: take the keys that 'aws "
+			       "configure export-credentials' prints",
+		name, what, key);
+
+	return credential_file_refuse(file, why ? why : what, search->err);
+}
+
 static int check_profile(struct search *search, const struct credential_file *file,
 	const char *text, const char *name, bool is_config)
 {
-	for (size_t i = 0; !credentials_has_keys(search) && i < ARRAY_SIZE(not_ours); i++) {
+	for (size_t i = 0; !search->settled && i < ARRAY_SIZE(not_ours); i++) {
 		CLEANUP(config_free_secretp)
-		char *value = aws_profile_get(text, name, is_config, not_ours[i]);
-		CLEANUP(str_freep)
-		char *why = value ? str_printf("profile %.100s: %s is not understood", name,
-					    not_ours[i])
-				  : NULL;
+		char *value = NULL;
 
+		if (!not_ours[i].wins && credentials_has_keys(search))
+			continue;
+		value = aws_profile_get(text, name, is_config, not_ours[i].key);
 		if (value)
-			return credential_file_refuse(file, why ? why : not_ours[i], search->err);
+			return refuse_profile(
+				search, file, name, not_ours[i].key, not_ours[i].what);
 	}
 	return 0;
 }
@@ -157,6 +181,11 @@ static int search_files(struct search *search)
 	if (name && !in_keys && !in_config)
 		return err_set(
 			search->err, ERR_POLICY, EACCES, "s3: there is no profile '%.100s'", name);
+	if (name && !credentials_has_keys(search) && !search->credentials->s3_text[SOURCE_URI])
+		return err_set(search->err, ERR_POLICY, EACCES,
+			"s3: the profile '%.100s' has no keys: without any, it is 'anonymous = "
+			"yes'",
+			name);
 	return 0;
 }
 
@@ -174,6 +203,7 @@ static int search_environment(struct search *search)
 		if (r == 0)
 			r = take_copy(search, TOKEN,
 				credentials_variable(search, "AWS_SESSION_TOKEN", NULL));
+		search->settled = r == 0;
 	}
 	if (r == 0)
 		r = take_copy(search, REGION,

@@ -13,6 +13,7 @@ struct search {
 	const struct config *config;
 	const struct origin *origin; /* or NULL */
 	struct credentials *credentials;
+	bool settled; /* the keys are those of the environment */
 	struct err *err;
 };
 

@@ -158,6 +158,7 @@ static int open_network(
 		.connections = config->connections,
 		.per_host = config->per_host,
 		.hadoop = config->hadoop,
+		.hadoop_clients = config->hadoop_clients,
 		.hadoop_schemes = (const char *const *)config->hadoop_schemes.items,
 		.environment = options->environment,
 	};

@@ -346,7 +346,9 @@ int lead_fetch_all(struct lead *lead, struct err *err)
 
 		/* interrupted with the last byte: only publishing is left, which is brief */
 		if (r == -ECANCELED && is_whole(lead))
-			return 0;
+			r = 0;
+		if (r == 0 && !lead->unchanged)
+			r = lead_confirm(lead, err);
 		if (r >= 0 || r == -ECANCELED)
 			return r;
 		if (lead_can_continue(lead) && has_progressed(lead))

@@ -1,7 +1,7 @@
 /*
  * What the files of a leader share. lead.c goes from the first look to the end, lead_fetch.c asks
- * for the bytes, retry.c decides what to do after a failure, publish.c makes an entry of what has
- * arrived.
+ * for the bytes, lead_confirm.c whether they are what the origin still has, retry.c decides what to
+ * do after a failure, publish.c makes an entry of what has arrived.
  */
 #ifndef FETCHFS_FETCH_LEAD_PRIVATE_H
 #define FETCHFS_FETCH_LEAD_PRIVATE_H
@@ -66,6 +66,10 @@ bool lead_ask(struct lead *lead, void (*on_ready)(void *arg, bool whole));
 
 /* 0: all bytes are here. LEAD_RESTS, LEAD_PUT_OFF. */
 int lead_fetch_all(struct lead *lead, struct err *err);
+
+/* All bytes are here: whether they are of the version that was begun, as far as the backend does
+ * not vouch for that itself. -ESTALE. */
+int lead_confirm(struct lead *lead, struct err *err);
 
 /* Have @err seen to by a thread that may wait. Returns LEAD_PUT_OFF. */
 int lead_put_off(struct lead *lead, const struct err *err);

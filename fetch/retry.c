@@ -124,7 +124,7 @@ static bool may_retry(struct lead *lead, const struct err *err)
 		config->retries > 0 && lead_may_stand_in(lead, err) ? 1 : config->retries;
 
 	/* another version is no failure: it is begun, however often may be retried */
-	if (err->code == ESTALE && lead->started)
+	if (err->code == ESTALE && (lead->started || lead_is_small(lead)))
 		return lead->changes++ < CHANGES_MAX && !flight_is_late(lead->flight);
 	return err->retry && err->retry_after <= RETRY_AFTER_MAX && lead->tries < limit &&
 	       !flight_is_late(lead->flight);

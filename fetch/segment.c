@@ -346,9 +346,12 @@ static int conclude(struct segment *segment, int r, struct err *err)
 	segment->route = NULL;
 	if (r == 0)
 		r = check_part(segment, err);
-	if (segment->reached && err)
+	/* what has arrived so far may be of two versions */
+	if (!segment->reached || r == -ESTALE)
+		return r;
+	if (err)
 		err->code = 0;
-	return segment->reached ? 0 : r;
+	return 0;
 }
 
 int segment_fetch(

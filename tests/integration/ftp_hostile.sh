@@ -113,6 +113,49 @@ for no in SIZE MDTM REST EPSV SIZE,MDTM,REST; do
 	stop_bad_ftp
 done
 
+# all_b PATH SIZE: it becomes another file in the middle of its sending, of which nobody gets half.
+all_b() {
+	head -c "$2" /dev/zero | tr '\0' b >"$WORK/b"
+	fetchfs fetch -q "$BAD/$1" || fail "$1 is not fetched"
+	fetchfs cat "$BAD/$1" | cmp - "$WORK/b" || fail "$1 is a mixture"
+}
+retrs() {
+	grep -c "^RETR $1" "$BAD_LOG" || :
+}
+
+say "a file that is another one before its last byte came is fetched anew, not mixed"
+for no in '' MDTM SIZE; do
+	start_bad_ftp "no=$no"
+	configure '[fetch]' 'retries = 1' 'ttl = 1h'
+	[ "$no" = MDTM ] || all_b swap/1000 1000
+	[ "$no" = MDTM ] || all_b swap/3000000 3000000
+	[ "$no" = SIZE ] || all_b grow/1000 1001
+	[ "$no" = SIZE ] || all_b grow/3000000 3000001
+	stop_bad_ftp
+done
+start_bad_ftp
+configure '[fetch]' 'retries = 2' 'ttl = 1h'
+all_b torn/4000000 4000000
+grep -q '^REST [1-9]' "$BAD_LOG" || fail "it did not go on"
+[ "$(retrs torn)" -eq 3 ] || fail "$(<"$BAD_LOG")"
+configure '[fetch]' 'ttl = 1h'
+all_b swap/2000 2000
+expect_failure 1 'no such file' "${fetchfs[@]}" fetch "$BAD/gone/1000"
+
+say "to look again takes no connection of its own, and who leaves with the last byte has it"
+configure '[fetch]' 'ttl = 1h'
+start_mount
+opened=$(grep -c '^open' "$BAD_LOG")
+head -c 3000000 /dev/zero | tr '\0' b | cmp - "$(at "$BAD/late/3000000")" || fail "other bytes"
+! nothing_in_flight || fail "it was not looked at again"
+: >"$WORK/bad.port.go"
+settle_mount
+[ "$(grep -c '^open' "$BAD_LOG")" -eq $((opened + 1)) ] || fail "$(<"$BAD_LOG")"
+[ "$(grep -c '^MDTM late' "$BAD_LOG")" -eq 2 ] || fail "$(<"$BAD_LOG")"
+stop_mount
+stop_bad_ftp
+[ "$(fetchfs cat "$BAD/late/3000000" | wc -c)" -eq 3000000 ] || fail "it was let go"
+
 say "listings: only what is a name, no way out, no circle"
 start_bad_ftp
 configure "[origin \"$BAD/\"]" "list = yes"

@@ -31,6 +31,7 @@ cat >"$HADOOP_HOME/bin/hadoop" <<-'END'
 		nonsense) echo "what?"; exit ;;
 		endless) yes; exit ;;
 		hang) exec sleep 1000 ;; # as the real one is the JVM in the end
+		swap) [ ! -e "$CLIENT_LOG.swap" ] || { echo "$size 1700000000124 regular file"; exit; } ;;
 		esac
 		echo "SLF4J: a word on stdout"
 		echo "$size 1700000000123 regular file"
@@ -43,6 +44,13 @@ cat >"$HADOOP_HOME/bin/hadoop" <<-'END'
 	midway) head -c 1000 "$CLIENT_DATA"; echo "cat: java.io.IOException: $CLIENT_SECRET" >&2; exit 1 ;;
 	stall) head -c 1000 "$CLIENT_DATA"; sleep 1000 & echo $! >>"$CLIENT_LOG.pids"; wait ;;
 	loud) head -c 50000000 /dev/zero | tr '\0' 'x' >&2; cat "$CLIENT_DATA" ;;
+	swap) # another one has the name
+		[ ! -e "$CLIENT_LOG.swap" ] || exec cat "$CLIENT_DATA"
+		: >"$CLIENT_LOG.swap"
+		head -c "$size" /dev/zero ;;
+	wait.bin) # for a word
+		for _ in {1..400}; do [ ! -e "$CLIENT_LOG.go" ] || break; sleep 0.05; done
+		cat "$CLIENT_DATA" ;;
 	left) cat "$CLIENT_DATA"; sleep 1000 & echo $! >>"$CLIENT_LOG.pids" ;;
 	*) cat "$CLIENT_DATA" ;;
 	esac
@@ -73,12 +81,19 @@ all_gone() {
 }
 
 say "size, time, bytes; unchanged they are not sent again"
+stat="fs -stat %b %Y %F gs://bucket/a/b.bin"
 get gs://bucket/a/b.bin | cmp - "$CLIENT_DATA" || fail "differs"
-[ "$(paste -sd ' ' "$CLIENT_LOG")" = "fs -stat %b %Y %F gs://bucket/a/b.bin fs -cat gs://bucket/a/b.bin" ] ||
+[ "$(paste -sd ' ' "$CLIENT_LOG")" = "$stat fs -cat gs://bucket/a/b.bin $stat" ] ||
 	fail "$(<"$CLIENT_LOG")"
 get gs://bucket/a/b.bin | cmp - "$CLIENT_DATA" || fail "differs"
 [ "$(grep -c '^-cat' "$CLIENT_LOG")" -eq 1 ] || fail "sent again"
 [ "$(fetchfs stat --json gs://bucket/a/b.bin | jq .size)" -eq $((3 << 20)) ] || fail "stat"
+
+say "what was another file before the end of -cat is fetched anew"
+fetchfs fetch -q gs://bucket/swap 2>>"$words" || fail "it is not"
+[ "$(grep -c '^-cat' "$CLIENT_LOG")" -eq 3 ] || fail "$(<"$CLIENT_LOG")"
+get gs://bucket/swap | cmp - "$CLIENT_DATA" || fail "it has the label of another"
+[ "$(grep -c '^-cat' "$CLIENT_LOG")" -eq 3 ] || fail "sent again"
 
 say "second names lead around no section"
 for path in /a/b.bin a//b.bin a%2Fb.bin a%2fb.bin; do
@@ -131,6 +146,57 @@ wait_for 20 grep -q . "$CLIENT_LOG.pids" || fail "it does not run"
 kill -KILL "$asking"
 wait_for 10 gone "$asking" || fail "it is waited for"
 wait_for 10 all_gone || fail "somebody is left"
+
+say "who is killed before it has begun takes it along, too"
+: >"$CLIENT_LOG"
+FETCHFS_FAULT=hadoop.become:1:2000ms "${fetchfs[@]}" cat gs://bucket/early >/dev/null 2>>"$words" &
+asking=$!
+children+=("$asking")
+has_child() {
+	child=$(pgrep -P "$asking")
+}
+wait_for 20 has_child || fail "it does not begin"
+kill -KILL "$asking"
+wait_for 10 gone "$asking" || fail "it is waited for"
+wait_for 10 gone "$child" || fail "it goes on"
+[ ! -s "$CLIENT_LOG" ] || fail "it was run: $(<"$CLIENT_LOG")"
+
+say "no more at once than may be, and a question finds a turn; who waits can leave"
+sed -i '/^retries/a hadoop_clients = 3' "$CONFIG"
+: >"$CLIENT_LOG"
+start_mount
+for i in 1 2 3; do
+	cat "$MNT/gs/bucket/$i/wait.bin" >"$WORK/got$i" 2>>"$words" &
+	readers[i]=$!
+	children+=($!)
+done
+brought() {
+	grep -A1 -- '^-cat' "$CLIENT_LOG" | grep -o '[123]/wait.bin' | cut -c 1 || :
+}
+two_run() {
+	[ "$(brought | wc -l)" -eq 2 ]
+}
+in_flight_are() {
+	jq -e ".in_flight == $1" "$MNT/.fetchfs/status" >/dev/null
+}
+wait_for 20 in_flight_are 3 || fail "not three are asked for"
+wait_for 20 two_run || fail "$(<"$CLIENT_LOG")"
+[ "$(stat -c %s "$MNT/gs/bucket/a/question.bin")" -eq $((3 << 20)) ] || fail "no turn for a question"
+two_run || fail "more than two run"
+third=$(seq 3 | grep -vxF "$(brought)")
+kill -KILL "${readers[third]}"
+wait_for 10 gone "${readers[third]}" || fail "a reader is stuck"
+wait_for 20 in_flight_are 2 || fail "$(<"$MNT/.fetchfs/status")"
+: >"$CLIENT_LOG.go"
+for i in $(brought); do
+	wait "${readers[i]}" || fail "it fails"
+	cmp "$WORK/got$i" "$CLIENT_DATA" || fail "differs"
+done
+settle_mount
+two_run || fail "one ran that nobody waited for"
+cmp "$MNT/gs/bucket/a/after.bin" "$CLIENT_DATA" || fail "no turn is left"
+stop_mount
+sed -i '/^hadoop_clients/d' "$CONFIG"
 
 say "the mount: for the owner, and whom a section names"
 cp "$CONFIG" "$WORK/before.conf"

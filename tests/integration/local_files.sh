@@ -38,6 +38,11 @@ fetchfs fetch --digest "sha256:$(sha256 "$files/large")" "file://$files/large"
 fetchfs cat "file://$files/large" | cmp - "$files/large" || fail "other bytes"
 no_debris
 
+say "who writes to a partial while its picture is taken, and later, changes nothing"
+mkdir "$WORK/xfs/tmp"
+TMPDIR=$WORK/xfs/tmp FETCHFS_SHARES_BLOCKS=yes "$FETCHFS_BUILD/tests/unit_cache_clone" >"$LOGS/clone" 2>&1 ||
+	fail "unit_cache_clone"
+
 say "it stays what it was when the file is written to"
 cp "$files/large" "$WORK/old"
 printf 'meddled' | dd of="$files/large" bs=1 seek=70000000 conv=notrunc status=none

@@ -75,6 +75,18 @@ say "a cluster that does not know inodes, or has no numbers"
 get hdfs://one/noinodes-300000 | cmp - <(bytes 300000) || fail "noinodes"
 get hdfs://one/noid-300000 | cmp - <(bytes 300000) || fail "noid"
 
+say "what has got the name meanwhile is not taken for what was asked for"
+for name in noinodes-swap noid-swap; do
+	for size in 1000 3000000; do
+		fetchfs fetch -q "hdfs://one/$name-$size" || fail "$name-$size"
+		[ "$(asked "$name-$size.*op=OPEN.*datanode")" -eq 2 ] || fail "$name-$size: $(<"$nodes/log")"
+		: >"$nodes/log"
+		get "hdfs://one/$name-$size" | cmp - <(head -c "$size" /dev/zero | tr '\0' b) ||
+			fail "$name-$size has the label of another"
+		[ "$(asked op=OPEN)" -eq 0 ] || fail "sent again"
+	done
+done
+
 say "another length than was said is another file"
 refused '[13]' 'the file has changed' hdfs://one/short-300000
 refused '[13]' 'longer than promised' hdfs://one/long-300000
@@ -95,7 +107,7 @@ say "what makes no sense, or has no end"
 for what in text deep odd-negative odd-text odd-huge odd-time odd-kind; do
 	refused 1 'no WebHDFS' "hdfs://one/$what"
 done
-refused 1 'more than 16 MiB' hdfs://one/endless
+refused 1 'more than 64 KiB' hdfs://one/endless
 refused 1 'more than 10 redirects' hdfs://one/loop
 
 say "to whom a namenode may lead"
@@ -131,6 +143,8 @@ names_in() {
 [ "$(names_in "$MNT/hdfs/one/d/pages-105")" -eq 105 ] || fail "$(ls "$MNT/hdfs/one/d/pages-105")"
 [ "$(asked 'LISTSTATUS_BATCH&startAfter=')" -ge 10 ] || fail "not by pages"
 [ "$(names_in "$MNT/hdfs/one/d/old-25")" -eq 25 ] || fail "LISTSTATUS"
+# 600 KB, of which no status may have more than 64
+[ "$(names_in "$MNT/hdfs/one/d/old-4000")" -eq 4000 ] || fail "a large LISTSTATUS"
 for name in uri etag error state; do
 	getfattr -n "user.fetchfs.$name" "$MNT/hdfs/one/a/ok-1000" >>"$words" 2>&1 || :
 done

@@ -51,6 +51,9 @@ cat >"$CONFIG" <<-END
 	[s3 "s3://nosuchbucket/"]
 	endpoint = $SEAWEED
 	credentials = $WORK/keys
+	[s3 "s3://private/versions/"]
+	endpoint = $S3
+	credentials = $WORK/keys
 	[s3 "s3://gone/"]
 	endpoint = http://127.0.0.1:$(free_port)
 	anonymous = yes
@@ -59,13 +62,14 @@ words=$WORK/words # all that commands said
 
 say "filling the buckets"
 put=$WORK/put
-mkdir "$put" "$put/dir" "$put/dir/sub" "$put/wrong" "$put/unknown" "$put/nobody" "$put/fresh" "$put/slow"
+mkdir "$put" "$put/dir" "$put/dir/sub" "$put/wrong" "$put/unknown" "$put/nobody" "$put/fresh" "$put/slow" "$put/crawl"
 random_file 3M "$put/a.bin" a
 random_file 40K "$put/small.bin" small
 : >"$put/empty"
 random_file 20K "$put/dir/sub/b.bin" b
 random_file 20K "$put/fresh/c.bin" c
 random_file 64M "$put/slow/large.bin" large
+random_file 64M "$put/crawl/far.bin" far
 cp "$put/small.bin" "$put/wrong/x"
 cp "$put/small.bin" "$put/unknown/x"
 cp "$put/small.bin" "$put/nobody/x"
@@ -146,6 +150,25 @@ settle_nginx
 	fail "sent twice: $(served /files/slow/large.bin)"
 grep -q 'GET /files/slow/large.bin 206 .*bytes=' "$NGINX_LOG" || fail "no range was asked for"
 
+say "an old version is asked for by its id, and stays what it is"
+s3_client backend versioning s3:private Enabled >"$WORK/stdout" || fail "$(<"$LOGS/rclone")"
+for version in one two; do
+	random_file 30K "$WORK/$version" $version
+	s3_client copyto "$WORK/$version" s3:private/versions/v.bin || fail "$(<"$LOGS/rclone")"
+	curl -sfI --aws-sigv4 aws:amz:us-east-1:s3 --user "$S3_KEY:$S3_SECRET" "$SEAWEED/private/versions/v.bin" |
+		tr -d '\r' | sed -n 's/^x-amz-version-id: *//Ip' >"$WORK/$version.id"
+	[ -s "$WORK/$version.id" ] || fail "SeaweedFS keeps no versions"
+done
+for version in two one; do
+	get "s3://private/versions/v.bin?versionId=$(<"$WORK/$version.id")" | cmp - "$WORK/$version" || fail "version $version"
+done
+get s3://private/versions/v.bin | cmp - "$WORK/two" || fail "the newest"
+s3_client deletefile s3:private/versions/v.bin || fail "$(<"$LOGS/rclone")"
+fetchfs evict --all >/dev/null
+refused 1 '404' s3://private/versions/v.bin
+get "s3://private/versions/v.bin?versionId=$(<"$WORK/one.id")" | cmp - "$WORK/one" || fail "of what is deleted"
+refused 1 '40[04]' 's3://private/versions/v.bin?versionId=nosuchversion'
+
 say "keys in the environment, for the owner"
 (
 	export AWS_ACCESS_KEY_ID=$S3_KEY AWS_SECRET_ACCESS_KEY=$S3_SECRET AWS_ENDPOINT_URL=$S3
@@ -173,6 +196,25 @@ python3 - "$put/dir" >"$WORK/expected" <<-'END'
 END
 find "$MNT/s3/files/dir/" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort >"$WORK/listed"
 sort "$WORK/expected" | diff - "$WORK/listed" || fail "the listing differs"
+dd if="$MNT/s3/files/crawl/far.bin" of="$WORK/far" bs=1M status=none &
+reader=$!
+children+=("$reader")
+far_arrived() {
+	[ "$(jq '[.transfers[].bytes] | add // 0' "$MNT/.fetchfs/status")" -ge "$1" ]
+}
+wait_for 20 far_arrived 1 || fail "nothing comes"
+python3 - "$MNT/s3/files/crawl/far.bin" "$put/crawl/far.bin" <<-'END' || fail "the far part differs"
+	import os, sys
+	mine, right = (os.open(name, os.O_RDONLY) for name in sys.argv[1:])
+	sys.exit(os.pread(mine, 50000, 61 << 20) != os.pread(right, 50000, 61 << 20))
+END
+if nothing_in_flight || far_arrived $((60 << 20)); then
+	fail "a far part came last"
+fi
+wait $reader || fail "far.bin"
+cmp "$WORK/far" "$put/crawl/far.bin" || fail "far.bin differs"
+settle_nginx
+grep -Eq "GET /files/crawl/far.bin 206 [0-9]+ bytes=$((61 << 20))-" "$NGINX_LOG" || fail "no range was asked for"
 expect_errno ENOENT "$MNT/s3/files/none.bin"
 expect_errno EACCES "$MNT/s3/files/unknown/x"
 expect_errno EACCES "$MNT/s3/private/small.bin"

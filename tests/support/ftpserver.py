@@ -4,7 +4,10 @@
 The first folder of a file's path says how: stall/x sends some bytes and then nothing; silent/x sends
 all and never says so; chatter/x then says so without an end; cut/x ends in the middle; error/x ends
 with an error; long/x sends more than SIZE said; endless/x answers SIZE without an end, endline/x without
-the end of a line; denied/x is not sent; missing/x is not there. Anything else is a good file. Folders:
+the end of a line; denied/x is not sent; missing/x is not there; swap/N is N bytes, all "a", until
+half of it is sent: from then on it is another file, all "b", of as many bytes, with grow/N of one more;
+torn/N is like swap/N, but ends after a quarter the first time; gone/N is not there once it was sent; once late/N was
+sent, MDTM of it is not answered before there is PORT-FILE.go. Anything else is a good file. Folders:
 hostile, forever, drip, nonsense, facts. Passwords that begin with "wrong" are; QUIT is never answered.
 
 greeting=endless|421|none. max=N: who comes then hears 421. no=SIZE,MDTM,REST,MLSD,EPSV: unknown.
@@ -14,6 +17,7 @@ import os
 import socket
 import sys
 import threading
+import time
 
 GOOD = bytes(range(256)) * 391  # 100096 bytes
 LISTINGS = {
@@ -37,6 +41,10 @@ options = dict(item.split("=", 1) for item in rest)
 unknown = options.get("no", "").split(",")
 mutex = threading.Lock()
 connected = 0
+swaps = {"swap", "grow", "torn", "gone", "late"}
+swapped = set()  # paths that are another file by now
+torn = set()
+late = set()
 
 
 def log(text):
@@ -77,6 +85,27 @@ class Session:
     def kind(self, path):
         return path.strip("/").split("/")[0]
 
+    def is_swap(self, path):
+        return self.kind(path) in swaps
+
+    def size(self, path):
+        if not self.is_swap(path):
+            return len(GOOD)
+        return int(path.rsplit("/", 1)[1]) + (self.kind(path) == "grow" and path in swapped)
+
+    def swapping_body(self, path):
+        size = self.size(path)
+        if path in swapped:
+            return b"b" * size
+        if self.kind(path) == "torn" and path not in torn:
+            torn.add(path)
+            return b"a" * (size // 4)
+        if self.kind(path) == "late":
+            late.add(path)
+            return b"b" * size
+        swapped.add(path)
+        return b"a" * (size // 2) + b"b" * (size - size // 2)
+
     def passive(self, extended):
         port = self.listen()
         kind = options.get("data", "")
@@ -98,6 +127,8 @@ class Session:
         if kind == "denied":
             self.say("550 Failed to open file.")
             return
+        if self.is_swap(path):
+            body = self.swapping_body(path)[self.offset:]
         self.say("150 Here it comes")
         data, _ = self.listener.accept()
         with data:
@@ -156,12 +187,18 @@ class Session:
                 self.flood(b"213-and so on\r\n")
             if self.kind(arg) == "endline":
                 self.flood(b"213 1111111111")
-            if self.kind(arg) in LISTINGS or self.kind(arg) in ("missing", "drip", "forever"):
+            if self.is_swap(arg):
+                is_gone = self.kind(arg) == "gone" and arg in swapped
+                self.say("550 No such file" if is_gone else f"213 {self.size(arg)}")
+            elif self.kind(arg) in LISTINGS or self.kind(arg) in ("missing", "drip", "forever"):
                 self.say("550 No such file")
             else:
                 self.say(f"213 {len(GOOD)}")
         elif verb == "MDTM":
-            self.say("213 20200101000000")
+            until = time.monotonic() + 20
+            while arg in late and not os.path.exists(port_file + ".go") and time.monotonic() < until:
+                time.sleep(0.02)
+            self.say("213 20200101000001" if arg in swapped else "213 20200101000000")
         elif verb == "REST":
             self.offset = int(arg)
             self.say("350 From there")

@@ -99,7 +99,9 @@ start_s3_log() {
 		NGINX_MORE+="location /$bucket/ { proxy_pass $SEAWEED; proxy_set_header Host \$http_host;
 			proxy_buffering off; proxy_http_version 1.1; }
 			location /$bucket/slow/ { proxy_pass $SEAWEED; proxy_set_header Host \$http_host;
-			proxy_buffering off; proxy_http_version 1.1; limit_rate 20m; }"
+			proxy_max_temp_file_size 0; proxy_http_version 1.1; limit_rate 20m; }
+			location /$bucket/crawl/ { proxy_pass $SEAWEED; proxy_set_header Host \$http_host;
+			proxy_max_temp_file_size 0; proxy_http_version 1.1; limit_rate 2m; }"
 	done
 	start_nginx
 }

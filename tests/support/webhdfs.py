@@ -11,6 +11,7 @@ and what was asked for. What a file is says the last segment of its path:
     elsewhere     OPEN leads to the URI in FOLDER/elsewhere
     loop          OPEN leads to itself
     noinodes-N    its inode's number is not known      noid-N   it has none
+    no…-swap-N    likewise; when it is opened for the first time another one has the name: N bytes "b"
     endless       a status that has no end        drip     one that hardly comes
     deep          nothing but brackets       text   no JSON      odd-WHAT   a status that makes no sense
     denied        refused, with a message that repeats all that was asked
@@ -29,6 +30,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 folder = sys.argv[1]
 lock = threading.Lock()
 ids = {}
+swapped = set()  # paths
 INODES = "/.reserved/.inodes/"
 BATCH = 10
 
@@ -58,6 +60,8 @@ def path_of(number):
 def status(name, path="", suffix=""):
     answer = {"length": 100 if name in ("elsewhere", "loop") else number(name), "type": "FILE", "modificationTime": 1700000000123,
               "fileId": file_id(path or name), "pathSuffix": suffix, "owner": "alice"}
+    if path in swapped:
+        answer.update(modificationTime=1700000000124, fileId=answer["fileId"] + 100000)
     if name.startswith("noid"):
         del answer["fileId"]
     if name.startswith(("folder", "pages", "old", "stuck")):
@@ -144,7 +148,7 @@ class Node(BaseHTTPRequestHandler):
                 if name == "drip":
                     time.sleep(0.2)
         if name == "deep":
-            self.send(200, b"[" * 1000000)
+            self.send(200, b"[" * 60000)
         elif name == "text":
             self.send(200, b"<html>hello")
         else:
@@ -159,6 +163,9 @@ class Node(BaseHTTPRequestHandler):
             return self.lead("http://127.0.0.1:%d%s&datanode=1"
                              % (self.server.server_address[1], self.path))
         data = body(number(name))
+        if "-swap-" in name:
+            swapped.add(path)
+            data = b"b" * number(name)
         first = int(query.get("offset", 0))
         data = data[first:first + int(query.get("length", len(data)))]
         if name.startswith("short"):

@@ -201,6 +201,40 @@ Test(file, that_changes_while_it_is_read_is_an_error)
 	cr_assert_str_eq(err.msg, "the file changed while it was read");
 }
 
+static int append_and_end(struct sink *sink, const void *buf, size_t len, struct err *err)
+{
+	struct meddler *meddler = (struct meddler *)sink;
+	int fd = open(meddler->path, O_WRONLY | O_APPEND);
+
+	(void)buf;
+	(void)len;
+	cr_assert_eq(write(fd, "!", 1), 1);
+	close(fd);
+	return err_set(err, ERR_CANCELLED, ECANCELED, "the rest is here");
+}
+
+static int begin_anyhow(struct sink *sink, const struct remote *remote, struct err *err)
+{
+	(void)sink;
+	(void)remote;
+	(void)err;
+	return 0;
+}
+
+Test(file, that_has_changed_when_the_sink_ends_it_is_an_error)
+{
+	CLEANUP(tmpdir_removep) char *dir = tmpdir_make();
+	CLEANUP(str_freep) char *path = put(dir, "a", "hello");
+	CLEANUP(uri_release) struct uri uri = uri_of(path);
+	struct meddler meddler = {
+		{.begin = begin_anyhow, .write = append_and_end, .poll = meddle_poll}, path};
+	struct backend_request request = {.uri = &uri};
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(file_backend.fetch(NULL, &request, &meddler.sink, &err), -ESTALE);
+	cr_assert_str_eq(err.msg, "the file changed while it was read");
+}
+
 /* A sink that takes a picture of the file, and meddles with it afterwards, or before. */
 struct painter {
 	struct collect collect; /* first */

@@ -143,6 +143,34 @@ Test(ftp, arrives_whole_and_in_parts)
 	cr_assert_eq(remote.validators.modified, 1577836800);
 }
 
+static int confirm(
+	struct server *server, const char *path, const struct remote *told, struct err *err)
+{
+	CLEANUP(uri_release) struct uri uri = uri_at(server, path);
+
+	return ftp_backend.confirm(server->env, &(struct backend_request){.uri = &uri}, told, err);
+}
+
+Test(ftp, what_changed_while_it_came_is_not_confirmed)
+{
+	WITH_SERVER(server);
+	WITH_COLLECT(same);
+	WITH_COLLECT(other);
+	WITH_COLLECT(longer);
+	WITH_COLLECT(gone);
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(fetch(&server, "/good/a", whole, &same, &err), 0, "%s", err.msg);
+	cr_assert_eq(confirm(&server, "/good/a", &same.remote, &err), 0, "%s", err.msg);
+	cr_assert_eq(fetch(&server, "/swap/1000", whole, &other, &err), 0, "%s", err.msg);
+	cr_assert_eq(confirm(&server, "/swap/1000", &other.remote, &err), -ESTALE);
+	cr_assert_eq(fetch(&server, "/grow/1000", whole, &longer, &err), 0, "%s", err.msg);
+	longer.remote.validators = (struct validators){.modified = TIME_UNKNOWN};
+	cr_assert_eq(confirm(&server, "/grow/1000", &longer.remote, &err), -ESTALE);
+	cr_assert_eq(fetch(&server, "/gone/1000", whole, &gone, &err), 0, "%s", err.msg);
+	cr_assert_eq(confirm(&server, "/gone/1000", &gone.remote, &err), -ENOENT);
+}
+
 Test(ftp, part_of_another_version_is_stale_and_the_same_is_unchanged)
 {
 	WITH_SERVER(server);

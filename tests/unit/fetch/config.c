@@ -60,6 +60,7 @@ Test(config, an_empty_file_leaves_the_defaults)
 	cr_assert_eq(config.min_free_percent, 5);
 	cr_assert_eq(config.connections, 100);
 	cr_assert_eq(config.per_host, 50);
+	cr_assert_eq(config.hadoop_clients, 4);
 	cr_assert_eq(config.stall_ms, 60000);
 	cr_assert_eq(config.connect_ms, 10000);
 	cr_assert_eq(config.total_ms, 0);

@@ -435,7 +435,19 @@ Test(credentials_s3, what_is_wrong_with_them_is_told_and_not_what_they_are)
 			"[s3 \"s3://b/\"]\ncredentials = DIR/.aws/credentials\n",
 			"it has no keys of the profile 'default'"},
 		{"[default]\nrole_arn = hunter2\n", "",
-			"profile default: role_arn is not understood"},
+			"profile default: a role (role_arn) is not supported: take the keys that"},
+		{"[default]\nsource_profile = hunter2\n", "", "a role (source_profile)"},
+		{"[default]\ncredential_source = hunter2\n", "", "a role (credential_source)"},
+		{PLAIN_KEYS "role_arn = hunter2\n", "", "a role (role_arn) is not supported"},
+		{"[default]\ncredential_process = hunter2\n", "",
+			"a program that prints keys (credential_process) is not supported"},
+		{"[default]\nsso_session = hunter2\n", "",
+			"single sign-on (sso_session) is not supported"},
+		{"[default]\nsso_start_url = hunter2\n", "", "single sign-on (sso_start_url)"},
+		{"[default]\nsso_account_id = hunter2\n", "", "single sign-on (sso_account_id)"},
+		{"[default]\nlogin_session = hunter2\n", "", "a login (login_session)"},
+		{"[me]\nregion = hunter2\n", "[s3 \"s3://b/\"]\nprofile = me\n",
+			"s3: the profile 'me' has no keys"},
 		{"[default]\naws_access_key_id = hunter2\naws_secret_access_key = hunter 2\n", "",
 			"s3: the keys that were found are none"},
 		{PLAIN_KEYS "endpoint_url = hunter2\n", "", "is no URI such as"},
@@ -453,6 +465,52 @@ Test(credentials_s3, what_is_wrong_with_them_is_told_and_not_what_they_are)
 		cr_assert_null(strstr(err.msg, "hunter2"), "%zu: %s", i, err.msg);
 		cr_assert_null(credentials_access(&is), "%zu", i);
 	}
+}
+
+Test(credentials_s3, a_role_wins_over_keys_of_its_profile_and_single_sign_on_does_not)
+{
+	static const struct {
+		const char *profile;
+		const char *error; /* or NULL */
+	} cases[] = {
+		{"default", "profile default: a role (role_arn) is not supported"},
+		{"sso", "profile sso: single sign-on (sso_session) is not supported"},
+		{"me", NULL},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		WITH_HOME(home);
+		WITH_CREDENTIALS(is);
+		struct err err = ERR_INIT;
+
+		put(&home, ".aws/credentials", PLAIN_KEYS MY_KEYS);
+		put(&home, ".aws/config",
+			"[default]\nrole_arn = hunter2\nsource_profile = me\n"
+			"[profile sso]\nsso_session = x\n[profile me]\nsso_session = x\n");
+		set(&home, "AWS_PROFILE", cases[i].profile);
+		configure(&home, "");
+		cr_assert_eq(load(&home, "s3://b/a", &is, &err), cases[i].error ? -EACCES : 0, "%s",
+			err.msg);
+		if (cases[i].error)
+			cr_assert(strstr(err.msg, cases[i].error), "%s", err.msg);
+		else
+			cr_assert_str_eq(s3_of(&is)->key_id, "MID");
+	}
+}
+
+Test(credentials_s3, keys_of_the_environment_need_no_profile)
+{
+	WITH_HOME(home);
+	WITH_CREDENTIALS(is);
+	struct err err = ERR_INIT;
+
+	put(&home, ".aws/config", "[default]\nrole_arn = hunter2\nregion = eu-west-1\n");
+	set(&home, "AWS_ACCESS_KEY_ID", "EID");
+	set(&home, "AWS_SECRET_ACCESS_KEY", "ESECRET");
+	configure(&home, "");
+	cr_assert_eq(load(&home, "s3://b/a", &is, &err), 0, "%s", err.msg);
+	cr_assert_str_eq(s3_of(&is)->key_id, "EID");
+	cr_assert_str_eq(s3_of(&is)->region, "eu-west-1");
 }
 
 Test(credentials_s3, a_proxy_is_chosen_by_the_server_that_is_asked)
