@@ -1,6 +1,7 @@
 #include "backends/hadoop_client.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -170,16 +171,9 @@ char *const *hadoop_client_environment(const struct hadoop_client *client)
 bool hadoop_client_enter(struct hadoop_client *client, bool brief, unsigned int ms)
 {
 	unsigned int most = brief || client->most == 1 ? client->most : client->most - 1;
-	struct timespec until;
+	struct timespec until = clock_monotonic_in(ms);
 	WITH_LOCK(&client->mu);
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
 	while (client->running >= most)
 		if (pthread_cond_timedwait(&client->freed, &client->mu, &until) == ETIMEDOUT)
 			break;
