@@ -16,6 +16,10 @@ void hadoop_client_free(struct hadoop_client *client);
 /* Its path, the caller's to free(). -EPROTONOSUPPORT, with what to do: there is none. */
 int hadoop_client_find(const struct hadoop_client *client, char **ret, struct err *err);
 
+/* The first program @name in PATH, the caller's to free(); NULL in *ret: there is none. */
+int hadoop_client_search(
+	const struct hadoop_client *client, const char *name, char **ret, struct err *err);
+
 char *const *hadoop_client_environment(const struct hadoop_client *client);
 
 #endif

@@ -252,6 +252,7 @@ static const char *default_port(const char *scheme)
 		{"https", "443"},
 		{"ftp", "21"},
 		{"ftps", "990"},
+		{"oci", "443"},
 		{"hdfs", "8020"},
 		{"webhdfs", "9870"},
 		{"swebhdfs", "9871"},
@@ -314,7 +315,8 @@ static bool is_s3(const char *scheme)
 /* Whose names are what the path decodes to. */
 static bool has_one_spelling(const char *scheme)
 {
-	return str_equal(scheme, "s3") || str_has_suffix(scheme, "hdfs");
+	return str_equal(scheme, "s3") || str_equal(scheme, "oci") ||
+	       str_has_suffix(scheme, "hdfs");
 }
 
 /* The host of s3 is the name of a bucket, which may look like an address and never is one. */
