@@ -54,7 +54,7 @@ static void put(const struct bench *bench, const char *name, const char *script)
 {
 	CLEANUP(str_freep) char *path = str_printf("%s/docker-credential-%s", bench->dir, name);
 	CLEANUP(str_freep) char *text = str_printf("#!/bin/sh\n%s\n", script);
-	CLEANUP(fd_closep) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	CLEANUP(fd_closep) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
 
 	cr_assert_eq(fd_write_all(fd, text, strlen(text)), 0);
 }
