@@ -14,7 +14,7 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 parser = argparse.ArgumentParser()
 parser.add_argument("--manifest", help="push this file as the manifest, and nothing else")
 parser.add_argument("--type", default=MANIFEST)
-parser.add_argument("--list", help="a file of lines 'TITLE=FILE'")
+parser.add_argument("--list", help="a file of lines, TITLE and FILE with a tab between them")
 parser.add_argument("--sha512", action="store_true", help="layers are named by SHA-512, and not pushed")
 parser.add_argument("registry")
 parser.add_argument("repo")
@@ -47,14 +47,7 @@ def push_blob(body, size, digest):
 def push_file(name):
     algorithm = "sha512" if options.sha512 else "sha256"
     with open(name, "rb") as file:
-        digest = algorithm + ":" + hashlib.file_digest(file, algorithm).hexdigest() \
-            if hasattr(hashlib, "file_digest") else None
-        if digest is None:
-            whole = hashlib.new(algorithm)
-            file.seek(0)
-            while piece := file.read(1 << 20):
-                whole.update(piece)
-            digest = algorithm + ":" + whole.hexdigest()
+        digest = algorithm + ":" + hashlib.file_digest(file, algorithm).hexdigest()
         file.seek(0)
         if not options.sha512:
             push_blob(file, os.path.getsize(name), digest)
@@ -73,17 +66,16 @@ if options.manifest:
         push_manifest(given.read(), options.type)
     sys.exit(0)
 
-items = list(options.layers)
+items = [item.rpartition("=")[::2] for item in options.layers]
 if options.list:
     with open(options.list, encoding="utf-8") as lines:
-        items += lines.read().splitlines()
+        items += [line.rstrip("\n").split("\t") for line in lines]
 config = b"{}"
 config_digest = "sha256:" + hashlib.sha256(config).hexdigest()
 push_blob(config, len(config), config_digest)
 known = {}
 layers = []
-for item in items:
-    title, _, path = item.rpartition("=")
+for title, path in items:
     if path not in known:
         known[path] = push_file(path)
     layer = dict(known[path])

@@ -6,7 +6,7 @@
 start_registry() {
 	local name=$1
 	shift
-	need_program docker-registry
+	need_program docker-registry python3
 	REGISTRY_PORT=$(free_port)
 	mkdir -p "$WORK/registry"
 	{
@@ -26,7 +26,7 @@ start_registry() {
 		grep -q '^http:' <<<"$(printf '%s\n' "$@")" || printf 'http:\n'
 		printf '  addr: 127.0.0.1:%s\n' "$REGISTRY_PORT"
 	} >"$WORK/registry-$name.yml"
-	OTEL_TRACES_EXPORTER=none docker-registry serve "$WORK/registry-$name.yml" >"$LOGS/registry-$name" 2>&1 &
+	OTEL_TRACES_EXPORTER=none docker-registry serve "$WORK/registry-$name.yml" >"$WORK/registry-$name.log" 2>&1 &
 	REGISTRY_PID=$!
 	children+=("$REGISTRY_PID")
 	wait_for 20 listening "$REGISTRY_PORT" || fail "docker-registry does not start"
