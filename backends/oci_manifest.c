@@ -101,9 +101,18 @@ static int read_layers(const json_t *list, struct oci_manifest **ret, struct err
 	return 0;
 }
 
+int oci_document_check_type(const char *type, struct err *err)
+{
+	if (!str_has_prefix(type, SCHEMA_1))
+		return 0;
+	return err_set(err, ERR_REMOTE, EPROTONOSUPPORT,
+		"it is a manifest of Docker's schema 1, which is not supported: its publisher has "
+		"to push it anew");
+}
+
 /* Whose meaning depends on who reads it, is not read: it may be one thing to who has checked it,
  * and another to who uses it. */
-static int check_kind(const json_t *json, const char *type, struct err *err)
+static int check_kind(const json_t *json, struct err *err)
 {
 	const char *said = json_string_value(json_object_get(json, "mediaType"));
 	bool manifests = json_object_get(json, "manifests");
@@ -111,11 +120,10 @@ static int check_kind(const json_t *json, const char *type, struct err *err)
 		      json_object_get(json, "config");
 	bool is_index = (said && strstr(said, "index")) || (said && strstr(said, "manifest.list"));
 
-	if (json_object_get(json, "fsLayers") || str_has_prefix(type, SCHEMA_1) ||
-		(said && str_has_prefix(said, SCHEMA_1)))
-		return err_set(err, ERR_REMOTE, EPROTONOSUPPORT,
-			"it is a manifest of Docker's schema 1, which is not supported: its "
-			"publisher has to push it anew");
+	if (json_object_get(json, "fsLayers"))
+		return oci_document_check_type(SCHEMA_1, err);
+	if (said && oci_document_check_type(said, err) < 0)
+		return -EPROTONOSUPPORT;
 	if (!json_is_object(json) || (!manifests && !layers))
 		return err_set(
 			err, ERR_REMOTE, EBADMSG, "what answers is no manifest and no index");
@@ -128,8 +136,8 @@ static int check_kind(const json_t *json, const char *type, struct err *err)
 	return manifests ? IS_INDEX : IS_LAYERS;
 }
 
-int oci_document_read(const char *bytes, size_t len, const char *type, const char *platform,
-	struct oci_document *ret, struct err *err)
+int oci_document_read(const char *bytes, size_t len, const char *platform, struct oci_document *ret,
+	struct err *err)
 {
 	CLEANUP(json_freep)
 	json_t *json = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, NULL);
@@ -139,7 +147,7 @@ int oci_document_read(const char *bytes, size_t len, const char *type, const cha
 	if (!json)
 		return err_set(
 			err, ERR_REMOTE, EBADMSG, "what answers is no manifest and no index");
-	kind = check_kind(json, type, err);
+	kind = check_kind(json, err);
 	if (kind < 0)
 		return kind;
 	*ret = (struct oci_document){.manifest = NULL};

@@ -46,12 +46,15 @@ struct oci_document {
 };
 
 /*
- * Read the @len bytes of a document. @type: as the answer's header says, "" if it does not.
- * @platform: "os/architecture" or "os/architecture/variant", for an index. -ENOENT: the index has
- * nothing for it; -EBADMSG: it is no such document.
+ * Read the @len bytes of a document. @platform: "os/architecture" or "os/architecture/variant", for
+ * an index. -ENOENT: the index has nothing for it; -EBADMSG: it is no such document.
  */
-int oci_document_read(const char *bytes, size_t len, const char *type, const char *platform,
-	struct oci_document *ret, struct err *err);
+int oci_document_read(const char *bytes, size_t len, const char *platform, struct oci_document *ret,
+	struct err *err);
+
+/* Whether a document of this type, as the answer's header says, can be read at all:
+ * -EPROTONOSUPPORT for Docker's schema 1, whose bytes are not what its digest is of. */
+int oci_document_check_type(const char *type, struct err *err);
 
 /* The layer that is called @name, be it by its digest; or NULL. */
 const struct oci_layer *oci_manifest_find(const struct oci_manifest *manifest, const char *name);

@@ -106,6 +106,8 @@ static int ask_document(struct oci_repo *oci, const char *reference, const struc
 	oci_answer_init(&answer, OCI_MANIFEST_MAX, oci_repo_poll, oci);
 	answer.ret_queued = oci->sink ? &oci->sink->queued : NULL;
 	r = oci_ask(oci, &question, "manifests", reference, &answer.sink, NULL, err);
+	if (r == 0)
+		r = oci_document_check_type(said.type, err);
 	if (r == 0 && size != SIZE_UNKNOWN && (uint64_t)size != answer.len)
 		r = err_set(err, ERR_INTEGRITY, EBADMSG,
 			"the manifest has %zu bytes, and not %lld as its index says", answer.len,
@@ -114,8 +116,8 @@ static int ask_document(struct oci_repo *oci, const char *reference, const struc
 		r = verify(&answer, &said, wanted, ret_digest, err);
 	if (r < 0)
 		return r;
-	return oci_document_read(answer.text ? answer.text : "", answer.len, said.type,
-		platform_of(oci, platform), ret, err);
+	return oci_document_read(
+		answer.text ? answer.text : "", answer.len, platform_of(oci, platform), ret, err);
 }
 
 /* Through indexes to a manifest. */

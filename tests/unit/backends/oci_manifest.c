@@ -26,10 +26,10 @@
 	"{\"size\":9,\"digest\":\"sha256:" digest "\",\"platform\":{\"os\":\"" os                  \
 	"\",\"architecture\":\"" arch "\"" variant "}}"
 
-static int read_as(const char *text, const char *type, const char *platform,
-	struct oci_document *ret, struct err *err)
+static int read_as(
+	const char *text, const char *platform, struct oci_document *ret, struct err *err)
 {
-	return oci_document_read(text, strlen(text), type, platform, ret, err);
+	return oci_document_read(text, strlen(text), platform, ret, err);
 }
 
 /* The names, with a blank behind each. */
@@ -39,7 +39,7 @@ static void check_names(const char *text, const char *want)
 	struct err err = ERR_INIT;
 	char is[2048] = "";
 
-	cr_assert_eq(read_as(text, "", "linux/amd64", &document, &err), 0, "%s", err.msg);
+	cr_assert_eq(read_as(text, "linux/amd64", &document, &err), 0, "%s", err.msg);
 	cr_assert_not_null(document.manifest);
 	for (size_t i = 0; i < document.manifest->count; i++)
 		snprintf(is + strlen(is), sizeof(is) - strlen(is), "%s ",
@@ -48,13 +48,12 @@ static void check_names(const char *text, const char *want)
 	oci_fact_unref(&document.manifest->fact);
 }
 
-static void check_refused(const char *text, const char *type, int code, const char *why)
+static void check_refused(const char *text, int code, const char *why)
 {
 	struct oci_document document;
 	struct err err = ERR_INIT;
 
-	cr_assert_eq(read_as(text, type, "linux/amd64", &document, &err), -code, "%s: %s", text,
-		err.msg);
+	cr_assert_eq(read_as(text, "linux/amd64", &document, &err), -code, "%s: %s", text, err.msg);
 	cr_assert(strstr(err.msg, why), "%s: %s", text, err.msg);
 }
 
@@ -101,7 +100,7 @@ Test(oci_manifest, a_layer_is_found_by_name_and_by_digest)
 	struct oci_document document;
 	const struct oci_layer *layer;
 
-	cr_assert_eq(read_as(MANIFEST(LAYER(ONES, "d/b") "," LAYER(ZERO, "a") "," BARE(TWOS)), "",
+	cr_assert_eq(read_as(MANIFEST(LAYER(ONES, "d/b") "," LAYER(ZERO, "a") "," BARE(TWOS)),
 			     "linux/amd64", &document, NULL),
 		0);
 	layer = oci_manifest_find(document.manifest, "d/b");
@@ -120,40 +119,43 @@ Test(oci_manifest, a_layer_is_found_by_name_and_by_digest)
 
 Test(oci_manifest, what_makes_no_sense_is_refused)
 {
-	check_refused("", "", EBADMSG, "no manifest");
-	check_refused("<html>", "text/html", EBADMSG, "no manifest");
-	check_refused("[]", "", EBADMSG, "no manifest");
-	check_refused("{}", "", EBADMSG, "no manifest");
-	check_refused("{\"layers\":{}}", "", EBADMSG, "no list");
-	check_refused("{\"layers\":[1]}", "", EBADMSG, "layer 1");
-	check_refused("{\"layers\":[{}]}", "", EBADMSG, "layer 1");
-	check_refused("{\"layers\":[" BARE(ZERO) ",{\"digest\":\"sha256:" ZERO "\"}]}", "", EBADMSG,
+	check_refused("", EBADMSG, "no manifest");
+	check_refused("<html>", EBADMSG, "no manifest");
+	check_refused("[]", EBADMSG, "no manifest");
+	check_refused("{}", EBADMSG, "no manifest");
+	check_refused("{\"layers\":{}}", EBADMSG, "no list");
+	check_refused("{\"layers\":[1]}", EBADMSG, "layer 1");
+	check_refused("{\"layers\":[{}]}", EBADMSG, "layer 1");
+	check_refused("{\"layers\":[" BARE(ZERO) ",{\"digest\":\"sha256:" ZERO "\"}]}", EBADMSG,
 		"layer 2 has no size");
 	check_refused(
-		"{\"layers\":[{\"size\":-1,\"digest\":\"sha256:" ZERO "\"}]}", "", EBADMSG, "size");
-	check_refused("{\"layers\":[{\"size\":1e3,\"digest\":\"sha256:" ZERO "\"}]}", "", EBADMSG,
-		"size");
+		"{\"layers\":[{\"size\":-1,\"digest\":\"sha256:" ZERO "\"}]}", EBADMSG, "size");
+	check_refused(
+		"{\"layers\":[{\"size\":1e3,\"digest\":\"sha256:" ZERO "\"}]}", EBADMSG, "size");
 	check_refused("{\"layers\":[{\"size\":99999999999999999999,\"digest\":\"sha256:" ZERO
 		      "\"}]}",
-		"", EBADMSG, "no manifest");
-	check_refused("{\"layers\":[{\"size\":1,\"digest\":\"sha256:../../etc\"}]}", "", EBADMSG,
-		"digest");
+		EBADMSG, "no manifest");
 	check_refused(
-		"{\"layers\":[{\"size\":1,\"digest\":\"md5:" ZERO "\"}]}", "", EBADMSG, "digest");
-	check_refused("{\"layers\":[],\"layers\":[]}", "", EBADMSG, "no manifest");
-	check_refused("{\"layers\":[],\"manifests\":[]}", "", EBADMSG, "at the same time");
-	check_refused("{\"mediaType\":\"" OCI "index.v1+json\",\"layers\":[]}", "", EBADMSG,
-		"is a manifest");
-	check_refused("{\"mediaType\":\"" OCI "manifest.v1+json\",\"manifests\":[]}", "", EBADMSG,
+		"{\"layers\":[{\"size\":1,\"digest\":\"sha256:../../etc\"}]}", EBADMSG, "digest");
+	check_refused("{\"layers\":[{\"size\":1,\"digest\":\"md5:" ZERO "\"}]}", EBADMSG, "digest");
+	check_refused("{\"layers\":[],\"layers\":[]}", EBADMSG, "no manifest");
+	check_refused("{\"layers\":[],\"manifests\":[]}", EBADMSG, "at the same time");
+	check_refused(
+		"{\"mediaType\":\"" OCI "index.v1+json\",\"layers\":[]}", EBADMSG, "is a manifest");
+	check_refused("{\"mediaType\":\"" OCI "manifest.v1+json\",\"manifests\":[]}", EBADMSG,
 		"is an index");
 }
 
 Test(oci_manifest, schema_1_is_told_from_rubbish)
 {
-	check_refused("{\"schemaVersion\":1,\"fsLayers\":[]}", "", EPROTONOSUPPORT, "schema 1");
-	check_refused("{\"schemaVersion\":1}",
-		"application/vnd.docker.distribution.manifest.v1+prettyjws", EPROTONOSUPPORT,
-		"schema 1");
+	static const char type[] = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+	struct err err = ERR_INIT;
+
+	check_refused("{\"schemaVersion\":1,\"fsLayers\":[]}", EPROTONOSUPPORT, "schema 1");
+	cr_assert_eq(oci_document_check_type(type, &err), -EPROTONOSUPPORT);
+	cr_assert(strstr(err.msg, "schema 1"));
+	cr_assert_eq(oci_document_check_type(OCI "manifest.v1+json", &err), 0);
+	cr_assert_eq(oci_document_check_type("", &err), 0);
 }
 
 Test(oci_manifest, what_is_deep_is_no_manifest)
@@ -164,7 +166,7 @@ Test(oci_manifest, what_is_deep_is_no_manifest)
 	cr_assert_not_null(text);
 	memset(text, '[', depth);
 	text[depth] = '\0';
-	check_refused(text, "", EBADMSG, "no manifest");
+	check_refused(text, EBADMSG, "no manifest");
 	free(text);
 }
 
@@ -174,7 +176,7 @@ static char chosen(const char *text, const char *platform, struct err *err)
 	struct oci_document document;
 	char digest[CHECKSUM_TEXT_SIZE];
 
-	if (read_as(text, "", platform, &document, err) < 0)
+	if (read_as(text, platform, &document, err) < 0)
 		return 0;
 	cr_assert_null(document.manifest);
 	cr_assert_eq(document.size, 9);
@@ -213,10 +215,10 @@ Test(oci_manifest, what_names_no_platform_is_for_each)
 
 Test(oci_manifest, an_index_that_makes_no_sense_is_refused)
 {
-	check_refused("{\"manifests\":{}}", "", EBADMSG, "no list");
-	check_refused("{\"manifests\":[]}", "", ENOENT, "no manifest for any");
-	check_refused("{\"manifests\":[{\"digest\":\"x\"}]}", "", EBADMSG, "manifest 1");
-	check_refused("{\"manifests\":[" FOR(ZERO, "unknown", "unknown", "") "]}", "", ENOENT,
+	check_refused("{\"manifests\":{}}", EBADMSG, "no list");
+	check_refused("{\"manifests\":[]}", ENOENT, "no manifest for any");
+	check_refused("{\"manifests\":[{\"digest\":\"x\"}]}", EBADMSG, "manifest 1");
+	check_refused("{\"manifests\":[" FOR(ZERO, "unknown", "unknown", "") "]}", ENOENT,
 		"no manifest for any");
 }
 
@@ -240,7 +242,7 @@ Test(oci_manifest, ten_thousand_layers_of_one_name_are_quick)
 	fclose(out);
 	began = clock_monotonic_ms();
 	cr_assert_eq(
-		oci_document_read(text, len, "", "linux/amd64", &document, &err), 0, "%s", err.msg);
+		oci_document_read(text, len, "linux/amd64", &document, &err), 0, "%s", err.msg);
 	cr_assert_lt(clock_monotonic_ms() - began, 20000);
 	cr_assert_eq(document.manifest->count, 10000);
 	cr_assert(str_has_prefix(document.manifest->layers[0].name, "sha256:"));
