@@ -21,7 +21,6 @@
 #define LIMIT_MS   30000 /* it may have to ask somebody */
 #define ANSWER_MAX ((size_t)64 * 1024)
 #define SERVER_MAX 1024 /* much less than a pipe holds */
-#define SAID_MAX   200  /* bytes of what it says is wrong */
 #define NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
 struct helper {
@@ -188,16 +187,14 @@ static int read_answer(const struct helper *helper, struct oci_credentials *ret,
 	return 0;
 }
 
-/* A text for people, of one line; and who has nothing for a registry fails, too. */
-static int refused(struct helper *helper, int status, struct err *err)
+/* Who has nothing for a registry fails, too. What it says otherwise may hold a secret. */
+static int refused(const struct helper *helper, int status, struct err *err)
 {
-	helper->answer[strcspn(helper->answer, "\r\n")] = '\0';
 	if (strstr(helper->answer, "credentials not found"))
 		return 0;
-	return err_set(err, ERR_POLICY, EACCES, "%s failed (%s %d): %.*s", helper->name,
+	return err_set(err, ERR_POLICY, EACCES, "%s failed (%s %d)", helper->name,
 		WIFSIGNALED(status) ? "signal" : "status",
-		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), SAID_MAX,
-		helper->answer);
+		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
 static int find(const struct backend_env *env, const char *name, char **ret, struct err *err)

@@ -63,7 +63,7 @@ get() {
 }
 
 say "size and version without the bytes"
-fetchfs stat --json $OCI/files:v1/a.bin >"$WORK/stat"
+fetchfs stat --json "$OCI/files:v1/a.bin" >"$WORK/stat"
 [ "$(jq .size "$WORK/stat")" -eq $((3 << 20)) ] || fail "$(<"$WORK/stat")"
 [ "$(jq -r .etag "$WORK/stat")" = "\"sha256:$(sha256 "$put/a.bin")\"" ] || fail "$(<"$WORK/stat")"
 settle_nginx
@@ -71,15 +71,15 @@ requests_are GET "/v2/team/files/manifests/v1" 1 || fail "the manifest is not as
 requests_are GET "/v2/team/files/blobs/.*" 0 || fail "stat fetches"
 
 say "whole, small, empty, by title, by digest"
-get $OCI/files:v1/a.bin | cmp - "$put/a.bin" || fail "a.bin differs"
-get $OCI/files:v1/small.bin | cmp - "$put/small.bin" || fail "small.bin differs"
-get $OCI/files:v1/empty | cmp - "$put/empty" || fail "empty is not"
-get $OCI/files:v1/dir/sub/b.bin | cmp - "$put/b.bin" || fail "b.bin differs"
+get "$OCI/files:v1/a.bin" | cmp - "$put/a.bin" || fail "a.bin differs"
+get "$OCI/files:v1/small.bin" | cmp - "$put/small.bin" || fail "small.bin differs"
+get "$OCI/files:v1/empty" | cmp - "$put/empty" || fail "empty is not"
+get "$OCI/files:v1/dir/sub/b.bin" | cmp - "$put/b.bin" || fail "b.bin differs"
 get "$OCI/files:v1/$blob" | cmp - "$put/bare" || fail "the layer without a title differs"
 get "$OCI/files@$blob" | cmp - "$put/bare" || fail "the blob differs"
 get "$OCI/files@$manifest/a.bin" | cmp - "$put/a.bin" || fail "a.bin differs"
 get "$OCI/files:v1@$manifest/small.bin" | cmp - "$put/small.bin" || fail "small.bin differs"
-get $OCI/deep/er/files:latest/a.bin | cmp - "$put/a.bin" || fail "a.bin differs"
+get "$OCI/deep/er/files:latest/a.bin" | cmp - "$put/a.bin" || fail "a.bin differs"
 
 say "what a digest names is not asked for again"
 settle_nginx
@@ -103,46 +103,46 @@ refused() {
 	expect_failure "$1" "$2" "${fetchfs[@]}" cat "$3"
 	cat "$WORK/stderr" >>"$words"
 }
-refused 1 '404 no such tag or manifest \(MANIFEST_UNKNOWN\)' $OCI/files:v9/a.bin
-refused 1 '404 no such tag or manifest \(MANIFEST_UNKNOWN\)' $OCI/none:v1/a.bin
-refused 1 'no layer is called so: there are a.bin, dir/, empty, sha256:.* …|5 in all' $OCI/files:v1/none
-refused 1 'it is a folder: append the name of a file, which there are: a.bin, dir/' $OCI/files:v1
-refused 1 'it is a folder: .* there is: sub/ \(1 in all\)' $OCI/files:v1/dir
+refused 1 '404 no such tag or manifest \(MANIFEST_UNKNOWN\)' "$OCI/files:v9/a.bin"
+refused 1 '404 no such tag or manifest \(MANIFEST_UNKNOWN\)' "$OCI/none:v1/a.bin"
+refused 1 'no layer is called so: there are a.bin, dir/, empty, sha256:.* …|5 in all' "$OCI/files:v1/none"
+refused 1 'it is a folder: append the name of a file, which there are: a.bin, dir/' "$OCI/files:v1"
+refused 1 'it is a folder: .* there is: sub/ \(1 in all\)' "$OCI/files:v1/dir"
 refused 1 'it is a folder: .* a.bin' "$OCI/files@$manifest"
 refused 1 '404' "$OCI/files@sha256:$(printf '%064d' 7)"
-refused 1 'sha256:HEX or sha512:HEX' $OCI/files@sha256:12
-refused 1 'no tag can be called so' $OCI/files:
+refused 1 'sha256:HEX or sha512:HEX' "$OCI/files@sha256:12"
+refused 1 'no tag can be called so' "$OCI/files:"
 refused 1 'no repository can be called so' "oci://$REG/Team/files:v1/a.bin"
 refused 1 'has no query' "$OCI/files:v1/a?b"
 refused 1 'it is a registry' "oci://$REG/"
 refused 3 'cat oci://gone.example/x:v1/y: ' oci://gone.example/x:v1/y
-expect_failure 1 'MANIFEST_UNKNOWN' "${fetchfs[@]}" stat $OCI/files:v9/a.bin
+expect_failure 1 'MANIFEST_UNKNOWN' "${fetchfs[@]}" stat "$OCI/files:v9/a.bin"
 
 say "a tag that moves is a new version, one that stays is not sent again"
 push team/fresh v1 c="$put/b.bin" >/dev/null
-get $OCI/fresh:v1/c | cmp - "$put/b.bin" || fail "c differs"
-get $OCI/fresh:v1/c | cmp - "$put/b.bin" || fail "c differs"
+get "$OCI/fresh:v1/c" | cmp - "$put/b.bin" || fail "c differs"
+get "$OCI/fresh:v1/c" | cmp - "$put/b.bin" || fail "c differs"
 settle_nginx
 [ "$(served '/v2/team/fresh/blobs/.*')" -eq 20480 ] || fail "sent again"
 push team/fresh v1 c="$put/small.bin" >/dev/null
-get $OCI/fresh:v1/c | cmp - "$put/small.bin" || fail "the new one is not seen"
+get "$OCI/fresh:v1/c" | cmp - "$put/small.bin" || fail "the new one is not seen"
 push team/fresh v1 d="$put/small.bin" >/dev/null
-refused 1 'no layer is called so: there is d \(1 in all\)' $OCI/fresh:v1/c
+refused 1 'no layer is called so: there is d \(1 in all\)' "$OCI/fresh:v1/c"
 
 say "what was broken off goes on where it was, unless the tag has moved"
 random_file 64M "$put/large.bin" large
 random_file 63M "$put/other.bin" other
 push team/slow v1 large.bin="$put/large.bin" >/dev/null
-(set +o pipefail; get $OCI/slow:v1/large.bin | head -c 20M >/dev/null) || :
-get $OCI/slow:v1/large.bin | cmp - "$put/large.bin" || fail "large.bin differs"
+(set +o pipefail; get "$OCI/slow:v1/large.bin" | head -c 20M >/dev/null) || :
+get "$OCI/slow:v1/large.bin" | cmp - "$put/large.bin" || fail "large.bin differs"
 settle_nginx
 [ "$(served '/v2/team/slow/blobs/.*')" -lt $((80 << 20)) ] ||
 	fail "sent twice: $(served '/v2/team/slow/blobs/.*')"
 grep -q 'GET /v2/team/slow/blobs/[^ ]* 206 .*bytes=' "$NGINX_LOG" || fail "no range was asked for"
 push team/slow v2 large.bin="$put/large.bin" >/dev/null
-(set +o pipefail; get $OCI/slow:v2/large.bin | head -c 20M >/dev/null) || :
+(set +o pipefail; get "$OCI/slow:v2/large.bin" | head -c 20M >/dev/null) || :
 push team/slow v2 large.bin="$put/other.bin" >/dev/null
-get $OCI/slow:v2/large.bin | cmp - "$put/other.bin" || fail "of two versions"
+get "$OCI/slow:v2/large.bin" | cmp - "$put/other.bin" || fail "of two versions"
 
 say "the mount: parts, folders, names"
 start_mount
@@ -183,7 +183,7 @@ expect_as 'Permission denied' "$MNT/oci/other.example/a:v1/x.bin"
 
 say "the server goes away in the middle, and comes back"
 push team/slow v3 large.bin="$put/large.bin" >/dev/null
-fetchfs evict $OCI/slow:v1/large.bin 2>>"$words" || :
+fetchfs evict "$OCI/slow:v1/large.bin" 2>>"$words" || :
 stop_mount
 sed -i 's/^retries = 0/retries = 40/' "$CONFIG"
 rm -rf "$CACHE"

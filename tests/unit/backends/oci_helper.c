@@ -121,8 +121,7 @@ Test(oci_helper, what_fails_is_told)
 	struct oci_credentials got;
 	struct err err = ERR_INIT;
 
-	check_refused(
-		&bench, "echo 'keychain is locked'; exit 3", "(status 3): keychain is locked");
+	check_refused(&bench, "echo 'keychain is locked'; exit 3", "-bad failed (status 3)");
 	check_refused(&bench, "kill -9 $$", "(signal 9)");
 	check_refused(&bench, "echo '<html>'", "no answer");
 	check_refused(&bench, "", "no answer");
