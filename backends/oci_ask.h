@@ -28,8 +28,8 @@ int oci_repo_init(struct oci_repo *oci, const struct backend_env *env,
 	const struct backend_request *asked, struct sink *sink, struct err *err);
 void oci_repo_release(struct oci_repo *oci);
 
-/* Whether anybody waits still. @oci: a struct oci_repo. */
-int oci_repo_poll(void *oci, struct err *err);
+/* Whether anybody waits still. @arg: a struct oci_repo. */
+int oci_repo_poll(void *arg, struct err *err);
 
 /* One question. */
 struct oci_question {

@@ -32,8 +32,11 @@ struct oci_layer {
 };
 
 struct oci_manifest {
-	struct oci_fact fact;     /* first, so that it is the manifest */
-	struct checksum digest;   /* of what the reference stands for: the manifest, or its index */
+	struct oci_fact fact;   /* first, so that it is the manifest */
+	struct checksum digest; /* of what the reference stands for: the manifest, or its index */
+	/* When its tag was seen to stand for it, in milliseconds on the monotonic clock: all that
+	 * changes of it. */
+	_Atomic int64_t confirmed;
 	struct oci_layer *layers; /* by name */
 	size_t count;
 };

@@ -14,6 +14,7 @@
 #define DEPTH_MAX 4 /* indexes in indexes */
 #define TYPE_SIZE 128
 #define KEPT_MS   (10 * 60 * 1000) /* then who asks must be let in anew */
+#define GLANCE_MS 2000 /* so old what a tag stood for may be for who does not want its bytes */
 
 /* ---- which platform ---- */
 
@@ -142,20 +143,29 @@ static int ask_manifest(struct oci_repo *oci, struct oci_manifest **ret, struct 
 	if (r < 0)
 		return r;
 	document.manifest->digest = top;
-	document.manifest->fact.until = clock_monotonic_ms() + KEPT_MS;
+	document.manifest->confirmed = clock_monotonic_ms();
+	document.manifest->fact.until = document.manifest->confirmed + KEPT_MS;
 	*ret = document.manifest;
 	return 0;
 }
 
 /* ---- what is known ---- */
 
+/* `ls -l` wants to know of each file, and all are in one manifest. */
+static bool is_recent(const struct oci_repo *oci, const struct oci_manifest *manifest)
+{
+	return !oci->sink && !oci->asked->no_cache &&
+	       clock_monotonic_ms() - manifest->confirmed < GLANCE_MS;
+}
+
 /* Whether a tag still stands for @manifest. 1, 0; or -errno: nobody can be asked. */
-static int is_current(struct oci_repo *oci, const struct oci_manifest *manifest, struct err *err)
+static int is_current(struct oci_repo *oci, struct oci_manifest *manifest, struct err *err)
 {
 	struct said said = {.type = ""};
 	struct oci_question question = {
 		.accept = OCI_MANIFEST_TYPES, .told = on_told, .arg = &said};
 	struct err why = ERR_INIT;
+	int64_t began = clock_monotonic_ms();
 	struct remote remote;
 	int r = oci_ask(oci, &question, "manifests", oci->name.reference, NULL, &remote, &why);
 
@@ -164,7 +174,10 @@ static int is_current(struct oci_repo *oci, const struct oci_manifest *manifest,
 		return 0;
 	if (r < 0 && err)
 		*err = why;
-	return r < 0 ? r : checksum_equal(&said.digest, &manifest->digest);
+	if (r < 0 || !checksum_equal(&said.digest, &manifest->digest))
+		return r;
+	manifest->confirmed = began;
+	return 1;
 }
 
 static char *key_of(const struct oci_repo *oci)
@@ -209,7 +222,9 @@ int oci_resolve(struct oci_repo *oci, struct oci_manifest **ret, struct err *err
 		return err_oom(err);
 	known = (struct oci_manifest *)oci_memory_peek(memory, key);
 	if (known) {
-		r = oci->name.digest.kind != CHECKSUM_NONE ? 1 : is_current(oci, known, err);
+		r = 1;
+		if (oci->name.digest.kind == CHECKSUM_NONE && !is_recent(oci, known))
+			r = is_current(oci, known, err);
 		if (r == 1) {
 			*ret = known;
 			return 0;

@@ -1,6 +1,8 @@
 /* Registries at the scripted origin: what is asked there, and what of its answers is believed. */
 #include "tests/unit/backends/registry_fixture.h"
 
+#include <unistd.h>
+
 static const struct backend_request whole;
 
 Test(oci, a_layer_is_fetched_by_its_title)
@@ -115,28 +117,57 @@ Test(oci, parts_are_of_one_version)
 Test(oci, a_tag_is_looked_at_each_time)
 {
 	WITH_REGISTRY(reg);
+	WITH_COLLECT(first);
+	WITH_COLLECT(again);
 	WITH_COLLECT(moved);
-	char first[CHECKSUM_TEXT_SIZE];
-	char second[CHECKSUM_TEXT_SIZE];
+	char digest[CHECKSUM_TEXT_SIZE];
 	CLEANUP(str_freep) char *path = NULL;
-	CLEANUP(str_freep) char *later = NULL;
-	struct remote remote;
+	CLEANUP(str_freep) char *manifest = NULL;
 	struct err err = ERR_INIT;
 
-	push_file(&reg, "v1", 5000, first);
-	path = str_printf("/header/Docker-Content-Digest/%s/", first);
+	push_file(&reg, "v1", 5000, digest);
+	path = str_printf("/header/Docker-Content-Digest/%s/", digest);
 	registry_at(&reg, path);
-	for (int i = 0; i < 3; i++)
-		cr_assert_eq(registry_stat(&reg, URI ":v1/a", &remote, &err), 0, "%s", err.msg);
-	cr_assert_eq(requests(&reg), 3);
+	cr_assert_eq(registry_fetch(&reg, URI ":v1/a", whole, &first, &err), 0, "%s", err.msg);
+	cr_assert_eq(registry_fetch(&reg, URI ":v1/a", whole, &again, &err), 0, "%s", err.msg);
+	cr_assert(fixture_right(&again, 0, 5000));
+	cr_assert_eq(requests(&reg), 4);
 	cr_assert(sent(&reg, 0, "\tGET\t"));
-	cr_assert(sent(&reg, 1, "\tHEAD\t"));
 	cr_assert(sent(&reg, 2, "\tHEAD\t"));
-	push_file(&reg, "v1", 4000, second);
-	later = str_printf("/header/Docker-Content-Digest/%s/", second);
-	registry_at(&reg, later);
+	/* without a digest in the answer nobody knows without the whole */
+	registry_at(&reg, "/");
+	manifest = str_printf("%s/v2/" REPO "/manifests/v1", reg.f.origin.dir);
+	push_file(&reg, "v1", 4000, digest);
 	cr_assert_eq(registry_fetch(&reg, URI ":v1/a", whole, &moved, &err), 0, "%s", err.msg);
 	cr_assert(fixture_right(&moved, 0, 4000));
+	push_file(&reg, "v1", 3000, digest);
+	collect_release(&moved);
+	collect_init(&moved);
+	cr_assert_eq(registry_fetch(&reg, URI ":v1/a", whole, &moved, &err), 0, "%s", err.msg);
+	cr_assert(fixture_right(&moved, 0, 3000));
+	cr_assert_eq(unlink(manifest), 0);
+	cr_assert_eq(registry_fetch(&reg, URI ":v1/a", whole, &moved, &err), -ENOENT);
+}
+
+Test(oci, who_only_looks_asks_for_a_tag_once)
+{
+	WITH_REGISTRY(reg);
+	char digest[CHECKSUM_TEXT_SIZE];
+	struct remote remote;
+	struct err err = ERR_INIT;
+	int64_t began = clock_monotonic_ms();
+
+	push_file(&reg, "v1", 5000, digest);
+	for (int i = 0; i < 10; i++)
+		cr_assert_eq(registry_stat(&reg, URI ":v1/a", &remote, &err), 0, "%s", err.msg);
+	if (clock_monotonic_ms() - began < 2000)
+		cr_assert_eq(requests(&reg), 1);
+	push_file(&reg, "v1", 4000, digest);
+	do {
+		cr_assert_lt(clock_monotonic_ms() - began, 60000);
+		cr_assert_eq(registry_stat(&reg, URI ":v1/a", &remote, &err), 0, "%s", err.msg);
+	} while (remote.size == 5000);
+	cr_assert_eq(remote.size, 4000);
 }
 
 Test(oci, a_manifest_that_is_not_what_it_is_called_is_refused)
