@@ -38,6 +38,7 @@ common="[fetch]
 retries = 0
 ttl = 0
 negative_ttl = 0
+lookup_head = none
 ca_file = $CA"
 words=$WORK/words # all that commands said
 echo "$common" >"$CONFIG"
