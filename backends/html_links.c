@@ -1,5 +1,6 @@
 #include "backends/html_links.h"
 
+#include "backends/libxml.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -46,9 +47,13 @@ static htmlSAXHandler handler = {.startElement = begin_element};
 int html_links_new(html_link *visit, void *arg, struct html_links **ret, struct err *err)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	struct html_links *links = calloc(1, sizeof(*links));
+	struct html_links *links;
+	int r = libxml_load(err);
 
+	if (r < 0)
+		return r;
 	pthread_once(&once, xmlInitParser);
+	links = calloc(1, sizeof(*links));
 	if (!links)
 		return err_oom(err);
 	links->visit = visit;

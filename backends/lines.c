@@ -204,14 +204,8 @@ static int choose(struct lines *lines, const char *host, const char *key, struct
 /* Under mu. */
 static void wait_for_one(struct lines *lines)
 {
-	struct timespec until;
+	struct timespec until = clock_monotonic_in(WAIT_MS);
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += WAIT_MS * 1000000L;
-	if (until.tv_nsec >= 1000000000L) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000L;
-	}
 	pthread_cond_timedwait(&lines->freed, &lines->mu, &until);
 }
 

@@ -2,6 +2,7 @@
 
 #include "backends/builtin.h"
 #include "backends/hadoop_client.h"
+#include "backends/libxml.h"
 #include "backends/oci_memory.h"
 #include "backends/s3_regions.h"
 #include "backends/s3_wallet.h"
@@ -127,6 +128,13 @@ int registry_open(const struct registry_options *options, struct backend_env **r
 	}
 	*ret = &registry->env;
 	return 0;
+}
+
+int registry_load(struct backend_env *env, struct err *err)
+{
+	int r = transfers_awake(env->transfers, err);
+
+	return r < 0 ? r : libxml_load(err);
 }
 
 void registry_hurry(struct backend_env *env)

@@ -39,6 +39,9 @@ struct registry_options {
 int registry_open(
 	const struct registry_options *options, struct backend_env **ret, struct err *err);
 
+/* Load now what backends load when they need it: libcurl and libxml2. -ELIBACC. */
+int registry_load(struct backend_env *env, struct err *err);
+
 /* registry_all, with the schemes that the options said; valid as long as the environment. */
 const struct backend *const *registry_backends(const struct backend_env *env);
 

@@ -90,12 +90,25 @@ static int s3_stat(const struct backend_env *env, const struct backend_request *
 	return r;
 }
 
+static int poll_sink(void *arg, struct err *err)
+{
+	struct sink *sink = arg;
+
+	return sink->poll(sink, err);
+}
+
 static int s3_fetch(const struct backend_env *env, const struct backend_request *request,
 	struct sink *sink, struct err *err)
 {
 	CLEANUP(s3_question_release) struct s3_question question;
-	int r = s3_question_init(&question, env, request, NULL, true, err);
+	struct backend_request waiting = *request; /* for keys */
+	int r;
 
+	waiting.poll = poll_sink;
+	waiting.poll_arg = sink;
+	r = s3_question_init(&question, env, &waiting, NULL, true, err);
+	question.request.poll = request->poll;
+	question.request.poll_arg = request->poll_arg;
 	return r < 0 ? r : http_fetch(env, &question.request, &question.dialect, sink, err);
 }
 

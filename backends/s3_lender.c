@@ -3,6 +3,7 @@
 #include "backends/http.h"
 #include "backends/xml.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -12,15 +13,24 @@
 #include <time.h>
 
 #define ANSWER_MAX  ((size_t)64 * 1024)
-#define INSTANCE_MS 1000 /* the metadata server is on this machine, or nowhere */
+#define INSTANCE_MS 1000  /* the metadata server is on this machine, or nowhere */
+#define LEND_MS     10000 /* all questions to one of them together */
 #define ROLES       "latest/meta-data/iam/security-credentials/"
 #define SESSION     "latest/api/token"
+
+/* Who is asked for keys, on whose behalf, and how. */
+struct errand {
+	const struct backend_env *env;
+	const struct backend_request *asked;
+	const struct access_s3 *access;
+	int64_t until_ms; /* by the clock that never goes back */
+};
 
 /* One question, and its answer as a text. */
 struct question {
 	struct http_dialect dialect; /* first, so that it is the question */
 	struct sink sink;
-	const struct backend_request *asked;
+	const struct errand *errand;
 	const char *header; /* "Name: value", or NULL */
 	char *text;         /* with room for ANSWER_MAX and a NUL */
 	size_t len;
@@ -86,21 +96,25 @@ static int on_write(struct sink *sink, const void *buf, size_t len, struct err *
 
 static int on_poll(struct sink *sink, struct err *err)
 {
-	const struct backend_request *asked = of_sink(sink)->asked;
+	const struct errand *errand = of_sink(sink)->errand;
+	const struct backend_request *asked = errand->asked;
 
+	if (clock_monotonic_ms() >= errand->until_ms)
+		return err_set_retry(
+			err, ERR_NETWORK, ETIMEDOUT, 0, "no answer in %d seconds", LEND_MS / 1000);
 	return asked->poll ? asked->poll(asked->poll_arg, err) : 0;
 }
 
 /* The answer of @text, a URI, is the caller's, for free_answer(). @method NULL: GET. */
-static int ask(const struct backend_env *env, const struct backend_request *asked,
-	const char *method, const char *text, const char *header, char **ret, struct err *err)
+static int ask(const struct errand *errand, const char *method, const char *text,
+	const char *header, char **ret, struct err *err)
 {
 	CLEANUP(uri_release) struct uri uri = {.text = NULL};
 	CLEANUP(free_answer) char *answer = calloc(1, ANSWER_MAX + 1);
 	struct question question = {
 		.dialect = {.method = method, .headers = headers, .moved = moved},
 		.sink = {.begin = on_begin, .write = on_write, .poll = on_poll},
-		.asked = asked,
+		.errand = errand,
 		.header = header,
 		.text = answer,
 	};
@@ -112,9 +126,9 @@ static int ask(const struct backend_env *env, const struct backend_request *aske
 	r = uri_parse(text, &uri, err);
 	/* a metadata server is here, the other is where buckets are */
 	if (r == 0 && str_equal(uri.scheme, "https"))
-		request.proxy = asked->proxy;
+		request.proxy = errand->asked->proxy;
 	if (r == 0)
-		r = http_fetch(env, &request, &question.dialect, &question.sink, err);
+		r = http_fetch(errand->env, &request, &question.dialect, &question.sink, err);
 	if (r < 0)
 		return r;
 	if (strlen(answer) != question.len)
@@ -182,9 +196,9 @@ static int read_json(const char *text, struct s3_keys *ret, struct err *err)
 		err);
 }
 
-static int ask_container(const struct backend_env *env, const struct backend_request *request,
-	const struct access_s3 *access, struct s3_keys *ret, struct err *err)
+static int ask_container(const struct errand *errand, struct s3_keys *ret, struct err *err)
 {
+	const struct access_s3 *access = errand->access;
 	CLEANUP(free_answer)
 	char *header =
 		access->source_token ? str_printf("Authorization: %s", access->source_token) : NULL;
@@ -193,7 +207,7 @@ static int ask_container(const struct backend_env *env, const struct backend_req
 
 	if (access->source_token && !header)
 		return err_oom(err);
-	r = ask(env, request, NULL, access->source_uri, header, &answer, err);
+	r = ask(errand, NULL, access->source_uri, header, &answer, err);
 	return r < 0 ? r : read_json(answer, ret, err);
 }
 
@@ -205,15 +219,15 @@ static const char *first_line(char *text)
 }
 
 /* Which role the machine has, and then its keys. @header: of the session. */
-static int ask_role(const struct backend_env *env, const struct backend_request *request,
-	const struct access_s3 *access, const char *header, struct s3_keys *ret, struct err *err)
+static int ask_role(
+	const struct errand *errand, const char *header, struct s3_keys *ret, struct err *err)
 {
-	CLEANUP(str_freep) char *roles = str_printf("%s" ROLES, access->source_uri);
+	CLEANUP(str_freep) char *roles = str_printf("%s" ROLES, errand->access->source_uri);
 	CLEANUP(free_answer) char *names = NULL;
 	CLEANUP(free_answer) char *answer = NULL;
 	CLEANUP(str_freep) char *place = NULL;
 	const char *name;
-	int r = roles ? ask(env, request, NULL, roles, header, &names, err) : err_oom(err);
+	int r = roles ? ask(errand, NULL, roles, header, &names, err) : err_oom(err);
 
 	if (r < 0)
 		return r;
@@ -221,31 +235,31 @@ static int ask_role(const struct backend_env *env, const struct backend_request 
 	if (!name)
 		return err_set(err, ERR_REMOTE, ENOENT, "the instance has no role");
 	place = str_printf("%s%s", roles, name);
-	r = place ? ask(env, request, NULL, place, header, &answer, err) : err_oom(err);
+	r = place ? ask(errand, NULL, place, header, &answer, err) : err_oom(err);
 	return r < 0 ? r : read_json(answer, ret, err);
 }
 
 /* Version 2 of the protocol: each session begins with a token, which only a PUT is told. */
-static int ask_instance(const struct backend_env *env, const struct backend_request *request,
-	const struct access_s3 *access, struct s3_keys *ret, struct err *err)
+static int ask_instance(const struct errand *errand, struct s3_keys *ret, struct err *err)
 {
-	CLEANUP(str_freep) char *place = str_printf("%s" SESSION, access->source_uri);
+	CLEANUP(str_freep) char *place = str_printf("%s" SESSION, errand->access->source_uri);
 	CLEANUP(free_answer) char *token = NULL;
 	CLEANUP(free_answer) char *header = NULL;
-	struct backend_env impatient = *env;
+	struct backend_env impatient = *errand->env;
+	struct errand mine = *errand;
 	int r;
 
 	if (!place)
 		return err_oom(err);
 	impatient.connect_ms = impatient.first_byte_ms = INSTANCE_MS;
-	r = ask(&impatient, request, "PUT", place, "X-aws-ec2-metadata-token-ttl-seconds: 300",
-		&token, err);
+	mine.env = &impatient;
+	r = ask(&mine, "PUT", place, "X-aws-ec2-metadata-token-ttl-seconds: 300", &token, err);
 	if (r < 0)
 		return r;
 	if (!*token || strpbrk(token, " \t\r\n"))
 		return err_set(err, ERR_REMOTE, EBADMSG, "the answer is no token");
 	header = str_printf("X-aws-ec2-metadata-token: %s", token);
-	return header ? ask_role(&impatient, request, access, header, ret, err) : err_oom(err);
+	return header ? ask_role(&mine, header, ret, err) : err_oom(err);
 }
 
 /* ---- the token service: XML ---- */
@@ -280,13 +294,12 @@ static int on_text(const char *path, const char *text, void *arg, struct err *er
 	return *place ? 0 : err_oom(err);
 }
 
-static int ask_service(const struct backend_env *env, const struct backend_request *request,
-	const struct access_s3 *access, struct s3_keys *ret, struct err *err)
+static int ask_service(const struct errand *errand, struct s3_keys *ret, struct err *err)
 {
 	CLEANUP(free_answer) char *answer = NULL;
 	CLEANUP(xml_freep) struct xml *xml = NULL;
 	struct loan loan = {.id = NULL};
-	int r = ask(env, request, NULL, access->source_uri, NULL, &answer, err);
+	int r = ask(errand, NULL, errand->access->source_uri, NULL, &answer, err);
 
 	if (r == 0)
 		r = xml_new(on_text, &loan, &xml, err);
@@ -308,13 +321,20 @@ static int ask_service(const struct backend_env *env, const struct backend_reque
 int s3_lender_ask(const struct backend_env *env, const struct backend_request *request,
 	const struct access_s3 *access, struct s3_keys *ret, struct err *err)
 {
+	const struct errand errand = {
+		.env = env,
+		.asked = request,
+		.access = access,
+		.until_ms = clock_monotonic_ms() + LEND_MS,
+	};
+
 	switch (access->source) {
 	case S3_SOURCE_INSTANCE:
-		return ask_instance(env, request, access, ret, err);
+		return ask_instance(&errand, ret, err);
 	case S3_SOURCE_CONTAINER:
-		return ask_container(env, request, access, ret, err);
+		return ask_container(&errand, ret, err);
 	case S3_SOURCE_WEB_IDENTITY:
-		return ask_service(env, request, access, ret, err);
+		return ask_service(&errand, ret, err);
 	case S3_SOURCE_GIVEN:
 	default:
 		return err_set(err, ERR_USAGE, EINVAL, "nobody lends keys");

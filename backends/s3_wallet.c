@@ -10,22 +10,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POCKETS       8
-#define EARLY_SECONDS (5 * 60) /* before they expire new ones are asked for */
-#define NONE_SECONDS  (5 * 60) /* that there are none is believed */
+#define POCKETS        8
+#define EARLY_SECONDS  (5 * 60) /* before they expire new ones are asked for */
+#define NONE_SECONDS   (5 * 60) /* an instance's word that it has no role is believed */
+#define NOBODY_SECONDS 60       /* and so long that this machine is no instance */
+#define WAIT_MS        50
 
-/* What one source has lent. */
+/* What one source has lent, or is asked for. */
 struct pocket {
 	enum s3_source source;
 	char *uri; /* NULL: empty */
 	struct s3_keys keys;
+	bool has_lent;   /* keys, once */
+	bool is_asked;   /* by one caller, for all: it stays where it is */
+	uint64_t failed; /* when: a number of wallet.now; 0: never */
+	struct err why;
 };
 
 struct s3_wallet {
 	pthread_mutex_t mu;
+	pthread_cond_t answered;
 	/* guarded by mu */
 	struct pocket pockets[POCKETS];
-	size_t next; /* the oldest */
+	size_t next;  /* to be emptied for another source */
+	uint64_t now; /* counts answers */
 };
 
 static void free_secret(char *text)
@@ -64,9 +72,15 @@ static int copy(const struct s3_keys *keys, struct s3_keys *ret, struct err *err
 struct s3_wallet *s3_wallet_new(void)
 {
 	struct s3_wallet *wallet = calloc(1, sizeof(*wallet));
+	pthread_condattr_t attr;
 
-	if (wallet)
-		pthread_mutex_init(&wallet->mu, NULL);
+	if (!wallet)
+		return NULL;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_mutex_init(&wallet->mu, NULL);
+	pthread_cond_init(&wallet->answered, &attr);
+	pthread_condattr_destroy(&attr);
 	return wallet;
 }
 
@@ -83,6 +97,7 @@ void s3_wallet_free(struct s3_wallet *wallet)
 		return;
 	for (size_t i = 0; i < POCKETS; i++)
 		empty(&wallet->pockets[i]);
+	pthread_cond_destroy(&wallet->answered);
 	pthread_mutex_destroy(&wallet->mu);
 	free(wallet);
 }
@@ -97,72 +112,167 @@ static struct pocket *find(struct s3_wallet *wallet, const struct access_s3 *acc
 	return NULL;
 }
 
-/* 1: they are here, and will be good for a while. @left: seconds that they must be good for. */
-static int look(struct s3_wallet *wallet, const struct access_s3 *access, int64_t left,
-	struct s3_keys *ret, struct err *err)
+/* Under mu. One for another source, emptied; NULL: all are being filled, or no memory. */
+static struct pocket *make(struct s3_wallet *wallet, const struct access_s3 *access)
 {
-	const struct pocket *pocket;
+	for (size_t i = 0; i < POCKETS; i++) {
+		struct pocket *pocket = &wallet->pockets[wallet->next];
+
+		wallet->next = (wallet->next + 1) % POCKETS;
+		if (pocket->is_asked)
+			continue;
+		empty(pocket);
+		pocket->source = access->source;
+		pocket->uri = str_copy(access->source_uri);
+		return pocket->uri ? pocket : NULL;
+	}
+	return NULL;
+}
+
+enum turn {
+	TURN_DONE, /* the keys are here; or why there are none */
+	TURN_WAIT, /* somebody asks for them */
+	TURN_MINE, /* the caller has to ask, and the others wait for it */
+};
+
+/* Under mu. For who came at @since. 0 with *ret_turn, or why there are no keys. */
+static int look(struct s3_wallet *wallet, const struct access_s3 *access, uint64_t since,
+	enum turn *ret_turn, struct s3_keys *ret, struct err *err)
+{
+	struct pocket *pocket = find(wallet, access);
+	bool is_asked = pocket && pocket->is_asked;
+	bool failed = pocket && pocket->failed > since;
+
+	*ret_turn = TURN_DONE;
+	/* those that are good still are better than to wait, and than none */
+	if (pocket &&
+		pocket->keys.expires > clock_wall() + (is_asked || failed ? 0 : EARLY_SECONDS))
+		return copy(&pocket->keys, ret, err);
+	if (failed) {
+		if (err)
+			*err = pocket->why;
+		return -pocket->why.code;
+	}
+	*ret_turn = is_asked ? TURN_WAIT : TURN_MINE;
+	return 0;
+}
+
+static int take_turn(struct s3_wallet *wallet, const struct access_s3 *access, bool may_wait,
+	uint64_t since, enum turn *ret_turn, struct s3_keys *ret, struct err *err)
+{
+	struct timespec until = clock_monotonic_in(WAIT_MS);
+	struct pocket *pocket;
 	int r;
 	WITH_LOCK(&wallet->mu);
 
-	pocket = find(wallet, access);
-	if (!pocket || pocket->keys.expires <= clock_wall() + left)
+	r = look(wallet, access, since, ret_turn, ret, err);
+	if (r < 0 || *ret_turn == TURN_DONE)
+		return r;
+	if (!may_wait)
+		return err_set_retry(err, ERR_SYSTEM, EAGAIN, 0, "keys must be asked for");
+	if (*ret_turn == TURN_WAIT) {
+		pthread_cond_timedwait(&wallet->answered, &wallet->mu, &until);
 		return 0;
-	r = copy(&pocket->keys, ret, err);
-	return r < 0 ? r : 1;
+	}
+	pocket = find(wallet, access);
+	if (!pocket)
+		pocket = make(wallet, access);
+	if (pocket) /* else this caller asks for itself */
+		pocket->is_asked = true;
+	return 0;
 }
 
-/* Best effort. */
-static void keep(
-	struct s3_wallet *wallet, const struct access_s3 *access, const struct s3_keys *keys)
+/* What came of asking, for all who wait. @why: NULL: @keys did; a cancelled one has asked nothing.
+ */
+static void settle(struct s3_wallet *wallet, const struct access_s3 *access,
+	const struct s3_keys *keys, const struct err *why)
 {
 	struct pocket *pocket;
 	WITH_LOCK(&wallet->mu);
 
 	pocket = find(wallet, access);
-	if (!pocket) {
-		pocket = &wallet->pockets[wallet->next];
-		wallet->next = (wallet->next + 1) % POCKETS;
-	}
-	empty(pocket);
-	if (copy(keys, &pocket->keys, NULL) < 0)
+	if (!pocket)
 		return;
-	pocket->source = access->source;
-	pocket->uri = str_copy(access->source_uri);
+	pocket->is_asked = false;
+	if (!why) {
+		s3_keys_release(&pocket->keys);
+		(void)copy(keys, &pocket->keys, NULL); /* else they are asked for again */
+		pocket->has_lent = pocket->has_lent || keys->id;
+	} else if (why->kind != ERR_CANCELLED) {
+		pocket->failed = ++wallet->now;
+		pocket->why = *why;
+	}
+	pthread_cond_broadcast(&wallet->answered);
 }
 
-/* A machine that nobody lends keys to asks as anybody. */
-static int have_none(struct s3_wallet *wallet, const struct access_s3 *access, struct s3_keys *ret)
+static bool has_lent(struct s3_wallet *wallet, const struct access_s3 *access)
 {
-	*ret = (struct s3_keys){.expires = clock_wall() + EARLY_SECONDS + NONE_SECONDS};
-	keep(wallet, access, ret);
-	return 0;
+	const struct pocket *pocket;
+	WITH_LOCK(&wallet->mu);
+
+	pocket = find(wallet, access);
+	return pocket && pocket->has_lent;
+}
+
+/*
+ * For how many seconds a machine asks as anybody, after @why; 0: it has a right to keys. Where no
+ * metadata server is, and never was one, it is no instance; where one says so, it has no role.
+ */
+static int64_t is_nobody(
+	struct s3_wallet *wallet, const struct access_s3 *access, const struct err *why)
+{
+	if (access->source != S3_SOURCE_INSTANCE)
+		return 0;
+	if (why->kind == ERR_REMOTE && why->code == ENOENT)
+		return NONE_SECONDS;
+	return why->kind == ERR_NETWORK && !has_lent(wallet, access) ? NOBODY_SECONDS : 0;
+}
+
+/* For all who wait. */
+static int ask(const struct backend_env *env, const struct backend_request *request,
+	const struct access_s3 *access, struct s3_keys *ret, struct err *err)
+{
+	struct err why = ERR_INIT;
+	int64_t seconds;
+	int r = s3_lender_ask(env, request, access, ret, &why);
+
+	seconds = r < 0 ? is_nobody(env->s3_wallet, access, &why) : 0;
+	if (seconds > 0) {
+		*ret = (struct s3_keys){.expires = clock_wall() + EARLY_SECONDS + seconds};
+		r = 0;
+	}
+	if (r < 0 && why.code == -r)
+		err_context(&why, "keys of s3");
+	settle(env->s3_wallet, access, ret, r < 0 ? &why : NULL);
+	if (r < 0 && err)
+		*err = why;
+	return r;
+}
+
+static uint64_t now(struct s3_wallet *wallet)
+{
+	WITH_LOCK(&wallet->mu);
+	return wallet->now;
 }
 
 int s3_wallet_get(const struct backend_env *env, const struct backend_request *request,
 	const struct access_s3 *access, bool may_wait, struct s3_keys *ret, struct err *err)
 {
 	struct s3_wallet *wallet = env->s3_wallet;
-	struct err why = ERR_INIT;
-	int r = look(wallet, access, EARLY_SECONDS, ret, err);
+	uint64_t since = now(wallet);
+	enum turn turn;
+	int r;
 
-	if (r != 0)
-		return r < 0 ? r : 0;
-	if (!may_wait)
-		return err_set_retry(err, ERR_SYSTEM, EAGAIN, 0, "keys must be asked for");
-	r = s3_lender_ask(env, request, access, ret, &why);
-	if (r == 0) {
-		keep(wallet, access, ret);
-		return 0;
-	}
+	do {
+		r = take_turn(wallet, access, may_wait, since, &turn, ret, err);
+		if (r == 0 && turn == TURN_WAIT && request->poll)
+			r = request->poll(request->poll_arg, err);
+	} while (r == 0 && turn == TURN_WAIT);
+	if (r < 0 || turn == TURN_DONE)
+		return r;
+	r = ask(env, request, access, ret, err);
 	/* what is good still is better than nothing */
-	if (look(wallet, access, 0, ret, NULL) == 1)
-		return 0;
-	if (access->source == S3_SOURCE_INSTANCE && why.kind != ERR_CANCELLED)
-		return have_none(wallet, access, ret);
-	if (why.code == -r)
-		err_context(&why, "keys of s3");
-	if (err)
-		*err = why;
+	if (r < 0 && take_turn(wallet, access, false, since, &turn, ret, NULL) == 0)
+		r = 0;
 	return r;
 }

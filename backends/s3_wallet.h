@@ -24,10 +24,11 @@ struct s3_wallet *s3_wallet_new(void); /* NULL: out of memory */
 void s3_wallet_free(struct s3_wallet *wallet);
 
 /*
- * The keys of access->source. @request is what they are for: its poll ends the wait. Unless
- * @may_wait, -EAGAIN when somebody would have to be asked. *ret is for s3_keys_release(). A machine
- * that is no instance has none, and is none the worse for it; of the other sources whatever went
- * wrong is an error.
+ * The keys of access->source, which one caller asks for at a time, for all that want them: who
+ * waits hears of its failure, too. @request is what they are for: its poll, on this thread, ends
+ * the wait, as do ten seconds. Unless @may_wait, -EAGAIN when somebody would have to be asked.
+ * *ret is for s3_keys_release(). A machine that is no instance, or has no role, has none and asks
+ * as anybody; whatever else went wrong is an error.
  */
 int s3_wallet_get(const struct backend_env *env, const struct backend_request *request,
 	const struct access_s3 *access, bool may_wait, struct s3_keys *ret, struct err *err);

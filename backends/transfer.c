@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/libcurl.h"
 #include "base/str.h"
 
 #include <curl/curl.h>
@@ -31,9 +32,15 @@
 #define POOL_MAX    64 /* easy handles kept for the next request */
 
 struct transfers {
-	CURLM *multi;
+	long connections;
+	long per_host;
 	struct lines *lines;
+
+	pthread_mutex_t mu; /* of who wakes it */
+	atomic_bool is_awake;
+	CURLM *multi;
 	pthread_t thread;
+
 	struct commands commands;
 	atomic_bool stop;
 	atomic_bool hurry;
@@ -308,60 +315,103 @@ int transfers_new(
 	unsigned int connections, unsigned int per_host, struct transfers **ret, struct err *err)
 {
 	struct transfers *transfers = calloc(1, sizeof(*transfers));
-	sigset_t all;
-	sigset_t before;
 	int r;
 
-	if (!transfers || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-		free(transfers);
+	if (!transfers)
 		return err_oom(err);
-	}
+	pthread_mutex_init(&transfers->mu, NULL);
 	commands_init(&transfers->commands);
-	transfers->multi = curl_multi_init();
-	r = transfers->multi ? lines_new(connections, per_host, &transfers->lines, err)
-			     : err_oom(err);
+	transfers->connections = (long)connections;
+	transfers->per_host = (long)per_host;
+	r = lines_new(connections, per_host, &transfers->lines, err);
 	if (r < 0) {
 		transfers_free(transfers);
 		return r;
 	}
-	curl_multi_setopt(transfers->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)connections);
-	curl_multi_setopt(transfers->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)per_host);
-	curl_multi_setopt(transfers->multi, CURLMOPT_MAXCONNECTS, (long)connections);
+	*ret = transfers;
+	return 0;
+}
+
+static int make_multi(struct transfers *transfers, struct err *err)
+{
+	int r = libcurl_load(err);
+
+	if (r < 0)
+		return r;
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return err_oom(err);
+	transfers->multi = curl_multi_init();
+	if (!transfers->multi) {
+		curl_global_cleanup();
+		return err_oom(err);
+	}
+	curl_multi_setopt(transfers->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, transfers->connections);
+	curl_multi_setopt(transfers->multi, CURLMOPT_MAX_HOST_CONNECTIONS, transfers->per_host);
+	curl_multi_setopt(transfers->multi, CURLMOPT_MAXCONNECTS, transfers->connections);
 	curl_multi_setopt(transfers->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
 	/* as many streams as the server allows */
 	curl_multi_setopt(transfers->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, STREAMS_MAX);
+	return 0;
+}
+
+static int start_thread(struct transfers *transfers, struct err *err)
+{
+	sigset_t all;
+	sigset_t before;
+	int r;
 
 	/* signals are for the threads of the program */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	r = pthread_create(&transfers->thread, NULL, run, transfers);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (r) {
-		transfers->thread = 0;
-		transfers_free(transfers);
+	if (r)
 		return err_set(err, ERR_SYSTEM, r, "start the thread of transfers: %m");
-	}
 	pthread_setname_np(transfers->thread, "transfers");
-	*ret = transfers;
 	return 0;
+}
+
+int transfers_awake(struct transfers *transfers, struct err *err)
+{
+	int r = 0;
+
+	if (atomic_load(&transfers->is_awake))
+		return 0;
+	WITH_LOCK(&transfers->mu);
+	if (!transfers->multi)
+		r = make_multi(transfers, err);
+	if (r == 0 && !atomic_load(&transfers->is_awake))
+		r = start_thread(transfers, err);
+	if (r == 0)
+		atomic_store(&transfers->is_awake, true);
+	return r;
+}
+
+static void wake(struct transfers *transfers)
+{
+	if (atomic_load(&transfers->is_awake))
+		curl_multi_wakeup(transfers->multi);
 }
 
 void transfers_free(struct transfers *transfers)
 {
 	if (!transfers)
 		return;
-	if (transfers->thread) {
+	if (atomic_load(&transfers->is_awake)) {
 		atomic_store(&transfers->stop, true);
-		curl_multi_wakeup(transfers->multi);
+		wake(transfers);
 		pthread_join(transfers->thread, NULL);
 	}
 	while (transfers->pooled > 0)
 		curl_easy_cleanup(transfers->pool[--transfers->pooled]);
 	lines_free(transfers->lines);
-	curl_multi_cleanup(transfers->multi); /* closes what is open */
+	if (transfers->multi) {
+		curl_multi_cleanup(transfers->multi); /* closes what is open */
+		curl_global_cleanup();
+	}
 	sockets_release(&transfers->sockets);
-	curl_global_cleanup();
 	commands_release(&transfers->commands);
+	pthread_mutex_destroy(&transfers->mu);
 	free(transfers);
 }
 
@@ -375,7 +425,7 @@ struct lines *transfers_lines(struct transfers *transfers)
 void transfers_hurry(struct transfers *transfers)
 {
 	atomic_store(&transfers->hurry, true);
-	curl_multi_wakeup(transfers->multi);
+	wake(transfers);
 }
 
 void transfers_command(struct transfer *transfer, enum command command)
@@ -384,7 +434,7 @@ void transfers_command(struct transfer *transfer, enum command command)
 
 	/* whoever gave an earlier one wakes it for all: it takes them until there are no more */
 	if (commands_give(&transfers->commands, transfer, command))
-		curl_multi_wakeup(transfers->multi);
+		wake(transfers);
 }
 
 void transfers_forget(struct transfer *transfer)

@@ -21,9 +21,12 @@
 
 struct transfers;
 
-/* Start the thread. @connections and @per_host bound the connections open at the same time. */
+/* @connections and @per_host bound the connections open at the same time. */
 int transfers_new(
 	unsigned int connections, unsigned int per_host, struct transfers **ret, struct err *err);
+
+/* Load libcurl and start its thread, as the first request does otherwise. Any thread. */
+int transfers_awake(struct transfers *transfers, struct err *err);
 void transfers_free(struct transfers *transfers);
 
 struct transfer; /* one request in flight, seen from its callbacks */

@@ -87,8 +87,12 @@ void transfer_release(struct transfer *transfer)
 int transfer_start(struct transfers *transfers, const struct transfer_request *request,
 	struct transfer **ret, struct err *err)
 {
-	struct transfer *transfer = malloc(sizeof(*transfer));
+	struct transfer *transfer;
+	int r = transfers_awake(transfers, err);
 
+	if (r < 0)
+		return r;
+	transfer = malloc(sizeof(*transfer));
 	if (!transfer)
 		return err_oom(err);
 	transfer_init(transfer, request);
@@ -115,8 +119,10 @@ int transfer_run(
 	struct transfers *transfers, const struct transfer_request *request, struct err *err)
 {
 	struct transfer *transfer;
-	int r;
+	int r = transfers_awake(transfers, err);
 
+	if (r < 0)
+		return r;
 	if (str_has_prefix(request->uri->scheme, "ftp") &&
 		!transfer_is_proxied_ftp(request->uri, request->proxy))
 		return lines_run(transfers_lines(transfers), request, err);

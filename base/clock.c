@@ -24,3 +24,17 @@ int64_t clock_monotonic_ms(void)
 {
 	return milliseconds(CLOCK_MONOTONIC);
 }
+
+struct timespec clock_monotonic_in(int64_t ms)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	at.tv_sec += ms / 1000;
+	at.tv_nsec += ms % 1000 * 1000000;
+	if (at.tv_nsec >= 1000000000) {
+		at.tv_sec++;
+		at.tv_nsec -= 1000000000;
+	}
+	return at;
+}

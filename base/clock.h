@@ -6,6 +6,7 @@
 #define FETCHFS_BASE_CLOCK_H
 
 #include <stdint.h>
+#include <time.h>
 
 /* Seconds since 1970, UTC; may jump. For what is stored: fetched, expires. */
 int64_t clock_wall(void);
@@ -15,5 +16,8 @@ int64_t clock_wall_ms(void);
 
 /* Milliseconds since an arbitrary moment; never goes back. For timeouts and rates. */
 int64_t clock_monotonic_ms(void);
+
+/* The moment @ms milliseconds from now, for a condition that waits by CLOCK_MONOTONIC. */
+struct timespec clock_monotonic_in(int64_t ms);
 
 #endif

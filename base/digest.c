@@ -1,3 +1,10 @@
+/*
+ * Content is hashed by EVP. What is short, as the keys of entries are, is by the functions under
+ * it: EVP's first use sets up all that OpenSSL has, for two milliseconds, and most commands hash a
+ * few hundred bytes and end. The functions are called deprecated, because they know no provider.
+ */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include "base/digest.h"
 
 #include "base/cleanup.h"
@@ -5,6 +12,7 @@
 
 #include <errno.h>
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,44 +53,25 @@ static int failed(struct err *err)
 	return err_set(err, ERR_SYSTEM, EIO, "compute sha256: libcrypto failed");
 }
 
-static EVP_MD *found; /* by look_up(), once; then it never changes */
-
-static void look_up(void)
+/* Of @first, and of @buf behind it. */
+static int hash(const void *first, size_t first_len, const void *buf, size_t len,
+	struct digest *ret, struct err *err)
 {
-	found = EVP_MD_fetch(NULL, "SHA256", NULL);
-}
-
-/* Looking the algorithm up takes as long as hashing a kilobyte: once is enough for a process. */
-static const EVP_MD *sha256(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, look_up);
-	return found ? found : EVP_sha256();
-}
-
-int digest_buffer(const void *buf, size_t len, struct digest *ret, struct err *err)
-{
+	SHA256_CTX ctx;
 	struct digest digest;
+	bool good = SHA256_Init(&ctx) && SHA256_Update(&ctx, first, first_len) &&
+		    SHA256_Update(&ctx, buf, len) && SHA256_Final(digest.bytes, &ctx);
 
-	if (!EVP_Digest(buf, len, digest.bytes, NULL, sha256(), NULL))
+	explicit_bzero(&ctx, sizeof(ctx)); /* it may have been a key */
+	if (!good)
 		return failed(err);
 	*ret = digest;
 	return 0;
 }
 
-/* The digest of @block, a block that was mixed with the key, and of @buf behind it. */
-static int hash_behind(const uint8_t block[BLOCK_SIZE], const void *buf, size_t len,
-	struct digest *ret, struct err *err)
+int digest_buffer(const void *buf, size_t len, struct digest *ret, struct err *err)
 {
-	CLEANUP(digest_stream_freep) struct digest_stream *stream = NULL;
-	int r = digest_stream_new(&stream, err);
-
-	if (r == 0)
-		r = digest_stream_update(stream, block, BLOCK_SIZE, err);
-	if (r == 0)
-		r = digest_stream_update(stream, buf, len, err);
-	return r < 0 ? r : digest_stream_finish(stream, ret, err);
+	return hash("", 0, buf, len, ret, err);
 }
 
 /*
@@ -103,13 +92,29 @@ int digest_hmac(const void *key, size_t key_len, const void *buf, size_t len, st
 	for (size_t i = 0; i < BLOCK_SIZE; i++)
 		block[i] ^= 0x36;
 	if (r == 0)
-		r = hash_behind(block, buf, len, &inner, err);
+		r = hash(block, sizeof(block), buf, len, &inner, err);
 	for (size_t i = 0; i < BLOCK_SIZE; i++)
 		block[i] ^= 0x36 ^ 0x5c;
 	if (r == 0)
-		r = hash_behind(block, inner.bytes, sizeof(inner.bytes), ret, err);
+		r = hash(block, sizeof(block), inner.bytes, sizeof(inner.bytes), ret, err);
 	explicit_bzero(block, sizeof(block));
 	return r;
+}
+
+static EVP_MD *found; /* by look_up(), once; then it never changes */
+
+static void look_up(void)
+{
+	found = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
+/* Looking the algorithm up takes as long as hashing a kilobyte: once is enough for a process. */
+static const EVP_MD *sha256(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, look_up);
+	return found ? found : EVP_sha256();
 }
 
 int digest_stream_new(struct digest_stream **ret, struct err *err)

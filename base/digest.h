@@ -1,5 +1,5 @@
 /*
- * SHA-256, the name of every object (FIPS 180-4; computed by OpenSSL's EVP, which uses the
+ * SHA-256, the name of every object (FIPS 180-4; computed by OpenSSL, which uses the
  * processor's instructions for it).
  */
 #ifndef FETCHFS_BASE_DIGEST_H

@@ -2,18 +2,16 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "base/uri_private.h"
 
-#include <arpa/inet.h>
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define UNRESERVED_MARKS "-._~"
-#define SUB_DELIMS       "!$&'()*+,;="
-#define PATH_MARKS       SUB_DELIMS ":@/"
-#define QUERY_MARKS      PATH_MARKS "?"
+#define SUB_DELIMS  "!$&'()*+,;="
+#define PATH_MARKS  SUB_DELIMS ":@/"
+#define QUERY_MARKS PATH_MARKS "?"
 
 /* A run of bytes of the text being parsed. */
 struct span {
@@ -30,37 +28,13 @@ struct parts {
 	struct span fragment;
 };
 
-static void url_cleanupp(CURLU **url)
-{
-	curl_url_cleanup(*url);
-}
-
-/* <ctype.h> depends on the locale; a URI does not. */
-static bool is_alpha(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool is_alnum(char c)
-{
-	return is_alpha(c) || (c >= '0' && c <= '9');
-}
-
-static void lower(char *s)
-{
-	for (; *s; s++)
-		if (*s >= 'A' && *s <= 'Z')
-			*s = (char)(*s - 'A' + 'a');
-}
-
 static bool is_control(char c)
 {
 	return (c >= 0 && c < ' ') || c == 0x7f;
 }
 
-static int malformed(struct err *err, const char *why)
+int uri_malformed(struct err *err, const char *why)
 {
-	/* without the text: it may hold a password, and the caller knows it */
 	return err_set(err, ERR_USAGE, EINVAL, "malformed URI: %s", why);
 }
 
@@ -69,9 +43,9 @@ static size_t scheme_length(const char *text)
 {
 	size_t len = 0;
 
-	if (!is_alpha(text[0]))
+	if (!uri_is_alpha(text[0]))
 		return 0;
-	while (is_alnum(text[len]) || (text[len] && strchr("+-.", text[len])))
+	while (uri_is_alnum(text[len]) || (text[len] && strchr("+-.", text[len])))
 		len++;
 	return text[len] == ':' ? len : 0;
 }
@@ -84,7 +58,7 @@ static int split(const char *text, struct parts *ret, struct err *err)
 	parts.scheme = (struct span){text, scheme_length(text)};
 	p += parts.scheme.len;
 	if (parts.scheme.len == 0 || !str_has_prefix(p, "://"))
-		return malformed(err, "it does not begin with SCHEME://");
+		return uri_malformed(err, "it does not begin with SCHEME://");
 	p += strlen("://");
 
 	parts.authority = (struct span){p, strcspn(p, "/?#")};
@@ -106,21 +80,16 @@ static int check_bytes(const char *text, const struct parts *parts, struct err *
 {
 	for (const char *p = text; *p; p++)
 		if (is_control(*p))
-			return malformed(err, "it holds a control character");
+			return uri_malformed(err, "it holds a control character");
 	for (size_t i = 0; i < parts->authority.len; i++) {
 		char c = parts->authority.start[i];
 
 		if (c == ' ' || c == '\\')
-			return malformed(err, "blank or backslash in the host");
+			return uri_malformed(err, "blank or backslash in the host");
 		if ((unsigned char)c >= 0x80)
-			return malformed(err, "the host is not ASCII (write it as xn--…)");
+			return uri_malformed(err, "the host is not ASCII (write it as xn--…)");
 	}
 	return 0;
-}
-
-static bool is_unreserved(char c)
-{
-	return is_alnum(c) || (c && strchr(UNRESERVED_MARKS, c));
 }
 
 static int hex_pair(const char *s, size_t left)
@@ -149,11 +118,11 @@ static char *respell(struct span span, const char *marks, bool one)
 	for (size_t i = 0; i < span.len; i++) {
 		char c = span.start[i];
 		int escaped = c == '%' ? hex_pair(span.start + i + 1, span.len - i - 1) : -1;
-		bool plain = is_unreserved(c) || strchr(marks, c);
+		bool plain = uri_is_unreserved(c) || strchr(marks, c);
 
 		if (escaped >= 0) {
 			c = (char)escaped;
-			plain = is_unreserved(c) || (one && c && strchr(marks, c));
+			plain = uri_is_unreserved(c) || (one && c && strchr(marks, c));
 			i += 2;
 		}
 		if (plain) {
@@ -192,120 +161,6 @@ static void remove_dot_segments(char *path)
 	*out = '\0';
 }
 
-/* One part of @url, as libcurl understood it; NULL when the URI lacks it. */
-static int get_part(CURLU *url, CURLUPart part, CURLUcode absent, char **ret, struct err *err)
-{
-	char *theirs = NULL;
-	CURLUcode code = curl_url_get(url, part, &theirs, CURLU_URLDECODE);
-
-	if (code == absent)
-		return 0;
-	if (code == CURLUE_OUT_OF_MEMORY)
-		return err_oom(err);
-	if (code != CURLUE_OK)
-		return malformed(err, curl_url_strerror(code));
-	*ret = strdup(theirs);
-	curl_free(theirs);
-	return *ret ? 0 : err_oom(err);
-}
-
-/* "[" IPv6 "]" in its one spelling, as inet_ntop() has it. */
-static int normalize_ipv6(char **host, struct err *err)
-{
-	struct in6_addr address;
-	char text[INET6_ADDRSTRLEN];
-	char *bracketed;
-
-	(*host)[strlen(*host) - 1] = '\0';
-	if (inet_pton(AF_INET6, *host + 1, &address) != 1)
-		return malformed(err, "bad IPv6 address");
-	inet_ntop(AF_INET6, &address, text, sizeof(text));
-
-	bracketed = str_printf("[%s]", text);
-	if (!bracketed)
-		return err_oom(err);
-	free(*host);
-	*host = bracketed;
-	return 0;
-}
-
-static int normalize_host(char **host, struct err *err)
-{
-	if (!*host || !**host)
-		return malformed(err, "no host");
-	if (**host == '[')
-		return normalize_ipv6(host, err);
-	for (const char *p = *host; *p; p++)
-		if (!is_unreserved(*p))
-			return malformed(err, "bad character in the host");
-	lower(*host);
-	return 0;
-}
-
-static const char *default_port(const char *scheme)
-{
-	static const struct {
-		const char *scheme;
-		const char *port;
-	} defaults[] = {
-		{"http", "80"},
-		{"https", "443"},
-		{"ftp", "21"},
-		{"ftps", "990"},
-		{"oci", "443"},
-		{"hdfs", "8020"},
-		{"webhdfs", "9870"},
-		{"swebhdfs", "9871"},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
-		if (str_equal(scheme, defaults[i].scheme))
-			return defaults[i].port;
-	return NULL;
-}
-
-static bool is_empty(const char *s)
-{
-	return !s || !*s;
-}
-
-/* Scheme and authority alone go through libcurl: there a second opinion would be dangerous. */
-static int parse_authority(const struct parts *parts, struct uri *uri, struct err *err)
-{
-	CLEANUP(url_cleanupp) CURLU *url = curl_url();
-	CLEANUP(str_freep) char *zone = NULL;
-	CLEANUP(str_freep)
-	char *head = str_printf(
-		"%s://%.*s/", uri->scheme, (int)parts->authority.len, parts->authority.start);
-	CURLUcode code;
-	int r;
-
-	if (!url || !head)
-		return err_oom(err);
-	if (parts->authority.len == 0) /* libcurl would take the first segment of the path */
-		return malformed(err, "no host");
-	code = curl_url_set(url, CURLUPART_URL, head, CURLU_NON_SUPPORT_SCHEME | CURLU_PATH_AS_IS);
-	if (code != CURLUE_OK)
-		return malformed(err, curl_url_strerror(code));
-
-	if ((r = get_part(url, CURLUPART_HOST, CURLUE_NO_HOST, &uri->host, err)) < 0 ||
-		(r = get_part(url, CURLUPART_PORT, CURLUE_NO_PORT, &uri->port, err)) < 0 ||
-		(r = get_part(url, CURLUPART_USER, CURLUE_NO_USER, &uri->user, err)) < 0 ||
-		(r = get_part(url, CURLUPART_PASSWORD, CURLUE_NO_PASSWORD, &uri->password, err)) <
-			0 ||
-		(r = get_part(url, CURLUPART_ZONEID, CURLUE_NO_ZONEID, &zone, err)) < 0)
-		return r;
-	if (zone)
-		return malformed(err, "an IPv6 zone has no meaning here");
-	if (str_equal(uri->port, default_port(uri->scheme)))
-		str_freep(&uri->port);
-	if (is_empty(uri->user) && is_empty(uri->password)) {
-		str_freep(&uri->user);
-		str_freep(&uri->password);
-	}
-	return normalize_host(&uri->host, err);
-}
-
 /* Hadoop has a name for each client that it ever had for S3: one object, one key, one section. */
 static bool is_s3(const char *scheme)
 {
@@ -328,10 +183,10 @@ static int take_bucket(const struct parts *parts, struct uri *uri, struct err *e
 	size_t start = at ? (size_t)(at + 1 - authority) : 0;
 
 	if (uri->port || memchr(authority + start, ':', len - start))
-		return malformed(err, "a bucket has no port");
+		return uri_malformed(err, "a bucket has no port");
 	free(uri->host);
 	uri->host = strndup(authority + start, len - start);
-	return uri->host ? normalize_host(&uri->host, err) : err_oom(err);
+	return uri->host ? uri_normalize_host(&uri->host, err) : err_oom(err);
 }
 
 /* file: nobody is asked, so the host can only be this one (RFC 8089). */
@@ -342,7 +197,7 @@ static int parse_file_authority(const struct parts *parts, struct uri *uri, stru
 
 	if (host->len > 0 && (host->len != strlen(localhost) ||
 				     strncasecmp(host->start, localhost, host->len) != 0))
-		return malformed(err, "a file has no host but localhost");
+		return uri_malformed(err, "a file has no host but localhost");
 	uri->host = strdup("");
 	return uri->host ? 0 : err_oom(err);
 }
@@ -428,12 +283,12 @@ int uri_parse(const char *text, struct uri *ret, struct err *err)
 	uri.scheme = respell(parts.scheme, "+", false);
 	if (!uri.scheme)
 		return err_oom(err);
-	lower(uri.scheme);
+	uri_lower(uri.scheme);
 
 	if (str_equal(uri.scheme, "file"))
 		r = parse_file_authority(&parts, &uri, err);
 	else
-		r = parse_authority(&parts, &uri, err);
+		r = uri_parse_authority(parts.authority.start, parts.authority.len, &uri, err);
 	if (r == 0 && is_s3(uri.scheme)) {
 		uri.scheme[2] = '\0';
 		r = take_bucket(&parts, &uri, err);

@@ -16,6 +16,9 @@
 #define LOG_PAGE (4096 + 24)
 #define LOG_LAST (UINT64_C(128) << 10)
 
+/* Who opens the database first reads all of the log. So long, in pages, the last one leaves it. */
+#define LOG_LEFT 128
+
 struct db_query {
 	struct db *db;
 	const char *sql;
@@ -24,6 +27,8 @@ struct db_query {
 
 struct db {
 	sqlite3 *handle;
+	int log_max;   /* pages of the log, after which it is emptied */
+	int log_pages; /* as of our last transaction */
 	size_t count;
 	struct db_query queries[MAX_QUERIES];
 };
@@ -79,12 +84,24 @@ int db_exec(struct db *db, const char *sql, struct err *err)
 	return code == SQLITE_OK ? 0 : fail(db->handle, code, err);
 }
 
+/* After each transaction. */
+static int on_logged(void *arg, sqlite3 *handle, const char *name, int pages)
+{
+	struct db *db = arg;
+
+	db->log_pages = pages;
+	if (pages >= db->log_max)
+		(void)sqlite3_wal_checkpoint_v2(
+			handle, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	return SQLITE_OK;
+}
+
 int db_bound_log(struct db *db, uint64_t bytes, struct err *err)
 {
 	char sql[64];
 
 	snprintf(sql, sizeof(sql), "PRAGMA journal_size_limit = %llu", (unsigned long long)bytes);
-	sqlite3_wal_autocheckpoint(db->handle, (int)((bytes - LOG_LAST) / LOG_PAGE));
+	db->log_max = (int)((bytes - LOG_LAST) / LOG_PAGE);
 	return db_exec(db, sql, err);
 }
 
@@ -109,8 +126,7 @@ int db_open(const char *path, struct db **ret, struct err *err)
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (code != SQLITE_OK)
 		return fail(db->handle, code, err);
-	/* closing would make whoever fetched a little wait for the disk */
-	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite3_wal_hook(db->handle, on_logged, db);
 	sqlite3_extended_result_codes(db->handle, 1);
 	sqlite3_busy_timeout(db->handle, DB_BUSY_MS);
 
@@ -136,6 +152,10 @@ void db_close(struct db *db)
 		return;
 	for (size_t i = 0; i < db->count; i++)
 		sqlite3_finalize(db->queries[i].stmt);
+	/* else the last one empties the log, and whoever fetched a little would wait for the disk
+	 */
+	if (db->handle && db->log_pages < LOG_LEFT)
+		sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_close(db->handle);
 	free(db);
 }

@@ -39,6 +39,8 @@ int db_open(const char *path, struct db **ret, struct err *err);
  * beginning. Readers who are at work whenever that is tried put it off: then it is longer for a
  * while, and cut back afterwards. */
 int db_bound_log(struct db *db, uint64_t bytes, struct err *err);
+
+/* To whoever opens it when nobody has it open, half a megabyte of the log is left at most. */
 void db_close(struct db *db);
 void db_closep(struct db **db); /* for CLEANUP() */
 

@@ -226,7 +226,9 @@ static int serve(struct mounting *mounting, struct err *err)
 	for (size_t i = 0; (warning = fetchfs_warning(fetchfs, i)); i++)
 		fprintf(stderr, "fetchfs: warning: %s\n", warning);
 	fetchfs_sweep(fetchfs);
-	r = mount_serve(fetchfs, &mount_options, err);
+	r = fetchfs_load(fetchfs, err);
+	if (r == 0)
+		r = mount_serve(fetchfs, &mount_options, err);
 	if (r != -EBUSY) /* else requests are left that use it */
 		fetchfs_close(fetchfs);
 	return r;

@@ -1,6 +1,7 @@
 /* fetchfs oci-hook: artifacts into a container, asked for by annotations of its bundle. */
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/libcurl.h"
 #include "base/str.h"
 #include "base/user.h"
 #include "cli/cli.h"
@@ -268,7 +269,8 @@ static int create_for_user_space(struct work *work)
 
 	if (status != EXIT_DONE)
 		return status;
-	if (oci_spaces_enter(work->oci->pid, &err) < 0)
+	/* what is loaded later would be the container's */
+	if (libcurl_load(&err) < 0 || oci_spaces_enter(work->oci->pid, &err) < 0)
 		return cli_fail(work->cli, NULL, &err);
 	return do_step(work, container_place);
 }

@@ -23,3 +23,20 @@ function(fetchfs_folder name)
 	target_include_directories(fetchfs_${name} PUBLIC ${PROJECT_SOURCE_DIR})
 	target_link_libraries(fetchfs_${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
 endfunction()
+
+# fetchfs_loads(NAME PREFIXES…): the folder uses foreign libraries that are loaded when they are
+# needed (base/library.h), by the names that the linker would have noted: FETCHFS_LIB….
+function(fetchfs_loads name)
+	foreach(prefix ${ARGN})
+		list(GET ${prefix}_LINK_LIBRARIES 0 file)
+		execute_process(COMMAND ${CMAKE_READELF} -d ${file} OUTPUT_VARIABLE dynamic
+			COMMAND_ERROR_IS_FATAL ANY)
+		if(NOT dynamic MATCHES "\\(SONAME\\)[^[]*\\[([^]]+)\\]")
+			message(FATAL_ERROR "${file} has no SONAME")
+		endif()
+		target_compile_definitions(fetchfs_${name} PRIVATE
+			FETCHFS_LIB${prefix}="${CMAKE_MATCH_1}")
+		target_include_directories(fetchfs_${name} SYSTEM PRIVATE ${${prefix}_INCLUDE_DIRS})
+	endforeach()
+	target_link_libraries(fetchfs_${name} PRIVATE ${CMAKE_DL_LIBS})
+endfunction()

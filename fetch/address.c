@@ -49,11 +49,13 @@ static const struct network special6[] = {
 static const struct network metadata4[] = {
 	{32, {169, 254, 169, 254}}, /* nearly all */
 	{32, {169, 254, 170, 2}},   /* tasks of ECS */
+	{32, {169, 254, 170, 23}},  /* pods of EKS */
 	{32, {100, 100, 100, 200}}, /* Alibaba */
 };
 
 static const struct network metadata6[] = {
 	{128, {0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54}}, /* EC2 */
+	{128, {0xfd, 0x00, 0x0e, 0xc2, [15] = 0x23}},              /* pods of EKS */
 };
 
 static bool in_network(const uint8_t *address, const struct network *network)

@@ -1,6 +1,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "fetch/address.h"
 #include "fetch/config_values.h"
 #include "fetch/credential_file.h"
 #include "fetch/credentials_search.h"
@@ -26,6 +27,27 @@ static void take_source(struct search *search, enum s3_source source, char *uri,
 	search->credentials->s3.source = source;
 	credentials_take(search, SOURCE_URI, uri);
 	credentials_take(search, SOURCE_TOKEN, token);
+}
+
+/*
+ * What is sent there, and what comes back, opens doors: in the clear it goes to this machine or a
+ * cloud's metadata server only. @name is the variable that says where.
+ */
+static int check_lender(struct search *search, const char *name, const char *text)
+{
+	CLEANUP(uri_release) struct uri uri = {.text = NULL};
+	struct sockaddr_storage address;
+
+	if (uri_parse(text, &uri, NULL) < 0 || !str_has_prefix(uri.scheme, "http"))
+		return err_set(search->err, ERR_USAGE, EINVAL, "s3: %s is no http(s) URI", name);
+	if (str_equal(uri.scheme, "https"))
+		return 0;
+	if (address_from_host(uri.host, &address) &&
+		(address_is_own((struct sockaddr *)&address) ||
+			address_is_metadata((struct sockaddr *)&address)))
+		return 0;
+	return err_set(search->err, ERR_POLICY, EACCES,
+		"s3: %s: credentials are sent without TLS within this machine only", name);
 }
 
 /* The one line of a file that a variable names. */
@@ -63,6 +85,9 @@ int credentials_lent_by_identity(struct search *search)
 		return 0;
 	if (!usual)
 		return err_oom(search->err);
+	r = service ? check_lender(search, "AWS_ENDPOINT_URL_STS", service) : 0;
+	if (r < 0)
+		return r;
 	r = read_token(search, "AWS_WEB_IDENTITY_TOKEN_FILE", path, &token);
 	if (r < 0)
 		return r;
@@ -102,6 +127,9 @@ static int lent_keys_by_container(struct search *search)
 	if (relative && *relative != '/')
 		return err_set(search->err, ERR_USAGE, EINVAL,
 			"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI is no path");
+	r = relative ? 0 : check_lender(search, "AWS_CONTAINER_CREDENTIALS_FULL_URI", full);
+	if (r < 0)
+		return r;
 	uri = relative ? str_printf(CONTAINER "%s", relative) : str_copy(full);
 	if (!uri)
 		return err_oom(search->err);

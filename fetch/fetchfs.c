@@ -179,8 +179,6 @@ static int open_network(
 	if (r == 0)
 		r = queue_new("fetchfs-brief", BRIEF_MAX, &fetchfs->brief, err);
 	if (r == 0)
-		r = queue_keep(fetchfs->brief, err);
-	if (r == 0)
 		r = queue_new("fetchfs-ahead", HELPERS_MAX, &fetchfs->helpers, err);
 	return r;
 }
@@ -231,6 +229,11 @@ int fetchfs_open(const struct fetchfs_options *options, struct fetchfs **ret, st
 	}
 	*ret = fetchfs;
 	return 0;
+}
+
+int fetchfs_load(struct fetchfs *fetchfs, struct err *err)
+{
+	return registry_load(fetchfs->env, err);
 }
 
 void fetchfs_close(struct fetchfs *fetchfs)

@@ -51,6 +51,12 @@ struct fetchfs_options {
 FETCHFS_API int fetchfs_open(
 	const struct fetchfs_options *options, struct fetchfs **ret, struct err *err);
 
+/*
+ * Load now the libraries that the first download would. For who runs long: until then they may be
+ * replaced by others, which do not go with those that are loaded. -ELIBACC.
+ */
+FETCHFS_API int fetchfs_load(struct fetchfs *fetchfs, struct err *err);
+
 /* Ends all transfers (what has arrived stays and is resumed) and frees. No file may be open. */
 FETCHFS_API void fetchfs_close(struct fetchfs *fetchfs);
 

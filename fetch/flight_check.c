@@ -55,13 +55,7 @@ int flight_pause(struct flight *flight, unsigned int ms, struct err *err)
 
 		ms = left < (int64_t)ms ? (unsigned int)(left > 0 ? left : 0) : ms;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
+	until = clock_monotonic_in(ms);
 	while (check_locked(flight, err) == 0) {
 		if (pthread_cond_timedwait(&flight->changed, &flight->mu, &until) == ETIMEDOUT)
 			break;

@@ -72,11 +72,8 @@ static void drop_stuck(struct flight *flight)
 /* Caller holds mu. */
 static void wait_for_helpers(struct flight *flight)
 {
-	struct timespec until;
+	struct timespec until = clock_monotonic_in(LOOK_MS);
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (until.tv_nsec + LOOK_MS * 1000000L) / 1000000000;
-	until.tv_nsec = (until.tv_nsec + LOOK_MS * 1000000L) % 1000000000;
 	if (pthread_cond_timedwait(&flight->changed, &flight->mu, &until) == ETIMEDOUT)
 		drop_stuck(flight);
 }

@@ -234,7 +234,7 @@ static bool begin(struct lead *lead)
 {
 	int r;
 
-	if (!is_simple(lead->flight))
+	if (!is_simple(lead->flight) || queue_keep(lead->flight->fetchfs->brief, NULL) < 0)
 		return false;
 	lead->alone = true;
 	r = prepare(lead);

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "fetch/confine.h"
 #include "fetch/fetchfs.h"
+#include "fetch/libarchive.h"
 #include "fetch/treemaker.h"
 #include "fetch/unarchive.h"
 
@@ -61,9 +62,11 @@ static int unpack(const struct unpack_request *request, bool *ret_single, struct
 		.top = UNPACK_FOLDER_FD, .limits = &request->limits, .ask = ask, .parent = -1};
 	locale_t charset = unarchive_charset();
 	struct stat st;
-	int r = confine(UNPACK_FOLDER_FD, request->limits.size, request->limits.confined, err);
+	int r = libarchive_load(err);
 
 	maker.file = -1;
+	if (r == 0)
+		r = confine(UNPACK_FOLDER_FD, request->limits.size, request->limits.confined, err);
 	if (r == 0)
 		r = treemaker_init(&maker, err);
 	if (r == 0 && fstat(UNPACK_ARCHIVE_FD, &st) < 0)

@@ -6,6 +6,9 @@
 #include "tests/support/tmpdir.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -180,6 +183,133 @@ Test(s3_wallet, a_machine_without_a_role_is_nobody)
 	cr_assert_eq(get(&l, &access, false, &again, &err), 0, "%s", err.msg);
 	cr_assert_null(again.id);
 	cr_assert_null(request_of(&l, 1));
+}
+
+/* Of the instance @l, which has a role. */
+static void put_role(struct lender *lender, const char *below, time_t seconds)
+{
+	CLEANUP(str_freep) char *token = str_printf("%slatest/api/token", below);
+	CLEANUP(str_freep) char *roles = str_printf("%s" ROLES "/index.html", below);
+	CLEANUP(str_freep) char *role = str_printf("%s" ROLES "/role", below);
+
+	put(lender, token, "session");
+	put(lender, roles, "role\n");
+	put_json(lender, role, "ID", seconds);
+}
+
+Test(s3_wallet, an_instance_that_is_silent_or_broken_is_no_reason_to_ask_as_nobody_for_long)
+{
+	WITH_LENDER(l);
+	CLEANUP(s3_keys_release) struct s3_keys silent, broken, is, late;
+	struct access_s3 access = from(&l, S3_SOURCE_INSTANCE, "/hang/");
+	struct err err = ERR_INIT;
+
+	/* there may be none here at all */
+	cr_assert_eq(get(&l, &access, true, &silent, &err), 0, "%s", err.msg);
+	cr_assert_null(silent.id);
+	cr_assert_leq(silent.expires - time(NULL), 5 * 60 + 60);
+	/* here one is */
+	access = from(&l, S3_SOURCE_INSTANCE, "/status/503/");
+	cr_assert_eq(get(&l, &access, true, &broken, &err), -EIO, "%s", err.msg);
+	cr_assert(err.retry);
+	/* and here one was */
+	put_role(&l, "", 1);
+	access = from(&l, S3_SOURCE_INSTANCE, "/first/0/hang/");
+	cr_assert_eq(get(&l, &access, true, &is, &err), 0, "%s", err.msg);
+	cr_assert_str_eq(is.id, "ID");
+	while (time(NULL) <= is.expires)
+		poll(NULL, 0, 50);
+	cr_assert_gt(origin_requests(&l.f.origin, ""), 0); /* which ends the server */
+	cr_assert_eq(get(&l, &access, true, &late, &err), -EHOSTUNREACH, "%s", err.msg);
+}
+
+/* Several that want the same keys at the same moment. */
+#define CROWD 8
+
+struct wanting {
+	struct lender *lender;
+	const struct access_s3 *access;
+	struct s3_keys keys;
+	struct err err;
+	int r;
+	pthread_t thread;
+};
+
+static void *want(void *arg)
+{
+	struct wanting *wanting = arg;
+
+	wanting->err = ERR_INIT;
+	wanting->r = get(wanting->lender, wanting->access, true, &wanting->keys, &wanting->err);
+	return NULL;
+}
+
+static void want_all(struct lender *lender, const struct access_s3 *access, struct wanting *crowd)
+{
+	for (size_t i = 0; i < CROWD; i++) {
+		crowd[i] = (struct wanting){.lender = lender, .access = access};
+		cr_assert_eq(pthread_create(&crowd[i].thread, NULL, want, &crowd[i]), 0);
+	}
+	for (size_t i = 0; i < CROWD; i++)
+		pthread_join(crowd[i].thread, NULL);
+}
+
+Test(s3_wallet, many_ask_once)
+{
+	WITH_LENDER(l);
+	struct access_s3 access = from(&l, S3_SOURCE_CONTAINER, "/latency/1000/keys");
+	struct wanting crowd[CROWD];
+
+	put_json(&l, "keys", "ID", 3600);
+	want_all(&l, &access, crowd);
+	for (size_t i = 0; i < CROWD; i++) {
+		cr_assert_eq(crowd[i].r, 0, "%s", crowd[i].err.msg);
+		cr_assert_str_eq(crowd[i].keys.id, "ID");
+		s3_keys_release(&crowd[i].keys);
+	}
+	cr_assert_null(request_of(&l, 1));
+}
+
+Test(s3_wallet, a_failure_is_for_all_who_waited_for_it)
+{
+	WITH_LENDER(l);
+	struct access_s3 access = from(&l, S3_SOURCE_CONTAINER, "/latency/1000/status/503/keys");
+	struct wanting crowd[CROWD];
+
+	want_all(&l, &access, crowd);
+	for (size_t i = 0; i < CROWD; i++) {
+		cr_assert_eq(crowd[i].r, -EIO, "%s", crowd[i].err.msg);
+		cr_assert(crowd[i].err.retry);
+	}
+	cr_assert_null(request_of(&l, 1));
+}
+
+/* Nobody wants it any more, once it has been asked for. */
+static int give_up(void *arg, struct err *err)
+{
+	atomic_int *looks = arg;
+
+	return atomic_fetch_add(looks, 1) > 0 ? err_set(err, ERR_CANCELLED, ECANCELED, "enough")
+					      : 0;
+}
+
+Test(s3_wallet, who_gives_up_leaves_it_to_the_others)
+{
+	WITH_LENDER(l);
+	struct access_s3 access = from(&l, S3_SOURCE_CONTAINER, "/first/1/hang/keys");
+	struct wanting other = {.lender = &l, .access = &access};
+	atomic_int looks = 0;
+	struct backend_request request = {.uri = NULL, .poll = give_up, .poll_arg = &looks};
+	struct s3_keys none = {.id = NULL};
+	struct err err = ERR_INIT;
+
+	put_json(&l, "keys", "ID", 3600);
+	cr_assert_eq(s3_wallet_get(l.f.env, &request, &access, true, &none, &err), -ECANCELED);
+	cr_assert_gt(atomic_load(&looks), 1);
+	want(&other);
+	cr_assert_eq(other.r, 0, "%s", other.err.msg);
+	cr_assert_str_eq(other.keys.id, "ID");
+	s3_keys_release(&other.keys);
 }
 
 #define LOAN(text)                                                                                 \

@@ -96,6 +96,28 @@ Test(catalog, entry_comes_back_as_it_was_recorded)
 	cr_assert(is.has_query && is.executable && is.must_ask && !is.pinned);
 }
 
+Test(catalog, whoever_opens_it_finds_a_short_log)
+{
+	CLEANUP(tmpdir_removep) char *path = tmpdir_make();
+	CLEANUP(str_freep) char *log = str_printf("%s/index.db-wal", path);
+	int emptied = 0;
+
+	/* one after the other, each of which records a little: never two at once */
+	for (int i = 0; i < 200; i++) {
+		struct cache *cache = cache_join(path, 64 * MIB);
+		CLEANUP(str_freep) char *uri = str_printf(BASE "%d", i);
+		struct entry entry = entry_of(uri);
+		struct stat st = {.st_size = 0};
+
+		cr_assert_eq(catalog_record(cache->store.catalog, &entry, 0, 0, NULL, NULL), 0);
+		cache_leave(cache);
+		emptied += stat(log, &st) < 0;
+		cr_assert_leq(st.st_size, 768 * 1024);
+	}
+	cr_assert_gt(emptied, 0);
+	cr_assert_lt(emptied, 40); /* for that they wait for the disk */
+}
+
 Test(catalog, a_row_that_cannot_be_is_refused)
 {
 	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);

@@ -239,6 +239,45 @@ Test(credentials_s3, a_container_lends_to_who_has_nothing_else)
 	cr_assert_str_eq(s3_of(&keys)->key_id, "DID");
 }
 
+Test(credentials_s3, who_lends_is_asked_without_tls_on_this_machine_only)
+{
+	static const struct {
+		const char *uri;
+		int r;
+	} cases[] = {
+		{"http://[::1]:8000/x", 0},
+		{"http://localhost/x", 0},
+		{"http://169.254.170.23/v1/credentials", 0},
+		{"http://[fd00:ec2::23]/v1/credentials", 0},
+		{"https://keys.example.org/x", 0},
+		{"http://keys.example.org/x", -EACCES},
+		{"http://203.0.113.9/x", -EACCES},
+		{"http://127.0.0.1.example.org/x", -EACCES},
+		{"ftp://127.0.0.1/x", -EINVAL},
+		{"keys", -EINVAL},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		WITH_HOME(home);
+		WITH_CREDENTIALS(is);
+		WITH_CREDENTIALS(service);
+		CLEANUP(str_freep) char *token = str_printf("%s/token", home.dir);
+		struct err err = ERR_INIT;
+
+		set(&home, "AWS_CONTAINER_CREDENTIALS_FULL_URI", cases[i].uri);
+		configure(&home, "");
+		cr_assert_eq(load(&home, "s3://b/a", &is, &err), cases[i].r, "%s: %s", cases[i].uri,
+			err.msg);
+		put(&home, "token", "abc\n");
+		set(&home, "AWS_WEB_IDENTITY_TOKEN_FILE", token);
+		set(&home, "AWS_ROLE_ARN", "arn:aws:iam::1:role/x");
+		set(&home, "AWS_ENDPOINT_URL_STS", cases[i].uri);
+		configure(&home, "");
+		cr_assert_eq(load(&home, "s3://b/a", &service, &err), cases[i].r, "%s: %s",
+			cases[i].uri, err.msg);
+	}
+}
+
 Test(credentials_s3, an_instance_lends_unless_that_is_off)
 {
 	WITH_HOME(home);

@@ -247,6 +247,10 @@ Test(policy, metadata_addresses_must_be_named_exactly)
 
 	cr_assert_not(may_lead(&config, "http://h/", OWNER, "169.254.169.254"));
 	cr_assert_not(may_lead(&config, "http://h/", OWNER, "::ffff:169.254.169.254"));
+	cr_assert_not(may_lead(&config, "http://h/", OWNER, "169.254.170.2"));
+	cr_assert_not(may_lead(&config, "http://h/", OWNER, "169.254.170.23"));
+	cr_assert_not(may_lead(&config, "http://h/", OWNER, "fd00:ec2::254"));
+	cr_assert_not(may_lead(&config, "http://h/", OWNER, "fd00:ec2::23"));
 	cr_assert_not(may_lead(&config, "http://h/", OWNER, "fd00:ec2::254"));
 	cr_assert_not(may_lead(&private, "http://h/", USER, "169.254.169.254"));
 	cr_assert_not(may(&config, "http://169.254.169.254/latest/x", OWNER));
