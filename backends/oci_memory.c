@@ -88,7 +88,7 @@ void oci_memory_free(struct oci_memory *memory)
 {
 	if (!memory)
 		return;
-	for (size_t i = 0; i < SLOTS; i++)
+	for (size_t i = 0; i < SLOTS && memory->uses > 0; i++)
 		empty(memory, &memory->slots[i]);
 	pthread_cond_destroy(&memory->told);
 	pthread_mutex_destroy(&memory->mu);
