@@ -11,6 +11,7 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <pthread.h>
@@ -115,6 +116,11 @@ static const EVP_MD *sha256(void)
 
 	pthread_once(&once, look_up);
 	return found ? found : EVP_sha256();
+}
+
+void digest_end_thread(void)
+{
+	OPENSSL_thread_stop();
 }
 
 int digest_stream_new(struct digest_stream **ret, struct err *err)

@@ -33,6 +33,10 @@ int digest_buffer(const void *buf, size_t len, struct digest *ret, struct err *e
 int digest_hmac(const void *key, size_t key_len, const void *buf, size_t len, struct digest *ret,
 	struct err *err);
 
+/* Frees what OpenSSL keeps for the calling thread: for threads that nobody joins, before they say
+ * that they are done. Later there may be nobody who does it any more. */
+void digest_end_thread(void);
+
 /* A digest in the making. One thread at a time. */
 struct digest_stream;
 

@@ -1,6 +1,8 @@
 #include "base/queue.h"
 
 #include "base/cleanup.h"
+#include "base/digest.h"
+#include "base/fault.h"
 #include "base/str.h"
 #include "base/waker.h"
 
@@ -182,10 +184,12 @@ static void *run_jobs(void *arg)
 		free(ours);
 		pthread_mutex_lock(&queue->mu);
 	}
+	digest_end_thread();
 	queue->threads--;
 	pthread_cond_signal(&queue->ended);
 	pthread_mutex_unlock(&queue->mu);
 	waker_release(&idler.waker);
+	(void)fault_hit("queue.ended"); /* the process may end before the thread does */
 	return NULL;
 }
 
