@@ -139,6 +139,19 @@ struct access_hdfs {
 	const char *token;    /* a delegation token, which counts instead; or NULL */
 };
 
+/* oci: where the registry is, what of it is wanted, and who asks. All strings are the caller's;
+ * NULL: see each. */
+struct access_oci {
+	const char *endpoint; /* an http(s) URI that ends in '/'; https at the URI's host */
+	const char *platform; /* "linux/arm64", "linux/arm/v7"; this machine's */
+	const char *user;     /* nobody, or who the others say */
+	const char *password;
+	const char *identity;    /* a token, for which token servers give others */
+	const char *helper;      /* docker-credential-… is asked, with … */
+	const char *server;      /* … this */
+	const char *client_cert; /* PEM, with its key; none */
+};
+
 /*
  * What opens a door: credentials and headers for the URIs below one prefix. They go to no other
  * URI, whatever a redirect says. All strings are the caller's; NULL: none.
@@ -153,6 +166,7 @@ struct access {
 	const char *const *headers;     /* "Name: value", NULL-terminated */
 	const struct access_s3 *s3;     /* for s3 only, which has nothing of the above */
 	const struct access_hdfs *hdfs; /* likewise */
+	const struct access_oci *oci;   /* likewise */
 };
 
 /*
@@ -217,6 +231,7 @@ struct backend_env {
 	struct webhdfs_active *webhdfs_active;
 	struct hadoop_client *hadoop;
 	struct s3_wallet *s3_wallet;
+	struct oci_memory *oci_memory;
 	const char *ca_file; /* PEM, or NULL: the system's */
 	/*
 	 * Limits, each of which ends the request with ETIMEDOUT. Waiting for one of the

@@ -125,6 +125,8 @@ static void set_request(CURL *easy, const struct transfer *transfer)
 	}
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "fetchfs/" FETCHFS_VERSION);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->header_list);
+	if (request->form)
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->form);
 	if (request->method)
 		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 	curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);

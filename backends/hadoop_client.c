@@ -100,8 +100,8 @@ static bool is_program(const char *path)
 	return path && stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
 }
 
-/* NULL in *ret: there is none. */
-static int search_path(const struct hadoop_client *client, char **ret, struct err *err)
+int hadoop_client_search(
+	const struct hadoop_client *client, const char *name, char **ret, struct err *err)
 {
 	CLEANUP(str_freep) char *copy = str_copy(variable(client, "PATH"));
 	char *rest = copy;
@@ -112,7 +112,7 @@ static int search_path(const struct hadoop_client *client, char **ret, struct er
 
 		if (folder[0] != '/') /* where we happen to be is nothing to rely on */
 			continue;
-		path = str_printf("%s/hadoop", folder);
+		path = str_printf("%s/%s", folder, name);
 		if (!path)
 			return err_oom(err);
 		if (is_program(path)) {
@@ -153,7 +153,7 @@ int hadoop_client_find(const struct hadoop_client *client, char **ret, struct er
 			str_freep(&found);
 	}
 	if (!found) {
-		r = search_path(client, &found, err);
+		r = hadoop_client_search(client, "hadoop", &found, err);
 		if (r < 0)
 			return r;
 	}

@@ -20,6 +20,10 @@ void hadoop_client_free(struct hadoop_client *client);
 /* Its path, the caller's to free(). -EPROTONOSUPPORT, with what to do: there is none. */
 int hadoop_client_find(const struct hadoop_client *client, char **ret, struct err *err);
 
+/* The first program @name in PATH, the caller's to free(); NULL in *ret: there is none. */
+int hadoop_client_search(
+	const struct hadoop_client *client, const char *name, char **ret, struct err *err);
+
 /*
  * Wait for a turn, @ms milliseconds at most. true: it is ours until hadoop_client_leave(). Unless
  * there is but one, a turn is left for those that are @brief.

@@ -2,9 +2,9 @@
 
 #include "backends/hadoop_client.h"
 #include "backends/hadoop_error.h"
+#include "backends/spawn.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/fault.h"
 #include "base/fd.h"
 #include "base/str.h"
 
@@ -14,9 +14,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define POLL_MS   50
@@ -24,8 +22,6 @@
 #define SAID_MAX  ((size_t)16 * 1024) /* of stderr: its end */
 #define DRAIN_MAX 64                  /* reads; more than a pipe holds */
 #define ARGS_MAX  8
-#define SPARE_FD  16  /* above those that the child has */
-#define NOT_RUN   127 /* as a shell has it */
 
 enum { OUT, SAID, END, ENDS };
 
@@ -52,44 +48,19 @@ static int make_pipe(struct pollfd *ret, int *ret_theirs, struct err *err)
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return err_set(err, ERR_SYSTEM, errno, "make a pipe: %m");
 	*ret = (struct pollfd){.fd = ends[0], .events = POLLIN};
-	*ret_theirs = fcntl(ends[1], F_DUPFD_CLOEXEC, SPARE_FD);
+	*ret_theirs = fcntl(ends[1], F_DUPFD_CLOEXEC, SPAWN_FD);
 	close(ends[1]);
 	if (*ret_theirs < 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0)
 		return err_set(err, ERR_SYSTEM, errno, "make a pipe: %m");
 	return 0;
 }
 
-/* The new process, from here on: nothing but system calls. It ends with the thread that started it,
- * however that one ends, and with its process @parent, if that has ended already. */
-static _Noreturn void become(const char *program, char *const argv[], char *const environment[],
-	const int fds[3], pid_t parent)
-{
-	sigset_t none;
-
-	sigemptyset(&none);
-	for (int i = 1; i < NSIG; i++)
-		signal(i, SIG_DFL);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	setpgid(0, 0);
-	fault_hit("hadoop.become");
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(NOT_RUN);
-	for (int i = 0; i < 3; i++)
-		if (dup2(fds[i], i) < 0)
-			_exit(NOT_RUN);
-	execve(program, argv, environment);
-	_exit(NOT_RUN);
-}
-
-/* By fork() and not posix_spawn(), which cannot make it end with us. */
 static int spawn_with(struct child *child, const char *program, int out, int said)
 {
 	const struct hadoop_client *client = child->run->env->hadoop;
 	CLEANUP(fd_closep) int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	const int fds[] = {null, out, said};
 	char *argv[ARGS_MAX + 2] = {NULL};
-	pid_t parent = getpid();
 	pid_t pid;
 
 	if (null < 0)
@@ -97,13 +68,10 @@ static int spawn_with(struct child *child, const char *program, int out, int sai
 	argv[0] = (char *)(uintptr_t)program;
 	for (size_t i = 0; i < ARGS_MAX && child->run->args[i]; i++)
 		argv[i + 1] = (char *)(uintptr_t)child->run->args[i];
-	pid = fork();
-	if (pid == 0)
-		become(program, argv, hadoop_client_environment(client), fds, parent);
+	pid = spawn_begin(program, argv, hadoop_client_environment(client), fds);
 	if (pid < 0)
-		return -errno;
+		return pid;
 	child->pid = pid;
-	setpgid(pid, pid); /* whoever of us comes first */
 	return 0;
 }
 
@@ -158,18 +126,10 @@ static int start(struct child *child, struct err *err)
 /* End it with all that it has started. Returns how it ended, or -1. */
 static int stop(struct child *child)
 {
-	int status = -1;
-	pid_t pid;
+	pid_t pid = child->pid;
 
-	if (child->pid == 0)
-		return -1;
-	/* it is not waited for yet, so that nobody else can be called so */
-	kill(-child->pid, SIGKILL);
-	do
-		pid = waitpid(child->pid, &status, 0);
-	while (pid < 0 && errno == EINTR);
 	child->pid = 0;
-	return pid < 0 ? -1 : status;
+	return pid ? spawn_end(pid) : -1;
 }
 
 static void child_release(struct child *child)

@@ -241,6 +241,7 @@ static int begin_hop(struct exchange *exchange, struct err *err)
 		.own_connection = request->own_connection,
 		.no_body = exchange->head,
 		.method = exchange->dialect ? exchange->dialect->method : NULL,
+		.form = exchange->dialect ? exchange->dialect->form : NULL,
 		.env = exchange->env,
 		.guard = guard,
 		.proxy = request->proxy,

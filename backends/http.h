@@ -20,6 +20,7 @@
  * HTTP has it. Lives for as long as the request. */
 struct http_dialect {
 	const char *method; /* instead of GET */
+	const char *form;   /* sent by POST (application/x-www-form-urlencoded); or NULL */
 	bool no_pages;      /* what is text/html is a file as any, and never stands for a folder */
 
 	/*
@@ -47,6 +48,13 @@ struct http_dialect {
 	/* What else the answer says that brings the whole: adds to @remote. */
 	void (*answered)(struct http_dialect *dialect, const struct transfer *transfer,
 		struct remote *remote);
+
+	/*
+	 * Likewise of each success, be it a part or an answer to HEAD, before anybody is told:
+	 * what is known better replaces what the answer says. -errno: it is not what was asked for.
+	 */
+	int (*told)(struct http_dialect *dialect, const struct transfer *transfer,
+		struct remote *remote, struct err *err);
 
 	/* What a refusal, which @err has as its status says it, means by its @body (a text, "" if
 	 * there is none). -errno. */

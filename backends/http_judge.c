@@ -111,6 +111,8 @@ int http_judge(struct exchange *exchange, struct transfer *transfer, struct err 
 		return r;
 	if (status == 200 && exchange->dialect && exchange->dialect->answered)
 		exchange->dialect->answered(exchange->dialect, transfer, &exchange->remote);
-	exchange->streaming = true;
-	return 0;
+	if (exchange->dialect && exchange->dialect->told)
+		r = exchange->dialect->told(exchange->dialect, transfer, &exchange->remote, err);
+	exchange->streaming = r == 0;
+	return r;
 }

@@ -3,6 +3,7 @@
 #include "backends/builtin.h"
 #include "backends/hadoop_client.h"
 #include "backends/libxml.h"
+#include "backends/oci_memory.h"
 #include "backends/s3_regions.h"
 #include "backends/s3_wallet.h"
 #include "backends/transfer.h"
@@ -15,7 +16,7 @@
 #include <string.h>
 
 const struct backend *const registry_all[] = {&http_backend, &ftp_backend, &file_backend,
-	&s3_backend, &webhdfs_backend, &hadoop_backend, NULL};
+	&s3_backend, &webhdfs_backend, &oci_backend, &hadoop_backend, NULL};
 
 static bool serves(const struct backend *backend, const char *scheme)
 {
@@ -108,13 +109,14 @@ int registry_open(const struct registry_options *options, struct backend_env **r
 		.hadoop = hadoop_client_new(
 			options->hadoop, options->environment, options->hadoop_clients),
 		.s3_wallet = s3_wallet_new(),
+		.oci_memory = oci_memory_new(),
 		.ca_file = registry->ca_file,
 		.connect_ms = options->connect_ms,
 		.first_byte_ms = options->first_byte_ms,
 		.stall_ms = options->stall_ms,
 		.stall_rate = options->stall_rate,
 	};
-	if (!registry->env.s3_regions || !registry->env.s3_wallet ||
+	if (!registry->env.s3_regions || !registry->env.s3_wallet || !registry->env.oci_memory ||
 		!registry->env.webhdfs_active || !registry->env.hadoop ||
 		(options->ca_file && !registry->ca_file))
 		r = err_oom(err);
@@ -153,6 +155,7 @@ void registry_close(struct backend_env *env)
 	webhdfs_active_free(registry->env.webhdfs_active);
 	hadoop_client_free(registry->env.hadoop);
 	s3_wallet_free(registry->env.s3_wallet);
+	oci_memory_free(registry->env.oci_memory);
 	free(registry->ca_file);
 	free(registry);
 }

@@ -44,6 +44,7 @@ struct transfer_request {
 	bool own_connection;        /* HTTP/1.1, which shares none */
 	bool no_body;               /* HEAD; for ftp: size and time only */
 	const char *method;         /* NULL: GET, or as no_body says (HTTP) */
+	const char *form;           /* the body of a POST, or NULL (HTTP) */
 	uint64_t offset;            /* ftp: REST. HTTP sends a Range header of its own making */
 	uint64_t length;
 	const struct backend_env *env; /* limits and CA */

@@ -170,7 +170,8 @@ static bool is_s3(const char *scheme)
 /* Whose names are what the path decodes to. */
 static bool has_one_spelling(const char *scheme)
 {
-	return str_equal(scheme, "s3") || str_has_suffix(scheme, "hdfs");
+	return str_equal(scheme, "s3") || str_equal(scheme, "oci") ||
+	       str_has_suffix(scheme, "hdfs");
 }
 
 /* The host of s3 is the name of a bucket, which may look like an address and never is one. */

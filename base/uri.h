@@ -7,8 +7,8 @@
  * Userinfo and fragment are taken off: userinfo is a credential, and a fragment is never sent; a
  * fragment "sha256=HEX" or "sha512:HEX" (checksum.h has the kinds) is understood as what the bytes
  * are expected to hash to; any other is dropped. s3a and s3n are s3, whose keys have one spelling:
- * "%2F" there is '/', "%2B" is '+'; so it is in hdfs, webhdfs and swebhdfs. Parsed by libcurl's URL
- * API, so that what policy sees is what libcurl connects to.
+ * "%2F" there is '/', "%2B" is '+'; so it is in oci, hdfs, webhdfs and swebhdfs. Parsed by
+ * libcurl's URL API, so that what policy sees is what libcurl connects to.
  *
  * Limits: URI_MAX bytes; control characters, and backslashes in the authority, are refused.
  */

@@ -75,6 +75,7 @@ static const char *default_port(const char *scheme)
 		{"https", "443"},
 		{"ftp", "21"},
 		{"ftps", "990"},
+		{"oci", "443"},
 		{"hdfs", "8020"},
 		{"webhdfs", "9870"},
 		{"swebhdfs", "9871"},

@@ -70,13 +70,24 @@ static bool climbs(const char *path)
 	return false;
 }
 
+/* A repository of a registry ends where its tag or digest begins, too. */
+static bool ends_segment(const char *prefix, char next)
+{
+	static const char oci[] = "oci://";
+
+	if (strchr("/?", next)) /* and its NUL */
+		return true;
+	return strchr(":@", next) && str_has_prefix(prefix, oci) &&
+	       strchr(prefix + strlen(oci), '/');
+}
+
 bool uri_is_below(const char *prefix, const char *text)
 {
 	size_t len = strlen(prefix);
 
 	if (len == 0 || strncmp(text, prefix, len) != 0)
 		return false;
-	if (prefix[len - 1] != '/' && !strchr("/?", text[len])) /* and its NUL */
+	if (prefix[len - 1] != '/' && !ends_segment(prefix, text[len]))
 		return false;
 	return !climbs(text + len);
 }

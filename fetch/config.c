@@ -76,6 +76,7 @@ static int enter_origin(struct reader *reader, const char *name, char *prefix)
 		.ttl_ms = -1,
 		.is_s3 = str_equal(name, "s3"),
 		.is_hdfs = str_equal(name, "hdfs"),
+		.is_oci = str_equal(name, "oci"),
 		.is_hadoop = str_equal(name, "hadoop"),
 	};
 	return 0;
@@ -264,7 +265,7 @@ static int make_id(struct origin *origin, struct err *err)
 	return 0;
 }
 
-/* What says where the keys of S3 are, or holds them; and where Hadoop is. */
+/* What says where the keys of S3 are, or holds them; and where Hadoop and Docker are. */
 static int keep_environment(struct config *config, const char *const *environment, struct err *err)
 {
 	int r = 0;
@@ -272,8 +273,11 @@ static int keep_environment(struct config *config, const char *const *environmen
 	for (; r == 0 && environment && *environment; environment++) {
 		if (str_has_prefix(*environment, "AWS_") || str_has_prefix(*environment, "HOME="))
 			r = config_list_add(&config->aws, strdup(*environment), err);
-		if (str_has_prefix(*environment, "HADOOP_CONF_DIR=") ||
-			str_has_prefix(*environment, "HADOOP_USER_NAME="))
+		if (r == 0 && (str_has_prefix(*environment, "DOCKER_CONFIG=") ||
+				      str_has_prefix(*environment, "HOME=")))
+			r = config_list_add(&config->docker, strdup(*environment), err);
+		if (r == 0 && (str_has_prefix(*environment, "HADOOP_CONF_DIR=") ||
+				      str_has_prefix(*environment, "HADOOP_USER_NAME=")))
 			r = config_list_add(&config->hdfs, strdup(*environment), err);
 	}
 	return r;
@@ -372,6 +376,7 @@ static void origin_release(struct origin *origin)
 	config_free_secret(origin->hdfs_user);
 	free(origin->token_file);
 	free(origin->datanodes);
+	free(origin->platform);
 }
 
 void config_release(struct config *config)
@@ -387,6 +392,7 @@ void config_release(struct config *config)
 	list_release(&config->warnings);
 	list_release(&config->aws);
 	list_release(&config->hdfs);
+	list_release(&config->docker);
 	list_release(&config->hadoop_schemes);
 	free(config->hadoop);
 	for (size_t i = 0; i < config->origin_count; i++)

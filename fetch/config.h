@@ -58,6 +58,10 @@ struct origin {
 	char *token_file;             /* one line, a delegation token; read for each download */
 	char *datanodes; /* as no_proxy has it: whom the namenodes may lead to; or NULL */
 
+	/* [oci "…"] only; endpoint and keys_file, which is Docker's, as above */
+	bool is_oci;
+	char *platform; /* "linux/arm64"; NULL: this machine's */
+
 	bool is_hadoop; /* [hadoop "…"]: by Hadoop's client */
 
 	bool list;         /* folders show what is at the origin, too */
@@ -116,9 +120,10 @@ struct config {
 
 	struct origin *origins;
 	size_t origin_count;
-	struct config_list aws;  /* "NAME=value" of the environment, for S3 */
-	struct config_list hdfs; /* likewise, for Hadoop */
-	struct members *members; /* what was found out about users; NULL: nothing is kept */
+	struct config_list aws;    /* "NAME=value" of the environment, for S3 */
+	struct config_list hdfs;   /* likewise, for Hadoop */
+	struct config_list docker; /* likewise, for Docker's configuration */
+	struct members *members;   /* what was found out about users; NULL: nothing is kept */
 
 	struct config_list warnings;
 };
@@ -136,11 +141,11 @@ void config_release(struct config *config);
 /* The section whose prefix covers the canonical URI @text, or NULL. */
 const struct origin *config_origin(const struct config *config, const char *text);
 
-/* Whether requests of this section open doors that others do not. One of s3 has credentials, be it
- * that they are found elsewhere, unless it says that it has none. */
+/* Whether requests of this section open doors that others do not. One of s3 or oci has credentials,
+ * be it that they are found elsewhere, unless it says that it has none. */
 bool config_has_credentials(const struct origin *origin);
 
-/* "origin", "s3", "hdfs" or "hadoop". */
+/* "origin", "s3", "hdfs", "oci" or "hadoop". */
 const char *config_section_of(const struct origin *origin);
 
 /* Whether Hadoop's client is asked for URIs of @scheme. */

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "fetch/config_sections.h"
 #include "fetch/config_values.h"
 
 #include <errno.h>
@@ -56,11 +57,37 @@ static int warn_of_users(struct config *config, const struct origin *origin, str
 /* Of two words about one thing the one that opens less shall not go unnoticed. */
 static int check_s3(const struct origin *origin, struct err *err)
 {
-	if (!origin->anonymous || (!origin->keys_file && !origin->profile))
+	if (!origin->is_s3 || !origin->anonymous || (!origin->keys_file && !origin->profile))
 		return 0;
 	return err_set(err, ERR_USAGE, EINVAL,
 		"[s3 \"%s\"]: 'anonymous = yes' and credentials exclude each other",
 		origin->prefix);
+}
+
+static int check_oci(const struct origin *origin, struct err *err)
+{
+	if (!origin->is_oci)
+		return 0;
+	if (origin->anonymous && (origin->keys_file || origin->user_file || origin->client_cert))
+		return err_set(err, ERR_USAGE, EINVAL,
+			"[oci \"%s\"]: 'anonymous = yes' and credentials exclude each other",
+			origin->prefix);
+	if (origin->keys_file && origin->user_file)
+		return err_set(err, ERR_USAGE, EINVAL,
+			"[oci \"%s\"]: user_file and credentials exclude each other",
+			origin->prefix);
+	return 0;
+}
+
+/* By the digest of what a tag stands for everybody would come around the rule. */
+static int check_deny(const struct config *config, struct err *err)
+{
+	for (size_t i = 0; i < config->deny.count; i++)
+		if (config_sections_name_tag(config->deny.items[i]))
+			return err_set(err, ERR_USAGE, EINVAL,
+				"deny = %s: a repository can be denied, and none of its tags",
+				config->deny.items[i]);
+	return 0;
 }
 
 /* A section that nobody would look at. */
@@ -83,7 +110,7 @@ static int check_hadoop(const struct config *config, const struct origin *origin
 
 int config_check(struct config *config, struct err *err)
 {
-	int r = 0;
+	int r = check_deny(config, err);
 
 	for (size_t i = 0; r == 0 && i < config->origin_count; i++) {
 		r = warn_of_files(config, &config->origins[i], err);
@@ -91,6 +118,8 @@ int config_check(struct config *config, struct err *err)
 			r = warn_of_users(config, &config->origins[i], err);
 		if (r == 0)
 			r = check_s3(&config->origins[i], err);
+		if (r == 0)
+			r = check_oci(&config->origins[i], err);
 		if (r == 0)
 			r = check_hadoop(config, &config->origins[i], err);
 	}

@@ -22,7 +22,7 @@ const struct origin *config_origin(const struct config *config, const char *text
 
 bool config_has_credentials(const struct origin *origin)
 {
-	if (origin->is_s3 || origin->is_hadoop)
+	if (origin->is_s3 || origin->is_oci || origin->is_hadoop)
 		return !origin->anonymous;
 	if (origin->is_hdfs)
 		return origin->hdfs_user || origin->token_file;
@@ -36,6 +36,8 @@ const char *config_section_of(const struct origin *origin)
 		return "hdfs";
 	if (origin->is_hadoop)
 		return "hadoop";
+	if (origin->is_oci)
+		return "oci";
 	return origin->is_s3 ? "s3" : "origin";
 }
 
@@ -53,5 +55,7 @@ const char *config_section_for(const struct config *config, const struct uri *ur
 		return "hadoop";
 	if (config_sections_own("hdfs", uri->text))
 		return "hdfs";
+	if (config_sections_own("oci", uri->text))
+		return "oci";
 	return config_sections_own("s3", uri->text) ? "s3" : NULL;
 }

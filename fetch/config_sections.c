@@ -15,6 +15,7 @@ static const struct {
 	{"origin", "https://host/", {NULL}},
 	{"s3", "s3://bucket/", {"s3"}},
 	{"hdfs", "hdfs://namenode/", {"hdfs", "webhdfs", "swebhdfs"}},
+	{"oci", "oci://registry/", {"oci"}},
 	{"hadoop", "gs://bucket/", {NULL}},
 };
 
@@ -61,6 +62,14 @@ static bool owns_some(const char *name)
 	return false;
 }
 
+bool config_sections_name_tag(const char *prefix)
+{
+	const char *path = config_sections_own("oci", prefix) ? strstr(prefix, "://") : NULL;
+
+	path = path ? strchr(path + strlen("://"), '/') : NULL;
+	return path && strpbrk(path, ":@");
+}
+
 int config_sections_check(const char *name, const char *prefix, char **ret)
 {
 	size_t i = owner(prefix);
@@ -70,7 +79,9 @@ int config_sections_check(const char *name, const char *prefix, char **ret)
 	/* the client of Hadoop may be told to serve what is served without it */
 	if (str_equal(name, "hadoop") && config_sections_own("hdfs", prefix))
 		is_right = true;
-	if (strchr(prefix, '?'))
+	if (config_sections_name_tag(prefix))
+		*ret = str_copy("it holds for all tags of a repository: its prefix has none");
+	else if (strchr(prefix, '?'))
 		*ret = str_copy("a URI prefix has no query");
 	else if (!is_right && i < ARRAY_SIZE(kinds))
 		*ret = str_printf("a section for %.*s is [%s \"%s\"]", (int)strcspn(prefix, ":"),

@@ -20,4 +20,8 @@ int config_sections_check(const char *name, const char *prefix, char **ret);
 /* Whether the URI or prefix @text has a scheme that sections of @name are the only ones for. */
 bool config_sections_own(const char *name, const char *text);
 
+/* Whether @prefix ends within a repository of a registry: what has a tag has a digest, too, and so
+ * is found by other names. */
+bool config_sections_name_tag(const char *prefix);
+
 #endif

@@ -53,6 +53,7 @@ int config_set_hosts(const struct setting *setting, const char *value, struct er
 int config_set_schemes(const struct setting *setting, const char *value, struct err *err);
 int config_set_name(const struct setting *setting, const char *value, struct err *err);
 int config_set_style(const struct setting *setting, const char *value, struct err *err);
+int config_set_platform(const struct setting *setting, const char *value, struct err *err);
 int config_set_proxy(const struct setting *setting, const char *value, struct err *err);
 
 /* When all files are read: the schemes that Hadoop's client is asked for, unless they have others,

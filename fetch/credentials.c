@@ -6,6 +6,7 @@
 #include "fetch/config_values.h"
 #include "fetch/credential_file.h"
 #include "fetch/credentials_hdfs.h"
+#include "fetch/credentials_oci.h"
 #include "fetch/credentials_s3.h"
 
 #include <errno.h>
@@ -134,6 +135,8 @@ int credentials_load(const struct config *config, const struct decision *decisio
 		return credentials_s3_load(config, decision, uri, ret, err);
 	if (str_equal(section, "hdfs"))
 		return credentials_hdfs_load(config, decision, uri, ret, err);
+	if (str_equal(section, "oci"))
+		return credentials_oci_load(config, decision, uri, ret, err);
 	if (str_equal(section, "hadoop"))
 		return check_hadoop(config, decision, uri, err);
 	if (decision->own_credentials || !origin || !config_has_credentials(origin))
@@ -163,6 +166,7 @@ void credentials_release(struct credentials *credentials)
 	free(credentials->headers);
 	credentials_s3_release(credentials);
 	credentials_hdfs_release(credentials);
+	credentials_oci_release(credentials);
 	*credentials = CREDENTIALS_INIT;
 }
 

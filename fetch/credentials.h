@@ -9,7 +9,8 @@
 #include "backends/backend.h"
 #include "fetch/policy.h"
 
-#define CREDENTIALS_S3_TEXTS 8
+#define CREDENTIALS_S3_TEXTS  8
+#define CREDENTIALS_OCI_TEXTS 5
 
 /* Once loaded it stays where it is: it refers to itself. */
 struct credentials {
@@ -23,6 +24,8 @@ struct credentials {
 	struct access_hdfs hdfs;
 	const char **endpoints;
 	char *hdfs_text; /* a user or a token */
+	struct access_oci oci;
+	char *oci_text[CREDENTIALS_OCI_TEXTS];
 };
 
 #define CREDENTIALS_INIT                                                                           \

@@ -46,13 +46,16 @@ static const char *skip_slashes(const char *s)
  */
 static bool covers_loosely(const char *prefix, const char *text)
 {
+	bool is_oci = str_has_prefix(prefix, "oci://");
 	bool slash = false;
 
 	for (;;) {
 		unsigned char a, b;
 
 		if (!*prefix)
-			return slash || !*text || *text == '?' || skip_slashes(text) != text;
+			return slash || !*text || *text == '?' ||
+			       (is_oci && (*text == ':' || *text == '@')) ||
+			       skip_slashes(text) != text;
 		if (!*text)
 			return false;
 		a = next_byte(&prefix);
@@ -99,6 +102,16 @@ static bool is_namenode(const struct origin *origin, const struct uri *uri)
 	       uri_parse(origin->prefix, &cluster, NULL) == 0 && str_equal(cluster.host, uri->host);
 }
 
+/* Whether @uri is at the registry of the section; for one that is elsewhere see its endpoint. */
+static bool is_registry(const struct origin *origin, const struct uri *uri)
+{
+	CLEANUP(uri_release) struct uri registry = {.text = NULL};
+
+	return origin->is_oci && !origin->endpoint && str_equal(uri->scheme, "https") &&
+	       uri_parse(origin->prefix, &registry, NULL) == 0 &&
+	       str_equal(registry.host, uri->host) && str_equal(registry.port, uri->port);
+}
+
 /* The longest prefix that opens @uri: allowed, with a section of its own, or a mirror's. */
 static const char *opening(const struct decision *decision, const struct uri *uri)
 {
@@ -111,7 +124,8 @@ static const char *opening(const struct decision *decision, const struct uri *ur
 		asked && asked->endpoint && uri_is_below(asked->endpoint, uri->text)
 			? asked->endpoint
 			: NULL,
-		asked && is_namenode(asked, uri) ? asked->prefix : NULL,
+		asked && (is_namenode(asked, uri) || is_registry(asked, uri)) ? asked->prefix
+									      : NULL,
 	};
 	const char *best = NULL;
 

@@ -21,8 +21,7 @@ struct decision {
 	char scope[SCOPE_MAX]; /* "" is public */
 	bool secret_query;     /* the URI has a query, which is to be shown to nobody */
 	bool own_credentials;  /* the URI has a user: that, and nothing of the configuration */
-	bool ambient; /* s3, hdfs … without a section: what the owner of the cache is and has anyhow
-		       */
+	bool ambient; /* no section, which it needs: what the owner of the cache has anyhow */
 	const struct origin *origin; /* the section of the URI, or NULL */
 	struct guard guard;          /* for the requests that follow; valid while the decision is */
 	const struct config *config;

@@ -85,8 +85,7 @@ static const struct checksum *expected_of(const struct lead *lead)
 
 	if (target->has_expected)
 		return &target->expected;
-	/* it is the one that is computed anyway */
-	return same && remote->checksum.kind == CHECKSUM_SHA256 ? &remote->checksum : NULL;
+	return same && remote->checksum.kind != CHECKSUM_NONE ? &remote->checksum : NULL;
 }
 
 int lead_publish(struct lead *lead, struct err *err)

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "fetch/credentials_oci.h"
 #include "fetch/credentials_s3.h"
 
 #include <errno.h>
@@ -157,6 +158,9 @@ static int find_proxies(struct routes *routes, const struct uri *uri, struct err
 		text = origin && origin->proxy ? origin->proxy : "direct";
 	} else if (str_equal(section, "s3")) {
 		r = credentials_s3_where(&fetchfs->config, uri, &where, err);
+		uri = &where;
+	} else if (str_equal(section, "oci")) {
+		r = credentials_oci_where(&fetchfs->config, uri, &where, err);
 		uri = &where;
 	}
 	if (r < 0)

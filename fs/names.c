@@ -22,7 +22,7 @@ void names_wanted_release(struct wanted *wanted)
 const char *names_scheme(unsigned int n)
 {
 	static const char *const schemes[] = {
-		"http", "https", "ftp", "ftps", "file", "s3", "hdfs", "webhdfs", "swebhdfs"};
+		"http", "https", "ftp", "ftps", "file", "s3", "hdfs", "webhdfs", "swebhdfs", "oci"};
 
 	return n < ARRAY_SIZE(schemes) ? schemes[n] : NULL;
 }

@@ -149,7 +149,7 @@ wait_for 10 all_gone || fail "somebody is left"
 
 say "who is killed before it has begun takes it along, too"
 : >"$CLIENT_LOG"
-FETCHFS_FAULT=hadoop.become:1:2000ms "${fetchfs[@]}" cat gs://bucket/early >/dev/null 2>>"$words" &
+FETCHFS_FAULT=spawn.become:1:2000ms "${fetchfs[@]}" cat gs://bucket/early >/dev/null 2>>"$words" &
 asking=$!
 children+=("$asking")
 has_child() {

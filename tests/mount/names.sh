@@ -20,7 +20,7 @@ asked() {
 }
 
 say "the root lists schemes, and neither uri nor what was never asked"
-[ "$(names "$MNT")" = "digest file ftp ftps hdfs http https s3 swebhdfs webhdfs" ] || fail "root: $(names "$MNT")"
+[ "$(names "$MNT")" = "digest file ftp ftps hdfs http https oci s3 swebhdfs webhdfs" ] || fail "root: $(names "$MNT")"
 [ "$(ls -A "$MNT/.fetchfs")" = $'log\nmetrics\nstatus' ] || fail ".fetchfs: $(ls -A "$MNT/.fetchfs")"
 [ -z "$(ls -A "$MNT/uri")" ] || fail "uri/ is listed"
 [ -z "$(ls -A "$MNT/http/$host")" ] || fail "an unknown host is not empty"

@@ -23,7 +23,7 @@ Test(registry, names_the_schemes_there_are)
 	cr_assert_str_eq(err.msg,
 		"unknown scheme gopher (there are: http, https, ftp, ftps, file, s3, hdfs, "
 		"webhdfs, "
-		"swebhdfs, hftp, viewfs, wasb, wasbs, abfs, abfss, gs, o3fs, ofs, har)");
+		"swebhdfs, oci, hftp, viewfs, wasb, wasbs, abfs, abfss, gs, o3fs, ofs, har)");
 	cr_assert_not(err.retry);
 }
 

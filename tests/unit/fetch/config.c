@@ -458,7 +458,7 @@ Test(config, lenient_only_warns_of_the_unknown)
 	struct err err = ERR_INIT;
 
 	cr_assert_eq(
-		load("[fetch]\nlazier = yes\nretries = 1\n[oci \"x\"]\nusers = a\n[cache]\nsize "
+		load("[fetch]\nlazier = yes\nretries = 1\n[ipfs \"x\"]\nusers = a\n[cache]\nsize "
 		     "= 2G\n",
 			true, &config, &err),
 		0, "%s", err.msg);
@@ -469,7 +469,7 @@ Test(config, lenient_only_warns_of_the_unknown)
 	cr_assert(str_has_suffix(
 		config.warnings.items[0], "test.conf:2: unknown key 'lazier' in [fetch]"));
 	cr_assert(str_has_suffix(
-		config.warnings.items[1], "test.conf:4: unknown section [oci \"x\"]"));
+		config.warnings.items[1], "test.conf:4: unknown section [ipfs \"x\"]"));
 	cr_assert_lt(load("[cache]\nsize = big\n", true, &bad, NULL), 0);
 }
 
