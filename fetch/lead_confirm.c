@@ -1,15 +1,30 @@
 /* Whether what has arrived is still what its origin has, where only the origin can tell. */
+#include "base/clock.h"
 #include "fetch/ahead.h"
 #include "fetch/lead_private.h"
+
+#include <errno.h>
+
+/* All is here: that nobody waits for more is no reason to let it go again, for so long. */
+#define BRIEF_MS 10000
+
+struct confirm {
+	struct lead *lead;
+	struct remote told;
+	int64_t until_ms; /* monotonic */
+};
 
 /* Meanwhile others shall see that somebody is there. */
 static int is_wanted(void *arg, struct err *err)
 {
-	struct lead *lead = arg;
+	const struct confirm *confirm = arg;
+	struct lead *lead = confirm->lead;
 
 	if (lead->partial)
 		partial_beat(lead->partial);
-	return flight_check(lead->flight, err);
+	if (atomic_load(&lead->flight->fetchfs->closing))
+		return err_set(err, ERR_CANCELLED, ECANCELED, "interrupted");
+	return clock_monotonic_ms() < confirm->until_ms ? 0 : flight_check(lead->flight, err);
 }
 
 static int ask(const struct backend *backend, const struct backend_env *env,
@@ -37,8 +52,8 @@ static bool must_confirm(const struct lead *lead, const struct route *route)
 int lead_confirm(struct lead *lead, struct err *err)
 {
 	struct flight *flight = lead->flight;
+	struct confirm confirm = {.lead = lead, .until_ms = clock_monotonic_ms() + BRIEF_MS};
 	struct route *route;
-	struct remote remote;
 	int r = routes_current(&lead->routes, &route, err);
 
 	if (r < 0)
@@ -46,7 +61,7 @@ int lead_confirm(struct lead *lead, struct err *err)
 	ahead_route(flight, route);
 	if (!must_confirm(lead, route))
 		return 0;
-	remote = told(lead);
-	return route_ask(
-		flight->fetchfs, flight->target, route, is_wanted, lead, ask, &remote, err);
+	confirm.told = told(lead);
+	return route_ask(flight->fetchfs, flight->target, route, is_wanted, &confirm, ask,
+		&confirm.told, err);
 }

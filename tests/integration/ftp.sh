@@ -173,6 +173,7 @@ part() {
 	cmp "$file" "$FTPROOT/far.bin" || fail "the whole has other bytes"
 }
 each part
+settle_mount # it is asked once more, though nobody reads any longer
 stop_mount
 
 say "active: the server connects to us"
