@@ -295,6 +295,5 @@ int line_run(struct line *line, const struct transfer_request *request, struct e
 			"ftp_active and TLS together need libcurl 8.0");
 	for (unsigned int tries = 0; run_once(line, request, tries > 0, &r, err); tries++)
 		;
-	tls_leave_thread();
 	return r;
 }

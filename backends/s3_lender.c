@@ -18,12 +18,17 @@
 #define ROLES       "latest/meta-data/iam/security-credentials/"
 #define SESSION     "latest/api/token"
 
+struct patience {
+	int64_t until_ms; /* by the clock that never goes back */
+	bool gave_up;     /* who asked wants no keys any more, for whatever reason */
+};
+
 /* Who is asked for keys, on whose behalf, and how. */
 struct errand {
 	const struct backend_env *env;
 	const struct backend_request *asked;
 	const struct access_s3 *access;
-	int64_t until_ms; /* by the clock that never goes back */
+	struct patience *patience;
 };
 
 /* One question, and its answer as a text. */
@@ -98,11 +103,19 @@ static int on_poll(struct sink *sink, struct err *err)
 {
 	const struct errand *errand = of_sink(sink)->errand;
 	const struct backend_request *asked = errand->asked;
+	struct patience *patience = errand->patience;
+	int r = asked->poll ? asked->poll(asked->poll_arg, err) : 0;
 
-	if (clock_monotonic_ms() >= errand->until_ms)
+	if (r != 0) {
+		patience->gave_up = true;
+		return r;
+	}
+	if (sink->queued) /* it has not been asked yet */
+		patience->until_ms = clock_monotonic_ms() + LEND_MS;
+	if (clock_monotonic_ms() >= patience->until_ms)
 		return err_set_retry(
 			err, ERR_NETWORK, ETIMEDOUT, 0, "no answer in %d seconds", LEND_MS / 1000);
-	return asked->poll ? asked->poll(asked->poll_arg, err) : 0;
+	return 0;
 }
 
 /* The answer of @text, a URI, is the caller's, for free_answer(). @method NULL: GET. */
@@ -318,25 +331,29 @@ static int ask_service(const struct errand *errand, struct s3_keys *ret, struct 
 	return r;
 }
 
-int s3_lender_ask(const struct backend_env *env, const struct backend_request *request,
-	const struct access_s3 *access, struct s3_keys *ret, struct err *err)
+static int ask_source(const struct errand *errand, struct s3_keys *ret, struct err *err)
 {
-	const struct errand errand = {
-		.env = env,
-		.asked = request,
-		.access = access,
-		.until_ms = clock_monotonic_ms() + LEND_MS,
-	};
-
-	switch (access->source) {
+	switch (errand->access->source) {
 	case S3_SOURCE_INSTANCE:
-		return ask_instance(&errand, ret, err);
+		return ask_instance(errand, ret, err);
 	case S3_SOURCE_CONTAINER:
-		return ask_container(&errand, ret, err);
+		return ask_container(errand, ret, err);
 	case S3_SOURCE_WEB_IDENTITY:
-		return ask_service(&errand, ret, err);
+		return ask_service(errand, ret, err);
 	case S3_SOURCE_GIVEN:
 	default:
 		return err_set(err, ERR_USAGE, EINVAL, "nobody lends keys");
 	}
+}
+
+int s3_lender_ask(const struct backend_env *env, const struct backend_request *request,
+	const struct access_s3 *access, struct s3_keys *ret, bool *ret_gave_up, struct err *err)
+{
+	struct patience patience = {.until_ms = clock_monotonic_ms() + LEND_MS};
+	const struct errand errand = {
+		.env = env, .asked = request, .access = access, .patience = &patience};
+	int r = ask_source(&errand, ret, err);
+
+	*ret_gave_up = patience.gave_up;
+	return r;
 }

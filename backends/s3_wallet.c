@@ -182,8 +182,7 @@ static int take_turn(struct s3_wallet *wallet, const struct access_s3 *access, b
 	return 0;
 }
 
-/* What came of asking, for all who wait. @why: NULL: @keys did; a cancelled one has asked nothing.
- */
+/* What came of asking, for all who wait: @keys; else why not, or NULL: another one has to ask. */
 static void settle(struct s3_wallet *wallet, const struct access_s3 *access,
 	const struct s3_keys *keys, const struct err *why)
 {
@@ -194,11 +193,11 @@ static void settle(struct s3_wallet *wallet, const struct access_s3 *access,
 	if (!pocket)
 		return;
 	pocket->is_asked = false;
-	if (!why) {
+	if (keys) {
 		s3_keys_release(&pocket->keys);
 		(void)copy(keys, &pocket->keys, NULL); /* else they are asked for again */
 		pocket->has_lent = pocket->has_lent || keys->id;
-	} else if (why->kind != ERR_CANCELLED) {
+	} else if (why) {
 		pocket->failed = ++wallet->now;
 		pocket->why = *why;
 	}
@@ -233,17 +232,19 @@ static int ask(const struct backend_env *env, const struct backend_request *requ
 	const struct access_s3 *access, struct s3_keys *ret, struct err *err)
 {
 	struct err why = ERR_INIT;
-	int64_t seconds;
-	int r = s3_lender_ask(env, request, access, ret, &why);
+	int64_t seconds = 0;
+	bool gave_up = false;
+	int r = s3_lender_ask(env, request, access, ret, &gave_up, &why);
 
-	seconds = r < 0 ? is_nobody(env->s3_wallet, access, &why) : 0;
+	if (r < 0 && !gave_up)
+		seconds = is_nobody(env->s3_wallet, access, &why);
 	if (seconds > 0) {
 		*ret = (struct s3_keys){.expires = clock_wall() + EARLY_SECONDS + seconds};
 		r = 0;
 	}
-	if (r < 0 && why.code == -r)
+	if (r < 0 && !gave_up && why.code == -r)
 		err_context(&why, "keys of s3");
-	settle(env->s3_wallet, access, ret, r < 0 ? &why : NULL);
+	settle(env->s3_wallet, access, r < 0 ? NULL : ret, gave_up ? NULL : &why);
 	if (r < 0 && err)
 		*err = why;
 	return r;

@@ -21,8 +21,3 @@ bool tls_speaks_http2(const void *ssl)
 	SSL_get0_alpn_selected(ssl, &name, &len);
 	return len == 2 && memcmp(name, "h2", 2) == 0;
 }
-
-void tls_leave_thread(void)
-{
-	OPENSSL_thread_stop();
-}

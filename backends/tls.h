@@ -15,8 +15,4 @@ bool tls_has_unread(const void *ssl);
 /* The two agreed on HTTP/2. */
 bool tls_speaks_http2(const void *ssl);
 
-/* This thread has nothing to do with TLS for now: what OpenSSL keeps for it goes. It would go when
- * the thread ends, but of one that nobody waits for that may be after the program's end. */
-void tls_leave_thread(void);
-
 #endif

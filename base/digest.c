@@ -1,5 +1,5 @@
 /*
- * Content is hashed by EVP. What is short, as the keys of entries are, is by the functions under
+ * Files are hashed by EVP. What is in memory, as the keys of entries are, is by the functions under
  * it: EVP's first use sets up all that OpenSSL has, for two milliseconds, and most commands hash a
  * few hundred bytes and end. The functions are called deprecated, because they know no provider.
  */

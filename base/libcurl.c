@@ -4,6 +4,7 @@
 #include "base/library.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdarg.h>
 
 static struct library library = LIBRARY_INIT(FETCHFS_LIBCURL);
@@ -17,14 +18,23 @@ static struct library library = LIBRARY_INIT(FETCHFS_LIBCURL);
 
 #define FUNCTION(type, name, params, args) LIBRARY_FUNCTION(&library, type, name, params, args)
 
-int libcurl_load(struct err *err)
-{
-	return library_load(&library, err);
-}
-
 FUNCTION(CURLcode, curl_global_init, (long flags), (flags))
 FUNCTION(void, curl_global_cleanup, (void), ())
 FUNCTION(curl_version_info_data *, curl_version_info, (CURLversion age), (age))
+/* Those that there are may be older than the one that the program was built with, but not older
+ * than all that it needs. */
+#define OLDEST CURL_VERSION_BITS(7, 87, 0)
+
+int libcurl_load(struct err *err)
+{
+	int r = library_load(&library, err);
+
+	if (r == 0 && curl_version_info(CURLVERSION_NOW)->version_num < OLDEST)
+		return err_set(err, ERR_SYSTEM, ELIBACC, "load a library: libcurl %s is too old",
+			curl_version_info(CURLVERSION_NOW)->version);
+	return r;
+}
+
 FUNCTION(void, curl_free, (void *text), (text))
 FUNCTION(time_t, curl_getdate, (const char *text, const time_t *unused), (text, unused))
 
@@ -60,8 +70,7 @@ FUNCTION(CURLMcode, curl_multi_wakeup, (CURLM * multi), (multi))
 FUNCTION(CURLMsg *, curl_multi_info_read, (CURLM * multi, int *ret_left), (multi, ret_left))
 
 /*
- * Those with three dots: the number of an option tells the type of its argument (CURLOPTTYPE_…),
- * and none is more than one register wide.
+ * Those with three dots: the number of an option tells the type of its argument (CURLOPTTYPE_…).
  */
 CURLcode(curl_easy_setopt)(CURL *easy, CURLoption option, ...)
 {

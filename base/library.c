@@ -9,10 +9,12 @@
 
 int library_load(struct library *library, struct err *err)
 {
-	void *handle = atomic_load_explicit(&library->handle, memory_order_acquire);
-	WITH_LOCK(&library->mu);
+	void *handle;
 
-	if (handle || library->handle)
+	if (atomic_load_explicit(&library->handle, memory_order_acquire))
+		return 0;
+	WITH_LOCK(&library->mu);
+	if (library->handle)
 		return 0;
 	handle = dlopen(library->soname, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	if (!handle)

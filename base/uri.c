@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#define SCHEME_MAX  40 /* as libcurl has it */
 #define SUB_DELIMS  "!$&'()*+,;="
 #define PATH_MARKS  SUB_DELIMS ":@/"
 #define QUERY_MARKS PATH_MARKS "?"
@@ -47,7 +48,7 @@ static size_t scheme_length(const char *text)
 		return 0;
 	while (uri_is_alnum(text[len]) || (text[len] && strchr("+-.", text[len])))
 		len++;
-	return text[len] == ':' ? len : 0;
+	return text[len] == ':' && len <= SCHEME_MAX ? len : 0;
 }
 
 static int split(const char *text, struct parts *ret, struct err *err)

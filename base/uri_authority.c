@@ -12,7 +12,8 @@
 
 static void url_cleanupp(CURLU **url)
 {
-	curl_url_cleanup(*url);
+	if (*url) /* else there may be no libcurl either */
+		curl_url_cleanup(*url);
 }
 
 /* One part of @url, as libcurl understood it; NULL when the URI lacks it. */

@@ -40,7 +40,8 @@ int db_open(const char *path, struct db **ret, struct err *err);
  * while, and cut back afterwards. */
 int db_bound_log(struct db *db, uint64_t bytes, struct err *err);
 
-/* To whoever opens it when nobody has it open, half a megabyte of the log is left at most. */
+/* Of a log longer than half a megabyte nothing is left to whoever opens it next, if who closes it
+ * last was also the last to write. */
 void db_close(struct db *db);
 void db_closep(struct db **db); /* for CLEANUP() */
 

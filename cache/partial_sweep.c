@@ -8,6 +8,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+/* What cannot be looked at is taken to be there. */
+static bool is_there(int dirfd, const char *file)
+{
+	return faccessat(dirfd, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
 bool partial_has_object(const struct store *store, const struct ranges_header *header)
 {
 	static const struct digest none;
@@ -17,7 +23,7 @@ bool partial_has_object(const struct store *store, const struct ranges_header *h
 		return false;
 	for (int executable = 0; executable <= 1; executable++) {
 		store_path(&header->digest, executable, path);
-		if (faccessat(store->dir->objects_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		if (is_there(store->dir->objects_fd, path))
 			return true;
 	}
 	return false;
@@ -54,12 +60,6 @@ void partial_published(
 	ranges_free(ranges);
 }
 
-static bool is_there(const struct store *store, const char *file)
-{
-	return faccessat(store->dir->partial_fd, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
-	       errno != ENOENT;
-}
-
 /* Whether a generation has only one of its two files. */
 static bool is_half(const struct store *store, const char *name)
 {
@@ -68,21 +68,26 @@ static bool is_half(const struct store *store, const char *name)
 
 	partial_data_file(name, data);
 	partial_map_file(name, map);
-	return !is_there(store, data) || !is_there(store, map);
+	return !is_there(store->dir->partial_fd, data) || !is_there(store->dir->partial_fd, map);
 }
 
-/* Whether the index knows an object of this content. */
-static bool is_recorded(const struct store *store, const struct digest *digest)
+/* Whether the key's row in the index is of this content: then its leader has come so far. */
+static bool is_recorded(
+	const struct store *store, const struct entry_key *key, const struct digest *digest)
 {
-	struct catalog_file file;
+	struct entry entry;
+	bool is;
 
-	return catalog_file(store->catalog, digest, false, &file, NULL) == 0 ||
-	       catalog_file(store->catalog, digest, true, &file, NULL) == 0;
+	if (catalog_find(store->catalog, key, &entry, NULL) < 0)
+		return false;
+	is = entry.state == ENTRY_COMPLETE && digest_equal(&entry.digest, digest);
+	entry_release(&entry);
+	return is;
 }
 
 /*
- * A map whose content has its file and no row is the only way to that file: it stays for the next
- * who asks for the URI. All else of a half is worth nothing.
+ * A map whose content has its file, and no row says that it is the URI's, is what the next one who
+ * asks for that completes: it stays. All else of a half is worth nothing.
  */
 static void sweep(const struct store *store, const struct entry_key *key, uint32_t generation,
 	const char *name)
@@ -102,7 +107,7 @@ static void sweep(const struct store *store, const struct entry_key *key, uint32
 	r = ranges_load(ranges, &header, NULL);
 	if (r == -EBADMSG || (r == 0 && !partial_has_object(store, &header)))
 		partial_clear(store, key, generation, NULL);
-	else if (r == 0 && is_recorded(store, &header.digest))
+	else if (r == 0 && is_recorded(store, key, &header.digest))
 		end_map(store, key, file, ranges, &header);
 	ranges_free(ranges);
 }

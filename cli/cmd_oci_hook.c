@@ -269,7 +269,7 @@ static int create_for_user_space(struct work *work)
 
 	if (status != EXIT_DONE)
 		return status;
-	/* what is loaded later would be the container's */
+	/* later it would be loaded from what the container sees */
 	if (libcurl_load(&err) < 0 || oci_spaces_enter(work->oci->pid, &err) < 0)
 		return cli_fail(work->cli, NULL, &err);
 	return do_step(work, container_place);

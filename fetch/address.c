@@ -150,6 +150,19 @@ bool address_is_public(const struct sockaddr *address)
 	return place.len == 16 && !in_any(place.bytes, special6, ARRAY_SIZE(special6));
 }
 
+bool address_is_loopback(const struct sockaddr *address)
+{
+	struct plain place = plain(address);
+	struct sockaddr_in6 in6;
+
+	if (address->sa_family == AF_INET6) {
+		memcpy(&in6, address, sizeof(in6));
+		if (IN6_IS_ADDR_LOOPBACK(&in6.sin6_addr))
+			return true;
+	}
+	return place.len == 4 && place.bytes[0] == 127;
+}
+
 bool address_is_metadata(const struct sockaddr *address)
 {
 	struct plain place = plain(address);

@@ -18,6 +18,9 @@ bool address_from_host(const char *host, struct sockaddr_storage *ret);
  * the address itself tells. */
 bool address_is_public(const struct sockaddr *address);
 
+/* Whether it is of this machine, whatever its interfaces are: 127.0.0.0/8, ::1. */
+bool address_is_loopback(const struct sockaddr *address);
+
 /* Whether this machine has it at the moment. */
 bool address_is_own(const struct sockaddr *address);
 

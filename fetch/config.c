@@ -240,24 +240,25 @@ static int compare_items(const void *a, const void *b)
 /* Not of the credentials: a new token opens the same door. The order of users means nothing. */
 static int make_id(struct origin *origin, struct err *err)
 {
-	CLEANUP(digest_stream_freep) struct digest_stream *stream = NULL;
+	CLEANUP(str_freep) char *all = NULL;
+	size_t len = strlen(origin->prefix) + 1;
 	char hex[DIGEST_HEX_SIZE];
 	struct digest digest;
+	char *end;
 	int r;
 
 	if (origin->users.count > 1)
 		qsort(origin->users.items, origin->users.count, sizeof(*origin->users.items),
 			compare_items);
-	r = digest_stream_new(&stream, err);
-	if (r == 0)
-		r = digest_stream_update(stream, origin->prefix, strlen(origin->prefix) + 1, err);
-	for (size_t i = 0; r == 0 && i < origin->users.count; i++) {
-		const char *user = origin->users.items[i];
-
-		r = digest_stream_update(stream, user, strlen(user) + 1, err);
-	}
-	if (r == 0)
-		r = digest_stream_finish(stream, &digest, err);
+	for (size_t i = 0; i < origin->users.count; i++)
+		len += strlen(origin->users.items[i]) + 1;
+	all = malloc(len);
+	if (!all)
+		return err_oom(err);
+	end = stpcpy(all, origin->prefix) + 1;
+	for (size_t i = 0; i < origin->users.count; i++)
+		end = stpcpy(end, origin->users.items[i]) + 1;
+	r = digest_buffer(all, len, &digest, err);
 	if (r < 0)
 		return r;
 	digest_hex(&digest, hex);

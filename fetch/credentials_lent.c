@@ -43,7 +43,7 @@ static int check_lender(struct search *search, const char *name, const char *tex
 	if (str_equal(uri.scheme, "https"))
 		return 0;
 	if (address_from_host(uri.host, &address) &&
-		(address_is_own((struct sockaddr *)&address) ||
+		(address_is_loopback((struct sockaddr *)&address) ||
 			address_is_metadata((struct sockaddr *)&address)))
 		return 0;
 	return err_set(search->err, ERR_POLICY, EACCES,
@@ -153,12 +153,16 @@ int credentials_lent_by_machine(struct search *search)
 	const char *disabled = credentials_variable(search, "AWS_EC2_METADATA_DISABLED", NULL);
 	const char *base = named ? named : INSTANCE;
 	char *uri;
+	int r;
 
 	if (credentials_variable(search, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", NULL) ||
 		credentials_variable(search, "AWS_CONTAINER_CREDENTIALS_FULL_URI", NULL))
 		return lent_keys_by_container(search);
 	if ((disabled && strcasecmp(disabled, "true") == 0) || (!named && !is_instance()))
 		return 0;
+	r = named ? check_lender(search, "AWS_EC2_METADATA_SERVICE_ENDPOINT", named) : 0;
+	if (r < 0)
+		return r;
 	uri = str_printf("%s%s", base, str_has_suffix(base, "/") ? "" : "/");
 	if (!uri)
 		return err_oom(search->err);

@@ -104,6 +104,13 @@ static char *request_of(const struct lender *lender, unsigned int n)
 	return line && *line ? str_printf("%s\t", line) : NULL;
 }
 
+static bool request_is_there(const struct lender *lender)
+{
+	struct stat st;
+
+	return stat(lender->trace, &st) == 0 && st.st_size > 0;
+}
+
 static bool sent(const struct lender *lender, unsigned int n, const char *part)
 {
 	CLEANUP(str_freep) char *request = request_of(lender, n);
@@ -284,32 +291,56 @@ Test(s3_wallet, a_failure_is_for_all_who_waited_for_it)
 	cr_assert_null(request_of(&l, 1));
 }
 
-/* Nobody wants it any more, once it has been asked for. */
+/* Who asks has a limit of his own, once he has asked: it says nothing of the lender. */
 static int give_up(void *arg, struct err *err)
 {
 	atomic_int *looks = arg;
 
-	return atomic_fetch_add(looks, 1) > 0 ? err_set(err, ERR_CANCELLED, ECANCELED, "enough")
-					      : 0;
+	return atomic_fetch_add(looks, 1) > 0 ? err_set(err, ERR_NETWORK, ETIMEDOUT, "enough") : 0;
+}
+
+static void *want_in_vain(void *arg)
+{
+	struct wanting *wanting = arg;
+	atomic_int looks = 0;
+	struct backend_request request = {.uri = NULL, .poll = give_up, .poll_arg = &looks};
+
+	wanting->err = ERR_INIT;
+	wanting->r = s3_wallet_get(wanting->lender->f.env, &request, wanting->access, true,
+		&wanting->keys, &wanting->err);
+	return NULL;
 }
 
 Test(s3_wallet, who_gives_up_leaves_it_to_the_others)
 {
 	WITH_LENDER(l);
 	struct access_s3 access = from(&l, S3_SOURCE_CONTAINER, "/first/1/hang/keys");
+	struct wanting first = {.lender = &l, .access = &access};
 	struct wanting other = {.lender = &l, .access = &access};
-	atomic_int looks = 0;
-	struct backend_request request = {.uri = NULL, .poll = give_up, .poll_arg = &looks};
-	struct s3_keys none = {.id = NULL};
-	struct err err = ERR_INIT;
 
 	put_json(&l, "keys", "ID", 3600);
-	cr_assert_eq(s3_wallet_get(l.f.env, &request, &access, true, &none, &err), -ECANCELED);
-	cr_assert_gt(atomic_load(&looks), 1);
+	cr_assert_eq(pthread_create(&first.thread, NULL, want_in_vain, &first), 0);
+	while (!request_is_there(&l))
+		poll(NULL, 0, 10);
 	want(&other);
+	pthread_join(first.thread, NULL);
+	cr_assert_eq(first.r, -ETIMEDOUT, "%s", first.err.msg);
+	cr_assert_str_eq(first.err.msg, "enough");
 	cr_assert_eq(other.r, 0, "%s", other.err.msg);
-	cr_assert_str_eq(other.keys.id, "ID");
+	cr_assert_str_eq(other.keys.id ? other.keys.id : "(none)", "ID");
 	s3_keys_release(&other.keys);
+}
+
+Test(s3_wallet, who_gives_up_has_not_heard_that_there_is_no_instance)
+{
+	WITH_LENDER(l);
+	struct access_s3 access = from(&l, S3_SOURCE_INSTANCE, "/hang/");
+	struct wanting first = {.lender = &l, .access = &access};
+	struct s3_keys none;
+
+	want_in_vain(&first);
+	cr_assert_eq(first.r, -ETIMEDOUT, "%s", first.err.msg);
+	cr_assert_eq(get(&l, &access, false, &none, NULL), -EAGAIN);
 }
 
 #define LOAN(text)                                                                                 \

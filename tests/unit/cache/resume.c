@@ -296,6 +296,31 @@ Test(resume, map_of_what_was_published_is_swept_and_its_readers_hear_that)
 	ranges_free(ranges);
 }
 
+Test(resume, map_of_content_that_another_uri_has_stays)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(object_release) struct object object = {.fd = -1};
+	CLEANUP(object_release) struct object again = {.fd = -1};
+	struct ranges_version version = version_of(SIZE);
+	struct entry other = entry_of("https://example.org/other");
+	struct entry entry = entry_of(URI);
+	struct partial *partial;
+	struct err err = ERR_INIT;
+
+	lead_and_die_after_the_rename(cache);
+	cr_assert_eq(partial_create(&cache->store, LABEL(&other.key), &partial, &err), 0);
+	cr_assert_eq(partial_start(partial, &version, &err), 0);
+	cr_assert_eq(write_range(partial, 0, SIZE, 1, &err), 0);
+	cr_assert_eq(partial_commit(&partial, SIZE, NULL, &other, &object, &err), 0);
+	partial_sweep(&cache->store);
+	cr_assert_eq(count_files(cache, "partial"), 1);
+	cr_assert_eq(
+		partial_resume(&cache->store, LABEL(&entry.key), &partial, &err), 0, "%s", err.msg);
+	cr_assert_eq(partial_commit(&partial, SIZE, NULL, &entry, &again, &err), 0, "%s", err.msg);
+	cr_assert_eq(usage_of(cache).reserved, 0);
+	cr_assert_eq(count_files(cache, "partial"), 0);
+}
+
 Test(resume, halves_are_swept_and_what_can_be_resumed_stays)
 {
 	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);

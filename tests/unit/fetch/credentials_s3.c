@@ -261,6 +261,7 @@ Test(credentials_s3, who_lends_is_asked_without_tls_on_this_machine_only)
 		WITH_HOME(home);
 		WITH_CREDENTIALS(is);
 		WITH_CREDENTIALS(service);
+		WITH_CREDENTIALS(machine);
 		CLEANUP(str_freep) char *token = str_printf("%s/token", home.dir);
 		struct err err = ERR_INIT;
 
@@ -268,6 +269,11 @@ Test(credentials_s3, who_lends_is_asked_without_tls_on_this_machine_only)
 		configure(&home, "");
 		cr_assert_eq(load(&home, "s3://b/a", &is, &err), cases[i].r, "%s: %s", cases[i].uri,
 			err.msg);
+		set(&home, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "");
+		set(&home, "AWS_EC2_METADATA_SERVICE_ENDPOINT", cases[i].uri);
+		configure(&home, "");
+		cr_assert_eq(load(&home, "s3://b/a", &machine, &err), cases[i].r, "%s: %s",
+			cases[i].uri, err.msg);
 		put(&home, "token", "abc\n");
 		set(&home, "AWS_WEB_IDENTITY_TOKEN_FILE", token);
 		set(&home, "AWS_ROLE_ARN", "arn:aws:iam::1:role/x");
