@@ -5,6 +5,9 @@
 
 #include <libxml/HTMLparser.h>
 
+/* The parameters have our names, not those that this version of it has in its headers. */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
+
 static struct library library = LIBRARY_INIT(FETCHFS_LIBXML);
 
 #define FUNCTION(type, name, params, args) LIBRARY_FUNCTION(&library, type, name, params, args)
@@ -25,3 +28,5 @@ FUNCTION(int, htmlParseChunk,
 	(htmlParserCtxtPtr parser, const char *chunk, int size, int terminate),
 	(parser, chunk, size, terminate))
 FUNCTION(void, htmlFreeParserCtxt, (htmlParserCtxtPtr parser), (parser))
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

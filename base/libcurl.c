@@ -7,6 +7,9 @@
 #include <errno.h>
 #include <stdarg.h>
 
+/* The parameters have our names, not those that this version of it has in its headers. */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
+
 static struct library library = LIBRARY_INIT(FETCHFS_LIBCURL);
 
 /* Later versions promise it. */
@@ -120,3 +123,5 @@ CURLcode(curl_easy_getinfo)(CURL *easy, CURLINFO info, ...)
 	va_end(list);
 	return code;
 }
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

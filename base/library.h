@@ -36,7 +36,8 @@ int library_load(struct library *library, struct err *err);
  * library that the program was built for. */
 void *library_function(struct library *library, _Atomic(void *) *place, const char *name);
 
-/* What stands in for its function @name. The name is in parentheses: some are macros, too. */
+/* What stands in for its function @name. That is in parentheses: some are macros, too. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): parameters of a function have theirs */
 #define LIBRARY_FUNCTION(library, type, name, params, args)                                        \
 	type(name) params                                                                          \
 	{                                                                                          \
@@ -45,5 +46,6 @@ void *library_function(struct library *library, _Atomic(void *) *place, const ch
                                                                                                    \
 		return function args;                                                              \
 	}
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

@@ -8,6 +8,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* The parameters have our names, not those that this version of it has in its headers. */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
+
 static struct library library = LIBRARY_INIT(FETCHFS_LIBARCHIVE);
 
 #define FUNCTION(type, name, params, args) LIBRARY_FUNCTION(&library, type, name, params, args)
@@ -19,10 +22,10 @@ int libarchive_load(struct err *err)
 	return library_load(&library, err);
 }
 
-OF_ENTRY(__LA_MODE_T, archive_entry_filetype)
+OF_ENTRY(mode_t, archive_entry_filetype)
 OF_ENTRY(const char *, archive_entry_hardlink)
 OF_ENTRY(const char *, archive_entry_hardlink_utf8)
-OF_ENTRY(__LA_MODE_T, archive_entry_mode)
+OF_ENTRY(mode_t, archive_entry_mode)
 OF_ENTRY(time_t, archive_entry_mtime)
 OF_ENTRY(int, archive_entry_mtime_is_set)
 OF_ENTRY(long, archive_entry_mtime_nsec)
@@ -76,3 +79,5 @@ void archive_set_error(struct archive *archive, int code, const char *format, ..
 	va_end(list);
 	function(archive, code, "%s", text);
 }
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
