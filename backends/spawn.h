@@ -1,7 +1,7 @@
 /*
  * Programs that we start: each in a process group of its own, so that it can be killed with all
- * that it has started; it ends with the thread that started it, however, and however early, that one
- * ends.
+ * that it has started; it ends with the thread that started it, however, and however early, that
+ * one ends.
  */
 #ifndef FETCHFS_BACKENDS_SPAWN_H
 #define FETCHFS_BACKENDS_SPAWN_H

@@ -48,7 +48,7 @@ static size_t scheme_length(const char *text)
 		return 0;
 	while (uri_is_alnum(text[len]) || (text[len] && strchr("+-.", text[len])))
 		len++;
-	return text[len] == ':' && len <= SCHEME_MAX ? len : 0;
+	return len <= SCHEME_MAX && text[len] == ':' ? len : 0;
 }
 
 static int split(const char *text, struct parts *ret, struct err *err)
