@@ -53,15 +53,11 @@ struct hadoop_client *hadoop_client_new(
 	const char *program, const char *const *environment, unsigned int most)
 {
 	struct hadoop_client *client = calloc(1, sizeof(*client));
-	pthread_condattr_t attr;
 
 	if (!client)
 		return NULL;
 	pthread_mutex_init(&client->mu, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&client->freed, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&client->freed);
 	client->most = most > 0 ? most : 1;
 	client->program = str_copy(program);
 	client->environment = copy_list(environment);

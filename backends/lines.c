@@ -26,15 +26,11 @@ struct lines {
 int lines_new(unsigned int connections, unsigned int per_host, struct lines **ret, struct err *err)
 {
 	struct lines *lines = calloc(1, sizeof(*lines));
-	pthread_condattr_t attr;
 
 	if (!lines)
 		return err_oom(err);
 	pthread_mutex_init(&lines->mu, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&lines->freed, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&lines->freed);
 	lines->connections = connections;
 	lines->per_host = per_host < LINES_PER_HOST ? per_host : LINES_PER_HOST;
 	*ret = lines;

@@ -56,15 +56,11 @@ void oci_fact_unref(struct oci_fact *fact)
 struct oci_memory *oci_memory_new(void)
 {
 	struct oci_memory *memory = calloc(1, sizeof(*memory));
-	pthread_condattr_t attributes;
 
 	if (!memory)
 		return NULL;
 	pthread_mutex_init(&memory->mu, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&memory->told, &attributes);
-	pthread_condattr_destroy(&attributes);
+	clock_cond_init(&memory->told);
 	return memory;
 }
 
@@ -185,14 +181,10 @@ static enum look look(struct oci_memory *memory, const char *key, bool *waits, u
 	if (!*waits)
 		*seen = slot->turns;
 	if (slot->busy) {
-		struct timespec until;
+		struct timespec until = clock_monotonic_in(WAIT_MS);
 
 		slot->waiting += !*waits;
 		*waits = true;
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_nsec += WAIT_MS * 1000000L;
-		until.tv_sec += until.tv_nsec / 1000000000L;
-		until.tv_nsec %= 1000000000L;
 		pthread_cond_timedwait(&memory->told, &memory->mu, &until);
 		if (slot->busy)
 			return LOOK_BUSY;

@@ -72,15 +72,11 @@ static int copy(const struct s3_keys *keys, struct s3_keys *ret, struct err *err
 struct s3_wallet *s3_wallet_new(void)
 {
 	struct s3_wallet *wallet = calloc(1, sizeof(*wallet));
-	pthread_condattr_t attr;
 
 	if (!wallet)
 		return NULL;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_mutex_init(&wallet->mu, NULL);
-	pthread_cond_init(&wallet->answered, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&wallet->answered);
 	return wallet;
 }
 

@@ -25,6 +25,16 @@ int64_t clock_monotonic_ms(void)
 	return milliseconds(CLOCK_MONOTONIC);
 }
 
+void clock_cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
 struct timespec clock_monotonic_in(int64_t ms)
 {
 	struct timespec at;

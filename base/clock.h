@@ -5,6 +5,7 @@
 #ifndef FETCHFS_BASE_CLOCK_H
 #define FETCHFS_BASE_CLOCK_H
 
+#include <pthread.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -17,7 +18,9 @@ int64_t clock_wall_ms(void);
 /* Milliseconds since an arbitrary moment; never goes back. For timeouts and rates. */
 int64_t clock_monotonic_ms(void);
 
-/* The moment @ms milliseconds from now, for a condition that waits by CLOCK_MONOTONIC. */
+/* A condition whose waits end by CLOCK_MONOTONIC; and the moment @ms milliseconds from now, for
+ * them. */
+void clock_cond_init(pthread_cond_t *cond);
 struct timespec clock_monotonic_in(int64_t ms);
 
 #endif

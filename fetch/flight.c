@@ -41,15 +41,11 @@ static struct flight_key key_of(const struct target *target)
 static struct flight *flight_new(struct fetchfs *fetchfs, struct target *target)
 {
 	struct flight *flight = calloc(1, sizeof(*flight));
-	pthread_condattr_t attr;
 
 	if (!flight)
 		return NULL;
 	pthread_mutex_init(&flight->mu, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&flight->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&flight->changed);
 
 	flight->fetchfs = fetchfs;
 	flight->key = key_of(target);

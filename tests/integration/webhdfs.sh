@@ -138,7 +138,8 @@ as 65534 cmp "$MNT/hdfs/open/ok-1000" "$WORK/1000" || fail "a datanode that the 
 
 say "folders, page by page"
 names_in() {
-	find "$1" -mindepth 1 -maxdepth 1 -printf . | wc -c
+	# without asking for what each of them is
+	ls -f "$1" | grep -cv '^\.\.\?$'
 }
 [ "$(names_in "$MNT/hdfs/one/d/pages-105")" -eq 105 ] || fail "$(ls "$MNT/hdfs/one/d/pages-105")"
 [ "$(asked 'LISTSTATUS_BATCH&startAfter=')" -ge 10 ] || fail "not by pages"
