@@ -32,18 +32,11 @@ struct helper {
 	size_t len;
 };
 
-static void free_secret(char *text)
-{
-	if (text)
-		explicit_bzero(text, strlen(text));
-	free(text);
-}
-
 void oci_credentials_release(struct oci_credentials *credentials)
 {
-	free_secret(credentials->user);
-	free_secret(credentials->password);
-	free_secret(credentials->identity);
+	str_free_secret(credentials->user);
+	str_free_secret(credentials->password);
+	str_free_secret(credentials->identity);
 	*credentials = (struct oci_credentials){.user = NULL};
 }
 

@@ -13,20 +13,13 @@
 
 #define BASIC_MS (5 * 60 * 1000) /* after that a helper is asked again */
 
-static void free_secret(char *text)
-{
-	if (text)
-		explicit_bzero(text, strlen(text));
-	free(text);
-}
-
 static void login_free(struct oci_fact *fact)
 {
 	struct oci_login *login = (struct oci_login *)fact;
 
-	free_secret(login->bearer);
-	free_secret(login->user);
-	free_secret(login->password);
+	str_free_secret(login->bearer);
+	str_free_secret(login->user);
+	str_free_secret(login->password);
 	free(login);
 }
 

@@ -21,13 +21,6 @@ struct ask {
 	bool with_secret;
 };
 
-static void free_secretp(char **text)
-{
-	if (*text)
-		explicit_bzero(*text, strlen(*text));
-	str_freep(text);
-}
-
 static void json_freep(json_t **json)
 {
 	json_decref(*json);
@@ -90,7 +83,7 @@ static char *make_query(const struct oci_repo *oci, const struct oci_challenge *
 
 static int make_form(const char *query, const char *identity, char **ret, struct err *err)
 {
-	CLEANUP(free_secretp) char *token = uri_escape(identity, "");
+	CLEANUP(str_free_secretp) char *token = uri_escape(identity, "");
 
 	if (token)
 		*ret = str_printf("grant_type=refresh_token&client_id=fetchfs&%s&refresh_token=%s",
@@ -177,7 +170,7 @@ int oci_token_ask(struct oci_repo *oci, const struct oci_challenge *challenge,
 	CLEANUP(uri_release) struct uri realm = {.text = NULL};
 	CLEANUP(uri_release) struct uri whole = {.text = NULL};
 	CLEANUP(str_freep) char *query = make_query(oci, challenge);
-	CLEANUP(free_secretp) char *form = NULL;
+	CLEANUP(str_free_secretp) char *form = NULL;
 	struct err why = ERR_INIT;
 	int r = query ? 0 : err_oom(&why);
 

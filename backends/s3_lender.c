@@ -46,14 +46,6 @@ static struct question *of_sink(struct sink *sink)
 	return (struct question *)((char *)sink - offsetof(struct question, sink));
 }
 
-static void free_answer(char **text)
-{
-	if (*text)
-		explicit_bzero(*text, strlen(*text));
-	free(*text);
-	*text = NULL;
-}
-
 static int headers(struct http_dialect *dialect, const struct uri *at, bool head,
 	char *ret[HTTP_DIALECT_HEADERS], struct err *err)
 {
@@ -118,12 +110,12 @@ static int on_poll(struct sink *sink, struct err *err)
 	return 0;
 }
 
-/* The answer of @text, a URI, is the caller's, for free_answer(). @method NULL: GET. */
+/* The answer of @text, a URI, is the caller's, for str_free_secretp(). @method NULL: GET. */
 static int ask(const struct errand *errand, const char *method, const char *text,
 	const char *header, char **ret, struct err *err)
 {
 	CLEANUP(uri_release) struct uri uri = {.text = NULL};
-	CLEANUP(free_answer) char *answer = calloc(1, ANSWER_MAX + 1);
+	CLEANUP(str_free_secretp) char *answer = calloc(1, ANSWER_MAX + 1);
 	struct question question = {
 		.dialect = {.method = method, .headers = headers, .moved = moved},
 		.sink = {.begin = on_begin, .write = on_write, .poll = on_poll},
@@ -212,10 +204,10 @@ static int read_json(const char *text, struct s3_keys *ret, struct err *err)
 static int ask_container(const struct errand *errand, struct s3_keys *ret, struct err *err)
 {
 	const struct access_s3 *access = errand->access;
-	CLEANUP(free_answer)
+	CLEANUP(str_free_secretp)
 	char *header =
 		access->source_token ? str_printf("Authorization: %s", access->source_token) : NULL;
-	CLEANUP(free_answer) char *answer = NULL;
+	CLEANUP(str_free_secretp) char *answer = NULL;
 	int r;
 
 	if (access->source_token && !header)
@@ -236,8 +228,8 @@ static int ask_role(
 	const struct errand *errand, const char *header, struct s3_keys *ret, struct err *err)
 {
 	CLEANUP(str_freep) char *roles = str_printf("%s" ROLES, errand->access->source_uri);
-	CLEANUP(free_answer) char *names = NULL;
-	CLEANUP(free_answer) char *answer = NULL;
+	CLEANUP(str_free_secretp) char *names = NULL;
+	CLEANUP(str_free_secretp) char *answer = NULL;
 	CLEANUP(str_freep) char *place = NULL;
 	const char *name;
 	int r = roles ? ask(errand, NULL, roles, header, &names, err) : err_oom(err);
@@ -256,8 +248,8 @@ static int ask_role(
 static int ask_instance(const struct errand *errand, struct s3_keys *ret, struct err *err)
 {
 	CLEANUP(str_freep) char *place = str_printf("%s" SESSION, errand->access->source_uri);
-	CLEANUP(free_answer) char *token = NULL;
-	CLEANUP(free_answer) char *header = NULL;
+	CLEANUP(str_free_secretp) char *token = NULL;
+	CLEANUP(str_free_secretp) char *header = NULL;
 	struct backend_env impatient = *errand->env;
 	struct errand mine = *errand;
 	int r;
@@ -302,14 +294,14 @@ static int on_text(const char *path, const char *text, void *arg, struct err *er
 		place = &loan->expires;
 	if (!place)
 		return 0;
-	free_answer(place);
+	str_free_secretp(place);
 	*place = str_copy(text);
 	return *place ? 0 : err_oom(err);
 }
 
 static int ask_service(const struct errand *errand, struct s3_keys *ret, struct err *err)
 {
-	CLEANUP(free_answer) char *answer = NULL;
+	CLEANUP(str_free_secretp) char *answer = NULL;
 	CLEANUP(xml_freep) struct xml *xml = NULL;
 	struct loan loan = {.id = NULL};
 	int r = ask(errand, NULL, errand->access->source_uri, NULL, &answer, err);
@@ -324,10 +316,10 @@ static int ask_service(const struct errand *errand, struct s3_keys *ret, struct 
 		r = take(loan.id, loan.secret, loan.token, loan.expires, ret, err);
 		loan.id = loan.secret = loan.token = NULL;
 	}
-	free_answer(&loan.id);
-	free_answer(&loan.secret);
-	free_answer(&loan.token);
-	free_answer(&loan.expires);
+	str_free_secretp(&loan.id);
+	str_free_secretp(&loan.secret);
+	str_free_secretp(&loan.token);
+	str_free_secretp(&loan.expires);
 	return r;
 }
 

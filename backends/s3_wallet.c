@@ -36,18 +36,11 @@ struct s3_wallet {
 	uint64_t now; /* counts answers */
 };
 
-static void free_secret(char *text)
-{
-	if (text)
-		explicit_bzero(text, strlen(text));
-	free(text);
-}
-
 void s3_keys_release(struct s3_keys *keys)
 {
-	free_secret(keys->id);
-	free_secret(keys->secret);
-	free_secret(keys->token);
+	str_free_secret(keys->id);
+	str_free_secret(keys->secret);
+	str_free_secret(keys->token);
 	*keys = (struct s3_keys){.id = NULL};
 }
 
@@ -83,7 +76,7 @@ struct s3_wallet *s3_wallet_new(void)
 static void empty(struct pocket *pocket)
 {
 	s3_keys_release(&pocket->keys);
-	free_secret(pocket->uri); /* it may have a token in it */
+	str_free_secret(pocket->uri); /* it may have a token in it */
 	*pocket = (struct pocket){.uri = NULL};
 }
 

@@ -163,3 +163,16 @@ bool str_from_hex(const char *hex, size_t len, void *ret)
 	}
 	return true;
 }
+
+void str_free_secret(char *text)
+{
+	if (text)
+		explicit_bzero(text, strlen(text));
+	free(text);
+}
+
+void str_free_secretp(char **text)
+{
+	str_free_secret(*text);
+	*text = NULL;
+}

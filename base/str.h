@@ -12,6 +12,10 @@
 /* For CLEANUP(). */
 void str_freep(char **s);
 
+/* The same for a text that is a secret: nothing of it stays in memory. NULL is ignored. */
+void str_free_secret(char *text);
+void str_free_secretp(char **text);
+
 /* Give the string away: returns *s and leaves NULL. */
 char *str_steal(char **s);
 
