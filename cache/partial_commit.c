@@ -185,6 +185,7 @@ static int publish(struct partial *partial, const struct entry *entry,
 	/* without a descriptor the file was renamed by a leader who died then */
 	if (partial->fd >= 0)
 		r = place(partial, path, entry->executable, &row.fresh, err);
+	(void)fault_hit("store.placed");
 	if (r == 0 && fstatat(store->dir->objects_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		r = err_set(err, ERR_SYSTEM, errno, "stat object %s: %m", path);
 	if (r < 0)

@@ -175,10 +175,11 @@ static int load(
 		r = ranges_load(partial->ranges, &partial->header, err);
 	if (r == -EBADMSG)
 		return nothing(partial, "its map is damaged", err);
-	if (r == 0)
+	if (r == 0) {
+		partial->left_ms = partial->header.label.since;
 		partial_beat(partial);
-	if (r == 0)
 		r = open_data(partial, err);
+	}
 	if (r == -ENOENT && partial->fd < 0 && partial->ranges &&
 		partial_has_object(partial->store, &partial->header)) {
 		partial->frontier = (uint64_t)partial->header.version.size;

@@ -29,14 +29,14 @@ bool partial_has_object(const struct store *store, const struct ranges_header *h
 	return false;
 }
 
-/* The map of a generation that was published: it goes, and who has it open hears of the end. */
-static void end_map(const struct store *store, const struct entry_key *key, const char *file,
-	struct ranges *ranges, struct ranges_header *header)
+/* A generation whose content has been published, by its leader or by somebody else: it goes, and
+ * who has its map open hears of the end. */
+static void end_generation(const struct store *store, const struct entry_key *key,
+	uint32_t generation, struct ranges *ranges, struct ranges_header *header)
 {
-	unlinkat(store->dir->partial_fd, file, 0);
 	header->state = RANGES_DONE;
 	ranges_store(ranges, header, NULL);
-	cachedir_bump(store->dir, key);
+	partial_clear(store, key, generation, NULL);
 }
 
 void partial_published(
@@ -56,7 +56,7 @@ void partial_published(
 		return;
 	/* one of another version may still be completed by somebody */
 	if (ranges_load(ranges, &header, NULL) == 0 && digest_equal(&header.digest, digest))
-		end_map(store, key, file, ranges, &header);
+		end_generation(store, key, newest, ranges, &header);
 	ranges_free(ranges);
 }
 
@@ -108,7 +108,7 @@ static void sweep(const struct store *store, const struct entry_key *key, uint32
 	if (r == -EBADMSG || (r == 0 && !partial_has_object(store, &header)))
 		partial_clear(store, key, generation, NULL);
 	else if (r == 0 && is_recorded(store, key, &header.digest))
-		end_map(store, key, file, ranges, &header);
+		end_generation(store, key, generation, ranges, &header);
 	ranges_free(ranges);
 }
 

@@ -166,6 +166,9 @@ void partial_beat(struct partial *partial);
 
 const struct ranges_version *partial_version(const struct partial *partial);
 
+/* Of one that was taken over: when who left it began, in milliseconds since 1970. 0: it is new. */
+int64_t partial_left_since(const struct partial *partial);
+
 /*
  * A run of bytes going into a partial, from the start of a chunk onwards, or from the first byte
  * of one that is missing. Several writers may be at work on one partial, each used by one thread.

@@ -72,6 +72,7 @@ struct partial {
 	struct ranges *ranges;
 	int fd;                       /* of the data, for writing; -1 once that is over */
 	struct ranges_header header;  /* as last stored: by the leader's own thread only */
+	int64_t left_ms;              /* since when it was led by who left it; 0: it is new */
 	_Atomic int64_t beat_ms;      /* when it was last said that somebody is at work */
 	struct digest_stream *sha;    /* the thread's that set hashing */
 	struct checksum_stream *also; /* or NULL; goes where sha goes */

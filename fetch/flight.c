@@ -312,6 +312,13 @@ void flight_progress(struct flight *flight)
 	waits_wake(ready, NULL);
 }
 
+bool flight_is_started(struct flight *flight)
+{
+	WITH_LOCK(&flight->mu);
+
+	return flight->state == FLIGHT_STARTED;
+}
+
 bool flight_is_served(struct flight *flight)
 {
 	WITH_LOCK(&flight->mu);

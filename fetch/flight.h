@@ -188,6 +188,9 @@ bool flight_pass_by(struct flight *flight);
 /* What its partial is to be known by; for its flyer, valid as long as @flight. */
 struct partial_label flight_label(const struct flight *flight);
 
+/* Its version is known, and bytes of it arrive. */
+bool flight_is_started(struct flight *flight);
+
 /* Readers have begun with its version: it may not become another one any more. */
 bool flight_is_served(struct flight *flight);
 

@@ -94,6 +94,17 @@ void lead_end(struct lead *lead, int r)
 
 /* ---- from the first look to the last byte ---- */
 
+/*
+ * Who died with the last byte may have done so long ago: what is there is an old version like any
+ * other. Not for those who were here when he was, nor for whom a digest vouches.
+ */
+static bool is_left_whole(const struct lead *lead)
+{
+	struct flight *flight = lead->flight;
+
+	return lead_is_whole(lead) && !flight->target->has_expected && !flight_is_started(flight);
+}
+
 static int open_partial(struct lead *lead, struct err *err)
 {
 	const struct store *store = &lead->flight->fetchfs->store;
@@ -106,10 +117,14 @@ static int open_partial(struct lead *lead, struct err *err)
 		r = partial_resume_sparse(store, &label, &lead->partial, NULL);
 	else
 		r = partial_resume(store, &label, &lead->partial, NULL);
-	if (r == 0) {
-		lead->started = true;
-		return partial_hash_also(lead->partial, lead->flight->target->expected.kind, err);
+	lead->started = r == 0;
+	if (is_left_whole(lead)) {
+		/* whatever is wrong with it, the origin has it, too */
+		(void)lead_publish_left(lead, NULL);
+		lead->started = false;
 	}
+	if (lead->started)
+		return partial_hash_also(lead->partial, lead->flight->target->expected.kind, err);
 	/* a new one is made once it is worth it */
 	lead_expect_small(lead, true);
 	return 0;

@@ -323,7 +323,7 @@ static int fetch_missing(struct lead *lead, struct err *err)
 	}
 }
 
-static bool is_whole(const struct lead *lead)
+bool lead_is_whole(const struct lead *lead)
 {
 	return lead->started && partial_version(lead->partial)->size >= 0 &&
 	       partial_next_gap(lead->partial, 0) < 0;
@@ -345,7 +345,7 @@ int lead_fetch_all(struct lead *lead, struct err *err)
 		int r = fetch_missing(lead, err);
 
 		/* interrupted with the last byte: only publishing is left, which is brief */
-		if (r == -ECANCELED && is_whole(lead))
+		if (r == -ECANCELED && lead_is_whole(lead))
 			r = 0;
 		if (r == 0 && !lead->unchanged)
 			r = lead_confirm(lead, err);

@@ -90,6 +90,9 @@ bool lead_can_continue(const struct lead *lead);
 /* Whether what has arrived is worth keeping: somebody may come by who completes it. */
 bool lead_may_keep(const struct lead *lead);
 
+/* Whether all of the partial has arrived. */
+bool lead_is_whole(const struct lead *lead);
+
 /* Whether all has arrived, in memory. */
 bool lead_is_small(const struct lead *lead);
 
@@ -108,6 +111,12 @@ int lead_retry_corrupt(struct lead *lead, struct err *err);
 /* All bytes are here: check them, and make an object and an entry of them, lead->object and
  * lead->entry. LEAD_PUBLISHES. */
 int lead_publish(struct lead *lead, struct err *err);
+
+/*
+ * The partial is whole, and the leader who left it is dead: make an entry of it, as old as its
+ * question to the origin, and the lead's old version. The partial is gone in any case.
+ */
+int lead_publish_left(struct lead *lead, struct err *err);
 
 /* The old version still holds; or stands in, for a little while, since nobody could be asked. */
 int lead_keep_old(struct lead *lead, struct err *err);
