@@ -25,6 +25,11 @@ int64_t clock_monotonic_ms(void)
 	return milliseconds(CLOCK_MONOTONIC);
 }
 
+int64_t clock_boot_ms(void)
+{
+	return milliseconds(CLOCK_BOOTTIME);
+}
+
 void clock_cond_init(pthread_cond_t *cond)
 {
 	pthread_condattr_t attr;

@@ -18,6 +18,9 @@ int64_t clock_wall_ms(void);
 /* Milliseconds since an arbitrary moment; never goes back. For timeouts and rates. */
 int64_t clock_monotonic_ms(void);
 
+/* Milliseconds since the machine's start, also those that it slept. Of one boot only. */
+int64_t clock_boot_ms(void);
+
 /* A condition whose waits end by CLOCK_MONOTONIC; and the moment @ms milliseconds from now, for
  * them. */
 void clock_cond_init(pthread_cond_t *cond);

@@ -42,6 +42,7 @@ struct entry {
 	bool must_ask;        /* the origin forbade to use it unasked once it is stale */
 	int64_t last_used;    /* read only: seconds */
 	int64_t lent;         /* read only: of its file, catalog_lend() */
+	bool unsure;          /* read only: catalog_trust() */
 };
 
 void entry_release(struct entry *entry);
@@ -200,6 +201,7 @@ struct catalog_file {
 	uint64_t size;
 	uint64_t hash; /* its XXH3, 0: not known */
 	int64_t lent;
+	bool unsure; /* catalog_trust() */
 };
 
 /* -ENOENT when it has no row. */
@@ -210,6 +212,21 @@ int catalog_file(struct catalog *catalog, const struct digest *digest, bool exec
  * @changed_ns (since 1970), or 1. Nothing happens when there is no such object. */
 int catalog_lend(struct catalog *catalog, const struct digest *digest, bool executable,
 	int64_t changed_ns, struct err *err);
+
+/*
+ * What a file holds that was published in an earlier boot and never settled is unsure: a power cut
+ * may have left less of it than its name promises. This says that all its bytes were seen to be
+ * right since. Nothing happens when there is no such object.
+ */
+int catalog_trust(struct catalog *catalog, const struct digest *digest, struct err *err);
+
+/*
+ * Objects that were published in this boot before @boot_ms (clock_boot_ms()) and have not been
+ * settled: whether there are any (1, 0 or -errno), and mark up to @max as settled, which says how
+ * many that were.
+ */
+int catalog_has_unsettled(struct catalog *catalog, int64_t boot_ms, struct err *err);
+int catalog_settle(struct catalog *catalog, int64_t boot_ms, int max, struct err *err);
 
 /* Whether the object is pinned or leased. 1, 0 or -errno. */
 int catalog_is_held(struct catalog *catalog, const struct digest *digest, struct err *err);

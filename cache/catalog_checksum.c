@@ -91,7 +91,7 @@ int catalog_find_checksum(struct catalog *catalog, const struct checksum *checks
 	db_bind_text(query, 2, scope);
 	if (checksum->kind != CHECKSUM_SHA256)
 		db_bind_int(query, 3, checksum->kind);
-	return catalog_read_first(query, ret, err);
+	return catalog_read_first(catalog, query, ret, err);
 }
 
 int catalog_find_digest(struct catalog *catalog, const struct digest *digest, const char *scope,

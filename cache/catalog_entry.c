@@ -1,5 +1,6 @@
 /* Single entries of the catalog. */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/str.h"
 #include "cache/catalog.h"
 #include "cache/catalog_private.h"
@@ -36,7 +37,13 @@ bool entry_copy(const struct entry *entry, struct entry *ret)
 	return true;
 }
 
-int catalog_read_entry(struct db_query *query, struct entry *ret, struct err *err)
+bool catalog_is_sure(const struct catalog *catalog, int64_t settled, const char *boot)
+{
+	return settled == 1 || str_equal(boot, catalog->dir->boot_id);
+}
+
+int catalog_read_entry(
+	const struct catalog *catalog, struct db_query *query, struct entry *ret, struct err *err)
 {
 	const char *etag = db_text(query, 9);
 	const char *type = db_text(query, 16);
@@ -59,6 +66,9 @@ int catalog_read_entry(struct db_query *query, struct entry *ret, struct err *er
 		.lent = db_int(query, 17),
 	};
 
+	entry.unsure = entry.state == ENTRY_COMPLETE &&
+		       !catalog_is_sure(catalog, db_int(query, 18), db_text(query, 19));
+
 	if (!entry.scope || !entry.uri || (etag && !entry.etag) || (type && !entry.type)) {
 		entry_release(&entry);
 		return err_oom(err);
@@ -73,7 +83,8 @@ int catalog_read_entry(struct db_query *query, struct entry *ret, struct err *er
 	return 0;
 }
 
-int catalog_read_first(struct db_query *query, struct entry *ret, struct err *err)
+int catalog_read_first(
+	const struct catalog *catalog, struct db_query *query, struct entry *ret, struct err *err)
 {
 	int r = db_step(query, err);
 
@@ -81,7 +92,7 @@ int catalog_read_first(struct db_query *query, struct entry *ret, struct err *er
 		return r;
 	if (r == 0)
 		return err_set(err, ERR_SYSTEM, ENOENT, "not in the cache");
-	return catalog_read_entry(query, ret, err);
+	return catalog_read_entry(catalog, query, ret, err);
 }
 
 int catalog_find(
@@ -94,7 +105,7 @@ int catalog_find(
 	if (r < 0)
 		return r;
 	db_bind_blob(query, 1, key->bytes, sizeof(key->bytes));
-	return catalog_read_first(query, ret, err);
+	return catalog_read_first(catalog, query, ret, err);
 }
 
 int catalog_recall(
@@ -189,6 +200,7 @@ static int run_on_object(struct catalog *catalog, const char *sql, const struct 
 	db_bind_int(query, 5, (int64_t)object->hash);
 	db_bind_int(query, 6, now);
 	db_bind_text(query, 7, object->fresh ? catalog->dir->boot_id : "");
+	db_bind_int(query, 8, -clock_boot_ms());
 	return db_run(query, err);
 }
 
@@ -204,7 +216,7 @@ static int put_object(struct catalog *catalog, const struct entry *entry,
 		"INSERT OR IGNORE INTO object (digest, size, bytes, twin_bytes, xxh3, used,"
 		"	last_used, boot, settled)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, (SELECT ifnull(max(used), 0) + 1 FROM object), ?6,"
-		"	?7, 0)",
+		"	?7, ?8)",
 		entry, object, err);
 
 	if (r < 0 || db_changes(catalog->db) > 0)
@@ -213,8 +225,9 @@ static int put_object(struct catalog *catalog, const struct entry *entry,
 		"UPDATE OR ROLLBACK object SET bytes = max(bytes, ?3),"
 		"	twin_bytes = max(twin_bytes, ?4),"
 		"	used = (SELECT max(used) + 1 FROM object), last_used = ?6,"
-		"	boot = CASE WHEN ?7 != '' AND (settled OR boot = ?7) THEN ?7 ELSE boot END,"
-		"	settled = settled AND ?7 = ''"
+		"	boot = CASE WHEN ?7 != '' AND (settled = 1 OR boot = ?7) THEN ?7 ELSE boot "
+		"END,"
+		"	settled = CASE WHEN settled = 1 AND ?7 = '' THEN 1 ELSE ?8 END"
 		" WHERE digest = ?1",
 		entry, object, err);
 	return r < 0 ? r : check_changed(catalog->db, err);

@@ -1,4 +1,4 @@
-/* Objects whose files have names elsewhere: catalog_file(), catalog_lend(). */
+/* What is known of the files of objects: catalog_file(), catalog_lend(). */
 #include "base/cleanup.h"
 #include "cache/catalog.h"
 #include "cache/catalog_private.h"
@@ -11,8 +11,8 @@ int catalog_file(struct catalog *catalog, const struct digest *digest, bool exec
 	WITH_LOCK(&catalog->mu);
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	int r = db_query(catalog->db,
-		"SELECT size, xxh3, CASE WHEN ?2 THEN twin_lent ELSE lent END FROM object"
-		" WHERE digest = ?1",
+		"SELECT size, xxh3, CASE WHEN ?2 THEN twin_lent ELSE lent END, settled, boot"
+		" FROM object WHERE digest = ?1",
 		&query, err);
 
 	if (r < 0)
@@ -28,6 +28,7 @@ int catalog_file(struct catalog *catalog, const struct digest *digest, bool exec
 		.size = (uint64_t)db_int(query, 0),
 		.hash = (uint64_t)db_int(query, 1),
 		.lent = db_int(query, 2),
+		.unsure = !catalog_is_sure(catalog, db_int(query, 3), db_text(query, 4)),
 	};
 	return 0;
 }

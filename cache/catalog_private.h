@@ -42,13 +42,14 @@ int catalog_commit_visible(struct catalog_txn *txn, struct err *err);
 void catalog_rollback(struct catalog_txn *txn); /* for CLEANUP() */
 
 /* The tables. catalog_schema_make() needs a transaction, and does nothing when they are there. */
-#define CATALOG_SCHEMA 7
+#define CATALOG_SCHEMA 8
 
 int catalog_schema_version(struct db *db, int64_t *ret, struct err *err); /* 0: none yet */
 int catalog_schema_make(struct db *db, struct err *err);
 
 /* What catalog_find() and its like answer: the entry that @query finds first. Under mu. */
-int catalog_read_first(struct db_query *query, struct entry *ret, struct err *err);
+int catalog_read_first(
+	const struct catalog *catalog, struct db_query *query, struct entry *ret, struct err *err);
 
 /* catalog_unreserve(), in a transaction that has begun. */
 int catalog_end_reservation(struct db *db, const char *partial, struct err *err);
@@ -64,10 +65,16 @@ int catalog_put_checksum(struct db *db, const struct digest *digest,
 #define CATALOG_ENTRY_SELECT                                                                       \
 	"SELECT e.key, e.scope, e.uri, e.state, e.has_query, e.executable, e.pinned, e.digest, "   \
 	"e.size, e.etag, e.modified, e.fetched, e.verified, e.expires, o.last_used, e.must_ask, "  \
-	"e.type, CASE WHEN e.executable THEN o.twin_lent ELSE o.lent END FROM entry AS e"          \
+	"e.type, CASE WHEN e.executable THEN o.twin_lent ELSE o.lent END, o.settled, o.boot "      \
+	"FROM entry AS e"                                                                          \
 	" LEFT JOIN object AS o ON o.digest = e.digest"
 
-int catalog_read_entry(struct db_query *query, struct entry *ret, struct err *err);
+int catalog_read_entry(
+	const struct catalog *catalog, struct db_query *query, struct entry *ret, struct err *err);
+
+/* Whether an object with these columns "settled" and "boot" is all there: no power cut can have
+ * come between its publication and now. */
+bool catalog_is_sure(const struct catalog *catalog, int64_t settled, const char *boot);
 
 /* SQL: the entries that are files, as far as is known: a page that nobody has fetched may be what
  * an origin shows for a folder. */

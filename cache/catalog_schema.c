@@ -21,8 +21,9 @@
 	"CREATE INDEX entry_uri ON entry (uri, key);"                                              \
 	"CREATE INDEX entry_digest ON entry (digest) WHERE digest IS NOT NULL;"
 
-/* "used" is the LRU: a number that only the newest use exceeds. boot and settled say whether the
- * file surely survived a power cut. */
+/* "used" is the LRU: a number that only the newest use exceeds. settled is 1 when the file surely
+ * outlives a power cut; else it is when it came, as minus the milliseconds since the start of the
+ * boot "boot", or 0. */
 #define OBJECT(name)                                                                               \
 	"CREATE TABLE " name " ("                                                                  \
 	"	digest BLOB NOT NULL PRIMARY KEY, size INTEGER NOT NULL,"                                \
@@ -193,8 +194,13 @@ static const char upgrade_7[] =
 	"END;"
 	"PRAGMA user_version = 7";
 
+/* To find what is not settled without a look at what is. */
+static const char upgrade_8[] =
+	"CREATE INDEX object_unsettled ON object (boot, settled) WHERE settled <= 0;"
+	"PRAGMA user_version = 8";
+
 static const char *const upgrades[CATALOG_SCHEMA + 1] = {
-	NULL, NULL, upgrade_2, upgrade_3, upgrade_4, upgrade_5, upgrade_6, upgrade_7};
+	NULL, NULL, upgrade_2, upgrade_3, upgrade_4, upgrade_5, upgrade_6, upgrade_7, upgrade_8};
 
 _Static_assert(ENTRY_KNOWN == 0 && ENTRY_COMPLETE == 1 && ENTRY_ABSENT == 2, "stored on disk");
 

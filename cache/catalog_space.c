@@ -310,7 +310,7 @@ int catalog_entries_of(struct catalog *catalog, const struct digest *digest, siz
 	db_bind_blob(query, 1, digest->bytes, sizeof(digest->bytes));
 	db_bind_int(query, 2, (int64_t)max);
 	while ((r = db_step(query, err)) > 0) {
-		r = catalog_read_entry(query, &ret[*ret_count], err);
+		r = catalog_read_entry(catalog, query, &ret[*ret_count], err);
 		if (r < 0)
 			return r;
 		(*ret_count)++;

@@ -48,7 +48,7 @@ static int read_entries(struct catalog *catalog, const char *uri, const struct e
 	db_bind_int(query, 4, PAGE);
 	while ((r = db_step(query, err)) > 0) {
 		assert(page->count < PAGE);
-		r = catalog_read_entry(query, &page->entries[page->count], err);
+		r = catalog_read_entry(catalog, query, &page->entries[page->count], err);
 		if (r < 0)
 			break;
 		page->count++;

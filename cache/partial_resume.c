@@ -163,6 +163,21 @@ static int load_data(struct partial *partial, bool sparse, struct err *err)
 	return ranges_advance(partial->ranges, partial->frontier, err);
 }
 
+/* Whether the bytes are an object's already, which a power cut may have come over. */
+static bool has_right_object(const struct partial *partial)
+{
+	const struct digest *digest = &partial->header.digest;
+
+	if (!partial_has_object(partial->store, &partial->header))
+		return false;
+	if (is_of_this_boot(partial))
+		return true;
+	for (int executable = 0; executable <= 1; executable++)
+		if (store_examine_doubtful(partial->store, digest, executable, NULL) < 0)
+			return false;
+	return partial_has_object(partial->store, &partial->header);
+}
+
 static int load(
 	struct partial *partial, const struct partial_label *label, bool sparse, struct err *err)
 {
@@ -180,8 +195,7 @@ static int load(
 		partial_beat(partial);
 		r = open_data(partial, err);
 	}
-	if (r == -ENOENT && partial->fd < 0 && partial->ranges &&
-		partial_has_object(partial->store, &partial->header)) {
+	if (r == -ENOENT && partial->fd < 0 && partial->ranges && has_right_object(partial)) {
 		partial->frontier = (uint64_t)partial->header.version.size;
 		return 0; /* partial_commit() does the rest */
 	}

@@ -44,10 +44,11 @@ void object_release(struct object *object);
 struct object object_steal(struct object *object);
 
 /*
- * A file that has a name elsewhere, by a hardlink into a sandbox, may be changed by way of it. So
- * whoever hands an object out asks whether it is doubtful; @lent is the entry's. Reads nothing.
+ * A file that has a name elsewhere, by a hardlink into a sandbox, may be changed by way of it; and
+ * one that is of an earlier boot may have lost something. So whoever hands an object out for @entry
+ * asks whether it is doubtful. Reads nothing.
  */
-bool object_is_doubtful(const struct object *object, int64_t lent);
+bool object_is_doubtful(const struct object *object, const struct entry *entry);
 
 /*
  * Read all of a doubtful object. 0: it is as it should be, which is noted. -EBADMSG: it is not, and
@@ -59,6 +60,30 @@ int store_examine(const struct store *store, const struct object *object, struct
  * one. Caller does not hold its lock. */
 int store_examine_doubtful(
 	const struct store *store, const struct digest *digest, bool executable, struct err *err);
+
+/*
+ * See that all that was published before outlives a power cut from now on: one syncfs() of the file
+ * system if there is anything to settle. When it fails, nothing is settled. May take long.
+ */
+int store_settle(const struct store *store, struct err *err);
+
+/*
+ * The same in steps, of which only the second takes long, and needs no store. settling_begin(): 1,
+ * or 0 when there is nothing to settle, or -errno.
+ */
+struct settling {
+	int64_t boot_ms; /* clock_boot_ms(): what has a row that is older was written before */
+	int fd;
+};
+#define SETTLING_INIT                                                                              \
+	(struct settling)                                                                          \
+	{                                                                                          \
+		.fd = -1                                                                           \
+	}
+int settling_begin(const struct store *store, struct settling *ret, struct err *err);
+int settling_sync(const struct settling *settling, struct err *err);
+int settling_end(const struct store *store, const struct settling *settling, struct err *err);
+void settling_release(struct settling *settling); /* for CLEANUP() */
 
 /* ---- small objects, without a partial ---- */
 

@@ -1,7 +1,9 @@
 /*
- * Objects that were handed out as hardlinks: whoever is root in a sandbox, or was given the file by
- * a chown, can change it there. Its time of change (ctime), which nobody can set, tells whether
- * there is anything to look for; then all is read, and compared with the XXH3 of the index.
+ * Objects that may not be what they were any more. Of those that were handed out as hardlinks,
+ * whoever is root in a sandbox, or was given the file by a chown, can change it there: its time of
+ * change (ctime), which nobody can set, tells whether there is anything to look for. Of those that
+ * were published in an earlier boot, and had not been settled, a power cut may have left a part.
+ * Then all is read, and compared with the XXH3 of the index.
  */
 #include "base/checksum.h"
 #include "base/cleanup.h"
@@ -22,11 +24,21 @@
 #define TRIES    200
 #define PAUSE_NS 5000000
 
-#define WHY "changed by way of a hardlink"
+/* So often all is read while it is changed under our eyes. */
+#define LOOKS 3
 
-bool object_is_doubtful(const struct object *object, int64_t lent)
+#define WHY_CHANGED "changed by way of a hardlink"
+#define WHY_LOST    "damaged when the machine went down"
+
+static bool may_be_changed(const struct object *object, int64_t lent)
 {
 	return object->odd || ((object->linked || lent != 0) && object->changed_ns != lent);
+}
+
+bool object_is_doubtful(const struct object *object, const struct entry *entry)
+{
+	return entry->unsure || may_be_changed(object, entry->lent) ||
+	       (entry->size >= 0 && object->size != (uint64_t)entry->size);
 }
 
 /* As store.h has it: over the XXH3 of the chunks. */
@@ -54,33 +66,31 @@ static int hash_file(int fd, uint64_t size, uint64_t *ret, struct err *err)
 }
 
 /* 1: its bytes are right; 0: they are not; or -errno. */
-static int compare(const struct store *store, const struct object *object, struct err *err)
+static int compare(const struct object *object, const struct catalog_file *file, struct err *err)
 {
-	struct catalog_file file = {.hash = 0};
 	struct checksum is, should = checksum_of_digest(&object->digest);
 	uint64_t hash;
-	int r = catalog_file(store->catalog, &object->digest, object->executable, &file, err);
+	int r;
 
-	if (r < 0 && r != -ENOENT)
-		return r;
-	if (file.hash == 0) {
+	if (file->hash == 0) {
 		r = checksum_file(CHECKSUM_SHA256, object->fd, object->size, &is, err);
 		return r < 0 ? r : checksum_equal(&is, &should);
 	}
-	if (file.size != object->size)
+	if (file->size != object->size)
 		return 0;
 	r = hash_file(object->fd, object->size, &hash, err);
-	return r < 0 ? r : hash == file.hash;
+	return r < 0 ? r : hash == file->hash;
 }
 
-/* Whether it is what it was when it was opened, and has owner and mode as it should. */
-static bool is_still(const struct object *object)
+/* Whether it has owner and mode as it should, and when it was changed last. */
+static bool look(const struct object *object, int64_t *ret_changed_ns)
 {
 	struct stat st;
 
-	return !object->odd && fstat(object->fd, &st) == 0 &&
-	       (uint64_t)st.st_size == object->size &&
-	       st.st_ctim.tv_sec * INT64_C(1000000000) + st.st_ctim.tv_nsec == object->changed_ns;
+	if (object->odd || fstat(object->fd, &st) < 0 || (uint64_t)st.st_size != object->size)
+		return false;
+	*ret_changed_ns = st.st_ctim.tv_sec * INT64_C(1000000000) + st.st_ctim.tv_nsec;
+	return true;
 }
 
 static int lock_alone(const struct store *store, const struct digest *digest, struct lock *ret)
@@ -98,7 +108,7 @@ static int lock_alone(const struct store *store, const struct digest *digest, st
 	return r;
 }
 
-static void tell(const struct store *store, const struct object *object)
+static void tell(const struct store *store, const struct object *object, const char *why)
 {
 	struct entry entry = {.size = -1};
 	size_t count;
@@ -112,7 +122,7 @@ static void tell(const struct store *store, const struct object *object)
 						  .duration_ms = -1,
 						  .scope = entry.scope,
 						  .uri = entry.uri,
-						  .text = WHY});
+						  .text = why});
 	entry_release(&entry);
 }
 
@@ -128,13 +138,14 @@ static bool has_name(const struct store *store, const struct object *object)
 
 /* Its names in the cache go, both of them, since one row stands for both. Somebody who leads, or
  * who reads, keeps what he has open. */
-static int let_go(const struct store *store, const struct object *object, struct err *err)
+static int let_go(
+	const struct store *store, const struct object *object, const char *why, struct err *err)
 {
 	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
 	int r = lock_alone(store, &object->digest, &lock);
 
 	if (r < 0)
-		return err_set(err, ERR_SYSTEM, -r, "lock an object that was " WHY ": %m");
+		return err_set(err, ERR_SYSTEM, -r, "lock an object that was %s: %m", why);
 	if (!has_name(store, object))
 		return 0; /* somebody else has seen to it */
 	for (int executable = 0; executable <= 1; executable++) {
@@ -147,37 +158,105 @@ static int let_go(const struct store *store, const struct object *object, struct
 	/* without its object nobody would look for it again; what cannot go now is swept away later
 	 */
 	(void)tree_part_with(store, &object->digest, NULL);
-	tell(store, object);
+	tell(store, object, why);
 	return catalog_object_gone(store->catalog, &object->digest, err);
+}
+
+/*
+ * 1: its bytes are right, and were when it was changed at *ret_changed_ns; 0: they are not. A link
+ * that somebody makes or takes away meanwhile is a change, too: then once more.
+ */
+static int is_right(const struct object *object, const struct catalog_file *file,
+	int64_t *ret_changed_ns, struct err *err)
+{
+	int64_t after;
+
+	for (int i = 0; i < LOOKS; i++) {
+		int r = look(object, ret_changed_ns) ? compare(object, file, err) : 0;
+
+		if (r <= 0)
+			return r;
+		if (look(object, &after) && after == *ret_changed_ns)
+			return 1;
+	}
+	return 0;
+}
+
+/* 0: @object is what the index says in @file. -EBADMSG: it was not, and is gone. */
+static int check(const struct store *store, const struct object *object,
+	const struct catalog_file *file, int64_t *ret_changed_ns, struct err *err)
+{
+	const char *why = file->unsure ? WHY_LOST : WHY_CHANGED;
+	int r = is_right(object, file, ret_changed_ns, err);
+
+	if (r == 1)
+		return 0;
+	if (r == 0)
+		r = let_go(store, object, why, err);
+	return r < 0 ? r : err_set(err, ERR_INTEGRITY, EBADMSG, "the object was %s", why);
+}
+
+/* One row stands for both files of @object's content: the other one has to be right, too. */
+static int check_other(const struct store *store, const struct object *object,
+	const struct catalog_file *file, struct err *err)
+{
+	CLEANUP(object_release) struct object other = {.fd = -1};
+	int64_t changed_ns;
+	int r = store_open(store, &object->digest, !object->executable, &other, err);
+
+	return r < 0 ? r : check(store, &other, file, &changed_ns, err);
+}
+
+static int trust(const struct store *store, const struct object *object,
+	const struct catalog_file *file, struct err *err)
+{
+	int r = check_other(store, object, file, err);
+
+	return r < 0 && r != -ENOENT ? r : catalog_trust(store->catalog, &object->digest, err);
 }
 
 int store_examine(const struct store *store, const struct object *object, struct err *err)
 {
-	int r = object->odd ? 0 : compare(store, object, err);
+	struct catalog_file file = {.unsure = true};
+	int64_t changed_ns;
+	int r = catalog_file(store->catalog, &object->digest, object->executable, &file, err);
 
+	if (r < 0 && r != -ENOENT)
+		return r;
+	r = check(store, object, &file, &changed_ns, err);
+	if (r == 0 && may_be_changed(object, file.lent))
+		r = catalog_lend(
+			store->catalog, &object->digest, object->executable, changed_ns, err);
+	return r == 0 && file.unsure ? trust(store, object, &file, err) : r;
+}
+
+/* Whether its row says that it is in order; without a row nobody says so. */
+static int has_doubts(const struct store *store, const struct object *object, struct err *err)
+{
+	struct entry entry = {.size = (int64_t)object->size};
+	struct catalog_file file;
+	int r = catalog_file(store->catalog, &object->digest, object->executable, &file, err);
+
+	if (r == -ENOENT)
+		return 1;
 	if (r < 0)
 		return r;
-	if (r == 1 && is_still(object))
-		return catalog_lend(store->catalog, &object->digest, object->executable,
-			object->changed_ns, err);
-	r = let_go(store, object, err);
-	return r < 0 ? r : err_set(err, ERR_INTEGRITY, EBADMSG, "the object was " WHY);
+	entry.lent = file.lent;
+	entry.unsure = file.unsure;
+	return object_is_doubtful(object, &entry);
 }
 
 int store_examine_doubtful(
 	const struct store *store, const struct digest *digest, bool executable, struct err *err)
 {
 	CLEANUP(object_release) struct object object = {.fd = -1};
-	struct catalog_file file = {.lent = 0};
 	int r = store_open(store, digest, executable, &object, err);
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	r = catalog_file(store->catalog, digest, executable, &file, err);
-	if (r < 0 && r != -ENOENT)
+	r = has_doubts(store, &object, err);
+	if (r <= 0)
 		return r;
-	if (!object_is_doubtful(&object, file.lent))
-		return 0;
 	r = store_examine(store, &object, err);
 	return r == -EBADMSG ? 0 : r;
 }

@@ -1,4 +1,5 @@
-/* fetchfs gc: let go of what nobody uses any more and nobody gave back. */
+/* fetchfs gc: let go of what nobody uses any more and nobody gave back; and see that what is there
+ * stays there when the power goes. */
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/str.h"
@@ -90,6 +91,8 @@ int cmd_gc(struct cli *cli, int argc, char **argv)
 	if (r < 0)
 		return cli_fail(cli, NULL, &err);
 	fetchfs_sweep(fetchfs);
+	if (fetchfs_settle(fetchfs, &err) < 0)
+		gc.status = cli_fail(cli, NULL, &err);
 	if (gc.as_json) {
 		json_open(&gc.json, NULL, '{');
 		json_open(&gc.json, "sandboxes", '[');

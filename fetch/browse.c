@@ -378,6 +378,11 @@ int fetchfs_evict_to(struct fetchfs *fetchfs, uint64_t bytes, uint64_t *ret_free
 	return evict_to(&fetchfs->store, bytes, ret_freed, err);
 }
 
+int fetchfs_settle(struct fetchfs *fetchfs, struct err *err)
+{
+	return store_settle(&fetchfs->store, err);
+}
+
 void fetchfs_sweep(struct fetchfs *fetchfs)
 {
 	tree_sweep(&fetchfs->store);

@@ -9,6 +9,7 @@
 #include "fetch/extract.h"
 #include "fetch/flight.h"
 #include "fetch/folders.h"
+#include "fetch/settler.h"
 #include "fetch/trees.h"
 
 #include <errno.h>
@@ -224,6 +225,8 @@ int fetchfs_open(const struct fetchfs_options *options, struct fetchfs **ret, st
 		r = open_network(fetchfs, options, err);
 	if (r == 0)
 		r = open_trees(fetchfs, options, err);
+	if (r == 0 && options->daemon)
+		r = settler_start(&fetchfs->store, &fetchfs->settler, err);
 	if (r < 0) {
 		fetchfs_close(fetchfs);
 		return r;
@@ -241,6 +244,7 @@ void fetchfs_close(struct fetchfs *fetchfs)
 {
 	if (!fetchfs)
 		return;
+	settler_stop(fetchfs->settler);
 	flight_cancel_all(fetchfs);
 	context_wait(fetchfs);
 	queue_free(fetchfs->brief);

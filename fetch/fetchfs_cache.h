@@ -116,6 +116,13 @@ FETCHFS_API int fetchfs_evict_to(
  * stays for the next time. */
 FETCHFS_API void fetchfs_sweep(struct fetchfs *fetchfs);
 
+/*
+ * See that all that is in the cache now outlives a power cut, by writing its file system to its
+ * disk; may take long. Whoever serves does so by itself. What has not been settled is read once
+ * before its first use after the machine went down.
+ */
+FETCHFS_API int fetchfs_settle(struct fetchfs *fetchfs, struct err *err);
+
 /* ---- what happened lately, and how often ---- */
 
 enum fetchfs_event_kind {

@@ -134,6 +134,7 @@ static int entry_of_lease(
 		.uri = str_copy(lease->uri ? lease->uri : ""),
 		.state = ENTRY_COMPLETE,
 		.executable = executable,
+		.size = SIZE_UNKNOWN,
 		.modified = TIME_UNKNOWN,
 		.fetched = TIME_UNKNOWN,
 		.verified = TIME_UNKNOWN,
@@ -152,12 +153,13 @@ int fetchfs_get_leased(struct fetchfs *fetchfs, const struct fetchfs_lease *leas
 {
 	CLEANUP(object_release) struct object object = {.fd = -1};
 	CLEANUP(entry_releasep) struct entry entry = {0};
-	struct catalog_file known = {.lent = 0};
+	struct catalog_file known = {.unsure = true};
 	int r = entry_of_lease(lease, executable, &entry, err);
 
 	if (r == 0)
 		r = catalog_file(fetchfs->catalog, &entry.digest, executable, &known, err);
 	entry.lent = known.lent;
+	entry.unsure = known.unsure;
 	if (r == 0 || r == -ENOENT)
 		r = lookup_object(fetchfs, &entry, EXPECTED_BY_HASHING, &object, err);
 	if (r < 0)

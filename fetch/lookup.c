@@ -64,9 +64,9 @@ int lookup_object(struct fetchfs *fetchfs, const struct entry *entry, enum expec
 
 	if (r < 0)
 		return r;
-	if (object_is_doubtful(&object, entry->lent)) {
+	if (object_is_doubtful(&object, entry)) {
 		if (effort == EXPECTED_BY_INDEX)
-			return err_set(err, ERR_SYSTEM, ENOENT, "it may have been changed");
+			return err_set(err, ERR_SYSTEM, ENOENT, "it has to be read first");
 		r = store_examine(&fetchfs->store, &object, err);
 		if (r < 0)
 			return r == -EBADMSG ? -ENOENT : r;

@@ -1,0 +1,70 @@
+/*
+ * Which objects outlive a power cut. Nothing is synced file by file: what is published counts for
+ * the boot in which it was; of another boot it is looked at before its first use, unless one
+ * syncfs() for all of the file system began after it was written, and succeeded.
+ */
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "cache/catalog.h"
+#include "cache/catalog_private.h"
+
+int catalog_trust(struct catalog *catalog, const struct digest *digest, struct err *err)
+{
+	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
+	struct db_query *query = NULL;
+	int r = catalog_begin(catalog, &txn, err);
+
+	/* what was read may be nowhere but in memory: as if it had been published now */
+	if (r == 0)
+		r = db_query(catalog->db,
+			"UPDATE object SET boot = ?2, settled = ?3 WHERE digest = ?1", &query, err);
+	if (r < 0)
+		return r;
+	db_bind_blob(query, 1, digest->bytes, sizeof(digest->bytes));
+	db_bind_text(query, 2, catalog->dir->boot_id);
+	db_bind_int(query, 3, -clock_boot_ms());
+	r = db_run(query, err);
+	db_resetp(&query);
+	return r < 0 ? r : catalog_commit_visible(&txn, err);
+}
+
+int catalog_has_unsettled(struct catalog *catalog, int64_t boot_ms, struct err *err)
+{
+	WITH_LOCK(&catalog->mu);
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(catalog->db,
+		"SELECT 1 FROM object WHERE boot = ?1 AND settled <= 0 AND settled > ?2 LIMIT 1",
+		&query, err);
+
+	if (r < 0)
+		return r;
+	db_bind_text(query, 1, catalog->dir->boot_id);
+	db_bind_int(query, 2, -boot_ms);
+	return db_step(query, err);
+}
+
+int catalog_settle(struct catalog *catalog, int64_t boot_ms, int max, struct err *err)
+{
+	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
+	struct db_query *query = NULL;
+	int64_t changed;
+	int r = catalog_begin(catalog, &txn, err);
+
+	if (r == 0)
+		r = db_query(catalog->db,
+			"UPDATE object SET settled = 1 WHERE rowid IN (SELECT rowid FROM object"
+			" WHERE boot = ?1 AND settled <= 0 AND settled > ?2 LIMIT ?3)",
+			&query, err);
+	if (r < 0)
+		return r;
+	db_bind_text(query, 1, catalog->dir->boot_id);
+	db_bind_int(query, 2, -boot_ms);
+	db_bind_int(query, 3, max);
+	r = db_run(query, err);
+	db_resetp(&query);
+	changed = db_changes(catalog->db);
+	/* for who asks, an entry is what it was */
+	if (r == 0)
+		r = catalog_commit(&txn, err);
+	return r < 0 ? r : (int)changed;
+}
