@@ -1,6 +1,7 @@
 #include "base/fd.h"
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -38,6 +39,8 @@ int fd_pwrite_all(int fd, const void *buf, size_t len, uint64_t offset)
 {
 	const char *p = buf;
 
+	if (fault_hit("fd.write"))
+		return -errno;
 	while (len > 0) {
 		ssize_t n = pwrite(fd, p, len, (off_t)offset);
 

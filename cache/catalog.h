@@ -165,6 +165,16 @@ struct usage {
 };
 int catalog_usage(struct catalog *catalog, struct usage *ret, struct err *err);
 
+/* What of the objects, in bytes on disk, is spoken for. What is both pinned and leased is in both.
+ */
+struct holdings {
+	uint64_t pinned;
+	uint64_t leased;
+	uint64_t held;  /* pinned, leased or both */
+	uint64_t trees; /* of all objects: what is unpacked of them */
+};
+int catalog_holdings(struct catalog *catalog, struct holdings *ret, struct err *err);
+
 /*
  * Promise @bytes in all to the partial @partial (replacing an earlier promise), if objects and
  * reservations then stay within @limit; else -ENOSPC, nothing changed, *ret_missing says how many
@@ -195,6 +205,12 @@ int catalog_victims(struct catalog *catalog, size_t max, uint64_t skip, struct v
  * entry_release(). *ret_count says how many, also after an error. */
 int catalog_entries_of(struct catalog *catalog, const struct digest *digest, size_t max,
 	struct entry *ret, size_t *ret_count, struct err *err);
+
+/* The digests of the first objects after @after (all zeros: of all), in their order: up to @max
+ * into
+ * @ret. */
+int catalog_objects(struct catalog *catalog, const struct digest *after, size_t max,
+	struct digest *ret, size_t *ret_count, struct err *err);
 
 /* What the index says of an object's file. */
 struct catalog_file {

@@ -43,7 +43,7 @@ int catalog_checksum_add(struct catalog *catalog, const struct digest *digest,
 int catalog_checksum(struct catalog *catalog, const struct digest *digest, enum checksum_kind kind,
 	struct checksum *ret, struct err *err)
 {
-	WITH_LOCK(&catalog->mu);
+	WITH_CATALOG(catalog);
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	struct checksum checksum = {.kind = kind};
 	int r = db_query(catalog->db, "SELECT value FROM checksum WHERE digest = ?1 AND kind = ?2",
@@ -68,7 +68,7 @@ int catalog_checksum(struct catalog *catalog, const struct digest *digest, enum 
 int catalog_find_checksum(struct catalog *catalog, const struct checksum *checksum,
 	const char *scope, struct entry *ret, struct err *err)
 {
-	WITH_LOCK(&catalog->mu);
+	WITH_CATALOG(catalog);
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	int r;
 

@@ -98,7 +98,7 @@ int catalog_read_first(
 int catalog_find(
 	struct catalog *catalog, const struct entry_key *key, struct entry *ret, struct err *err)
 {
-	WITH_LOCK(&catalog->mu);
+	WITH_CATALOG(catalog);
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	int r = db_query(catalog->db, CATALOG_ENTRY_SELECT " WHERE e.key = ?1", &query, err);
 
@@ -165,7 +165,8 @@ static int run_on_entry(struct db *db, const char *sql, const struct entry *entr
 	return db_run(query, err);
 }
 
-static int put_entry(struct db *db, const struct entry *entry, struct err *err)
+static int put_entry(
+	struct db *db, const struct entry *entry, struct journal *journal, struct err *err)
 {
 	int r = run_on_entry(db,
 		"INSERT OR IGNORE INTO entry (key, scope, uri, state, has_query, executable,"
@@ -176,6 +177,8 @@ static int put_entry(struct db *db, const struct entry *entry, struct err *err)
 
 	if (r < 0 || db_changes(db) > 0)
 		return r;
+	if (entry->state != ENTRY_COMPLETE && journal)
+		journal_gone(journal, &entry->key);
 	r = run_on_entry(db,
 		"UPDATE OR ROLLBACK entry SET state = ?4, executable = ?6, digest = ?8, size = ?9,"
 		"	etag = ?10, modified = ?11, fetched = ?12, verified = ?13, expires = ?14,"
@@ -233,17 +236,18 @@ static int put_object(struct catalog *catalog, const struct entry *entry,
 	return r < 0 ? r : check_changed(catalog->db, err);
 }
 
-/* An entry, and if it is COMPLETE all that is known of its content. */
-static int put_all(struct catalog *catalog, const struct entry *entry,
+int catalog_put(struct catalog *catalog, const struct entry *entry,
 	const struct catalog_object *object, struct err *err)
 {
-	int r = put_entry(catalog->db, entry, err);
+	int r = put_entry(catalog->db, entry, catalog->journal, err);
 
 	if (r < 0 || entry->state != ENTRY_COMPLETE)
 		return r;
 	r = put_object(catalog, entry, object, err);
 	if (r == 0 && object->verified)
 		r = catalog_put_checksum(catalog->db, &entry->digest, object->verified, err);
+	if (r == 0 && catalog->journal)
+		journal_entry(catalog->journal, entry, object->hash);
 	return r;
 }
 
@@ -254,7 +258,7 @@ int catalog_publish(struct catalog *catalog, const struct entry *entry,
 	int r = catalog_begin(catalog, &txn, err);
 
 	if (r == 0)
-		r = put_all(catalog, entry, object, err);
+		r = catalog_put(catalog, entry, object, err);
 	if (r == 0 && partial)
 		r = catalog_end_reservation(catalog->db, partial, err);
 	return r < 0 ? r : catalog_commit_visible(&txn, err);
@@ -282,7 +286,7 @@ int catalog_publish_all(struct catalog *catalog, const struct catalog_item *item
 	int r = catalog_begin(catalog, &txn, err);
 
 	for (size_t i = 0; r == 0 && i < count; i++)
-		r = put_all(catalog, items[i].entry, &items[i].object, err);
+		r = catalog_put(catalog, items[i].entry, &items[i].object, err);
 	if (r == 0)
 		r = shrink_reservation(catalog->db, partial, left, err);
 	return r < 0 ? r : catalog_commit_visible(&txn, err);
@@ -296,9 +300,24 @@ int catalog_record(struct catalog *catalog, const struct entry *entry, uint64_t 
 	return catalog_publish(catalog, entry, &object, partial, err);
 }
 
+/* Write it down, with the numbers. */
+typedef void note_change(
+	struct journal *journal, const struct entry_key *key, const int64_t *numbers);
+
+static void note_gone(struct journal *journal, const struct entry_key *key, const int64_t *numbers)
+{
+	(void)numbers;
+	journal_gone(journal, key);
+}
+
+static void note_pin(struct journal *journal, const struct entry_key *key, const int64_t *numbers)
+{
+	journal_pin(journal, key, numbers[0] != 0);
+}
+
 /* Run @sql, which changes the entry ?1 with the numbers ?2 … -ENOENT: there is no such entry. */
 static int change_entry(struct catalog *catalog, const char *sql, const struct entry_key *key,
-	const int64_t *numbers, int count, struct err *err)
+	const int64_t *numbers, int count, note_change *note, struct err *err)
 {
 	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
 	struct db_query *query = NULL;
@@ -317,6 +336,8 @@ static int change_entry(struct catalog *catalog, const char *sql, const struct e
 		return r;
 	if (db_changes(catalog->db) == 0)
 		return err_set(err, ERR_SYSTEM, ENOENT, "not in the cache");
+	if (note)
+		note(catalog->journal, key, numbers);
 	return catalog_commit_visible(&txn, err);
 }
 
@@ -325,23 +346,25 @@ int catalog_confirm(struct catalog *catalog, const struct entry_key *key, int64_
 {
 	const int64_t numbers[] = {now, expires, must_ask};
 
+	/* an old journal knows an older time: its origin is asked again, which costs no bytes */
 	return change_entry(catalog,
 		"UPDATE entry SET verified = ?2, expires = ?3, must_ask = must_ask OR ?4"
 		" WHERE key = ?1",
-		key, numbers, 3, err);
+		key, numbers, 3, NULL, err);
 }
 
 int catalog_remove(struct catalog *catalog, const struct entry_key *key, struct err *err)
 {
 	/* the object stays until eviction takes it: others may use it */
-	return change_entry(catalog, "DELETE FROM entry WHERE key = ?1", key, NULL, 0, err);
+	return change_entry(
+		catalog, "DELETE FROM entry WHERE key = ?1", key, NULL, 0, note_gone, err);
 }
 
 int catalog_forget(struct catalog *catalog, const struct entry_key *key, struct err *err)
 {
 	const int64_t complete = ENTRY_COMPLETE;
 	int r = change_entry(catalog, "DELETE FROM entry WHERE key = ?1 AND state != ?2", key,
-		&complete, 1, err);
+		&complete, 1, note_gone, err);
 
 	return r == -ENOENT ? 0 : r;
 }
@@ -361,8 +384,8 @@ int catalog_pin(struct catalog *catalog, const struct entry_key *key, bool pinne
 		if (r < 0)
 			return err_set(err, ERR_SYSTEM, -r, "lock the object: %m");
 	}
-	return change_entry(
-		catalog, "UPDATE entry SET pinned = ?2 WHERE key = ?1", key, &number, 1, err);
+	return change_entry(catalog, "UPDATE entry SET pinned = ?2 WHERE key = ?1", key, &number, 1,
+		note_pin, err);
 }
 
 void catalog_touch(struct catalog *catalog, const struct digest *digest, int64_t now)

@@ -20,20 +20,18 @@ void lease_release(struct lease *lease)
 	*lease = (struct lease){.id = 0};
 }
 
-int catalog_lease_add(struct catalog *catalog, const struct lease *lease, struct err *err)
+int catalog_put_lease(
+	struct catalog *catalog, const struct lease *lease, const char *boot, struct err *err)
 {
-	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
-	struct db_query *query = NULL;
-	int r = catalog_begin(catalog, &txn, err);
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(catalog->db,
+		"INSERT INTO lease (id, directory, device, inode, name, method,"
+		"	file_inode, digest, since, boot, namespace, mount, uid, uri, key, token,"
+		"	expected)"
+		" VALUES (?17, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
+		"	?15, ?16)",
+		&query, err);
 
-	if (r == 0)
-		r = db_query(catalog->db,
-			"INSERT INTO lease (directory, device, inode, name, method, file_inode,"
-			"	digest, since, boot, namespace, mount, uid, uri, key, token,"
-			"	expected)"
-			" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
-			"	?15, ?16)",
-			&query, err);
 	if (r < 0)
 		return r;
 	db_bind_text(query, 1, lease->directory);
@@ -44,7 +42,7 @@ int catalog_lease_add(struct catalog *catalog, const struct lease *lease, struct
 	db_bind_int(query, 6, (int64_t)lease->file_inode);
 	db_bind_blob(query, 7, lease->digest.bytes, sizeof(lease->digest.bytes));
 	db_bind_int(query, 8, lease->since);
-	db_bind_text(query, 9, catalog->dir->boot_id);
+	db_bind_text(query, 9, boot);
 	db_bind_int(query, 10, (int64_t)lease->mount_space);
 	db_bind_int(query, 11, (int64_t)lease->mount);
 	db_bind_int(query, 12, lease->uid);
@@ -54,9 +52,25 @@ int catalog_lease_add(struct catalog *catalog, const struct lease *lease, struct
 	db_bind_text(query, 15, *lease->token ? lease->token : NULL);
 	if (lease->has_expected)
 		db_bind_blob(query, 16, lease->expected.bytes, sizeof(lease->expected.bytes));
-	r = db_run(query, err);
-	db_resetp(&query);
-	return r < 0 ? r : catalog_commit(&txn, err);
+	if (lease->id > 0)
+		db_bind_int(query, 17, lease->id);
+	return db_run(query, err);
+}
+
+int catalog_lease_add(struct catalog *catalog, const struct lease *lease, struct err *err)
+{
+	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
+	struct lease added = *lease;
+	int r = catalog_begin(catalog, &txn, err);
+
+	added.id = 0;
+	if (r == 0)
+		r = catalog_put_lease(catalog, &added, catalog->dir->boot_id, err);
+	if (r < 0)
+		return r;
+	added.id = db_inserted(catalog->db);
+	journal_lease(catalog->journal, &added, catalog->dir->boot_id);
+	return catalog_commit(&txn, err);
 }
 
 int catalog_lease_drop(struct catalog *catalog, int64_t id, struct err *err)
@@ -76,6 +90,7 @@ int catalog_lease_drop(struct catalog *catalog, int64_t id, struct err *err)
 		return r;
 	if (db_changes(catalog->db) == 0)
 		return err_set(err, ERR_SYSTEM, ENOENT, "no lease %lld", (long long)id);
+	journal_lease_gone(catalog->journal, id);
 	return catalog_commit(&txn, err);
 }
 
@@ -133,7 +148,7 @@ static int read_lease(
 int catalog_lease_find(
 	struct catalog *catalog, const char *token, struct lease *ret, struct err *err)
 {
-	WITH_LOCK(&catalog->mu);
+	WITH_CATALOG(catalog);
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	int r = db_query(catalog->db, LEASE_SELECT " WHERE token = ?1", &query, err);
 
@@ -178,7 +193,7 @@ static int query_leases(struct catalog *catalog, const struct lease_filter *filt
 static int read_leases(struct catalog *catalog, const struct lease_filter *filter, int64_t after,
 	struct lease_page *page, struct err *err)
 {
-	WITH_LOCK(&catalog->mu);
+	WITH_CATALOG(catalog);
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	int r = query_leases(catalog, filter, &query, err);
 

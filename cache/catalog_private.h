@@ -10,6 +10,7 @@
 #include "base/lock.h"
 #include "cache/catalog.h"
 #include "cache/db.h"
+#include "cache/journal.h"
 #include "cache/recall.h"
 #include "cache/touches.h"
 
@@ -21,7 +22,48 @@ struct catalog {
 	struct db *db;
 	struct touches *touches;
 	struct recall *recall;
+	struct journal *journal; /* guarded by the writer's lock; NULL: of an index that is made */
+	dev_t device;            /* of the file that db is; guarded by mu, as is inode */
+	ino_t inode;
+	atomic_bool damaged;        /* something of it was found to be */
+	_Atomic uint32_t followed;  /* the change counter when it was last seen to have its name */
+	_Atomic int64_t rebuilt_ms; /* when this process last made it anew, monotonic; 0: never */
 };
+
+/*
+ * Open index.db for @catalog, or make it; anew, from the journal, if it is lost or damaged. The
+ * caller holds the writer's lock, and mu if there are others.
+ */
+int catalog_attach(struct catalog *catalog, struct err *err);
+
+/* Close it, whoever has its name now. */
+void catalog_detach(struct catalog *catalog);
+
+/*
+ * Another process may have made another index.db, and what was found to be damaged is to be made
+ * anew: see that the right one is open. Cheap while nothing has changed. Before mu is taken; what
+ * goes wrong is found by whoever uses it.
+ */
+void catalog_follow(struct catalog *catalog);
+/* The same by who has the writer's lock. Under mu. */
+int catalog_follow_locked(struct catalog *catalog, struct err *err);
+
+/* For who reads: the right one is open, and nobody else's until the end of the scope. */
+#define WITH_CATALOG(catalog)                                                                      \
+	catalog_follow(catalog);                                                                   \
+	WITH_LOCK(&(catalog)->mu)
+
+/* Make index.db anew, from the journal and what lies in @dir; an old one is kept as index.damaged.
+ * The caller holds the writer's lock. */
+int catalog_rebuild(const struct cachedir *dir, struct err *err);
+
+/* catalog_publish(), in a transaction that has begun. */
+int catalog_put(struct catalog *catalog, const struct entry *entry,
+	const struct catalog_object *object, struct err *err);
+
+/* The lease as a row, with the boot id @boot; @lease->id 0: a new number. In a transaction. */
+int catalog_put_lease(
+	struct catalog *catalog, const struct lease *lease, const char *boot, struct err *err);
 
 /* A writing transaction: begun, then committed, or rolled back at the end of its scope. */
 struct catalog_txn {

@@ -194,9 +194,11 @@ static const char upgrade_7[] =
 	"END;"
 	"PRAGMA user_version = 7";
 
-/* To find what is not settled without a look at what is. */
+/* To find what is not settled, pinned or unpacked without a look at all the rest. */
 static const char upgrade_8[] =
 	"CREATE INDEX object_unsettled ON object (boot, settled) WHERE settled <= 0;"
+	"CREATE INDEX object_tree ON object (tree_bytes) WHERE tree_bytes > 0;"
+	"CREATE INDEX entry_pinned ON entry (digest) WHERE pinned;"
 	"PRAGMA user_version = 8";
 
 static const char *const upgrades[CATALOG_SCHEMA + 1] = {

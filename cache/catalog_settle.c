@@ -30,7 +30,7 @@ int catalog_trust(struct catalog *catalog, const struct digest *digest, struct e
 
 int catalog_has_unsettled(struct catalog *catalog, int64_t boot_ms, struct err *err)
 {
-	WITH_LOCK(&catalog->mu);
+	WITH_CATALOG(catalog);
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	int r = db_query(catalog->db,
 		"SELECT 1 FROM object WHERE boot = ?1 AND settled <= 0 AND settled > ?2 LIMIT 1",

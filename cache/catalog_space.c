@@ -33,9 +33,38 @@ static int read_usage(struct db *db, struct usage *ret, struct err *err)
 
 int catalog_usage(struct catalog *catalog, struct usage *ret, struct err *err)
 {
-	WITH_LOCK(&catalog->mu);
+	WITH_CATALOG(catalog);
 
 	return read_usage(catalog->db, ret, err);
+}
+
+#define PINNED "SELECT digest FROM entry WHERE pinned AND digest IS NOT NULL"
+#define LEASED "SELECT digest FROM lease"
+#define SUM_OF(digests)                                                                            \
+	"(SELECT ifnull(sum(bytes + twin_bytes + tree_bytes), 0) FROM object"                      \
+	" WHERE digest IN (" digests "))"
+
+int catalog_holdings(struct catalog *catalog, struct holdings *ret, struct err *err)
+{
+	WITH_CATALOG(catalog);
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(catalog->db,
+		"SELECT " SUM_OF(PINNED) ", " SUM_OF(LEASED) ", " SUM_OF(
+			PINNED " UNION " LEASED) ", (SELECT ifnull(sum(tree_bytes), 0) FROM object "
+						 "WHERE tree_bytes > 0)",
+		&query, err);
+
+	if (r == 0)
+		r = db_step(query, err);
+	if (r < 0)
+		return r;
+	*ret = (struct holdings){
+		.pinned = (uint64_t)db_int(query, 0),
+		.leased = (uint64_t)db_int(query, 1),
+		.held = (uint64_t)db_int(query, 2),
+		.trees = (uint64_t)db_int(query, 3),
+	};
+	return 0;
 }
 
 /* Under the catalog's lock. */
@@ -57,7 +86,7 @@ static int read_reservation(struct db *db, const char *partial, uint64_t *ret, s
 int catalog_reservation(
 	struct catalog *catalog, const char *partial, uint64_t *ret, struct err *err)
 {
-	WITH_LOCK(&catalog->mu);
+	WITH_CATALOG(catalog);
 
 	return read_reservation(catalog->db, partial, ret, err);
 }
@@ -200,7 +229,7 @@ static void reservation_page_release(struct reservation_page *page)
 static int read_reservations(
 	struct catalog *catalog, const char *after, struct reservation_page *page, struct err *err)
 {
-	WITH_LOCK(&catalog->mu);
+	WITH_CATALOG(catalog);
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	int r = db_query(catalog->db,
 		"SELECT partial, bytes FROM reservation WHERE partial > ?1 ORDER BY partial"
@@ -255,7 +284,7 @@ int catalog_victims(struct catalog *catalog, size_t max, uint64_t skip, struct v
 	/* what was used a moment ago is not the first to go; not written, it may be */
 	(void)touches_write(catalog->touches, NULL);
 
-	WITH_LOCK(&catalog->mu);
+	WITH_CATALOG(catalog);
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	size_t count = 0;
 	int r = db_query(catalog->db,
@@ -283,7 +312,7 @@ int catalog_victims(struct catalog *catalog, size_t max, uint64_t skip, struct v
 
 int catalog_is_held(struct catalog *catalog, const struct digest *digest, struct err *err)
 {
-	WITH_LOCK(&catalog->mu);
+	WITH_CATALOG(catalog);
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	int r = db_query(catalog->db,
 		"SELECT 1 WHERE EXISTS (SELECT 1 FROM entry WHERE digest = ?1 AND pinned)"
@@ -299,7 +328,7 @@ int catalog_is_held(struct catalog *catalog, const struct digest *digest, struct
 int catalog_entries_of(struct catalog *catalog, const struct digest *digest, size_t max,
 	struct entry *ret, size_t *ret_count, struct err *err)
 {
-	WITH_LOCK(&catalog->mu);
+	WITH_CATALOG(catalog);
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	int r = db_query(
 		catalog->db, CATALOG_ENTRY_SELECT " WHERE e.digest = ?1 LIMIT ?2", &query, err);

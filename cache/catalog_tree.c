@@ -32,7 +32,7 @@ static void entry_page_release(struct entry_page *page)
 static int read_entries(struct catalog *catalog, const char *uri, const struct entry_key *key,
 	const char *scope, struct entry_page *page, struct err *err)
 {
-	WITH_LOCK(&catalog->mu);
+	WITH_CATALOG(catalog);
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	int r = db_query(catalog->db,
 		CATALOG_ENTRY_SELECT " WHERE (e.uri, e.key) > (?1, ?3) AND " CATALOG_VISIBLE
@@ -200,7 +200,7 @@ static int add_name(struct db *db, const char *folder, const char *uri, const ch
 static int read_names(struct catalog *catalog, const char *folder, const char *end,
 	const char *scope, char **from, struct name_page *page, struct err *err)
 {
-	WITH_LOCK(&catalog->mu);
+	WITH_CATALOG(catalog);
 
 	while (page->count < PAGE && *from) {
 		CLEANUP(str_freep) char *uri = NULL;
@@ -243,7 +243,7 @@ int catalog_children(struct catalog *catalog, const char *folder, const char *sc
 int catalog_has_children(
 	struct catalog *catalog, const char *folder, const char *scope, struct err *err)
 {
-	WITH_LOCK(&catalog->mu);
+	WITH_CATALOG(catalog);
 	CLEANUP(str_freep) char *end = end_of(folder);
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	int r;

@@ -9,7 +9,7 @@
 int catalog_tree_find(struct catalog *catalog, const struct digest *digest,
 	struct catalog_tree *ret, struct err *err)
 {
-	WITH_LOCK(&catalog->mu);
+	WITH_CATALOG(catalog);
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	int r = db_query(catalog->db, "SELECT tree_bytes, tree_boot FROM object WHERE digest = ?1",
 		&query, err);

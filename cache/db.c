@@ -1,6 +1,7 @@
 #include "cache/db.h"
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_QUERIES 64
+#define MAX_QUERIES 96
 
 /* What a page takes in the log, and how much of it is for the transaction that fills it. */
 #define LOG_PAGE (4096 + 24)
@@ -27,8 +28,9 @@ struct db_query {
 
 struct db {
 	sqlite3 *handle;
-	int log_max;   /* pages of the log, after which it is emptied */
-	int log_pages; /* as of our last transaction */
+	int log_max;          /* pages of the log, after which it is emptied */
+	int log_pages;        /* as of our last transaction */
+	atomic_bool *damaged; /* or NULL */
 	size_t count;
 	struct db_query queries[MAX_QUERIES];
 };
@@ -77,11 +79,25 @@ static int fail(sqlite3 *handle, int code, struct err *err)
 	return err_set(err, (enum err_kind)kind, number, "index: %s", text);
 }
 
+static int fail_db(struct db *db, int code, struct err *err)
+{
+	int r = fail(db->handle, code, err);
+
+	if (r == -EBADMSG && db->damaged)
+		atomic_store(db->damaged, true);
+	return r;
+}
+
+void db_tell_damage(struct db *db, atomic_bool *damaged)
+{
+	db->damaged = damaged;
+}
+
 int db_exec(struct db *db, const char *sql, struct err *err)
 {
 	int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
 
-	return code == SQLITE_OK ? 0 : fail(db->handle, code, err);
+	return code == SQLITE_OK ? 0 : fail_db(db, code, err);
 }
 
 /* After each transaction. */
@@ -160,6 +176,18 @@ void db_close(struct db *db)
 	free(db);
 }
 
+void db_abandon(struct db *db)
+{
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	db->log_pages = 0;
+	db_close(db);
+}
+
+int db_finish(struct db *db, struct err *err)
+{
+	return db_exec(db, "PRAGMA journal_mode = DELETE", err);
+}
+
 void db_closep(struct db **db)
 {
 	db_close(*db);
@@ -169,7 +197,11 @@ void db_closep(struct db **db)
 int db_begin(struct db *db, struct err *err)
 {
 	CLEANUP(db_resetp) struct db_query *query = NULL;
-	int r = db_query(db, "BEGIN IMMEDIATE", &query, err);
+	int r;
+
+	if (fault_hit("db.begin"))
+		return err_set(err, ERR_SYSTEM, errno, "index: %m");
+	r = db_query(db, "BEGIN IMMEDIATE", &query, err);
 
 	return r < 0 ? r : db_run(query, err);
 }
@@ -177,9 +209,15 @@ int db_begin(struct db *db, struct err *err)
 int db_commit(struct db *db, struct err *err)
 {
 	CLEANUP(db_resetp) struct db_query *query = NULL;
-	int r = db_query(db, "COMMIT", &query, err);
+	int r;
 
-	return r < 0 ? r : db_run(query, err);
+	if (fault_hit("db.commit"))
+		return err_set(err, ERR_SYSTEM, errno, "index: %m");
+	r = db_query(db, "COMMIT", &query, err);
+	if (r == 0)
+		r = db_run(query, err);
+	(void)fault_hit("db.committed");
+	return r;
 }
 
 void db_rollback(struct db *db)
@@ -206,7 +244,7 @@ int db_query(struct db *db, const char *sql, struct db_query **ret, struct err *
 	code = sqlite3_prepare_v3(
 		db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &query->stmt, NULL);
 	if (code != SQLITE_OK)
-		return fail(db->handle, code, err);
+		return fail_db(db, code, err);
 	query->db = db;
 	query->sql = sql;
 	db->count++;
@@ -256,7 +294,7 @@ int db_step(struct db_query *query, struct err *err)
 		return 1;
 	if (code == SQLITE_DONE)
 		return 0;
-	return fail(query->db->handle, code, err);
+	return fail_db(query->db, code, err);
 }
 
 int db_run(struct db_query *query, struct err *err)
@@ -269,6 +307,11 @@ int db_run(struct db_query *query, struct err *err)
 int64_t db_changes(const struct db *db)
 {
 	return sqlite3_changes64(db->handle);
+}
+
+int64_t db_inserted(const struct db *db)
+{
+	return sqlite3_last_insert_rowid(db->handle);
 }
 
 int64_t db_int(struct db_query *query, int column)

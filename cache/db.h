@@ -20,6 +20,7 @@
 
 #include "base/err.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,6 +46,15 @@ int db_bound_log(struct db *db, uint64_t bytes, struct err *err);
 void db_close(struct db *db);
 void db_closep(struct db **db); /* for CLEANUP() */
 
+/* The same when its file has lost its name to another one: nothing is done to files. */
+void db_abandon(struct db *db);
+
+/* When something of it is found to be damaged, *@damaged becomes true; NULL: nothing does. */
+void db_tell_damage(struct db *db, atomic_bool *damaged);
+
+/* Make one file of it, whose log is none: for who will rename it. */
+int db_finish(struct db *db, struct err *err);
+
 /* Statements without parameters and rows, several separated by ';'. */
 int db_exec(struct db *db, const char *sql, struct err *err);
 
@@ -67,8 +77,9 @@ int db_step(struct db_query *query, struct err *err);
 /* Run to the end a statement that gives no rows. */
 int db_run(struct db_query *query, struct err *err);
 
-/* How many rows the last statement changed. */
+/* How many rows the last statement changed; and the number of the last one that was inserted. */
 int64_t db_changes(const struct db *db);
+int64_t db_inserted(const struct db *db);
 
 /* Columns count from 0. */
 int64_t db_int(struct db_query *query, int column);

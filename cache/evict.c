@@ -1,9 +1,11 @@
 #include "cache/evict.h"
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/units.h"
 #include "cache/events.h"
+#include "cache/journal.h"
 #include "cache/room.h"
 #include "cache/store_private.h"
 #include "cache/tree.h"
@@ -130,7 +132,8 @@ static int take(const struct store *store, const struct digest *digest, struct l
 		return r;
 	for (int executable = 0; executable <= 1; executable++) {
 		store_path(digest, executable, path);
-		if (unlinkat(store->dir->objects_fd, path, 0) < 0 && errno != ENOENT)
+		if (fault_hit("evict.unlink") ||
+			(unlinkat(store->dir->objects_fd, path, 0) < 0 && errno != ENOENT))
 			return err_set(err, ERR_SYSTEM, errno, "remove object %s: %m", path);
 	}
 	tell(store, digest, bytes);
@@ -252,6 +255,7 @@ static int drop_idle_partials(
 
 	tree_sweep(store);
 	partial_sweep(store);
+	(void)journal_compact(store, NULL); /* it may be what takes the room */
 	r = catalog_partials(store->catalog, drop_idle, &walk, err);
 	if (r < 0)
 		return r;

@@ -1,6 +1,7 @@
 /* A partial from its beginning to its failure. */
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/str.h"
 #include "cache/evict.h"
@@ -40,7 +41,9 @@ int partial_allocate(struct partial *partial, uint64_t data, struct err *err)
 	if (data == 0)
 		return 0;
 	do {
-		r = fallocate(partial->fd, 0, 0, (off_t)data) < 0 ? -errno : 0;
+		r = fault_hit("partial.allocate") || fallocate(partial->fd, 0, 0, (off_t)data) < 0
+			    ? -errno
+			    : 0;
 	} while (r == -EINTR);
 	if (r == -EOPNOTSUPP)
 		r = ftruncate(partial->fd, (off_t)data) < 0 ? -errno : 0;
@@ -163,7 +166,9 @@ static int make_files(struct partial *partial, struct err *err)
 	int r;
 
 	partial_data_file(partial->name, file);
-	partial->fd = openat(dirfd, file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (!fault_hit("partial.create"))
+		partial->fd = openat(
+			dirfd, file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (partial->fd < 0 || fstat(partial->fd, &st) < 0)
 		return err_set(err, errno == ENOSPC ? ERR_SPACE : ERR_SYSTEM, errno,
 			"make partial/%s: %m", file);

@@ -1,5 +1,6 @@
 /* The files of partials: their names, finding them, and clearing them away. */
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/str.h"
 #include "cache/group.h"
@@ -175,7 +176,8 @@ static int clear_one(const struct store *store, const char *name, struct err *er
 	partial_map_file(name, file);
 	abandon(store, file);
 	partial_data_file(name, file);
-	if (unlinkat(store->dir->partial_fd, file, 0) < 0 && errno != ENOENT)
+	if (fault_hit("partial.unlink") ||
+		(unlinkat(store->dir->partial_fd, file, 0) < 0 && errno != ENOENT))
 		return err_set(err, ERR_SYSTEM, errno, "remove partial/%s: %m", file);
 	/* the map last: it is what a data file is found by */
 	partial_map_file(name, file);

@@ -112,7 +112,28 @@ static void sweep(const struct store *store, const struct entry_key *key, uint32
 	ranges_free(ranges);
 }
 
-void partial_sweep(const struct store *store)
+/* Room that was promised to who died before there were files. */
+static int sweep_reservation(const char *partial, uint64_t bytes, void *arg)
+{
+	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
+	const struct store *store = arg;
+	char data[PARTIAL_FILE_SIZE];
+	char map[PARTIAL_FILE_SIZE];
+	struct entry_key key;
+	uint32_t generation;
+
+	(void)bytes;
+	if (!partial_parse(partial, &key, &generation) ||
+		cachedir_lock_key(store->dir, &key, &lock) < 0)
+		return 0;
+	partial_data_file(partial, data);
+	partial_map_file(partial, map);
+	if (!is_there(store->dir->partial_fd, data) && !is_there(store->dir->partial_fd, map))
+		(void)catalog_unreserve(store->catalog, partial, NULL);
+	return 0;
+}
+
+static void sweep_files(const struct store *store)
 {
 	CLEANUP(partial_close_list) DIR *list = NULL;
 	const struct dirent *item;
@@ -133,4 +154,10 @@ void partial_sweep(const struct store *store)
 			is_half(store, name))
 			sweep(store, &key, generation, name);
 	}
+}
+
+void partial_sweep(const struct store *store)
+{
+	sweep_files(store);
+	(void)catalog_partials(store->catalog, sweep_reservation, (void *)(uintptr_t)store, NULL);
 }

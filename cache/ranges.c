@@ -2,6 +2,7 @@
 #include "cache/ranges_private.h"
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "base/fd.h"
 
 #include <assert.h>
@@ -116,7 +117,10 @@ int ranges_create(int dirfd, const char *name, const struct ranges_header *heade
 		struct disk_header disk;
 		uint8_t bytes[FIRST_BLOCK];
 	} block = {.bytes = {0}};
-	int fd = openat(dirfd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = fault_hit("map.create")
+			 ? -1
+			 : openat(dirfd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+				   0600);
 	int r;
 
 	if (fd < 0)

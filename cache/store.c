@@ -3,9 +3,11 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "cache/store_private.h"
+#include "cache/tree_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,6 +32,22 @@ int store_make_folder(const struct store *store, const char *path, struct err *e
 }
 
 /*
+ * Somebody has put something else where the object @path should be: that goes, and is a miss. A
+ * folder may hold anything, and is left for tree_sweep().
+ */
+static int clear_name(const struct store *store, const char *path, struct err *err)
+{
+	const struct cachedir *dir = store->dir;
+	char gone[TREE_TMP_SIZE];
+
+	if (unlinkat(dir->objects_fd, path, 0) < 0 && errno != ENOENT &&
+		(errno != EISDIR || tree_tmp_name(TREE_GONE, gone) < 0 ||
+			renameat(dir->objects_fd, path, dir->trees_fd, gone) < 0))
+		return err_set(err, ERR_SYSTEM, errno, "remove what is no object, %s: %m", path);
+	return err_set(err, ERR_INTEGRITY, ENOENT, "object %s was no file", path);
+}
+
+/*
  * Opening and marking happen under the digest's lock, shared. An evictor holds it exclusively
  * from its look for marks until the file is unlinked. So either we come first, and it sees our
  * mark and leaves the object alone; or it comes first, and we find no file. Marking first and
@@ -48,9 +66,12 @@ int store_open(const struct store *store, const struct digest *digest, bool exec
 	if (r < 0)
 		return err_set(err, ERR_SYSTEM, -r, "lock an object: %m");
 	store_path(digest, executable, path);
-	fd = openat(store->dir->objects_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
+	/* (nonblocking: it may be a pipe) */
+	fd = openat(store->dir->objects_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0 && errno != ELOOP && errno != ENXIO)
 		return err_set(err, ERR_SYSTEM, errno, "open object %s: %m", path);
+	if (fd < 0 || (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)))
+		return clear_name(store, path, err);
 	r = lock_mark_open(fd);
 	if (r < 0)
 		return err_set(err, ERR_SYSTEM, -r, "mark object %s: %m", path);

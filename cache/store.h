@@ -155,8 +155,8 @@ void partial_published(
 
 /*
  * Take away what dead leaders left in partial/ that nobody will resume: maps whose content was
- * published right before, and files that have lost the other one of their pair. What somebody
- * leads, what can be resumed, and what cannot be looked at stays.
+ * published right before, files that have lost the other one of their pair, and reservations
+ * without files. What somebody leads, what can be resumed, and what cannot be looked at stays.
  */
 void partial_sweep(const struct store *store);
 

@@ -126,19 +126,21 @@ static void tell(const struct store *store, const struct object *object, const c
 	entry_release(&entry);
 }
 
-static bool has_name(const struct store *store, const struct object *object)
+/* Whether it still has its name; without a descriptor it had none. */
+static bool is_as_it_was(const struct store *store, const struct object *object)
 {
 	char path[STORE_PATH_SIZE];
 	struct stat named, open;
+	bool has_name;
 
 	store_path(&object->digest, object->executable, path);
-	return fstatat(store->dir->objects_fd, path, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       fstat(object->fd, &open) == 0 && named.st_ino == open.st_ino;
+	has_name = fstatat(store->dir->objects_fd, path, &named, AT_SYMLINK_NOFOLLOW) == 0;
+	if (object->fd < 0)
+		return !has_name;
+	return has_name && fstat(object->fd, &open) == 0 && named.st_ino == open.st_ino;
 }
 
-/* Its names in the cache go, both of them, since one row stands for both. Somebody who leads, or
- * who reads, keeps what he has open. */
-static int let_go(
+int store_let_go(
 	const struct store *store, const struct object *object, const char *why, struct err *err)
 {
 	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
@@ -146,7 +148,7 @@ static int let_go(
 
 	if (r < 0)
 		return err_set(err, ERR_SYSTEM, -r, "lock an object that was %s: %m", why);
-	if (!has_name(store, object))
+	if (!is_as_it_was(store, object))
 		return 0; /* somebody else has seen to it */
 	for (int executable = 0; executable <= 1; executable++) {
 		char path[STORE_PATH_SIZE];
@@ -162,11 +164,8 @@ static int let_go(
 	return catalog_object_gone(store->catalog, &object->digest, err);
 }
 
-/*
- * 1: its bytes are right, and were when it was changed at *ret_changed_ns; 0: they are not. A link
- * that somebody makes or takes away meanwhile is a change, too: then once more.
- */
-static int is_right(const struct object *object, const struct catalog_file *file,
+/* A link that somebody makes or takes away meanwhile is a change, too: then once more. */
+int store_is_right(const struct object *object, const struct catalog_file *file,
 	int64_t *ret_changed_ns, struct err *err)
 {
 	int64_t after;
@@ -175,7 +174,7 @@ static int is_right(const struct object *object, const struct catalog_file *file
 		int r = look(object, ret_changed_ns) ? compare(object, file, err) : 0;
 
 		if (r <= 0)
-			return r;
+			return r == -EIO ? 0 : r;
 		if (look(object, &after) && after == *ret_changed_ns)
 			return 1;
 	}
@@ -186,13 +185,15 @@ static int is_right(const struct object *object, const struct catalog_file *file
 static int check(const struct store *store, const struct object *object,
 	const struct catalog_file *file, int64_t *ret_changed_ns, struct err *err)
 {
-	const char *why = file->unsure ? WHY_LOST : WHY_CHANGED;
-	int r = is_right(object, file, ret_changed_ns, err);
+	const char *why = file->unsure                         ? WHY_LOST
+			  : may_be_changed(object, file->lent) ? WHY_CHANGED
+							       : STORE_DAMAGED;
+	int r = store_is_right(object, file, ret_changed_ns, err);
 
 	if (r == 1)
 		return 0;
 	if (r == 0)
-		r = let_go(store, object, why, err);
+		r = store_let_go(store, object, why, err);
 	return r < 0 ? r : err_set(err, ERR_INTEGRITY, EBADMSG, "the object was %s", why);
 }
 

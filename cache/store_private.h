@@ -20,6 +20,25 @@ void store_path(const struct digest *digest, bool executable, char ret[STORE_PAT
 /* Make the folder of @path in objects/. */
 int store_make_folder(const struct store *store, const char *path, struct err *err);
 
+/*
+ * 1: the bytes, owner and mode of @object are right, by the XXH3 of @file, or, if that is 0, by
+ * SHA-256, and were when it was changed at *ret_changed_ns; 0: they are not, or cannot be read. May
+ * take long.
+ */
+int store_is_right(const struct object *object, const struct catalog_file *file,
+	int64_t *ret_changed_ns, struct err *err);
+
+/* Why it was let go, for the log. */
+#define STORE_DAMAGED "damaged on its disk"
+
+/*
+ * @object is not what its name says: its names in the cache go, both of them, since one row stands
+ * for both, its tree, and the row. Somebody who leads, or who reads, keeps what he has open.
+ * Without a descriptor it is missing. Nothing happens when somebody else has seen to it.
+ */
+int store_let_go(
+	const struct store *store, const struct object *object, const char *why, struct err *err);
+
 /* ---- names in partial/ ---- */
 
 /* "<32 hex>.<generation>", and with ".data" or ".map" the two files of a generation. */

@@ -6,6 +6,7 @@
  * but a row whose object is missing: a miss, which the next fetch or evictor puts right.
  */
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "base/fd.h"
 #include "cache/group.h"
 #include "cache/store.h"

@@ -118,5 +118,8 @@ int cmd_release(struct cli *cli, int argc, char **argv);
 int cmd_sandboxes(struct cli *cli, int argc, char **argv);
 int cmd_oci_hook(struct cli *cli, int argc, char **argv);
 int cmd_gc(struct cli *cli, int argc, char **argv);
+int cmd_verify(struct cli *cli, int argc, char **argv);
+int cmd_pin(struct cli *cli, int argc, char **argv);
+int cmd_unpin(struct cli *cli, int argc, char **argv);
 
 #endif

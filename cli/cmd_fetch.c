@@ -23,6 +23,7 @@ enum {
 	OPTION_DIGESTS,
 	OPTION_REFRESH,
 	OPTION_EXECUTABLE,
+	OPTION_PIN,
 	OPTION_JSON,
 	OPTION_MOUNT
 };
@@ -35,6 +36,7 @@ static const struct argp_option options[] = {
 	{"digests", OPTION_DIGESTS, "URI", 0, "a file as of sha256sum, which lists all of them", 0},
 	{"refresh", OPTION_REFRESH, 0, 0, "ask the origin even if the cache is fresh", 0},
 	{"executable", OPTION_EXECUTABLE, 0, 0, "hand out as executable", 0},
+	{"pin", OPTION_PIN, 0, 0, "keep it from being evicted, until unpin", 0},
 	{"mount", OPTION_MOUNT, "DIR", 0, "fill the cache behind this mount", 0},
 	{"json", OPTION_JSON, 0, 0, "print one JSON object for each event", 0},
 	{0},
@@ -47,6 +49,7 @@ struct fetch {
 	const char *digests; /* the URI of the listing, or NULL */
 	unsigned int jobs;
 	bool json;
+	bool pin;
 	struct fetchfs_request request; /* what is the same for all */
 	char **uris;                    /* of the command line, NULL at the end */
 
@@ -86,9 +89,9 @@ static void check_combination(struct fetch *fetch, struct argp_state *state)
 		argp_error(state, "--digest and --digests at once");
 	fetch->mount = mounted_directory(fetch->cli, fetch->mount);
 	if (fetch->mount && (fetch->request.digest || fetch->digests || fetch->request.refresh ||
-				    fetch->request.executable))
-		argp_error(state, "--digest, --digests, --refresh and --executable need a cache,"
-				  " no mount");
+				    fetch->request.executable || fetch->pin))
+		argp_error(state, "--digest, --digests, --refresh, --executable and --pin need a"
+				  " cache, no mount");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -113,6 +116,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_EXECUTABLE:
 		fetch->request.executable = true;
+		return 0;
+	case OPTION_PIN:
+		fetch->pin = true;
 		return 0;
 	case OPTION_MOUNT:
 		fetch->mount = arg;
@@ -275,6 +281,7 @@ static int run(struct fetch *fetch, struct fetchfs *fetchfs)
 	if (r < 0)
 		return cli_fail(fetch->cli, NULL, &err);
 	fetch->crew.curious = fetch->json;
+	fetch->crew.pins = fetch->pin;
 	fetch->crew.digests = digests;
 	fetch_report_init(&fetch->report, fetch->cli, fetch->json, announced(fetch));
 	loop(fetch);

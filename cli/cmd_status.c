@@ -34,6 +34,7 @@ struct report {
 	const char *mount; /* or NULL */
 	struct mounted_passthrough passthrough;
 	struct fetchfs_usage usage;
+	struct fetchfs_holdings holdings;
 	struct fetchfs_transfer *transfers; /* the first TRANSFERS_SHOWN of them */
 	size_t count;
 };
@@ -73,6 +74,8 @@ static int collect(struct fetchfs *fetchfs, struct report *ret, struct err *err)
 {
 	int r = fetchfs_usage(fetchfs, &ret->usage, err);
 
+	if (r == 0)
+		r = fetchfs_holdings(fetchfs, &ret->holdings, err);
 	if (r == 0 && ret->mount)
 		r = mounted_passthrough(ret->mount, &ret->passthrough, err);
 	if (r < 0)
@@ -125,6 +128,10 @@ static void print_json(const struct report *report)
 	json_number(&json, "limit", (int64_t)usage->limit);
 	json_number(&json, "used", (int64_t)usage->used);
 	json_number(&json, "reserved", (int64_t)usage->reserved);
+	json_number(&json, "pinned", (int64_t)report->holdings.pinned);
+	json_number(&json, "leased", (int64_t)report->holdings.leased);
+	json_number(&json, "evictable", (int64_t)report->holdings.evictable);
+	json_number(&json, "trees", (int64_t)report->holdings.trees);
 	json_number(&json, "objects", (int64_t)usage->objects);
 	json_number(&json, "entries", (int64_t)usage->entries);
 	if (report->mount)
@@ -170,18 +177,37 @@ static void print_passthrough(const struct mounted_passthrough *passthrough)
 		printf("passthrough  off: %s\n", passthrough->why);
 }
 
-static void print_screen(const struct report *report)
+static void print_bytes(const char *what, uint64_t bytes)
 {
-	char used[UNITS_SIZE_TEXT], limit[UNITS_SIZE_TEXT], reserved[UNITS_SIZE_TEXT];
+	char text[UNITS_SIZE_TEXT];
+
+	units_format_size(bytes, text);
+	printf("  %-10s %10s\n", what, text);
+}
+
+static void print_space(const struct report *report)
+{
 	const struct fetchfs_usage *usage = &report->usage;
 	double percent = usage->limit ? 100.0 * (double)usage->used / (double)usage->limit : 0.0;
+	char used[UNITS_SIZE_TEXT], limit[UNITS_SIZE_TEXT];
 
 	units_format_size(usage->used, used);
 	units_format_size(usage->limit, limit);
-	units_format_size(usage->reserved, reserved);
+	printf("used       %s of %s (%.0f%%)\n", used, limit, percent);
+	print_bytes("pinned", report->holdings.pinned);
+	print_bytes("leased", report->holdings.leased);
+	print_bytes("downloads", usage->reserved);
+	print_bytes("evictable", report->holdings.evictable);
+	if (report->holdings.trees > 0)
+		print_bytes("unpacked", report->holdings.trees);
+}
+
+static void print_screen(const struct report *report)
+{
+	const struct fetchfs_usage *usage = &report->usage;
+
 	printf("cache      %s\n", report->path);
-	printf("used       %s of %s (%.0f%%), %s reserved for downloads\n", used, limit, percent,
-		reserved);
+	print_space(report);
 	printf("artifacts  %" PRIu64 " complete, in %" PRIu64 " objects\n", usage->entries,
 		usage->objects);
 	if (report->mount)

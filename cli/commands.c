@@ -17,11 +17,15 @@ const struct command command_table[] = {
 	{"status", "", "show the cache as a whole, and what is on its way into it", cmd_status},
 	{"log", "[-n N]", "show what happened lately", cmd_log},
 	{"evict", "URI…|--all|--to SIZE", "let artifacts go from the cache", cmd_evict},
+	{"pin", "URI…|PATTERN…", "keep artifacts from being evicted", cmd_pin},
+	{"unpin", "URI…|PATTERN…", "let them be evicted again", cmd_unpin},
 	{"prepare", "[--spec FILE|-] DIR [URI…]", "place artifacts in a directory", cmd_prepare},
 	{"release", "DIR", "take back what prepare placed in a directory", cmd_release},
 	{"sandboxes", "", "show what is placed where, for whom, and since when", cmd_sandboxes},
 	{"oci-hook", "[STAGE]", "place artifacts in a container, for an OCI runtime", cmd_oci_hook},
 	{"gc", "", "release what is of directories that are gone", cmd_gc},
+	{"verify", "[--full] [--repair]", "read all of the cache, and find what is damaged",
+		cmd_verify},
 	{0},
 };
 

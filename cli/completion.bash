@@ -26,7 +26,7 @@ _fetchfs_words() {
 
 _fetchfs() {
 	local line=${COMP_LINE:0:COMP_POINT} cur prev command='' seen=0 i
-	local commands='mount unmount fetch cat path ls stat status log evict prepare release sandboxes gc oci-hook'
+	local commands='mount unmount fetch cat path ls stat status log evict pin unpin verify prepare release sandboxes gc oci-hook'
 	local common='--cache --config --quiet --verbose --help --usage --version'
 	local -a words global=()
 
@@ -61,7 +61,7 @@ _fetchfs() {
 	mount:-*) _fetchfs_words "--foreground --options $common" ;;
 	unmount:-*) _fetchfs_words "--lazy $common" ;;
 	fetch:-*)
-		_fetchfs_words "--input --jobs --digest --digests --refresh --executable --mount --json $common"
+		_fetchfs_words "--input --jobs --digest --digests --refresh --executable --pin --mount --json $common"
 		;;
 	cat:-*) _fetchfs_words "--mount --digest $common" ;;
 	path:-*) _fetchfs_words "--mount $common" ;;
@@ -72,11 +72,12 @@ _fetchfs() {
 	prepare:-*) _fetchfs_words "--spec --digests --method --user --mount --timeout --keep-going --confined --extract --lazy --json $common" ;;
 	oci-hook:-*) _fetchfs_words "--user $common" ;;
 	release:-*) _fetchfs_words "--mount $common" ;;
-	sandboxes:-* | gc:-*) _fetchfs_words "--json --mount $common" ;;
+	sandboxes:-* | gc:-* | pin:-* | unpin:-*) _fetchfs_words "--json --mount $common" ;;
+	verify:-*) _fetchfs_words "--full --repair --jobs --json --mount $common" ;;
 	mount:* | unmount:* | release:*) _fetchfs_files -d ;;
 	oci-hook:*) _fetchfs_words 'createRuntime createContainer poststop' ;;
 	prepare:*) if ((seen)); then _fetchfs_uris "$cur"; else _fetchfs_files -d; fi ;;
-	fetch:* | cat:* | path:* | ls:* | stat:* | evict:*) _fetchfs_uris "$cur" ;;
+	fetch:* | cat:* | path:* | ls:* | stat:* | evict:* | pin:* | unpin:*) _fetchfs_uris "$cur" ;;
 	esac
 }
 

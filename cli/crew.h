@@ -18,6 +18,7 @@ struct crew {
 	struct fetchfs *fetchfs; /* NULL: by way of the mount */
 	const char *mount;
 	bool curious;                          /* jobs find out whether they were cached */
+	bool pins;                             /* what is here is pinned; not by way of a mount */
 	const struct fetchfs_digests *digests; /* what the bytes must hash to, or NULL */
 	struct queue *queue;                   /* of the mount's readers */
 	int event;                             /* eventfd: something is finished */

@@ -37,6 +37,7 @@ void fetch_job_look(struct fetch_job *job)
 	atomic_store(&job->size, info.size);
 	atomic_store(&job->bytes, (long long)info.cached_bytes);
 	memcpy(job->sha256, info.sha256, sizeof(job->sha256));
+	memcpy(job->key, info.key, sizeof(job->key));
 	free(job->stands_in);
 	job->stands_in = str_steal(&info.stands_in);
 	fetchfs_info_release(&info);
@@ -185,6 +186,18 @@ const char *fetch_job_shown(struct fetch_job *job)
 	if (!job->shown)
 		job->shown = cli_shown(job->uri);
 	return job->shown ? job->shown : "(out of memory)";
+}
+
+void fetch_job_pin(struct fetch_job *job)
+{
+	struct err err = ERR_INIT;
+
+	if (!job->crew->pins || fetchfs_pin(job->crew->fetchfs, job->key, true, &err) == 0)
+		return;
+	job->err = err;
+	if (err.code == ENOENT)
+		err_set(&job->err, ERR_SPACE, ENOSPC,
+			"it was evicted before it could be pinned: the cache is too small");
 }
 
 void fetch_job_free(struct fetch_job *job)

@@ -20,6 +20,7 @@ struct fetch_job {
 	atomic_llong size;  /* bytes, -1: unknown */
 	atomic_llong bytes; /* that are here */
 	char sha256[FETCHFS_SHA256_SIZE];
+	char key[FETCHFS_KEY_HEX_SIZE];   /* "" by way of a mount */
 	char digest[FETCHFS_DIGEST_SIZE]; /* what the bytes must hash to, or "" */
 	char *stands_in;                  /* why an old copy had to do, or NULL */
 	struct rate rate;                 /* of bytes, for who shows it */
@@ -40,6 +41,9 @@ const char *fetch_job_shown(struct fetch_job *job);
 
 /* Bring size and bytes up to date. */
 void fetch_job_look(struct fetch_job *job);
+
+/* It is here: pin it if the crew does that. What goes wrong is in its err. */
+void fetch_job_pin(struct fetch_job *job);
 
 void fetch_job_free(struct fetch_job *job);
 

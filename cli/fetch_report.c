@@ -221,6 +221,8 @@ int fetch_report_end(struct fetch_report *report, struct fetch_job *job, bool ca
 	int status = EXIT_DONE;
 
 	fetch_job_look(job);
+	if (!job->err.code)
+		fetch_job_pin(job);
 	if (!job->err.code) {
 		report->done++;
 		report->bytes += (uint64_t)job->bytes;

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "cache/evict.h"
+#include "cache/journal.h"
 #include "cache/tree.h"
 #include "fetch/folders.h"
 #include "fetch/info.h"
@@ -373,6 +374,41 @@ int fetchfs_evict(struct fetchfs *fetchfs, const struct fetchfs_request *request
 	return catalog_forget(fetchfs->catalog, &target->key, err);
 }
 
+int fetchfs_holdings(struct fetchfs *fetchfs, struct fetchfs_holdings *ret, struct err *err)
+{
+	struct holdings holdings;
+	struct usage usage;
+	int r = catalog_holdings(fetchfs->catalog, &holdings, err);
+
+	if (r == 0)
+		r = catalog_usage(fetchfs->catalog, &usage, err);
+	if (r < 0)
+		return r;
+	*ret = (struct fetchfs_holdings){
+		.pinned = holdings.pinned,
+		.leased = holdings.leased,
+		.evictable = usage.objects > holdings.held ? usage.objects - holdings.held : 0,
+		.trees = holdings.trees,
+	};
+	return 0;
+}
+
+int fetchfs_pin(struct fetchfs *fetchfs, const char *key, bool pinned, struct err *err)
+{
+	CLEANUP(entry_release) struct entry entry = {.size = -1};
+	struct entry_key entry_key;
+	int r;
+
+	if (!str_from_hex(key, sizeof(entry_key.bytes), entry_key.bytes))
+		return err_set(err, ERR_USAGE, EINVAL, "no key: %s", key);
+	r = catalog_find(fetchfs->catalog, &entry_key, &entry, err);
+	if (r == 0 && pinned && entry.state != ENTRY_COMPLETE)
+		return err_set(err, ERR_SYSTEM, ENOENT, "not in the cache");
+	if (r == 0)
+		r = catalog_pin(fetchfs->catalog, &entry_key, pinned, err);
+	return r == -ENOENT && !pinned ? 0 : r;
+}
+
 int fetchfs_evict_to(struct fetchfs *fetchfs, uint64_t bytes, uint64_t *ret_freed, struct err *err)
 {
 	return evict_to(&fetchfs->store, bytes, ret_freed, err);
@@ -380,7 +416,9 @@ int fetchfs_evict_to(struct fetchfs *fetchfs, uint64_t bytes, uint64_t *ret_free
 
 int fetchfs_settle(struct fetchfs *fetchfs, struct err *err)
 {
-	return store_settle(&fetchfs->store, err);
+	int r = journal_compact(&fetchfs->store, err);
+
+	return r < 0 ? r : store_settle(&fetchfs->store, err);
 }
 
 void fetchfs_sweep(struct fetchfs *fetchfs)

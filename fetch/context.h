@@ -34,7 +34,7 @@ struct fetchfs {
 	struct trees *trees;        /* archives that could not be unpacked */
 	unsigned int turn;          /* by chance: which member of a group of proxies comes first */
 
-	struct settler *settler;    /* of who serves, or NULL */
+	struct settler *settler; /* of who serves, or NULL */
 
 	struct queue *leaders; /* flights that wait for the network, for as long as they do */
 	struct queue *brief;   /* steps of flights that wait for nobody */

@@ -73,6 +73,16 @@ struct fetchfs_usage {
 };
 FETCHFS_API int fetchfs_usage(struct fetchfs *fetchfs, struct fetchfs_usage *ret, struct err *err);
 
+/* Where the bytes are, on disk. Takes the longer the more is pinned and leased. */
+struct fetchfs_holdings {
+	uint64_t pinned;    /* of pinned artifacts, with what is unpacked of them */
+	uint64_t leased;    /* of those that sandboxes have; some may be pinned, too */
+	uint64_t evictable; /* neither, nor reserved; what is open at this moment is among it */
+	uint64_t trees;     /* of all that: what archives were unpacked to */
+};
+FETCHFS_API int fetchfs_holdings(
+	struct fetchfs *fetchfs, struct fetchfs_holdings *ret, struct err *err);
+
 /* ---- transfers, of all processes that use the cache ---- */
 
 enum fetchfs_transfer_state {
@@ -108,6 +118,13 @@ FETCHFS_API int fetchfs_transfers(struct fetchfs *fetchfs, uid_t uid, fetchfs_vi
 FETCHFS_API int fetchfs_evict(
 	struct fetchfs *fetchfs, const struct fetchfs_request *request, struct err *err);
 
+/*
+ * A pinned artifact is not evicted, and keeps its pin when it is refreshed. @key: of fetchfs_key()
+ * or fetchfs_info. -ENOENT when it is not in the cache; to take the pin from what is not there is
+ * no error.
+ */
+FETCHFS_API int fetchfs_pin(struct fetchfs *fetchfs, const char *key, bool pinned, struct err *err);
+
 /* Let the least recently used go until the cache occupies at most @bytes. */
 FETCHFS_API int fetchfs_evict_to(
 	struct fetchfs *fetchfs, uint64_t bytes, uint64_t *ret_freed, struct err *err);
@@ -122,6 +139,43 @@ FETCHFS_API void fetchfs_sweep(struct fetchfs *fetchfs);
  * before its first use after the machine went down.
  */
 FETCHFS_API int fetchfs_settle(struct fetchfs *fetchfs, struct err *err);
+
+/* ---- whether all bytes are what they should be ---- */
+
+/* What was wrong, and is gone now: under one of its names. */
+struct fetchfs_damage {
+	char sha256[FETCHFS_SHA256_SIZE];
+	const char *uri; /* as it may be shown; NULL: it had no name any more */
+	bool executable;
+	bool pinned;
+	bool can_be_asked; /* it is public and the URI is all of it: it can be fetched again by it
+			    */
+	bool missing;      /* its file was, rather than damaged */
+};
+
+/* So far, or in all. */
+struct fetchfs_verified {
+	uint64_t objects;
+	uint64_t bytes;
+	uint64_t damaged; /* objects */
+	uint64_t missing;
+};
+
+struct fetchfs_verify {
+	bool full;            /* by SHA-256, not only by the faster XXH3 of the index */
+	unsigned int threads; /* that read at the same time; at least one does */
+	/* Both on the caller's thread. @tick: about ten times a second, and at the end; or NULL. */
+	void (*found)(const struct fetchfs_damage *damage, void *arg);
+	void (*tick)(const struct fetchfs_verified *so_far, void *arg);
+	void *arg;
+};
+
+/*
+ * Read every object of the cache. What is wrong is removed, so that whoever asks next has it
+ * fetched again; pins stay. Blocks. An error of the cache itself ends it.
+ */
+FETCHFS_API int fetchfs_verify(struct fetchfs *fetchfs, const struct fetchfs_verify *how,
+	struct fetchfs_verified *ret, struct err *err);
 
 /* ---- what happened lately, and how often ---- */
 

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "cache/journal.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -47,6 +48,16 @@ static bool wait_for_turn(struct settler *settler)
 	return settler->store;
 }
 
+/* A long journal becomes short. Who closes the cache waits for that: it is done in little time, and
+ * rarely. */
+static void compact(struct settler *settler)
+{
+	WITH_LOCK(&settler->mu);
+
+	if (settler->store)
+		(void)journal_compact(settler->store, NULL);
+}
+
 static int begin(struct settler *settler, struct settling *ret)
 {
 	WITH_LOCK(&settler->mu);
@@ -72,6 +83,7 @@ static void *run(void *arg)
 
 		if (begin(settler, &settling) > 0 && settling_sync(&settling, NULL) == 0)
 			end(settler, &settling);
+		compact(settler);
 	}
 	unref(settler);
 	return NULL;

@@ -1,4 +1,4 @@
-/* What is known of the files of objects: catalog_file(), catalog_lend(). */
+/* What is known of objects, whatever they stand for. */
 #include "base/cleanup.h"
 #include "cache/catalog.h"
 #include "cache/catalog_private.h"
@@ -8,7 +8,7 @@
 int catalog_file(struct catalog *catalog, const struct digest *digest, bool executable,
 	struct catalog_file *ret, struct err *err)
 {
-	WITH_LOCK(&catalog->mu);
+	WITH_CATALOG(catalog);
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	int r = db_query(catalog->db,
 		"SELECT size, xxh3, CASE WHEN ?2 THEN twin_lent ELSE lent END, settled, boot"
@@ -53,4 +53,25 @@ int catalog_lend(struct catalog *catalog, const struct digest *digest, bool exec
 	r = db_run(query, err);
 	db_resetp(&query);
 	return r < 0 ? r : catalog_commit_visible(&txn, err);
+}
+
+int catalog_objects(struct catalog *catalog, const struct digest *after, size_t max,
+	struct digest *ret, size_t *ret_count, struct err *err)
+{
+	WITH_CATALOG(catalog);
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	size_t count = 0;
+	int r = db_query(catalog->db,
+		"SELECT digest FROM object WHERE digest > ?1 ORDER BY digest LIMIT ?2", &query,
+		err);
+
+	if (r < 0)
+		return r;
+	db_bind_blob(query, 1, after->bytes, sizeof(after->bytes));
+	db_bind_int(query, 2, (int64_t)max);
+	while ((r = db_step(query, err)) > 0)
+		if (!db_blob(query, 0, ret[count++].bytes, DIGEST_SIZE))
+			return err_set(err, ERR_INTEGRITY, EBADMSG, "index: a damaged object");
+	*ret_count = count;
+	return r;
 }

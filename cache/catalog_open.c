@@ -1,0 +1,192 @@
+/*
+ * Which file the index is. It may be made anew, by any process, from the journal: then others find
+ * that the one they have open has lost its name, and open the new one. They look before each
+ * transaction, and whenever the change counter has moved, as it does when an index has been made.
+ */
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "cache/catalog_private.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+/* An index that is damaged again as soon as it was made is not made again all the time. */
+#define REBUILD_MS 10000
+
+static int make_schema(struct db *db, struct err *err)
+{
+	int r = db_begin(db, err);
+
+	if (r == 0)
+		r = catalog_schema_make(db, err);
+	if (r == 0)
+		r = db_commit(db, err);
+	if (r < 0)
+		db_rollback(db);
+	return r;
+}
+
+static int open_file(
+	const struct cachedir *dir, struct db **ret, int64_t *ret_version, struct err *err)
+{
+	CLEANUP(str_freep) char *path = str_printf("%s/index.db", dir->path);
+	CLEANUP(db_closep) struct db *db = NULL;
+	int r = path ? db_open(path, &db, err) : err_oom(err);
+
+	if (r == 0)
+		r = catalog_schema_version(db, ret_version, err);
+	if (r == 0 && *ret_version > CATALOG_SCHEMA)
+		return err_set(err, ERR_USAGE, ENOTSUP,
+			"%s was made by a newer fetchfs (schema %lld, this one knows %d)", path,
+			(long long)*ret_version, CATALOG_SCHEMA);
+	if (r < 0)
+		return r;
+	*ret = db;
+	db = NULL;
+	return 0;
+}
+
+static void list_closep(DIR **list)
+{
+	if (*list)
+		closedir(*list);
+}
+
+static bool has_objects(const struct cachedir *dir)
+{
+	CLEANUP(fd_closep)
+	int fd = openat(dir->objects_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(list_closep) DIR *list = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *item;
+
+	if (!list)
+		return false;
+	fd = -1; /* the list's */
+	while ((item = readdir(list)))
+		if (item->d_name[0] != '.')
+			return true;
+	return false;
+}
+
+/* A fresh one beside what it should know: it was lost. */
+static bool is_lost(const struct cachedir *dir, int64_t version)
+{
+	return version == 0 && (journal_is_there(dir) || has_objects(dir));
+}
+
+static int open_right(const struct cachedir *dir, bool rebuild, struct db **ret, struct err *err)
+{
+	CLEANUP(db_closep) struct db *db = NULL;
+	int64_t version = 0;
+	int r = rebuild ? -EBADMSG : open_file(dir, &db, &version, err);
+
+	if (r == -EBADMSG || (r == 0 && is_lost(dir, version))) {
+		db_closep(&db);
+		r = catalog_rebuild(dir, err);
+		if (r == 0)
+			r = open_file(dir, &db, &version, err);
+	}
+	if (r == 0 && version < CATALOG_SCHEMA)
+		r = make_schema(db, err);
+	if (r < 0)
+		return err_context(err, "open %s/index.db", dir->path);
+	*ret = db;
+	db = NULL;
+	return 0;
+}
+
+/* Whether the file that is open still has its name. */
+static bool is_current(const struct catalog *catalog)
+{
+	struct stat st;
+
+	return fstatat(catalog->dir->fd, "index.db", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st.st_dev == catalog->device && st.st_ino == catalog->inode;
+}
+
+static int attach(struct catalog *catalog, bool rebuild, struct err *err)
+{
+	struct db *db;
+	struct stat st;
+	int r = open_right(catalog->dir, rebuild, &db, err);
+
+	if (r < 0)
+		return r;
+	if (fstatat(catalog->dir->fd, "index.db", &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		r = err_set(err, ERR_SYSTEM, errno, "look at index.db: %m");
+		db_close(db);
+		return r;
+	}
+	catalog_detach(catalog);
+	catalog->db = db;
+	atomic_store(&catalog->damaged, false);
+	db_tell_damage(db, &catalog->damaged);
+	catalog->device = st.st_dev;
+	catalog->inode = st.st_ino;
+	return 0;
+}
+
+int catalog_attach(struct catalog *catalog, struct err *err)
+{
+	return attach(catalog, false, err);
+}
+
+void catalog_detach(struct catalog *catalog)
+{
+	if (!catalog->db)
+		return;
+	if (is_current(catalog))
+		db_close(catalog->db);
+	else
+		db_abandon(catalog->db);
+	catalog->db = NULL;
+}
+
+/* Whether it is damaged, and has not just been made anew. */
+static bool must_rebuild(const struct catalog *catalog)
+{
+	int64_t last = atomic_load(&catalog->rebuilt_ms);
+
+	return atomic_load(&catalog->damaged) &&
+	       (last == 0 || clock_monotonic_ms() - last >= REBUILD_MS);
+}
+
+int catalog_follow_locked(struct catalog *catalog, struct err *err)
+{
+	bool damaged = must_rebuild(catalog);
+	bool current = is_current(catalog);
+	int r;
+
+	if (current && !damaged)
+		return 0;
+	/* if it is not current, somebody has seen to it that it is not damaged any more */
+	r = attach(catalog, current, err);
+	if (current)
+		atomic_store(&catalog->rebuilt_ms, clock_monotonic_ms());
+	if (r == 0)
+		cachedir_changed(catalog->dir);
+	return r;
+}
+
+void catalog_follow(struct catalog *catalog)
+{
+	CLEANUP(lock_release) struct lock writer = LOCK_INIT;
+	uint32_t changes = cachedir_changes(catalog->dir);
+	bool right;
+
+	if (atomic_load(&catalog->followed) == changes && !must_rebuild(catalog))
+		return;
+	{
+		WITH_LOCK(&catalog->mu);
+		right = is_current(catalog) && !must_rebuild(catalog);
+	}
+	if (!right && cachedir_lock_writer(catalog->dir, &writer) == 0) {
+		WITH_LOCK(&catalog->mu);
+		(void)catalog_follow_locked(catalog, NULL);
+	}
+	atomic_store(&catalog->followed, changes);
+}

@@ -1,0 +1,276 @@
+/*
+ * The index made anew: from the journal, which knows what the URIs stand for, and from what lies in
+ * the cache, which is the truth. What the journal says and has no bytes is not there; bytes of
+ * which it says nothing are kept until their room is needed. All objects are unsure: their bytes
+ * are compared before their first use.
+ */
+#include "base/cleanup.h"
+#include "base/fault.h"
+#include "base/str.h"
+#include "cache/catalog_private.h"
+#include "cache/store_private.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DRAFT "index.new"
+
+struct rebuild {
+	const struct cachedir *dir;
+	struct catalog catalog; /* of the draft: only its database */
+};
+
+/* ---- what the journal says ---- */
+
+static int run_on_key(struct db *db, const char *sql, const struct entry_key *key, int64_t number,
+	struct err *err)
+{
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(db, sql, &query, err);
+
+	if (r < 0)
+		return r;
+	db_bind_blob(query, 1, key->bytes, sizeof(key->bytes));
+	db_bind_int(query, 2, number);
+	return db_run(query, err);
+}
+
+static int drop_lease(struct db *db, int64_t id, struct err *err)
+{
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(db, "DELETE FROM lease WHERE id = ?1", &query, err);
+
+	if (r < 0)
+		return r;
+	db_bind_int(query, 1, id);
+	return db_run(query, err);
+}
+
+static int replay(const struct journal_line *line, void *arg, struct err *err)
+{
+	struct catalog_object object = {.hash = line->hash};
+	struct rebuild *rebuild = arg;
+	struct db *db = rebuild->catalog.db;
+	int r;
+
+	switch (line->kind) {
+	case JOURNAL_ENTRY:
+		return catalog_put(&rebuild->catalog, &line->entry, &object, err);
+	case JOURNAL_PIN:
+		return run_on_key(db, "UPDATE entry SET pinned = ?2 WHERE key = ?1",
+			&line->entry.key, line->entry.pinned, err);
+	case JOURNAL_GONE:
+		return run_on_key(
+			db, "DELETE FROM entry WHERE key = ?1 AND ?2", &line->entry.key, 1, err);
+	case JOURNAL_LEASE:
+		r = drop_lease(db, line->lease.id, err);
+		return r < 0 ? r
+			     : catalog_put_lease(&rebuild->catalog, &line->lease, line->boot, err);
+	case JOURNAL_LEASE_GONE:
+		return drop_lease(db, line->lease.id, err);
+	}
+	return 0;
+}
+
+/* ---- what lies in the cache ---- */
+
+static void list_closep(DIR **list)
+{
+	if (*list)
+		closedir(*list);
+}
+
+static int open_list(int dirfd, const char *name, DIR **ret, struct err *err)
+{
+	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	int r;
+
+	if (fd >= 0)
+		*ret = fdopendir(fd);
+	if (fd >= 0 && *ret)
+		return 0;
+	r = err_set(err, ERR_SYSTEM, errno, "list %s: %m", name);
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+/* An object's file, of which the journal may know nothing: then it is the first that goes. */
+static int add_object(struct db *db, const struct digest *digest, bool executable,
+	const struct stat *st, struct err *err)
+{
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(db,
+		"INSERT INTO object (digest, size, bytes, twin_bytes, xxh3, used, last_used, boot,"
+		"	settled) VALUES (?1, ?2, ?3, ?4, 0, 0, 0, '', 0)"
+		" ON CONFLICT (digest) DO UPDATE SET bytes = bytes + ?3,"
+		"	twin_bytes = twin_bytes + ?4, boot = ''",
+		&query, err);
+
+	if (r < 0)
+		return r;
+	db_bind_blob(query, 1, digest->bytes, sizeof(digest->bytes));
+	db_bind_int(query, 2, st->st_size);
+	db_bind_int(query, 3, executable ? 0 : st->st_blocks * 512);
+	db_bind_int(query, 4, executable ? st->st_blocks * 512 : 0);
+	return db_run(query, err);
+}
+
+/* Whether @name in the folder @folder is an object's. */
+static bool parse_object(
+	const char *folder, const char *name, struct digest *ret, bool *ret_executable)
+{
+	char hex[DIGEST_HEX_SIZE];
+	size_t len = strlen(name);
+
+	*ret_executable = len == DIGEST_HEX_SIZE + 1 && str_equal(name + len - 2, ".x");
+	if (*ret_executable)
+		len -= 2;
+	if (len != DIGEST_HEX_SIZE - 1 || strncmp(name, folder, 2) != 0)
+		return false;
+	memcpy(hex, name, len);
+	hex[len] = '\0';
+	return str_from_hex(hex, sizeof(ret->bytes), ret->bytes);
+}
+
+static int add_folder(struct rebuild *rebuild, const char *folder, struct err *err)
+{
+	CLEANUP(list_closep) DIR *list = NULL;
+	const struct dirent *item;
+	int r = open_list(rebuild->dir->objects_fd, folder, &list, err);
+
+	while (r == 0 && (item = readdir(list))) {
+		struct digest digest;
+		bool executable;
+		struct stat st;
+
+		if (parse_object(folder, item->d_name, &digest, &executable) &&
+			fstatat(dirfd(list), item->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			S_ISREG(st.st_mode))
+			r = add_object(rebuild->catalog.db, &digest, executable, &st, err);
+	}
+	return r;
+}
+
+static int add_objects(struct rebuild *rebuild, struct err *err)
+{
+	/* rows of the journal: "?" until their file is found */
+	int r = db_exec(rebuild->catalog.db,
+		"UPDATE object SET bytes = 0, twin_bytes = 0, boot = '?'", err);
+
+	for (int i = 0; i < 256 && r == 0; i++) {
+		char folder[3];
+
+		snprintf(folder, sizeof(folder), "%02x", (unsigned int)i);
+		if (faccessat(rebuild->dir->objects_fd, folder, F_OK, 0) == 0)
+			r = add_folder(rebuild, folder, err);
+	}
+	return r < 0 ? r
+		     : db_exec(rebuild->catalog.db,
+			       "DELETE FROM object WHERE boot = '?';"
+			       "UPDATE entry SET state = 0, digest = NULL WHERE state = 1"
+			       "	AND digest NOT IN (SELECT digest FROM object)",
+			       err);
+}
+
+/* What is on its way has its room. */
+static int add_partial(struct rebuild *rebuild, const char *file, struct err *err)
+{
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	char name[PARTIAL_NAME_SIZE];
+	struct entry_key key;
+	uint32_t generation;
+	struct stat st;
+	int r;
+
+	if (!partial_parse(file, &key, &generation) ||
+		fstatat(rebuild->dir->partial_fd, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	partial_name(&key, generation, name);
+	r = db_query(rebuild->catalog.db,
+		"INSERT INTO reservation (partial, bytes) VALUES (?1, ?2)"
+		" ON CONFLICT (partial) DO UPDATE SET bytes = bytes + ?2",
+		&query, err);
+	if (r < 0)
+		return r;
+	db_bind_text(query, 1, name);
+	db_bind_int(query, 2, st.st_blocks * 512);
+	return db_run(query, err);
+}
+
+static int add_partials(struct rebuild *rebuild, struct err *err)
+{
+	CLEANUP(list_closep) DIR *list = NULL;
+	const struct dirent *item;
+	int r = open_list(rebuild->dir->fd, "partial", &list, err);
+
+	while (r == 0 && (item = readdir(list)))
+		r = add_partial(rebuild, item->d_name, err);
+	return r;
+}
+
+/* ---- the whole ---- */
+
+static int fill(struct rebuild *rebuild, struct err *err)
+{
+	struct db *db = rebuild->catalog.db;
+	int r = db_begin(db, err);
+
+	if (r == 0)
+		r = catalog_schema_make(db, err);
+	if (r == 0)
+		r = journal_read(rebuild->dir, replay, rebuild, err);
+	if (r == 0)
+		r = add_objects(rebuild, err);
+	if (r == 0)
+		r = add_partials(rebuild, err);
+	if (r == 0)
+		r = db_commit(db, err);
+	else
+		db_rollback(db);
+	return r < 0 ? r : db_finish(db, err);
+}
+
+static void remove_draft(const struct cachedir *dir)
+{
+	static const char *const files[] = {DRAFT, DRAFT "-wal", DRAFT "-shm", DRAFT "-journal"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		unlinkat(dir->fd, files[i], 0);
+}
+
+/* The old one, if it is there, goes with its log; then the name is free. */
+static int give_name(const struct cachedir *dir, struct err *err)
+{
+	if (fault_hit("rebuild.rename") ||
+		(renameat(dir->fd, "index.db", dir->fd, "index.damaged") < 0 && errno != ENOENT))
+		return err_set(err, ERR_SYSTEM, errno, "rename index.db: %m");
+	if ((renameat(dir->fd, "index.db-wal", dir->fd, "index.damaged-wal") < 0 &&
+		    errno != ENOENT) ||
+		(unlinkat(dir->fd, "index.db-shm", 0) < 0 && errno != ENOENT) ||
+		fault_hit("rebuild.renamed") || renameat(dir->fd, DRAFT, dir->fd, "index.db") < 0)
+		return err_set(err, ERR_SYSTEM, errno, "rename " DRAFT ": %m");
+	return 0;
+}
+
+int catalog_rebuild(const struct cachedir *dir, struct err *err)
+{
+	CLEANUP(str_freep) char *path = str_printf("%s/" DRAFT, dir->path);
+	struct rebuild rebuild = {.dir = dir, .catalog = {.dir = dir}};
+	int r;
+
+	remove_draft(dir);
+	r = path ? db_open(path, &rebuild.catalog.db, err) : err_oom(err);
+	if (r == 0)
+		r = fill(&rebuild, err);
+	db_close(rebuild.catalog.db);
+	if (r == 0)
+		r = give_name(dir, err);
+	remove_draft(dir);
+	return r < 0 ? err_context(err, "make the index anew") : 0;
+}

@@ -1,0 +1,19 @@
+/* What the files of the journal share: a line is "CHECKSUM JSON\n". */
+#ifndef FETCHFS_CACHE_JOURNAL_PRIVATE_H
+#define FETCHFS_CACHE_JOURNAL_PRIVATE_H
+
+#include <stddef.h>
+
+/* The XXH3-64 of the JSON, without the newline, in hexadecimal; a blank, and the NUL. */
+#define JOURNAL_CHECKSUM_SIZE 18
+void journal_checksum(const char *text, size_t len, char ret[JOURNAL_CHECKSUM_SIZE]);
+
+/* Write what was collected to @fd instead. */
+struct journal;
+struct err;
+int journal_write_to(struct journal *journal, int fd, struct err *err);
+
+/* write(2), all of it. 0 or -errno. */
+int journal_append(int fd, const char *text, size_t len);
+
+#endif
