@@ -83,4 +83,5 @@ fetchfs fetch "$ORIGIN/other"
 say "not by way of a mount"
 status=0
 fetchfs fetch --pin --mount "$MNT" "$ORIGIN/other" 2>"$WORK/stderr" || status=$?
-[ $status -eq 2 ] && grep -q "need a cache, no mount" "$WORK/stderr" || fail "$status: $(<"$WORK/stderr")"
+[ $status -eq 2 ] || fail "status $status"
+grep -q "need a cache, no mount" "$WORK/stderr" || fail "$(<"$WORK/stderr")"

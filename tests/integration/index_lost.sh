@@ -170,7 +170,7 @@ wait "${children[-1]}" 2>/dev/null || :
 random_file 100k "$ORIGINROOT/last" last
 fetchfs fetch "$ORIGIN/last"
 listed() {
-	[ -e "$MNT/http/${ORIGIN#http://}/last" ] && ls "$MNT/http/${ORIGIN#http://}" | grep -qx last
+	[ -n "$(find "$MNT/http/${ORIGIN#http://}" -name last)" ]
 }
 wait_for 10 listed || fail "the mount does not see what came last"
 stop_mount

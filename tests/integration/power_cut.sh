@@ -44,6 +44,7 @@ boot() {
 	mkdir -p "$WORK/after"
 	mount -o loop "$WORK/disks/cut.$which" "$WORK/after" || fail "$which: it does not mount"
 	mounts=("$WORK/after" "${mounts[@]}")
+	# shellcheck disable=SC2016 # the inner shell expands it
 	fetchfs=(unshare -m sh -c
 		'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"' "$WORK/boot"
 		"$FETCHFS" --cache "$WORK/after/cache" --config "$CONFIG")
