@@ -5,24 +5,45 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* How much of @s goes as it is. */
+static size_t plain(const char *s)
+{
+	size_t len = 0;
+
+	while (s[len] >= 0x20 && s[len] < 0x7f && s[len] != '"' && s[len] != '\\')
+		len++;
+	return len;
+}
+
+/* The first character of @s, which is not plain. Returns how long it is. */
+static size_t write_other(FILE *out, const char *s)
+{
+	unsigned char c = (unsigned char)*s;
+	size_t len = str_char(s);
+
+	if (len == 0) {
+		fputs("\\ufffd", out);
+		return 1;
+	}
+	if (c == '"' || c == '\\')
+		fprintf(out, "\\%c", c);
+	else if (c < 0x20 || c == 0x7f)
+		fprintf(out, "\\u%04x", c);
+	else
+		fwrite(s, 1, len, out);
+	return len;
+}
+
 static void write_string(FILE *out, const char *s)
 {
 	putc('"', out);
 	while (*s) {
-		unsigned char c = (unsigned char)*s;
-		size_t len = str_char(s);
+		size_t len = plain(s);
 
-		if (len == 0) {
-			fputs("\\ufffd", out);
-			len = 1;
-		} else if (c == '"' || c == '\\') {
-			fprintf(out, "\\%c", c);
-		} else if (c < 0x20 || c == 0x7f) {
-			fprintf(out, "\\u%04x", c);
-		} else {
-			fwrite(s, 1, len, out);
-		}
+		fwrite(s, 1, len, out);
 		s += len;
+		if (*s)
+			s += write_other(out, s);
 	}
 	putc('"', out);
 }

@@ -237,12 +237,15 @@ int catalog_lend(struct catalog *catalog, const struct digest *digest, bool exec
 int catalog_trust(struct catalog *catalog, const struct digest *digest, struct err *err);
 
 /*
- * Objects that were published in this boot before @boot_ms (clock_boot_ms()) and have not been
- * settled: whether there are any (1, 0 or -errno), and mark up to @max as settled, which says how
- * many that were.
+ * Objects that were published in this boot up to @boot_ms (clock_boot_ms()), and have not been
+ * settled. First: whether there are any (1, 0 or -errno), and the last use so far, of whatever
+ * object; before @boot_ms was read. Then mark up to @max of them as settled, which says how many
+ * that were; at last, that all up to that use have been looked at.
  */
+int catalog_last_used(struct catalog *catalog, int64_t *ret_used, struct err *err);
 int catalog_has_unsettled(struct catalog *catalog, int64_t boot_ms, struct err *err);
 int catalog_settle(struct catalog *catalog, int64_t boot_ms, int max, struct err *err);
+int catalog_all_settled(struct catalog *catalog, int64_t used, struct err *err);
 
 /* Whether the object is pinned or leased. 1, 0 or -errno. */
 int catalog_is_held(struct catalog *catalog, const struct digest *digest, struct err *err);

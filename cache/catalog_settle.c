@@ -17,7 +17,9 @@ int catalog_trust(struct catalog *catalog, const struct digest *digest, struct e
 	/* what was read may be nowhere but in memory: as if it had been published now */
 	if (r == 0)
 		r = db_query(catalog->db,
-			"UPDATE object SET boot = ?2, settled = ?3 WHERE digest = ?1", &query, err);
+			"UPDATE object SET boot = ?2, settled = ?3,"
+			"	used = (SELECT max(used) + 1 FROM object) WHERE digest = ?1",
+			&query, err);
 	if (r < 0)
 		return r;
 	db_bind_blob(query, 1, digest->bytes, sizeof(digest->bytes));
@@ -28,13 +30,29 @@ int catalog_trust(struct catalog *catalog, const struct digest *digest, struct e
 	return r < 0 ? r : catalog_commit_visible(&txn, err);
 }
 
+int catalog_last_used(struct catalog *catalog, int64_t *ret_used, struct err *err)
+{
+	WITH_CATALOG(catalog);
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(catalog->db, "SELECT ifnull(max(used), 0) FROM object", &query, err);
+
+	if (r == 0)
+		r = db_step(query, err);
+	if (r < 0)
+		return r;
+	*ret_used = db_int(query, 0);
+	return 0;
+}
+
+#define UNSETTLED                                                                                  \
+	" FROM object WHERE used > (SELECT settled_used FROM total)"                               \
+	" AND settled <= 0 AND settled >= ?2 AND boot = ?1"
+
 int catalog_has_unsettled(struct catalog *catalog, int64_t boot_ms, struct err *err)
 {
 	WITH_CATALOG(catalog);
 	CLEANUP(db_resetp) struct db_query *query = NULL;
-	int r = db_query(catalog->db,
-		"SELECT 1 FROM object WHERE boot = ?1 AND settled <= 0 AND settled > ?2 LIMIT 1",
-		&query, err);
+	int r = db_query(catalog->db, "SELECT 1" UNSETTLED " LIMIT 1", &query, err);
 
 	if (r < 0)
 		return r;
@@ -52,8 +70,8 @@ int catalog_settle(struct catalog *catalog, int64_t boot_ms, int max, struct err
 
 	if (r == 0)
 		r = db_query(catalog->db,
-			"UPDATE object SET settled = 1 WHERE rowid IN (SELECT rowid FROM object"
-			" WHERE boot = ?1 AND settled <= 0 AND settled > ?2 LIMIT ?3)",
+			"UPDATE object SET settled = 1 WHERE rowid IN (SELECT rowid" UNSETTLED
+			" LIMIT ?3)",
 			&query, err);
 	if (r < 0)
 		return r;
@@ -67,4 +85,21 @@ int catalog_settle(struct catalog *catalog, int64_t boot_ms, int max, struct err
 	if (r == 0)
 		r = catalog_commit(&txn, err);
 	return r < 0 ? r : (int)changed;
+}
+
+int catalog_all_settled(struct catalog *catalog, int64_t used, struct err *err)
+{
+	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
+	struct db_query *query = NULL;
+	int r = catalog_begin(catalog, &txn, err);
+
+	if (r == 0)
+		r = db_query(catalog->db, "UPDATE total SET settled_used = max(settled_used, ?1)",
+			&query, err);
+	if (r < 0)
+		return r;
+	db_bind_int(query, 1, used);
+	r = db_run(query, err);
+	db_resetp(&query);
+	return r < 0 ? r : catalog_commit(&txn, err);
 }

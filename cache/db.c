@@ -17,8 +17,9 @@
 #define LOG_PAGE (4096 + 24)
 #define LOG_LAST (UINT64_C(128) << 10)
 
-/* Who opens the database first reads all of the log. So long, in pages, the last one leaves it. */
-#define LOG_LEFT 128
+/* Who opens the database first reads all of the log (a megabyte takes half a millisecond). So long,
+ * in pages, the last one leaves it: to empty it he waits for the disk, twice. */
+#define LOG_LEFT 512
 
 struct db_query {
 	struct db *db;

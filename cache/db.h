@@ -41,7 +41,7 @@ int db_open(const char *path, struct db **ret, struct err *err);
  * while, and cut back afterwards. */
 int db_bound_log(struct db *db, uint64_t bytes, struct err *err);
 
-/* Of a log longer than half a megabyte nothing is left to whoever opens it next, if who closes it
+/* Of a log longer than two megabytes nothing is left to whoever opens it next, if who closes it
  * last was also the last to write. */
 void db_close(struct db *db);
 void db_closep(struct db **db); /* for CLEANUP() */

@@ -1,6 +1,7 @@
 /* What is believed of objects after the machine went down. */
 #include "base/clock.h"
 #include "base/fault.h"
+#include "cache/catalog_private.h"
 #include "fixture.h"
 
 #define URI  "https://example.org/a"
@@ -29,6 +30,14 @@ static bool is_unsure(struct cache *cache)
 
 	entry_release(&entry);
 	return unsure;
+}
+
+static bool catalog_trusts(struct cache *cache, const struct digest *digest)
+{
+	struct catalog_file file;
+
+	cr_assert_eq(catalog_file(cache->store.catalog, digest, false, &file, NULL), 0);
+	return !file.unsure;
 }
 
 static char *path_of(struct cache *cache, bool executable)
@@ -85,7 +94,6 @@ Test(settle, what_was_settled_stays_sure)
 	struct err err = ERR_INIT;
 
 	put_away(cache, URI, SIZE, 1);
-	usleep(2000); /* rows know milliseconds */
 	cr_assert_eq(store_settle(&cache->store, &err), 0, "%s", err.msg);
 	cr_assert_eq(catalog_has_unsettled(cache->store.catalog, clock_boot_ms(), NULL), 0);
 	reboot(cache);
@@ -112,13 +120,44 @@ Test(settle, what_came_after_the_sync_began_is_not_settled)
 	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
 
 	put_away(cache, "https://example.org/before", MIB, 2);
-	usleep(2000);
 	cr_assert_eq(settling_begin(&cache->store, &settling, NULL), 1);
+	usleep(2000); /* rows know milliseconds */
 	put_away(cache, URI, SIZE, 1);
 	cr_assert_eq(settling_sync(&settling, NULL), 0);
 	cr_assert_eq(settling_end(&cache->store, &settling, NULL), 0);
 	reboot(cache);
 	cr_assert(is_unsure(cache));
+}
+
+Test(settle, what_is_used_all_the_time_is_settled_too)
+{
+	CLEANUP(settling_release) struct settling settling = SETTLING_INIT;
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	struct digest digest = digest_of_bytes(SIZE, 1);
+
+	put_away(cache, URI, SIZE, 1);
+	cr_assert_eq(settling_begin(&cache->store, &settling, NULL), 1);
+	usleep(2000);
+	/* what is settled later must not hide behind the use of another one */
+	put_away(cache, "https://example.org/later", MIB, 2);
+	catalog_touch(cache->store.catalog, &digest, 5000);
+	cr_assert_eq(touches_write(cache->store.catalog->touches, NULL), 0);
+	cr_assert_eq(settling_sync(&settling, NULL), 0);
+	cr_assert_eq(settling_end(&cache->store, &settling, NULL), 0);
+	cr_assert_eq(catalog_has_unsettled(cache->store.catalog, clock_boot_ms(), NULL), 1);
+	cr_assert_eq(store_settle(&cache->store, NULL), 0);
+	cr_assert_eq(catalog_has_unsettled(cache->store.catalog, clock_boot_ms(), NULL), 0);
+	reboot(cache);
+	cr_assert_not(is_unsure(cache));
+
+	/* what was read after a reboot is settled in it */
+	put_away(cache, "https://example.org/unsettled", MIB, 3);
+	reboot(cache);
+	digest = digest_of_bytes(MIB, 3);
+	cr_assert_eq(store_examine_doubtful(&cache->store, &digest, false, NULL), 0);
+	cr_assert_eq(store_settle(&cache->store, NULL), 0);
+	reboot(cache);
+	cr_assert_eq(catalog_trusts(cache, &digest), true);
 }
 
 Test(settle, a_sync_that_fails_settles_nothing)
@@ -127,7 +166,6 @@ Test(settle, a_sync_that_fails_settles_nothing)
 	struct err err = ERR_INIT;
 
 	put_away(cache, URI, SIZE, 1);
-	usleep(2000);
 	cr_assert_eq(fault_setup("settling.sync:1:EIO"), 0);
 	if (fault_hit("none"), fault_count() == 0)
 		cr_skip("built without fault points");
