@@ -194,9 +194,9 @@ static const char upgrade_7[] =
 	"END;"
 	"PRAGMA user_version = 7";
 
-/* To find what is pinned or unpacked without a look at all the rest. And what is not settled: it was
- * published, hence used, after all up to "settled_used" were looked at. (An index would cost each
- * publication more than it saves.) */
+/* To find what is pinned or unpacked without a look at all the rest. And what is not settled: it
+ * was published, hence used, after all up to "settled_used" were looked at. (An index would cost
+ * each publication more than it saves.) */
 static const char upgrade_8[] =
 	"ALTER TABLE total ADD COLUMN settled_used INTEGER NOT NULL DEFAULT 0;"
 	"CREATE INDEX object_tree ON object (tree_bytes) WHERE tree_bytes > 0;"
