@@ -72,7 +72,8 @@ int store_settle(const struct store *store, struct err *err);
  * or 0 when there is nothing to settle, or -errno.
  */
 struct settling {
-	int64_t boot_ms; /* clock_boot_ms(): what has a row that is not younger was written before */
+	int64_t boot_ms; /* clock_boot_ms(): what has a row that is not younger was written before
+			  */
 	int64_t used;    /* the last use before that */
 	int fd;
 };
