@@ -44,6 +44,7 @@ int catalog_bound_log(struct catalog *catalog, uint64_t bytes, struct err *err)
 {
 	WITH_CATALOG(catalog);
 
+	catalog->log_bytes = bytes;
 	return db_bound_log(catalog->db, bytes, err);
 }
 
@@ -53,6 +54,9 @@ void catalog_close(struct catalog *catalog)
 		return;
 	touches_free(catalog->touches);
 	recall_free(catalog->recall);
+	/* what this process found last is not left to the next one to find again */
+	if (catalog->db)
+		catalog_follow(catalog);
 	catalog_detach(catalog);
 	journal_free(catalog->journal);
 	pthread_mutex_destroy(&catalog->mu);
@@ -95,8 +99,11 @@ int catalog_commit(struct catalog_txn *txn, struct err *err)
 {
 	int r = journal_write(txn->catalog->journal, err);
 
-	if (r == 0)
+	if (r == 0) {
 		r = db_commit(txn->catalog->db, err);
+		if (r < 0)
+			journal_take_back(txn->catalog->journal);
+	}
 	if (r < 0)
 		return r; /* the end of its scope rolls it back */
 	pthread_mutex_unlock(&txn->catalog->mu);

@@ -242,10 +242,14 @@ int catalog_trust(struct catalog *catalog, const struct digest *digest, struct e
  * object; before @boot_ms was read. Then mark up to @max of them as settled, which says how many
  * that were; at last, that all up to that use have been looked at.
  */
-int catalog_last_used(struct catalog *catalog, int64_t *ret_used, struct err *err);
+int catalog_last_used(
+	struct catalog *catalog, int64_t *ret_used, int64_t *ret_settled, struct err *err);
 int catalog_has_unsettled(struct catalog *catalog, int64_t boot_ms, struct err *err);
 int catalog_settle(struct catalog *catalog, int64_t boot_ms, int max, struct err *err);
 int catalog_all_settled(struct catalog *catalog, int64_t used, struct err *err);
+
+/* The sync of those failed: the next one may know nothing of it. They are unsure from now on. */
+int catalog_unsettle(struct catalog *catalog, int64_t boot_ms, struct err *err);
 
 /* Whether the object is pinned or leased. 1, 0 or -errno. */
 int catalog_is_held(struct catalog *catalog, const struct digest *digest, struct err *err);

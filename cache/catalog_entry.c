@@ -178,7 +178,7 @@ static int put_entry(
 	if (r < 0 || db_changes(db) > 0)
 		return r;
 	if (entry->state != ENTRY_COMPLETE && journal)
-		journal_gone(journal, &entry->key);
+		journal_incomplete(journal, &entry->key);
 	r = run_on_entry(db,
 		"UPDATE OR ROLLBACK entry SET state = ?4, executable = ?6, digest = ?8, size = ?9,"
 		"	etag = ?10, modified = ?11, fetched = ?12, verified = ?13, expires = ?14,"
@@ -218,7 +218,7 @@ static int put_object(struct catalog *catalog, const struct entry *entry,
 	int r = run_on_object(catalog,
 		"INSERT OR IGNORE INTO object (digest, size, bytes, twin_bytes, xxh3, used,"
 		"	last_used, boot, settled)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, (SELECT ifnull(max(used), 0) + 1 FROM object), ?6,"
+		" VALUES (?1, ?2, ?3, ?4, ?5, " CATALOG_NEXT_USE ", ?6,"
 		"	?7, ?8)",
 		entry, object, err);
 
@@ -227,7 +227,7 @@ static int put_object(struct catalog *catalog, const struct entry *entry,
 	r = run_on_object(catalog,
 		"UPDATE OR ROLLBACK object SET bytes = max(bytes, ?3),"
 		"	twin_bytes = max(twin_bytes, ?4),"
-		"	used = (SELECT max(used) + 1 FROM object), last_used = ?6,"
+		"	used = " CATALOG_NEXT_USE ", last_used = ?6,"
 		"	boot = CASE WHEN ?7 != '' AND (settled = 1 OR boot = ?7) THEN ?7 ELSE boot "
 		"END,"
 		"	settled = CASE WHEN settled = 1 AND ?7 = '' THEN 1 ELSE ?8 END"
@@ -384,8 +384,9 @@ int catalog_pin(struct catalog *catalog, const struct entry_key *key, bool pinne
 		if (r < 0)
 			return err_set(err, ERR_SYSTEM, -r, "lock the object: %m");
 	}
-	return change_entry(catalog, "UPDATE entry SET pinned = ?2 WHERE key = ?1", key, &number, 1,
-		note_pin, err);
+	return change_entry(catalog,
+		"UPDATE entry SET pinned = ?2 WHERE key = ?1 AND (?2 = 0 OR state = 1)", key,
+		&number, 1, note_pin, err);
 }
 
 void catalog_touch(struct catalog *catalog, const struct digest *digest, int64_t now)

@@ -57,6 +57,21 @@ int catalog_put_lease(
 	return db_run(query, err);
 }
 
+/* What is there already, the lease is of at once: a trigger sees to that. */
+static int read_bound(struct db *db, int64_t id, struct digest *ret, struct err *err)
+{
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(db, "SELECT digest FROM lease WHERE id = ?1", &query, err);
+
+	if (r < 0)
+		return r;
+	db_bind_int(query, 1, id);
+	r = db_step(query, err);
+	if (r > 0 && !db_blob(query, 0, ret->bytes, sizeof(ret->bytes)))
+		return err_set(err, ERR_INTEGRITY, EBADMSG, "index: a damaged lease");
+	return r < 0 ? r : 0;
+}
+
 int catalog_lease_add(struct catalog *catalog, const struct lease *lease, struct err *err)
 {
 	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
@@ -69,6 +84,9 @@ int catalog_lease_add(struct catalog *catalog, const struct lease *lease, struct
 	if (r < 0)
 		return r;
 	added.id = db_inserted(catalog->db);
+	r = read_bound(catalog->db, added.id, &added.digest, err);
+	if (r < 0)
+		return r;
 	journal_lease(catalog->journal, &added, catalog->dir->boot_id);
 	return catalog_commit(&txn, err);
 }

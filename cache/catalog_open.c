@@ -5,7 +5,6 @@
  */
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/fd.h"
 #include "base/str.h"
 #include "cache/catalog_private.h"
 
@@ -13,9 +12,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-/* An index that is damaged again as soon as it was made is not made again all the time. */
-#define REBUILD_MS 10000
+/* An index that is damaged again as soon as it was made is not made again all the time: that takes
+ * a process at most one part of so many of its time. */
+#define REBUILD_SHARE 10
+
+/* Nor by who opens it. */
+#define REBUILDS 3
 
 static int make_schema(struct db *db, struct err *err)
 {
@@ -58,37 +62,54 @@ static void list_closep(DIR **list)
 
 static bool has_objects(const struct cachedir *dir)
 {
-	CLEANUP(fd_closep)
-	int fd = openat(dir->objects_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	CLEANUP(list_closep) DIR *list = fd < 0 ? NULL : fdopendir(fd);
+	CLEANUP(list_closep) DIR *list = NULL;
 	const struct dirent *item;
+	int fd = openat(dir->objects_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (!list)
+	if (fd < 0)
 		return false;
-	fd = -1; /* the list's */
+	list = fdopendir(fd);
+	if (!list) {
+		close(fd);
+		return false;
+	}
 	while ((item = readdir(list)))
 		if (item->d_name[0] != '.')
 			return true;
 	return false;
 }
 
-/* A fresh one beside what it should know: it was lost. */
-static bool is_lost(const struct cachedir *dir, int64_t version)
+/*
+ * No index beside what it should know. SQLite is not asked: it would make one, and go by the log
+ * and the shared memory of the one that was there, which others may have open.
+ */
+static bool is_lost(const struct cachedir *dir)
 {
-	return version == 0 && (journal_is_there(dir) || has_objects(dir));
+	struct stat st;
+
+	if (fstatat(dir->fd, "index.db", &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > 0)
+		return false;
+	return journal_is_there(dir) || has_objects(dir);
+}
+
+/* What SQLite says of a first page that is not as it was. */
+static bool is_damage(int r)
+{
+	return r == -EBADMSG || r == -EIO || r == -EROFS;
 }
 
 static int open_right(const struct cachedir *dir, bool rebuild, struct db **ret, struct err *err)
 {
 	CLEANUP(db_closep) struct db *db = NULL;
 	int64_t version = 0;
-	int r = rebuild ? -EBADMSG : open_file(dir, &db, &version, err);
+	int r = rebuild || is_lost(dir) ? -EBADMSG : open_file(dir, &db, &version, err);
 
-	if (r == -EBADMSG || (r == 0 && is_lost(dir, version))) {
-		db_closep(&db);
+	for (int i = 0; i < REBUILDS && is_damage(r); i++) {
 		r = catalog_rebuild(dir, err);
 		if (r == 0)
 			r = open_file(dir, &db, &version, err);
+		/* for those who have another one open */
+		cachedir_changed(dir);
 	}
 	if (r == 0 && version < CATALOG_SCHEMA)
 		r = make_schema(db, err);
@@ -127,7 +148,7 @@ static int attach(struct catalog *catalog, bool rebuild, struct err *err)
 	db_tell_damage(db, &catalog->damaged);
 	catalog->device = st.st_dev;
 	catalog->inode = st.st_ino;
-	return 0;
+	return catalog->log_bytes > 0 ? db_bound_log(db, catalog->log_bytes, err) : 0;
 }
 
 int catalog_attach(struct catalog *catalog, struct err *err)
@@ -149,14 +170,13 @@ void catalog_detach(struct catalog *catalog)
 /* Whether it is damaged, and has not just been made anew. */
 static bool must_rebuild(const struct catalog *catalog)
 {
-	int64_t last = atomic_load(&catalog->rebuilt_ms);
-
 	return atomic_load(&catalog->damaged) &&
-	       (last == 0 || clock_monotonic_ms() - last >= REBUILD_MS);
+	       clock_monotonic_ms() >= atomic_load(&catalog->not_before_ms);
 }
 
 int catalog_follow_locked(struct catalog *catalog, struct err *err)
 {
+	int64_t now = clock_monotonic_ms();
 	bool damaged = must_rebuild(catalog);
 	bool current = is_current(catalog);
 	int r;
@@ -166,9 +186,8 @@ int catalog_follow_locked(struct catalog *catalog, struct err *err)
 	/* if it is not current, somebody has seen to it that it is not damaged any more */
 	r = attach(catalog, current, err);
 	if (current)
-		atomic_store(&catalog->rebuilt_ms, clock_monotonic_ms());
-	if (r == 0)
-		cachedir_changed(catalog->dir);
+		atomic_store(&catalog->not_before_ms,
+			now + (clock_monotonic_ms() - now) * REBUILD_SHARE);
 	return r;
 }
 
@@ -186,7 +205,8 @@ void catalog_follow(struct catalog *catalog)
 	}
 	if (!right && cachedir_lock_writer(catalog->dir, &writer) == 0) {
 		WITH_LOCK(&catalog->mu);
-		(void)catalog_follow_locked(catalog, NULL);
+		right = catalog_follow_locked(catalog, NULL) == 0;
 	}
-	atomic_store(&catalog->followed, changes);
+	if (right)
+		atomic_store(&catalog->followed, changes);
 }

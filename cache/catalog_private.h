@@ -23,11 +23,12 @@ struct catalog {
 	struct touches *touches;
 	struct recall *recall;
 	struct journal *journal; /* guarded by the writer's lock; NULL: of an index that is made */
+	uint64_t log_bytes;      /* catalog_bound_log(), 0: not told; guarded by mu */
 	dev_t device;            /* of the file that db is; guarded by mu, as is inode */
 	ino_t inode;
-	atomic_bool damaged;        /* something of it was found to be */
-	_Atomic uint32_t followed;  /* the change counter when it was last seen to have its name */
-	_Atomic int64_t rebuilt_ms; /* when this process last made it anew, monotonic; 0: never */
+	atomic_bool damaged;       /* something of it was found to be */
+	_Atomic uint32_t followed; /* the change counter when it was last seen to have its name */
+	_Atomic int64_t not_before_ms; /* this process does not make it anew, monotonic */
 };
 
 /*
@@ -88,6 +89,9 @@ void catalog_rollback(struct catalog_txn *txn); /* for CLEANUP() */
 
 int catalog_schema_version(struct db *db, int64_t *ret, struct err *err); /* 0: none yet */
 int catalog_schema_make(struct db *db, struct err *err);
+/* Whether a lease on what has yet to come is of what is there already. While an old story is told
+ * again, it is not: what was there then is not what is there now. */
+int catalog_schema_bind_leases(struct db *db, bool bind, struct err *err);
 
 /* What catalog_find() and its like answer: the entry that @query finds first. Under mu. */
 int catalog_read_first(
@@ -99,6 +103,10 @@ int catalog_end_reservation(struct db *db, const char *partial, struct err *err)
 /* catalog_checksum_add(), in a transaction that has begun. */
 int catalog_put_checksum(struct db *db, const struct digest *digest,
 	const struct checksum *checksum, struct err *err);
+
+/* SQL: the number of a use that comes after all others, also of objects that are gone by now. */
+#define CATALOG_NEXT_USE                                                                           \
+	"(SELECT max(settled_used, ifnull((SELECT max(used) FROM object), 0)) + 1 FROM total)"
 
 /*
  * An entry as a row: the columns and tables to select from (entries are "e"), and how to read

@@ -6,9 +6,11 @@
  */
 #include "base/cleanup.h"
 #include "base/fault.h"
+#include "base/fd.h"
 #include "base/str.h"
 #include "cache/catalog_private.h"
 #include "cache/store_private.h"
+#include "cache/tree_private.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -64,6 +66,10 @@ static int replay(const struct journal_line *line, void *arg, struct err *err)
 	case JOURNAL_PIN:
 		return run_on_key(db, "UPDATE entry SET pinned = ?2 WHERE key = ?1",
 			&line->entry.key, line->entry.pinned, err);
+	case JOURNAL_INCOMPLETE:
+		return run_on_key(db,
+			"UPDATE entry SET state = 0, digest = NULL WHERE key = ?1 AND ?2",
+			&line->entry.key, 1, err);
 	case JOURNAL_GONE:
 		return run_on_key(
 			db, "DELETE FROM entry WHERE key = ?1 AND ?2", &line->entry.key, 1, err);
@@ -88,16 +94,15 @@ static void list_closep(DIR **list)
 static int open_list(int dirfd, const char *name, DIR **ret, struct err *err)
 {
 	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	int r;
+	DIR *list = fd < 0 ? NULL : fdopendir(fd);
+	int code = errno;
 
-	if (fd >= 0)
-		*ret = fdopendir(fd);
-	if (fd >= 0 && *ret)
-		return 0;
-	r = err_set(err, ERR_SYSTEM, errno, "list %s: %m", name);
-	if (fd >= 0)
-		close(fd);
-	return r;
+	if (!list) {
+		fd_close(&fd);
+		return err_set(err, ERR_SYSTEM, code, "list %s: %m", name);
+	}
+	*ret = list;
+	return 0;
 }
 
 /* An object's file, of which the journal may know nothing: then it is the first that goes. */
@@ -121,35 +126,18 @@ static int add_object(struct db *db, const struct digest *digest, bool executabl
 	return db_run(query, err);
 }
 
-/* Whether @name in the folder @folder is an object's. */
-static bool parse_object(
-	const char *folder, const char *name, struct digest *ret, bool *ret_executable)
-{
-	char hex[DIGEST_HEX_SIZE];
-	size_t len = strlen(name);
-
-	*ret_executable = len == DIGEST_HEX_SIZE + 1 && str_equal(name + len - 2, ".x");
-	if (*ret_executable)
-		len -= 2;
-	if (len != DIGEST_HEX_SIZE - 1 || strncmp(name, folder, 2) != 0)
-		return false;
-	memcpy(hex, name, len);
-	hex[len] = '\0';
-	return str_from_hex(hex, sizeof(ret->bytes), ret->bytes);
-}
-
 static int add_folder(struct rebuild *rebuild, const char *folder, struct err *err)
 {
 	CLEANUP(list_closep) DIR *list = NULL;
 	const struct dirent *item;
 	int r = open_list(rebuild->dir->objects_fd, folder, &list, err);
 
-	while (r == 0 && (item = readdir(list))) {
+	while (r == 0 && list && (item = readdir(list))) {
 		struct digest digest;
 		bool executable;
 		struct stat st;
 
-		if (parse_object(folder, item->d_name, &digest, &executable) &&
+		if (store_parse_name(folder, item->d_name, &digest, &executable) &&
 			fstatat(dirfd(list), item->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 			S_ISREG(st.st_mode))
 			r = add_object(rebuild->catalog.db, &digest, executable, &st, err);
@@ -176,6 +164,42 @@ static int add_objects(struct rebuild *rebuild, struct err *err)
 			       "UPDATE entry SET state = 0, digest = NULL WHERE state = 1"
 			       "	AND digest NOT IN (SELECT digest FROM object)",
 			       err);
+}
+
+/* Whether a sandbox has something of the object whose digest is @hex. 1, 0 or -errno. */
+static int is_leased(struct db *db, const char *hex, struct err *err)
+{
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	struct digest digest;
+	int r;
+
+	if (!str_from_hex(hex, sizeof(digest.bytes), digest.bytes))
+		return 1;
+	r = db_query(db, "SELECT 1 FROM lease WHERE digest = ?1", &query, err);
+	if (r < 0)
+		return r;
+	db_bind_blob(query, 1, digest.bytes, sizeof(digest.bytes));
+	return db_step(query, err);
+}
+
+/* Nobody knows what trees occupy: they go, but those that sandboxes have, which go with their
+ * object. */
+static int drop_trees(struct rebuild *rebuild, struct err *err)
+{
+	CLEANUP(list_closep) DIR *list = NULL;
+	const struct dirent *item;
+	int r = open_list(rebuild->dir->fd, "trees", &list, err);
+
+	while (r >= 0 && list && (item = readdir(list))) {
+		char gone[TREE_TMP_SIZE];
+
+		if (strlen(item->d_name) != DIGEST_HEX_SIZE - 1)
+			continue;
+		r = is_leased(rebuild->catalog.db, item->d_name, err);
+		if (r == 0 && tree_tmp_name(TREE_GONE, gone) == 0)
+			(void)!renameat(dirfd(list), item->d_name, dirfd(list), gone);
+	}
+	return r < 0 ? r : 0;
 }
 
 /* What is on its way has its room. */
@@ -209,7 +233,7 @@ static int add_partials(struct rebuild *rebuild, struct err *err)
 	const struct dirent *item;
 	int r = open_list(rebuild->dir->fd, "partial", &list, err);
 
-	while (r == 0 && (item = readdir(list)))
+	while (r == 0 && list && (item = readdir(list)))
 		r = add_partial(rebuild, item->d_name, err);
 	return r;
 }
@@ -224,11 +248,17 @@ static int fill(struct rebuild *rebuild, struct err *err)
 	if (r == 0)
 		r = catalog_schema_make(db, err);
 	if (r == 0)
+		r = catalog_schema_bind_leases(db, false, err);
+	if (r == 0)
 		r = journal_read(rebuild->dir, replay, rebuild, err);
+	if (r == 0)
+		r = catalog_schema_bind_leases(db, true, err);
 	if (r == 0)
 		r = add_objects(rebuild, err);
 	if (r == 0)
 		r = add_partials(rebuild, err);
+	if (r == 0)
+		r = drop_trees(rebuild, err);
 	if (r == 0)
 		r = db_commit(db, err);
 	else
@@ -247,6 +277,11 @@ static void remove_draft(const struct cachedir *dir)
 /* The old one, if it is there, goes with its log; then the name is free. */
 static int give_name(const struct cachedir *dir, struct err *err)
 {
+	struct stat st;
+
+	/* what somebody who died here made is no evidence of anything */
+	if (fstatat(dir->fd, "index.db", &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size == 0)
+		unlinkat(dir->fd, "index.db", 0);
 	if (fault_hit("rebuild.rename") ||
 		(renameat(dir->fd, "index.db", dir->fd, "index.damaged") < 0 && errno != ENOENT))
 		return err_set(err, ERR_SYSTEM, errno, "rename index.db: %m");

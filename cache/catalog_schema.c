@@ -168,19 +168,21 @@ static const char upgrade_6[] =
  * published, and becomes that of this first version (or of the first that is what is expected) in
  * the same moment. If one is there already, at once.
  */
+#define LEASE_INSERT                                                                               \
+	"CREATE TRIGGER lease_insert AFTER INSERT ON lease "                                       \
+	"WHEN new.key IS NOT NULL AND new.digest = zeroblob(32) BEGIN"                             \
+	"	UPDATE lease SET digest = (SELECT digest FROM entry WHERE key = new.key)"                \
+	"		WHERE id = new.id AND EXISTS"                                                           \
+	"			(SELECT 1 FROM entry WHERE key = new.key AND state = 1"                                \
+	"				AND (new.expected IS NULL OR new.expected = digest));"                                \
+	"END;"
+
 static const char upgrade_7[] =
 	"ALTER TABLE lease ADD COLUMN key BLOB;"
 	"ALTER TABLE lease ADD COLUMN expected BLOB;"
 	"ALTER TABLE lease ADD COLUMN token TEXT;"
 	"CREATE INDEX lease_key ON lease (key) WHERE key IS NOT NULL;"
-	"CREATE UNIQUE INDEX lease_token ON lease (token) WHERE token IS NOT NULL;"
-	"CREATE TRIGGER lease_insert AFTER INSERT ON lease "
-	"WHEN new.key IS NOT NULL AND new.digest = zeroblob(32) BEGIN"
-	"	UPDATE lease SET digest = (SELECT digest FROM entry WHERE key = new.key)"
-	"		WHERE id = new.id AND EXISTS"
-	"			(SELECT 1 FROM entry WHERE key = new.key AND state = 1"
-	"				AND (new.expected IS NULL OR new.expected = digest));"
-	"END;"
+	"CREATE UNIQUE INDEX lease_token ON lease (token) WHERE token IS NOT NULL;" LEASE_INSERT
 	"CREATE TRIGGER entry_insert_leased AFTER INSERT ON entry WHEN new.state = 1 BEGIN"
 	"	UPDATE lease SET digest = new.digest"
 	"		WHERE key = new.key AND digest = zeroblob(32)"
@@ -235,4 +237,9 @@ int catalog_schema_make(struct db *db, struct err *err)
 	for (int64_t next = version + 1; r == 0 && next <= CATALOG_SCHEMA; next++)
 		r = db_exec(db, upgrades[next], err);
 	return r;
+}
+
+int catalog_schema_bind_leases(struct db *db, bool bind, struct err *err)
+{
+	return db_exec(db, bind ? LEASE_INSERT : "DROP TRIGGER lease_insert", err);
 }

@@ -17,9 +17,7 @@ int catalog_trust(struct catalog *catalog, const struct digest *digest, struct e
 	/* what was read may be nowhere but in memory: as if it had been published now */
 	if (r == 0)
 		r = db_query(catalog->db,
-			"UPDATE object SET boot = ?2, settled = ?3,"
-			"	used = (SELECT max(used) + 1 FROM object) WHERE digest = ?1",
-			&query, err);
+			"UPDATE object SET boot = ?2, settled = ?3 WHERE digest = ?1", &query, err);
 	if (r < 0)
 		return r;
 	db_bind_blob(query, 1, digest->bytes, sizeof(digest->bytes));
@@ -27,20 +25,36 @@ int catalog_trust(struct catalog *catalog, const struct digest *digest, struct e
 	db_bind_int(query, 3, -clock_boot_ms());
 	r = db_run(query, err);
 	db_resetp(&query);
+	/* to be found by who settles, though nobody has used it */
+	if (r == 0)
+		r = db_query(catalog->db,
+			"UPDATE total SET settled_used = min(settled_used,"
+			"	ifnull((SELECT used - 1 FROM object WHERE digest = ?1), "
+			"settled_used))",
+			&query, err);
+	if (r < 0)
+		return r;
+	db_bind_blob(query, 1, digest->bytes, sizeof(digest->bytes));
+	r = db_run(query, err);
+	db_resetp(&query);
 	return r < 0 ? r : catalog_commit_visible(&txn, err);
 }
 
-int catalog_last_used(struct catalog *catalog, int64_t *ret_used, struct err *err)
+int catalog_last_used(
+	struct catalog *catalog, int64_t *ret_used, int64_t *ret_settled, struct err *err)
 {
 	WITH_CATALOG(catalog);
 	CLEANUP(db_resetp) struct db_query *query = NULL;
-	int r = db_query(catalog->db, "SELECT ifnull(max(used), 0) FROM object", &query, err);
+	int r = db_query(catalog->db,
+		"SELECT (SELECT ifnull(max(used), 0) FROM object), settled_used FROM total", &query,
+		err);
 
 	if (r == 0)
 		r = db_step(query, err);
 	if (r < 0)
 		return r;
 	*ret_used = db_int(query, 0);
+	*ret_settled = db_int(query, 1);
 	return 0;
 }
 
@@ -102,4 +116,23 @@ int catalog_all_settled(struct catalog *catalog, int64_t used, struct err *err)
 	r = db_run(query, err);
 	db_resetp(&query);
 	return r < 0 ? r : catalog_commit(&txn, err);
+}
+
+int catalog_unsettle(struct catalog *catalog, int64_t boot_ms, struct err *err)
+{
+	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
+	struct db_query *query = NULL;
+	int r = catalog_begin(catalog, &txn, err);
+
+	if (r == 0)
+		r = db_query(catalog->db,
+			"UPDATE object SET boot = '' WHERE rowid IN (SELECT rowid" UNSETTLED ")",
+			&query, err);
+	if (r < 0)
+		return r;
+	db_bind_text(query, 1, catalog->dir->boot_id);
+	db_bind_int(query, 2, -boot_ms);
+	r = db_run(query, err);
+	db_resetp(&query);
+	return r < 0 ? r : catalog_commit_visible(&txn, err);
 }

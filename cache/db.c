@@ -39,6 +39,9 @@ struct db {
 static int translate(sqlite3 *handle, int code, int *ret_kind)
 {
 	*ret_kind = ERR_SYSTEM;
+	/* somebody has taken the file away: who comes next opens another one */
+	if (code == SQLITE_READONLY_DBMOVED)
+		return EAGAIN;
 	switch (code & 0xff) {
 	case SQLITE_FULL:
 		*ret_kind = ERR_SPACE;
@@ -80,13 +83,20 @@ static int fail(sqlite3 *handle, int code, struct err *err)
 	return err_set(err, (enum err_kind)kind, number, "index: %s", text);
 }
 
+/* Whether @code is what damage makes SQLite say; all our statements are right. */
+static bool is_damage(int code)
+{
+	return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB ||
+	       code == SQLITE_ERROR || code == SQLITE_READONLY || code == SQLITE_IOERR_SHORT_READ;
+}
+
 static int fail_db(struct db *db, int code, struct err *err)
 {
-	int r = fail(db->handle, code, err);
-
-	if (r == -EBADMSG && db->damaged)
-		atomic_store(db->damaged, true);
-	return r;
+	if (!is_damage(code) || !db->damaged)
+		return fail(db->handle, code, err);
+	atomic_store(db->damaged, true);
+	return err_set_retry(err, ERR_INTEGRITY, EBADMSG, 0,
+		"index: %s; it is made anew, try again", sqlite3_errmsg(db->handle));
 }
 
 void db_tell_damage(struct db *db, atomic_bool *damaged)

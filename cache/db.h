@@ -49,7 +49,8 @@ void db_closep(struct db **db); /* for CLEANUP() */
 /* The same when its file has lost its name to another one: nothing is done to files. */
 void db_abandon(struct db *db);
 
-/* When something of it is found to be damaged, *@damaged becomes true; NULL: nothing does. */
+/* When something of it is found to be damaged, *@damaged becomes true, and the error says that it
+ * is made anew, and to try again; NULL: neither. */
 void db_tell_damage(struct db *db, atomic_bool *damaged);
 
 /* Make one file of it, whose log is none: for who will rename it. */

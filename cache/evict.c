@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/fault.h"
 #include "base/fd.h"
+#include "base/str.h"
 #include "base/units.h"
 #include "cache/events.h"
 #include "cache/journal.h"
@@ -225,7 +226,7 @@ static int drop_idle(const char *partial, uint64_t bytes, void *arg)
 	uint32_t generation;
 	int r;
 
-	if (walk->freed >= walk->need)
+	if (walk->freed >= walk->need || str_equal(partial, JOURNAL_DRAFT))
 		return 0;
 	/* a name that is not one of ours has no files: only its row is in the way */
 	if (!partial_parse(partial, &key, &generation)) {
@@ -255,7 +256,7 @@ static int drop_idle_partials(
 
 	tree_sweep(store);
 	partial_sweep(store);
-	(void)journal_compact(store, NULL); /* it may be what takes the room */
+	(void)journal_compact(store, false, NULL); /* it may be what takes the room */
 	r = catalog_partials(store->catalog, drop_idle, &walk, err);
 	if (r < 0)
 		return r;

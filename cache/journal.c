@@ -25,7 +25,8 @@ struct journal {
 	char *batch; /* what is collected */
 	size_t used;
 	size_t room;
-	bool lost; /* there was no memory for all of it */
+	bool lost;    /* there was no memory for all of it */
+	off_t before; /* how long the file was before the last writing */
 };
 
 int journal_new(const struct cachedir *dir, struct journal **ret, struct err *err)
@@ -133,8 +134,10 @@ void journal_entry(struct journal *journal, const struct entry *entry, uint64_t 
 	add_key(&json, &entry->key);
 	json_text(&json, "scope", entry->scope);
 	json_text(&json, "uri", entry->uri);
-	add_digest(&json, "sha256", &entry->digest);
-	json_text(&json, "xxh3", hex);
+	if (entry->state == ENTRY_COMPLETE) {
+		add_digest(&json, "sha256", &entry->digest);
+		json_text(&json, "xxh3", hex);
+	}
 	json_number(&json, "size", entry->size);
 	json_bool(&json, "has_query", entry->has_query);
 	json_bool(&json, "executable", entry->executable);
@@ -155,6 +158,15 @@ void journal_pin(struct journal *journal, const struct entry_key *key, bool pinn
 
 	add_key(&json, key);
 	json_bool(&json, "pinned", pinned);
+	end(journal, &json);
+}
+
+void journal_incomplete(struct journal *journal, const struct entry_key *key)
+{
+	struct json json = begin(journal);
+
+	add_key(&json, key);
+	json_bool(&json, "incomplete", true);
 	end(journal, &json);
 }
 
@@ -202,6 +214,53 @@ void journal_lease_gone(struct journal *journal, int64_t id)
 	end(journal, &json);
 }
 
+/* ---- the first line of a short one ---- */
+
+#define WHOLE_FORMAT "{\"whole\": %20" PRIu64 "}"
+#define WHOLE_SIZE   64
+
+/* Of always the same length, with its newline. */
+static size_t format_whole(uint64_t bytes, char ret[WHOLE_SIZE])
+{
+	char json[WHOLE_SIZE];
+	int len = snprintf(json, sizeof(json), WHOLE_FORMAT, bytes);
+
+	journal_checksum(json, (size_t)len, ret);
+	return (size_t)(JOURNAL_CHECKSUM_SIZE - 1 +
+			snprintf(ret + JOURNAL_CHECKSUM_SIZE - 1,
+				WHOLE_SIZE - JOURNAL_CHECKSUM_SIZE, "%s\n", json));
+}
+
+int journal_begin_whole(int fd, struct err *err)
+{
+	char line[WHOLE_SIZE];
+	int r = journal_append(fd, line, format_whole(0, line));
+
+	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write a journal: %m") : 0;
+}
+
+int journal_end_whole(int fd, struct err *err)
+{
+	off_t size = lseek(fd, 0, SEEK_CUR);
+	char line[WHOLE_SIZE];
+	int r = size < 0 ? -errno : fd_pwrite_all(fd, line, format_whole((uint64_t)size, line), 0);
+
+	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write a journal: %m") : 0;
+}
+
+bool journal_whole(const struct cachedir *dir, uint64_t *ret)
+{
+	CLEANUP(fd_closep) int fd = openat(dir->fd, JOURNAL, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	char line[WHOLE_SIZE] = "", should[WHOLE_SIZE];
+	size_t len = format_whole(0, should);
+
+	if (fd < 0 || fd_pread_full(fd, line, len, 0) != (ssize_t)len ||
+		sscanf(line + JOURNAL_CHECKSUM_SIZE - 1, "{\"whole\": %" SCNu64 "}", ret) != 1)
+		return false;
+	format_whole(*ret, should);
+	return *ret > 0 && memcmp(line, should, len) == 0;
+}
+
 /* ---- writing ---- */
 
 void journal_drop(struct journal *journal)
@@ -219,7 +278,7 @@ static int open_file(struct journal *journal, off_t *ret_size)
 		fd_close(&journal->fd);
 	if (journal->fd < 0)
 		journal->fd = openat(journal->dir->fd, JOURNAL,
-			O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+			O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (journal->fd < 0 || fstat(journal->fd, &st) < 0)
 		return -errno;
 	*ret_size = st.st_size;
@@ -254,24 +313,41 @@ int journal_write_to(struct journal *journal, int fd, struct err *err)
 		     : 0;
 }
 
+/* Who was killed, or lost power, while he wrote left half a line, which must not swallow the next.
+ */
+static int end_line(int fd, off_t size)
+{
+	char last;
+
+	if (size == 0 || (pread(fd, &last, 1, size - 1) == 1 && last == '\n'))
+		return 0;
+	return journal_append(fd, "\n", 1);
+}
+
+void journal_take_back(struct journal *journal)
+{
+	if (journal->fd >= 0 && journal->before >= 0)
+		(void)!ftruncate(journal->fd, journal->before);
+	journal->before = -1;
+}
+
 int journal_write(struct journal *journal, struct err *err)
 {
-	off_t size;
 	int r;
+
+	journal->before = -1;
 
 	if (journal->lost)
 		return err_oom(err);
 	if (journal->used == 0)
 		return 0;
-	r = open_file(journal, &size);
-	if (r == 0) {
-		r = fault_hit("journal.write")
-			    ? -errno
-			    : journal_append(journal->fd, journal->batch, journal->used);
-		/* what comes next must not follow half a line */
-		if (r < 0)
-			(void)!ftruncate(journal->fd, size);
-	}
+	r = open_file(journal, &journal->before);
+	if (r == 0)
+		r = fault_hit("journal.write") ? -errno : end_line(journal->fd, journal->before);
+	if (r == 0)
+		r = journal_append(journal->fd, journal->batch, journal->used);
+	if (r < 0)
+		journal_take_back(journal);
 	journal_drop(journal);
 	if (r < 0)
 		return err_set(err, r == -ENOSPC ? ERR_SPACE : ERR_SYSTEM, -r,

@@ -12,7 +12,8 @@
 
 #include "cache/catalog.h"
 
-#define JOURNAL "journal"
+#define JOURNAL       "journal"
+#define JOURNAL_DRAFT JOURNAL ".new" /* a shorter one, while it is made; and its reservation */
 
 struct journal;
 
@@ -21,8 +22,11 @@ void journal_free(struct journal *journal);
 
 /* ---- a transaction: collect, then write or drop. One thread at a time ---- */
 
-/* @entry is complete, and its object's XXH3 is @hash. A pin in it counts for a new entry only. */
+/* @entry is complete, and its object's XXH3 is @hash; or it is only known. A pin in it counts for a
+ * new entry only. */
 void journal_entry(struct journal *journal, const struct entry *entry, uint64_t hash);
+/* It is not complete any more. */
+void journal_incomplete(struct journal *journal, const struct entry_key *key);
 void journal_pin(struct journal *journal, const struct entry_key *key, bool pinned);
 void journal_gone(struct journal *journal, const struct entry_key *key);
 /* With its id; @boot: of its mounts, "" when that is over. */
@@ -34,11 +38,15 @@ void journal_lease_gone(struct journal *journal, int64_t id);
 int journal_write(struct journal *journal, struct err *err);
 void journal_drop(struct journal *journal);
 
+/* What was written last is not to have happened: the commit failed. Under the same lock. */
+void journal_take_back(struct journal *journal);
+
 /* ---- all of it ---- */
 
 enum journal_kind {
 	JOURNAL_ENTRY,
 	JOURNAL_PIN,
+	JOURNAL_INCOMPLETE,
 	JOURNAL_GONE,
 	JOURNAL_LEASE,
 	JOURNAL_LEASE_GONE,
@@ -59,10 +67,11 @@ int journal_read(const struct cachedir *dir, journal_visit *visit, void *arg, st
 
 /*
  * Make it short again, if it is long, or not there yet: as many lines as there are things. May take
- * long; nobody else waits for it. At most one process does it at a time.
+ * long; at most one process does it at a time. @may_evict: others may go for the room that it takes
+ * meanwhile; else it is not done without.
  */
 struct store;
-int journal_compact(const struct store *store, struct err *err);
+int journal_compact(const struct store *store, bool may_evict, struct err *err);
 
 /* Whether there is one with anything in it. */
 bool journal_is_there(const struct cachedir *dir);

@@ -10,6 +10,7 @@
 #include "cache/evict.h"
 #include "cache/journal.h"
 #include "cache/journal_private.h"
+#include "cache/room.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,13 +20,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DRAFT JOURNAL ".new"
-
-/* A journal is long when it has more than so many bytes for each thing that is there, and more than
- * so many in all. A line has 450, with the usual URI. */
-#define LONG_LINE 1536
-#define LONG      (UINT64_C(1) << 20)
-#define BUFFER    65536
+/* A journal is long when it has twice as many bytes as it had when it was made short, and so many
+ * more. A line takes so many on disk, with a usual URI. */
+#define LONG   (UINT64_C(1) << 20)
+#define LINE   512
+#define SPARE  65536
+#define BUFFER 65536
 
 struct compaction {
 	const struct store *store;
@@ -43,23 +43,33 @@ static uint64_t size_of(const struct store *store)
 		       : 0;
 }
 
-static uint64_t bytes_of(uint64_t things)
+static int count_lease(const struct lease *lease, void *arg)
 {
-	return LONG + things * LONG_LINE;
+	(void)lease;
+	(*(uint64_t *)arg)++;
+	return 0;
 }
 
 /* *ret_bytes: what it may take on disk when it is short. */
 static int is_due(const struct store *store, uint64_t *ret_bytes, struct err *err)
 {
 	uint64_t size = size_of(store);
+	uint64_t things = 0;
+	uint64_t whole;
 	struct usage usage;
-	int r = catalog_usage(store->catalog, &usage, err);
+	int r = 0;
 
+	/* one that does not begin with all there was is of an older cache, or was removed */
+	if (journal_whole(store->dir, &whole) && size <= 2 * whole + LONG)
+		return 0;
+	r = catalog_leases(store->catalog, 0, 0, count_lease, &things, err);
+	if (r == 0)
+		r = catalog_usage(store->catalog, &usage, err);
 	if (r < 0)
 		return r;
-	*ret_bytes = bytes_of(usage.entries);
-	/* one of an older cache is empty: what was there before is to be written down */
-	return size > *ret_bytes || (size == 0 && usage.entries > 0);
+	things += usage.entries;
+	*ret_bytes = SPARE + things * LINE;
+	return size > 0 || things > 0;
 }
 
 /* What has been collected, into the draft. */
@@ -73,9 +83,11 @@ static int add_entry(const struct entry *entry, void *arg)
 	struct compaction *c = arg;
 	struct catalog_file file = {.hash = 0};
 
-	if (entry->state != ENTRY_COMPLETE)
+	if (entry->state != ENTRY_COMPLETE && !entry->pinned)
 		return 0;
-	(void)catalog_file(c->store->catalog, &entry->digest, entry->executable, &file, NULL);
+	if (entry->state == ENTRY_COMPLETE)
+		(void)catalog_file(
+			c->store->catalog, &entry->digest, entry->executable, &file, NULL);
 	journal_entry(c->lines, entry, file.hash);
 	return put(c);
 }
@@ -91,12 +103,16 @@ static int add_lease(const struct lease *lease, void *arg)
 static int write_lines(struct compaction *c)
 {
 	struct catalog *catalog = c->store->catalog;
-	int r = catalog_list(catalog, "", NULL, add_entry, c, c->err);
+	int r = journal_begin_whole(c->fd, c->err);
 
 	if (r == 0)
+		r = catalog_list(catalog, "", NULL, add_entry, c, c->err);
+	if (r == 0)
 		r = catalog_leases(catalog, 0, 0, add_lease, c, c->err);
+	if (r == 0)
+		r = journal_end_whole(c->fd, c->err);
 	if (r == 0 && fdatasync(c->fd) < 0)
-		r = err_set(c->err, ERR_SYSTEM, errno, "write " DRAFT ": %m");
+		r = err_set(c->err, ERR_SYSTEM, errno, "write " JOURNAL_DRAFT ": %m");
 	return r;
 }
 
@@ -120,7 +136,7 @@ static int copy_rest(const struct store *store, int to, uint64_t from, struct er
 	}
 	if (r == 0 && n < 0)
 		r = -errno;
-	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write " DRAFT ": %m") : 0;
+	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write " JOURNAL_DRAFT ": %m") : 0;
 }
 
 static int take_place(const struct store *store, int fd, uint64_t from, struct err *err)
@@ -132,9 +148,9 @@ static int take_place(const struct store *store, int fd, uint64_t from, struct e
 		return err_set(err, ERR_SYSTEM, -r, "lock the index: %m");
 	r = copy_rest(store, fd, from, err);
 	if (r == 0 && fault_hit("journal.rename"))
-		r = err_set(err, ERR_SYSTEM, errno, "rename " DRAFT ": %m");
-	if (r == 0 && renameat(store->dir->fd, DRAFT, store->dir->fd, JOURNAL) < 0)
-		r = err_set(err, ERR_SYSTEM, errno, "rename " DRAFT ": %m");
+		r = err_set(err, ERR_SYSTEM, errno, "rename " JOURNAL_DRAFT ": %m");
+	if (r == 0 && renameat(store->dir->fd, JOURNAL_DRAFT, store->dir->fd, JOURNAL) < 0)
+		r = err_set(err, ERR_SYSTEM, errno, "rename " JOURNAL_DRAFT ": %m");
 	return r;
 }
 
@@ -170,19 +186,19 @@ static int compact(const struct store *store, int fd, struct err *err)
 static int open_draft(const struct store *store, int *ret, struct err *err)
 {
 	CLEANUP(fd_closep)
-	int fd = openat(store->dir->fd, DRAFT,
-		O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = openat(
+		store->dir->fd, JOURNAL_DRAFT, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	struct stat named, opened;
 
 	if (fd < 0)
-		return err_set(err, ERR_SYSTEM, errno, "make " DRAFT ": %m");
+		return err_set(err, ERR_SYSTEM, errno, "make " JOURNAL_DRAFT ": %m");
 	/* whose name was taken meanwhile is the journal by now */
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &opened) < 0 ||
-		fstatat(store->dir->fd, DRAFT, &named, AT_SYMLINK_NOFOLLOW) < 0 ||
+		fstatat(store->dir->fd, JOURNAL_DRAFT, &named, AT_SYMLINK_NOFOLLOW) < 0 ||
 		named.st_ino != opened.st_ino)
 		return err_set(err, ERR_SYSTEM, EAGAIN, "another process is at it");
 	if (ftruncate(fd, 0) < 0)
-		return err_set(err, ERR_SYSTEM, errno, "make " DRAFT ": %m");
+		return err_set(err, ERR_SYSTEM, errno, "make " JOURNAL_DRAFT ": %m");
 	*ret = fd_steal(&fd);
 	return 0;
 }
@@ -192,15 +208,25 @@ static int clear_draft(const struct store *store, struct err *err)
 {
 	CLEANUP(fd_closep) int fd = -1;
 	uint64_t bytes;
-	int r = catalog_reservation(store->catalog, DRAFT, &bytes, err);
+	int r = catalog_reservation(store->catalog, JOURNAL_DRAFT, &bytes, err);
 
 	if (r < 0 || bytes == 0 || open_draft(store, &fd, NULL) < 0)
 		return r;
-	unlinkat(store->dir->fd, DRAFT, 0);
-	return catalog_unreserve(store->catalog, DRAFT, err);
+	unlinkat(store->dir->fd, JOURNAL_DRAFT, 0);
+	return catalog_unreserve(store->catalog, JOURNAL_DRAFT, err);
 }
 
-int journal_compact(const struct store *store, struct err *err)
+/* Room for the draft. Who is about to make room himself makes none for this. */
+static int reserve(const struct store *store, uint64_t bytes, bool may_evict, struct err *err)
+{
+	uint64_t missing;
+
+	return may_evict ? evict_reserve(store, JOURNAL_DRAFT, bytes, err)
+			 : catalog_reserve(store->catalog, JOURNAL_DRAFT, bytes, room_within(store),
+				   &missing, err);
+}
+
+int journal_compact(const struct store *store, bool may_evict, struct err *err)
 {
 	CLEANUP(fd_closep) int fd = -1;
 	uint64_t bytes;
@@ -212,13 +238,13 @@ int journal_compact(const struct store *store, struct err *err)
 		r = open_draft(store, &fd, err);
 	if (r == -EAGAIN)
 		return 0;
-	if (r == 0)
-		r = evict_reserve(store, DRAFT, bytes, err);
 	if (r < 0)
 		return r;
-	r = compact(store, fd, err);
+	r = reserve(store, bytes, may_evict, err);
+	if (r == 0)
+		r = compact(store, fd, err);
 	if (r < 0)
-		unlinkat(store->dir->fd, DRAFT, 0);
-	(void)catalog_unreserve(store->catalog, DRAFT, NULL);
+		unlinkat(store->dir->fd, JOURNAL_DRAFT, 0);
+	(void)catalog_unreserve(store->catalog, JOURNAL_DRAFT, NULL);
 	return r;
 }

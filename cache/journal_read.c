@@ -81,7 +81,13 @@ static bool read_entry(const json_t *object, struct journal_line *ret)
 		.expires = number_of(object, "expires"),
 		.must_ask = is_true(object, "must_ask"),
 	};
-	if (!ret->entry.scope || !ret->entry.uri || ret->entry.size < 0 ||
+	if (!ret->entry.scope || !ret->entry.uri)
+		return false;
+	if (!text_of(object, "sha256")) {
+		ret->entry.state = ENTRY_KNOWN;
+		return true;
+	}
+	if (ret->entry.size < 0 ||
 		!read_hex(object, "sha256", ret->entry.digest.bytes, DIGEST_SIZE) ||
 		!read_hex(object, "xxh3", hash, sizeof(hash)))
 		return false;
@@ -131,7 +137,9 @@ static bool read_line(const json_t *object, struct journal_line *ret)
 	if (!read_hex(object, "key", ret->entry.key.bytes, ENTRY_KEY_SIZE))
 		return false;
 	ret->entry.pinned = is_true(object, "pinned");
-	ret->kind = is_true(object, "gone") ? JOURNAL_GONE : JOURNAL_PIN;
+	ret->kind = is_true(object, "gone")         ? JOURNAL_GONE
+		    : is_true(object, "incomplete") ? JOURNAL_INCOMPLETE
+						    : JOURNAL_PIN;
 	return !text_of(object, "uri") || read_entry(object, ret);
 }
 

@@ -15,11 +15,6 @@ const struct ranges_version *partial_version(const struct partial *partial)
 	return &partial->header.version;
 }
 
-int64_t partial_left_since(const struct partial *partial)
-{
-	return partial->left_ms;
-}
-
 uint64_t partial_frontier(struct partial *partial)
 {
 	WITH_LOCK(&partial->mu);

@@ -191,7 +191,6 @@ static int load(
 	if (r == -EBADMSG)
 		return nothing(partial, "its map is damaged", err);
 	if (r == 0) {
-		partial->left_ms = partial->header.label.since;
 		partial_beat(partial);
 		r = open_data(partial, err);
 	}

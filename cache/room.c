@@ -34,8 +34,8 @@ uint64_t room_of_log(const struct store *store)
 static uint64_t overhead(const struct store *store)
 {
 	const struct cachedir *dir = store->dir;
-	static const char *const files[] = {
-		"index.db", "index.db-shm", "index.damaged", "shared", "secret", JOURNAL};
+	static const char *const files[] = {"index.db", "index.db-shm", "index.damaged",
+		"index.damaged-wal", "shared", "secret", JOURNAL};
 	uint64_t sum = blocks_of(dir->fd, ".") + blocks_of(dir->fd, "partial") +
 		       blocks_of(dir->fd, "trees");
 	uint64_t log = blocks_of(dir->fd, "index.db-wal");

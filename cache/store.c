@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/str.h"
 #include "cache/store_private.h"
 #include "cache/tree_private.h"
 
@@ -19,6 +20,22 @@ void store_path(const struct digest *digest, bool executable, char ret[STORE_PAT
 	ret[2] = '/';
 	if (executable)
 		strcpy(ret + 3 + DIGEST_HEX_SIZE - 1, ".x");
+}
+
+bool store_parse_name(
+	const char *folder, const char *name, struct digest *ret, bool *ret_executable)
+{
+	char hex[DIGEST_HEX_SIZE];
+	size_t len = strlen(name);
+
+	*ret_executable = len == DIGEST_HEX_SIZE + 1 && str_equal(name + len - 2, ".x");
+	if (*ret_executable)
+		len -= 2;
+	if (len != DIGEST_HEX_SIZE - 1 || strncmp(name, folder, 2) != 0)
+		return false;
+	memcpy(hex, name, len);
+	hex[len] = '\0';
+	return str_from_hex(hex, sizeof(ret->bytes), ret->bytes);
 }
 
 int store_make_folder(const struct store *store, const char *path, struct err *err)

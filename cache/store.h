@@ -63,13 +63,14 @@ int store_examine_doubtful(
 
 /*
  * See that all that was published before outlives a power cut from now on: one syncfs() of the file
- * system if there is anything to settle. When it fails, nothing is settled. May take long.
+ * system if there is anything to settle. When it fails, nothing is settled, and what was to be is
+ * read before its next use. May take long.
  */
 int store_settle(const struct store *store, struct err *err);
 
 /*
- * The same in steps, of which only the second takes long, and needs no store. settling_begin(): 1,
- * or 0 when there is nothing to settle, or -errno.
+ * The same in steps, of which only the second takes long, and needs no store. store_settle_begin():
+ * 1, or 0 when there is nothing to settle, or -errno.
  */
 struct settling {
 	int64_t boot_ms; /* clock_boot_ms(): what has a row that is not younger was written before
@@ -82,10 +83,12 @@ struct settling {
 	{                                                                                          \
 		.fd = -1                                                                           \
 	}
-int settling_begin(const struct store *store, struct settling *ret, struct err *err);
-int settling_sync(const struct settling *settling, struct err *err);
-int settling_end(const struct store *store, const struct settling *settling, struct err *err);
-void settling_release(struct settling *settling); /* for CLEANUP() */
+int store_settle_begin(const struct store *store, struct settling *ret, struct err *err);
+int store_settle_sync(const struct settling *settling, struct err *err);
+/* @synced: that went well. Else they are unsure: a later sync would not know what this one lost. */
+int store_settle_end(
+	const struct store *store, const struct settling *settling, bool synced, struct err *err);
+void store_settle_release(struct settling *settling); /* for CLEANUP() */
 
 /* ---- small objects, without a partial ---- */
 
@@ -192,9 +195,6 @@ int partial_make_room(struct partial *partial, uint64_t offset, uint64_t length,
 void partial_beat(struct partial *partial);
 
 const struct ranges_version *partial_version(const struct partial *partial);
-
-/* Of one that was taken over: when who left it began, in milliseconds since 1970. 0: it is new. */
-int64_t partial_left_since(const struct partial *partial);
 
 /*
  * A run of bytes going into a partial, from the start of a chunk onwards, or from the first byte

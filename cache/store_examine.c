@@ -72,6 +72,9 @@ static int compare(const struct object *object, const struct catalog_file *file,
 	uint64_t hash;
 	int r;
 
+	/* what is in memory may not be what the disk has */
+	if (file->unsure)
+		(void)posix_fadvise(object->fd, 0, 0, POSIX_FADV_DONTNEED);
 	if (file->hash == 0) {
 		r = checksum_file(CHECKSUM_SHA256, object->fd, object->size, &is, err);
 		return r < 0 ? r : checksum_equal(&is, &should);
@@ -149,7 +152,7 @@ int store_let_go(
 	if (r < 0)
 		return err_set(err, ERR_SYSTEM, -r, "lock an object that was %s: %m", why);
 	if (!is_as_it_was(store, object))
-		return 0; /* somebody else has seen to it */
+		return 1; /* somebody else has seen to it */
 	for (int executable = 0; executable <= 1; executable++) {
 		char path[STORE_PATH_SIZE];
 
@@ -169,16 +172,16 @@ int store_is_right(const struct object *object, const struct catalog_file *file,
 	int64_t *ret_changed_ns, struct err *err)
 {
 	int64_t after;
+	int r = 0;
 
 	for (int i = 0; i < LOOKS; i++) {
-		int r = look(object, ret_changed_ns) ? compare(object, file, err) : 0;
-
+		r = look(object, ret_changed_ns) ? compare(object, file, err) : 0;
 		if (r <= 0)
 			return r == -EIO ? 0 : r;
 		if (look(object, &after) && after == *ret_changed_ns)
 			return 1;
 	}
-	return 0;
+	return err_set(err, ERR_SYSTEM, EAGAIN, "an object is linked and unlinked all the time");
 }
 
 /* 0: @object is what the index says in @file. -EBADMSG: it was not, and is gone. */

@@ -17,13 +17,17 @@
 #define STORE_PATH_SIZE (3 + DIGEST_HEX_SIZE + 2)
 void store_path(const struct digest *digest, bool executable, char ret[STORE_PATH_SIZE]);
 
+/* Whether @name in the folder @folder of objects/ ("ab") is an object's. */
+bool store_parse_name(
+	const char *folder, const char *name, struct digest *ret, bool *ret_executable);
+
 /* Make the folder of @path in objects/. */
 int store_make_folder(const struct store *store, const char *path, struct err *err);
 
 /*
  * 1: the bytes, owner and mode of @object are right, by the XXH3 of @file, or, if that is 0, by
- * SHA-256, and were when it was changed at *ret_changed_ns; 0: they are not, or cannot be read. May
- * take long.
+ * SHA-256, and were when it was changed at *ret_changed_ns; 0: they are not, or cannot be read.
+ * -EAGAIN: they were whenever it was looked, but it is changed all the time. May take long.
  */
 int store_is_right(const struct object *object, const struct catalog_file *file,
 	int64_t *ret_changed_ns, struct err *err);
@@ -34,7 +38,7 @@ int store_is_right(const struct object *object, const struct catalog_file *file,
 /*
  * @object is not what its name says: its names in the cache go, both of them, since one row stands
  * for both, its tree, and the row. Somebody who leads, or who reads, keeps what he has open.
- * Without a descriptor it is missing. Nothing happens when somebody else has seen to it.
+ * Without a descriptor it is missing. 1: somebody else has seen to it, nothing happened.
  */
 int store_let_go(
 	const struct store *store, const struct object *object, const char *why, struct err *err);
@@ -91,7 +95,6 @@ struct partial {
 	struct ranges *ranges;
 	int fd;                       /* of the data, for writing; -1 once that is over */
 	struct ranges_header header;  /* as last stored: by the leader's own thread only */
-	int64_t left_ms;              /* since when it was led by who left it; 0: it is new */
 	_Atomic int64_t beat_ms;      /* when it was last said that somebody is at work */
 	struct digest_stream *sha;    /* the thread's that set hashing */
 	struct checksum_stream *also; /* or NULL; goes where sha goes */

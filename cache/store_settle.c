@@ -10,16 +10,22 @@
 #include <unistd.h>
 
 /* So many rows are changed in one transaction. */
-#define BATCH 1000
+#define BATCH 10000
 
-int settling_begin(const struct store *store, struct settling *ret, struct err *err)
+/* After so many uses that left nothing to settle, they are not looked at again. */
+#define USES_MANY 1000
+
+int store_settle_begin(const struct store *store, struct settling *ret, struct err *err)
 {
 	struct settling settling = {.fd = -1};
-	int r = catalog_last_used(store->catalog, &settling.used, err);
+	int64_t settled;
+	int r = catalog_last_used(store->catalog, &settling.used, &settled, err);
 
 	settling.boot_ms = clock_boot_ms();
 	if (r == 0)
 		r = catalog_has_unsettled(store->catalog, settling.boot_ms, err);
+	if (r == 0 && settling.used - settled >= USES_MANY)
+		r = catalog_all_settled(store->catalog, settling.used, err);
 	if (r <= 0)
 		return r;
 	settling.fd = fcntl(store->dir->fd, F_DUPFD_CLOEXEC, 0);
@@ -29,7 +35,7 @@ int settling_begin(const struct store *store, struct settling *ret, struct err *
 	return 1;
 }
 
-int settling_sync(const struct settling *settling, struct err *err)
+int store_settle_sync(const struct settling *settling, struct err *err)
 {
 	const struct timespec tick = {.tv_nsec = 200000};
 
@@ -41,9 +47,13 @@ int settling_sync(const struct settling *settling, struct err *err)
 	return 0;
 }
 
-int settling_end(const struct store *store, const struct settling *settling, struct err *err)
+int store_settle_end(
+	const struct store *store, const struct settling *settling, bool synced, struct err *err)
 {
 	int r;
+
+	if (!synced)
+		return catalog_unsettle(store->catalog, settling->boot_ms, err);
 
 	do {
 		r = catalog_settle(store->catalog, settling->boot_ms, BATCH, err);
@@ -51,18 +61,20 @@ int settling_end(const struct store *store, const struct settling *settling, str
 	return r < 0 ? r : catalog_all_settled(store->catalog, settling->used, err);
 }
 
-void settling_release(struct settling *settling)
+void store_settle_release(struct settling *settling)
 {
 	fd_close(&settling->fd);
 }
 
 int store_settle(const struct store *store, struct err *err)
 {
-	CLEANUP(settling_release) struct settling settling = SETTLING_INIT;
-	int r = settling_begin(store, &settling, err);
+	CLEANUP(store_settle_release) struct settling settling = SETTLING_INIT;
+	int r = store_settle_begin(store, &settling, err);
 
 	if (r <= 0)
 		return r;
-	r = settling_sync(&settling, err);
-	return r < 0 ? r : settling_end(store, &settling, err);
+	r = store_settle_sync(&settling, err);
+	if (r < 0)
+		(void)store_settle_end(store, &settling, false, NULL);
+	return r < 0 ? r : store_settle_end(store, &settling, true, err);
 }

@@ -52,7 +52,7 @@ static int write_touch(struct db *db, const struct touch *touch, struct err *err
 {
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	int r = db_query(db,
-		"UPDATE object SET used = (SELECT max(used) + 1 FROM object), last_used = ?2"
+		"UPDATE object SET used = " CATALOG_NEXT_USE ", last_used = ?2"
 		" WHERE digest = ?1",
 		&query, err);
 

@@ -7,7 +7,7 @@
 
 #define WHY_MISSING "missing"
 
-void verified_release(struct verified *verified)
+void verify_release(struct verified *verified)
 {
 	for (size_t i = 0; i < verified->count; i++)
 		entry_release(&verified->entries[i]);
@@ -21,10 +21,13 @@ static int remove_wrong(const struct store *store, const struct object *object,
 	int r = catalog_entries_of(
 		store->catalog, &object->digest, VERIFIED_NAMES, ret->entries, &ret->count, err);
 
-	ret->verdict = verdict;
-	return r < 0 ? r
-		     : store_let_go(store, object,
-			       verdict == VERDICT_MISSING ? WHY_MISSING : STORE_DAMAGED, err);
+	if (r == 0)
+		r = store_let_go(store, object,
+			verdict == VERDICT_MISSING ? WHY_MISSING : STORE_DAMAGED, err);
+	if (r > 0)
+		verify_release(ret);
+	ret->verdict = r > 0 ? VERDICT_GONE : verdict;
+	return r < 0 ? r : 0;
 }
 
 /* One of its files. 1: right, 0: not there, or wrong, which ret->verdict says. */
@@ -47,6 +50,8 @@ static int verify_file(const struct store *store, const struct digest *digest, b
 		file.hash = 0;
 	if (r == 0)
 		r = store_is_right(&object, &file, &changed_ns, err);
+	if (r == -EAGAIN)
+		r = 1;
 	if (r == 0)
 		return remove_wrong(store, &object, VERDICT_DAMAGED, ret, err);
 	ret->bytes += object.size;
@@ -89,7 +94,7 @@ int verify_object(const struct store *store, const struct digest *digest, bool f
 		catalog_file(store->catalog, digest, false, &file, NULL) == 0 && file.unsure)
 		r = catalog_trust(store->catalog, digest, err);
 	if (r < 0) {
-		verified_release(&verified);
+		verify_release(&verified);
 		return r;
 	}
 	*ret = verified;

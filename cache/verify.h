@@ -24,7 +24,7 @@ struct verified {
 	size_t count;
 };
 
-void verified_release(struct verified *verified);
+void verify_release(struct verified *verified);
 
 /*
  * Read the object @digest, both of its files, and compare it with the XXH3 of the index, or, if

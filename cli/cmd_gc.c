@@ -3,10 +3,12 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "base/units.h"
 #include "cli/cli.h"
 #include "cli/mounted.h"
 #include "sandbox/gc.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 enum { OPTION_JSON = 1, OPTION_MOUNT };
@@ -22,6 +24,7 @@ struct gc {
 	struct json json;
 	const char *mount;
 	bool as_json;
+	struct fetchfs_reconciled reconciled;
 	int status;
 };
 
@@ -62,6 +65,17 @@ static void print_line(const struct gc_sandbox *sandbox)
 			sandbox->files, sandbox->files == 1 ? "" : "s", sandbox->mounts);
 }
 
+static void print_reconciled(const struct fetchfs_reconciled *sum)
+{
+	char bytes[UNITS_SIZE_TEXT];
+
+	units_format_size(sum->bytes, bytes);
+	if (sum->orphans > 0)
+		printf("removed %" PRIu64 " files that nothing knew of, %s\n", sum->orphans, bytes);
+	if (sum->missing > 0)
+		printf("%" PRIu64 " objects were missing\n", sum->missing);
+}
+
 static void told(const struct gc_sandbox *sandbox, void *arg)
 {
 	struct gc *gc = arg;
@@ -91,6 +105,8 @@ int cmd_gc(struct cli *cli, int argc, char **argv)
 	if (r < 0)
 		return cli_fail(cli, NULL, &err);
 	fetchfs_sweep(fetchfs);
+	if (fetchfs_reconcile(fetchfs, &gc.reconciled, &err) < 0)
+		gc.status = cli_fail(cli, NULL, &err);
 	if (fetchfs_settle(fetchfs, &err) < 0)
 		gc.status = cli_fail(cli, NULL, &err);
 	if (gc.as_json) {
@@ -102,7 +118,11 @@ int cmd_gc(struct cli *cli, int argc, char **argv)
 		gc.status = cli_fail(cli, NULL, &err);
 	if (gc.as_json) {
 		json_close(&gc.json, ']');
+		json_number(&gc.json, "orphans", (int64_t)gc.reconciled.orphans);
+		json_number(&gc.json, "missing", (int64_t)gc.reconciled.missing);
 		json_close(&gc.json, '}');
+	} else if (!cli->quiet) {
+		print_reconciled(&gc.reconciled);
 	}
 	fetchfs_close(fetchfs);
 	return gc.status;

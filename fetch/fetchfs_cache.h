@@ -134,6 +134,18 @@ FETCHFS_API int fetchfs_evict_to(
 FETCHFS_API void fetchfs_sweep(struct fetchfs *fetchfs);
 
 /*
+ * Compare what the index says with what there is, all of it: files that nothing knows of are
+ * removed, and what has no file is not in the cache any more.
+ */
+struct fetchfs_reconciled {
+	uint64_t orphans; /* files that were removed */
+	uint64_t bytes;   /* that they had on disk */
+	uint64_t missing; /* objects that were not there */
+};
+FETCHFS_API int fetchfs_reconcile(
+	struct fetchfs *fetchfs, struct fetchfs_reconciled *ret, struct err *err);
+
+/*
  * See that all that is in the cache now outlives a power cut, by writing its file system to its
  * disk; may take long. Whoever serves does so by itself. What has not been settled is read once
  * before its first use after the machine went down.

@@ -95,8 +95,8 @@ void lead_end(struct lead *lead, int r)
 /* ---- from the first look to the last byte ---- */
 
 /*
- * Who died with the last byte may have done so long ago: what is there is an old version like any
- * other. Not for those who were here when he was, nor for whom a digest vouches.
+ * Who died with the last byte may have done so long ago: the origin is asked whether that still
+ * holds. Not for those who were here when he was, nor for whom a digest vouches.
  */
 static bool is_left_whole(const struct lead *lead)
 {
@@ -118,10 +118,11 @@ static int open_partial(struct lead *lead, struct err *err)
 	else
 		r = partial_resume(store, &label, &lead->partial, NULL);
 	lead->started = r == 0;
-	if (is_left_whole(lead)) {
-		/* whatever is wrong with it, the origin has it, too */
-		(void)lead_publish_left(lead, NULL);
-		lead->started = false;
+	lead->left = is_left_whole(lead);
+	/* what has an entry is at least as good, and known to be */
+	if (lead->left && lead_has_old(lead)) {
+		partial_fail(&lead->partial, NULL, false);
+		lead->left = lead->started = false;
 	}
 	if (lead->started)
 		return partial_hash_also(lead->partial, lead->flight->target->expected.kind, err);
@@ -174,7 +175,7 @@ static int fetch_and_publish(struct lead *lead, struct err *err)
 		r = lead_fetch_all(lead, err);
 		if (r != 0)
 			return r;
-		if (lead->unchanged)
+		if (lead->unchanged && !lead->left)
 			return lead_keep_old(lead, err);
 		r = lead_publish(lead, err);
 		if (r != -EBADMSG)

@@ -152,6 +152,10 @@ static int on_begin(struct segment *segment, const struct remote *remote, struct
 	if (remote->unchanged) {
 		lead->remote = *remote;
 		lead->unchanged = true;
+		if (lead->left) {
+			set_confirmed(lead);
+			segment->reached = true; /* all that would follow is here */
+		}
 		return 0;
 	}
 	if (!lead->confirmed)
@@ -228,7 +232,8 @@ static int ask_for(struct lead *lead, const struct gap *gap, struct err *err)
 
 	/* a part must be of this version; the whole file is asked for unconditionally, and checked
 	 */
-	if (lead->started && (gap->offset > 0 || gap->length > 0) && !is_like_any(lead))
+	if (lead->left ||
+		(lead->started && (gap->offset > 0 || gap->length > 0) && !is_like_any(lead)))
 		known = ahead_validators(partial_version(lead->partial));
 	else if (!lead->started && lead_has_old(lead))
 		known = old_validators(lead);
@@ -299,6 +304,11 @@ static int fetch_wishes(struct lead *lead, struct err *err)
 	return r;
 }
 
+static bool must_be_asked_about(const struct lead *lead)
+{
+	return lead->left && !lead->confirmed;
+}
+
 /* All that is missing, once. */
 static int fetch_missing(struct lead *lead, struct err *err)
 {
@@ -309,7 +319,8 @@ static int fetch_missing(struct lead *lead, struct err *err)
 	for (;;) {
 		struct gap gap = {0};
 
-		if (lead->started && !alone_next(lead->flight, &gap) &&
+		if (lead->started && !must_be_asked_about(lead) &&
+			!alone_next(lead->flight, &gap) &&
 			!gaps_next(lead->flight, lead->partial, &gap))
 			return 0;
 		if (lead->from_start)

@@ -41,6 +41,7 @@ struct lead {
 	bool confirmed;          /* the origin has answered for this version */
 	bool unchanged;          /* it said that the old version still holds */
 	bool asks_for_part;      /* the last request did, rather than for the whole */
+	bool left;               /* all of the partial is of who died: it is asked about first */
 	bool no_ranges;          /* it does not serve them, whatever it says */
 	bool from_start;         /* of this version the whole comes once more, over what is here */
 	bool retried_digest;
@@ -111,12 +112,6 @@ int lead_retry_corrupt(struct lead *lead, struct err *err);
 /* All bytes are here: check them, and make an object and an entry of them, lead->object and
  * lead->entry. LEAD_PUBLISHES. */
 int lead_publish(struct lead *lead, struct err *err);
-
-/*
- * The partial is whole, and the leader who left it is dead: make an entry of it, as old as its
- * question to the origin, and the lead's old version. The partial is gone in any case.
- */
-int lead_publish_left(struct lead *lead, struct err *err);
 
 /* The old version still holds; or stands in, for a little while, since nobody could be asked. */
 int lead_keep_old(struct lead *lead, struct err *err);

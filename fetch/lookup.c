@@ -152,6 +152,7 @@ static int adopt(
 	entry.type = NULL;
 	entry.modified = TIME_UNKNOWN;
 	entry.must_ask = false;
+	entry.pinned = false;
 	entry.verified = entry.expires = clock_wall();
 	if (!entry.scope || !entry.uri)
 		r = err_oom(err);

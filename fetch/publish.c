@@ -101,28 +101,6 @@ int lead_publish(struct lead *lead, struct err *err)
 	return r;
 }
 
-int lead_publish_left(struct lead *lead, struct err *err)
-{
-	CLEANUP(object_release) struct object object = {.fd = -1};
-	int64_t since = partial_left_since(lead->partial) / 1000;
-	struct entry entry;
-	int r = fill_entry(lead, &entry, err);
-
-	if (r < 0)
-		return r;
-	entry.fetched = entry.verified = entry.expires = since;
-	r = partial_commit(&lead->partial, 0, NULL, &entry, &object, err);
-	if (r < 0) {
-		entry_release(&entry);
-		return r;
-	}
-	entry_release(&lead->old);
-	object_release(&lead->old_object);
-	lead->old = entry;
-	lead->old_object = object_steal(&object);
-	return 0;
-}
-
 /* The old version, as fresh as @verified and @expires say. */
 static int hand_out_old(
 	struct lead *lead, int64_t verified, int64_t expires, bool must_ask, struct err *err)

@@ -49,6 +49,7 @@ static int start_afresh(struct lead *lead, const struct err *why, struct err *er
 	ahead_stop(flight);
 	partial_fail(&lead->partial, NULL, false);
 	lead->started = false;
+	lead->left = false;
 	lead->told = false;
 	lead->confirmed = false;
 	lead->from_start = false;

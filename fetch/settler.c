@@ -55,22 +55,22 @@ static void compact(struct settler *settler)
 	WITH_LOCK(&settler->mu);
 
 	if (settler->store)
-		(void)journal_compact(settler->store, NULL);
+		(void)journal_compact(settler->store, true, NULL);
 }
 
 static int begin(struct settler *settler, struct settling *ret)
 {
 	WITH_LOCK(&settler->mu);
 
-	return settler->store ? settling_begin(settler->store, ret, NULL) : 0;
+	return settler->store ? store_settle_begin(settler->store, ret, NULL) : 0;
 }
 
-static void end(struct settler *settler, const struct settling *settling)
+static void end(struct settler *settler, const struct settling *settling, bool synced)
 {
 	WITH_LOCK(&settler->mu);
 
 	if (settler->store)
-		(void)settling_end(settler->store, settling, NULL);
+		(void)store_settle_end(settler->store, settling, synced, NULL);
 }
 
 static void *run(void *arg)
@@ -79,10 +79,10 @@ static void *run(void *arg)
 
 	pthread_setname_np(pthread_self(), "fetchfs-settle");
 	while (wait_for_turn(settler)) {
-		CLEANUP(settling_release) struct settling settling = SETTLING_INIT;
+		CLEANUP(store_settle_release) struct settling settling = SETTLING_INIT;
 
-		if (begin(settler, &settling) > 0 && settling_sync(&settling, NULL) == 0)
-			end(settler, &settling);
+		if (begin(settler, &settling) > 0)
+			end(settler, &settling, store_settle_sync(&settling, NULL) == 0);
 		compact(settler);
 	}
 	unref(settler);

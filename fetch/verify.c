@@ -97,7 +97,7 @@ static void note(struct verification *v, const struct digest *digest, struct ver
 	if (verified->verdict != VERDICT_DAMAGED && verified->verdict != VERDICT_MISSING)
 		return;
 	if (keep_finding(v, digest, verified) < 0)
-		verified_release(verified);
+		verify_release(verified);
 }
 
 static void stop(struct verification *v, const struct err *err)
@@ -154,7 +154,7 @@ static void tell(struct verification *v, struct finding *findings)
 			tell_name(v, finding, NULL);
 		for (size_t i = 0; i < finding->verified.count; i++)
 			tell_name(v, finding, &finding->verified.entries[i]);
-		verified_release(&finding->verified);
+		verify_release(&finding->verified);
 		free(finding);
 	}
 }

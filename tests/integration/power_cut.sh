@@ -63,6 +63,9 @@ all_right() {
 	requests=$(origin_stat requests)
 	fetchfs fetch -i "$WORK/list" || fail "cut $cut: fetch"
 	[ "$(origin_stat requests)" -eq "$requests" ] || fail "cut $cut: fetched a second time"
+	fetchfs -q gc
+	[ "$(find "$WORK/after/cache/objects" -type f | wc -l)" -eq "$(fetchfs status --json | jq .objects)" ] ||
+		fail "cut $cut: files without rows"
 }
 
 count_complete() {

@@ -141,7 +141,7 @@ Test(catalog, confirm_pin_and_remove_change_one_entry)
 	struct entry_key key = key_of(BASE "a");
 	struct entry is;
 
-	record(cache, BASE "a");
+	put_away(cache, BASE "a", 5000, 1);
 	cr_assert_eq(catalog_confirm(cache->store.catalog, &key, 3000, 4000, true, NULL), 0);
 	cr_assert_eq(catalog_pin(cache->store.catalog, &key, true, NULL), 0);
 	/* recorded again, as by a refresh that knows of no pin */

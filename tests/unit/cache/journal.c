@@ -185,7 +185,7 @@ Test(journal, a_short_one_says_the_same)
 	before = known_of(cache);
 	cr_assert_eq(stat(path, &st), 0);
 	cr_assert_gt(st.st_size, 1 << 20);
-	cr_assert_eq(journal_compact(&cache->store, &err), 0, "%s", err.msg);
+	cr_assert_eq(journal_compact(&cache->store, true, &err), 0, "%s", err.msg);
 	cr_assert_eq(stat(path, &st), 0);
 	cr_assert_lt(st.st_size, 8000);
 	cr_assert_eq(usage_of(cache).reserved, 0);

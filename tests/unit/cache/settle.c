@@ -116,34 +116,34 @@ Test(settle, what_was_settled_stays_sure)
 
 Test(settle, what_came_after_the_sync_began_is_not_settled)
 {
-	CLEANUP(settling_release) struct settling settling = SETTLING_INIT;
+	CLEANUP(store_settle_release) struct settling settling = SETTLING_INIT;
 	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
 
 	put_away(cache, "https://example.org/before", MIB, 2);
-	cr_assert_eq(settling_begin(&cache->store, &settling, NULL), 1);
+	cr_assert_eq(store_settle_begin(&cache->store, &settling, NULL), 1);
 	usleep(2000); /* rows know milliseconds */
 	put_away(cache, URI, SIZE, 1);
-	cr_assert_eq(settling_sync(&settling, NULL), 0);
-	cr_assert_eq(settling_end(&cache->store, &settling, NULL), 0);
+	cr_assert_eq(store_settle_sync(&settling, NULL), 0);
+	cr_assert_eq(store_settle_end(&cache->store, &settling, true, NULL), 0);
 	reboot(cache);
 	cr_assert(is_unsure(cache));
 }
 
 Test(settle, what_is_used_all_the_time_is_settled_too)
 {
-	CLEANUP(settling_release) struct settling settling = SETTLING_INIT;
+	CLEANUP(store_settle_release) struct settling settling = SETTLING_INIT;
 	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
 	struct digest digest = digest_of_bytes(SIZE, 1);
 
 	put_away(cache, URI, SIZE, 1);
-	cr_assert_eq(settling_begin(&cache->store, &settling, NULL), 1);
+	cr_assert_eq(store_settle_begin(&cache->store, &settling, NULL), 1);
 	usleep(2000);
 	/* what is settled later must not hide behind the use of another one */
 	put_away(cache, "https://example.org/later", MIB, 2);
 	catalog_touch(cache->store.catalog, &digest, 5000);
 	cr_assert_eq(touches_write(cache->store.catalog->touches, NULL), 0);
-	cr_assert_eq(settling_sync(&settling, NULL), 0);
-	cr_assert_eq(settling_end(&cache->store, &settling, NULL), 0);
+	cr_assert_eq(store_settle_sync(&settling, NULL), 0);
+	cr_assert_eq(store_settle_end(&cache->store, &settling, true, NULL), 0);
 	cr_assert_eq(catalog_has_unsettled(cache->store.catalog, clock_boot_ms(), NULL), 1);
 	cr_assert_eq(store_settle(&cache->store, NULL), 0);
 	cr_assert_eq(catalog_has_unsettled(cache->store.catalog, clock_boot_ms(), NULL), 0);

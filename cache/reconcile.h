@@ -1,0 +1,19 @@
+/*
+ * What the index says there is, and what there is: objects' files without a row, and rows without a
+ * file. Power cuts and indexes made anew leave them. Everything is looked at: for gc.
+ */
+#ifndef FETCHFS_CACHE_RECONCILE_H
+#define FETCHFS_CACHE_RECONCILE_H
+
+#include "cache/store.h"
+
+struct reconciled {
+	uint64_t orphans; /* files that were removed */
+	uint64_t bytes;   /* of these, on disk */
+	uint64_t missing; /* rows that were removed */
+};
+
+/* What somebody is at work on is left alone. Also takes away the index that was replaced. */
+int reconcile(const struct store *store, struct reconciled *ret, struct err *err);
+
+#endif

@@ -1,0 +1,99 @@
+/* Looking after a cache: fetchfs_evict(), _pin(), _holdings(), _reconcile(), _settle(), _sweep().
+ */
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "cache/evict.h"
+#include "cache/journal.h"
+#include "cache/reconcile.h"
+#include "cache/tree.h"
+#include "fetch/context.h"
+#include "fetch/target.h"
+
+#include <errno.h>
+
+/* ---- letting go ---- */
+
+int fetchfs_evict(struct fetchfs *fetchfs, const struct fetchfs_request *request, struct err *err)
+{
+	CLEANUP(target_unrefp) struct target *target = NULL;
+	struct entry entry;
+	struct digest digest;
+	int r = target_new(fetchfs, request, &target, err);
+
+	if (r < 0)
+		return r;
+	r = catalog_find(fetchfs->catalog, &target->key, &entry, err);
+	if (r < 0)
+		return r;
+	digest = entry.digest;
+	r = entry.state == ENTRY_COMPLETE ? evict_object(&fetchfs->store, &digest, err) : 0;
+	entry_release(&entry);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	/* what somebody has fetched meanwhile stays */
+	return catalog_forget(fetchfs->catalog, &target->key, err);
+}
+
+int fetchfs_holdings(struct fetchfs *fetchfs, struct fetchfs_holdings *ret, struct err *err)
+{
+	struct holdings holdings;
+	struct usage usage;
+	int r = catalog_holdings(fetchfs->catalog, &holdings, err);
+
+	if (r == 0)
+		r = catalog_usage(fetchfs->catalog, &usage, err);
+	if (r < 0)
+		return r;
+	*ret = (struct fetchfs_holdings){
+		.pinned = holdings.pinned,
+		.leased = holdings.leased,
+		.evictable = usage.objects > holdings.held ? usage.objects - holdings.held : 0,
+		.trees = holdings.trees,
+	};
+	return 0;
+}
+
+int fetchfs_pin(struct fetchfs *fetchfs, const char *key, bool pinned, struct err *err)
+{
+	CLEANUP(entry_release) struct entry entry = {.size = -1};
+	struct entry_key entry_key;
+	int r;
+
+	if (!str_from_hex(key, sizeof(entry_key.bytes), entry_key.bytes))
+		return err_set(err, ERR_USAGE, EINVAL, "no key: %s", key);
+	r = catalog_find(fetchfs->catalog, &entry_key, &entry, err);
+	if (r == 0 && pinned && entry.state != ENTRY_COMPLETE)
+		return err_set(err, ERR_SYSTEM, ENOENT, "not in the cache");
+	if (r == 0)
+		r = catalog_pin(fetchfs->catalog, &entry_key, pinned, err);
+	return r == -ENOENT && !pinned ? 0 : r;
+}
+
+int fetchfs_evict_to(struct fetchfs *fetchfs, uint64_t bytes, uint64_t *ret_freed, struct err *err)
+{
+	return evict_to(&fetchfs->store, bytes, ret_freed, err);
+}
+
+int fetchfs_settle(struct fetchfs *fetchfs, struct err *err)
+{
+	int r = store_settle(&fetchfs->store, err);
+
+	return r < 0 ? r : journal_compact(&fetchfs->store, true, err);
+}
+
+void fetchfs_sweep(struct fetchfs *fetchfs)
+{
+	tree_sweep(&fetchfs->store);
+	partial_sweep(&fetchfs->store);
+}
+
+int fetchfs_reconcile(struct fetchfs *fetchfs, struct fetchfs_reconciled *ret, struct err *err)
+{
+	struct reconciled sum;
+	int r = reconcile(&fetchfs->store, &sum, err);
+
+	if (r < 0)
+		return r;
+	*ret = (struct fetchfs_reconciled){sum.orphans, sum.bytes, sum.missing};
+	return 0;
+}

@@ -1,0 +1,63 @@
+/* What the index says there is, and what there is. */
+#include "cache/reconcile.h"
+#include "fixture.h"
+
+#define SIZE 300000
+
+static char *path_of(struct cache *cache, uint64_t seed)
+{
+	struct digest digest = digest_of_bytes(SIZE, seed);
+	char hex[DIGEST_HEX_SIZE];
+
+	digest_hex(&digest, hex);
+	return str_printf("%s/objects/%.2s/%s", cache->path, hex, hex);
+}
+
+Test(reconcile, files_without_rows_and_rows_without_files_go)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(str_freep) char *orphan = path_of(cache, 1), *missing = path_of(cache, 2);
+	struct digest digest = digest_of_bytes(SIZE, 1);
+	struct reconciled sum;
+	struct err err = ERR_INIT;
+
+	for (int i = 1; i <= 4; i++) {
+		CLEANUP(str_freep) char *uri = str_printf("https://example.org/%d", i);
+
+		put_away(cache, uri, SIZE, (uint64_t)i);
+	}
+	cr_assert_eq(reconcile(&cache->store, &sum, &err), 0, "%s", err.msg);
+	cr_assert(sum.orphans == 0 && sum.missing == 0);
+
+	cr_assert_eq(catalog_object_gone(cache->store.catalog, &digest, NULL), 0);
+	cr_assert_eq(unlink(missing), 0);
+	cr_assert_eq(reconcile(&cache->store, &sum, &err), 0, "%s", err.msg);
+	cr_assert_eq(sum.orphans, 1);
+	cr_assert_geq(sum.bytes, SIZE);
+	cr_assert_eq(sum.missing, 1);
+	cr_assert_lt(access(orphan, F_OK), 0);
+	cr_assert_eq(usage_of(cache).object_count, 2);
+	cr_assert_eq(count_files(cache, "objects"), 2);
+}
+
+Test(reconcile, what_somebody_is_at_work_on_is_left_alone)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	struct cache *other = cache_join(cache->path, 64 * MIB);
+	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
+	CLEANUP(str_freep) char *orphan = path_of(cache, 1);
+	struct digest digest = digest_of_bytes(SIZE, 1);
+	struct reconciled sum;
+
+	put_away(cache, "https://example.org/1", SIZE, 1);
+	cr_assert_eq(catalog_object_gone(cache->store.catalog, &digest, NULL), 0);
+	/* as who publishes it holds it, between the file and its row */
+	cr_assert_eq(cachedir_lock_digest(&other->dir, &digest, LOCK_SHARED, &lock), 0);
+	cr_assert_eq(reconcile(&cache->store, &sum, NULL), 0);
+	cr_assert_eq(sum.orphans, 0);
+	cr_assert_eq(access(orphan, F_OK), 0);
+	lock_release(&lock);
+	cr_assert_eq(reconcile(&cache->store, &sum, NULL), 0);
+	cr_assert_eq(sum.orphans, 1);
+	cache_leave(other);
+}
