@@ -251,12 +251,14 @@ int journal_end_whole(int fd, struct err *err)
 bool journal_whole(const struct cachedir *dir, uint64_t *ret)
 {
 	CLEANUP(fd_closep) int fd = openat(dir->fd, JOURNAL, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	const size_t prefix = JOURNAL_CHECKSUM_SIZE - 1 + strlen("{\"whole\": ");
 	char line[WHOLE_SIZE] = "", should[WHOLE_SIZE];
 	size_t len = format_whole(0, should);
 
-	if (fd < 0 || fd_pread_full(fd, line, len, 0) != (ssize_t)len ||
-		sscanf(line + JOURNAL_CHECKSUM_SIZE - 1, "{\"whole\": %" SCNu64 "}", ret) != 1)
+	if (fd < 0 || fd_pread_full(fd, line, len, 0) != (ssize_t)len)
 		return false;
+	/* whatever stands there: it is right only if the whole line is */
+	*ret = strtoull(line + prefix, NULL, 10);
 	format_whole(*ret, should);
 	return *ret > 0 && memcmp(line, should, len) == 0;
 }
