@@ -135,6 +135,26 @@ int fd_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *re
 	return 0;
 }
 
+int fd_open_list(int dirfd, const char *name, DIR **ret)
+{
+	CLEANUP(fd_closep)
+	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return -errno;
+	*ret = fdopendir(fd);
+	if (!*ret)
+		return -ENOMEM;
+	fd_steal(&fd);
+	return 0;
+}
+
+void fd_close_list(DIR **list)
+{
+	if (*list)
+		closedir(*list);
+}
+
 int fd_clone(int from, int to)
 {
 	if (ioctl(to, FICLONE, from) == 0)

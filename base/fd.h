@@ -6,6 +6,7 @@
 #ifndef FETCHFS_BASE_FD_H
 #define FETCHFS_BASE_FD_H
 
+#include <dirent.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -38,6 +39,12 @@ ssize_t fd_pread_full(int fd, void *buf, size_t len, uint64_t offset);
  * -EFBIG when it is larger than @max bytes. @ret_len may be NULL.
  */
 int fd_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len);
+
+/* What is in the folder @name, for readdir(). 0 or -errno; *ret is the caller's, for
+ * fd_close_list().
+ */
+int fd_open_list(int dirfd, const char *name, DIR **ret);
+void fd_close_list(DIR **list); /* for CLEANUP(); NULL is ignored */
 
 /*
  * Make the empty file @to share the blocks of @from until one of them is written. 0, -EOPNOTSUPP

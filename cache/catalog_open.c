@@ -5,14 +5,13 @@
  */
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/str.h"
 #include "cache/catalog_private.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /* An index that is damaged again as soon as it was made is not made again all the time: that takes
  * a process at most one part of so many of its time. */
@@ -54,25 +53,13 @@ static int open_file(
 	return 0;
 }
 
-static void list_closep(DIR **list)
-{
-	if (*list)
-		closedir(*list);
-}
-
 static bool has_objects(const struct cachedir *dir)
 {
-	CLEANUP(list_closep) DIR *list = NULL;
+	CLEANUP(fd_close_list) DIR *list = NULL;
 	const struct dirent *item;
-	int fd = openat(dir->objects_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd < 0)
+	if (fd_open_list(dir->objects_fd, ".", &list) < 0)
 		return false;
-	list = fdopendir(fd);
-	if (!list) {
-		close(fd);
-		return false;
-	}
 	while ((item = readdir(list)))
 		if (item->d_name[0] != '.')
 			return true;

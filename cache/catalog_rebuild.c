@@ -12,7 +12,6 @@
 #include "cache/store_private.h"
 #include "cache/tree_private.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -85,24 +84,11 @@ static int replay(const struct journal_line *line, void *arg, struct err *err)
 
 /* ---- what lies in the cache ---- */
 
-static void list_closep(DIR **list)
-{
-	if (*list)
-		closedir(*list);
-}
-
 static int open_list(int dirfd, const char *name, DIR **ret, struct err *err)
 {
-	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	DIR *list = fd < 0 ? NULL : fdopendir(fd);
-	int code = errno;
+	int r = fd_open_list(dirfd, name, ret);
 
-	if (!list) {
-		fd_close(&fd);
-		return err_set(err, ERR_SYSTEM, code, "list %s: %m", name);
-	}
-	*ret = list;
-	return 0;
+	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "list %s: %m", name) : 0;
 }
 
 /* An object's file, of which the journal may know nothing: then it is the first that goes. */
@@ -128,7 +114,7 @@ static int add_object(struct db *db, const struct digest *digest, bool executabl
 
 static int add_folder(struct rebuild *rebuild, const char *folder, struct err *err)
 {
-	CLEANUP(list_closep) DIR *list = NULL;
+	CLEANUP(fd_close_list) DIR *list = NULL;
 	const struct dirent *item;
 	int r = open_list(rebuild->dir->objects_fd, folder, &list, err);
 
@@ -186,7 +172,7 @@ static int is_leased(struct db *db, const char *hex, struct err *err)
  * object. */
 static int drop_trees(struct rebuild *rebuild, struct err *err)
 {
-	CLEANUP(list_closep) DIR *list = NULL;
+	CLEANUP(fd_close_list) DIR *list = NULL;
 	const struct dirent *item;
 	int r = open_list(rebuild->dir->fd, "trees", &list, err);
 
@@ -229,7 +215,7 @@ static int add_partial(struct rebuild *rebuild, const char *file, struct err *er
 
 static int add_partials(struct rebuild *rebuild, struct err *err)
 {
-	CLEANUP(list_closep) DIR *list = NULL;
+	CLEANUP(fd_close_list) DIR *list = NULL;
 	const struct dirent *item;
 	int r = open_list(rebuild->dir->fd, "partial", &list, err);
 

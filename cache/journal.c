@@ -234,7 +234,7 @@ static size_t format_whole(uint64_t bytes, char ret[WHOLE_SIZE])
 int journal_begin_whole(int fd, struct err *err)
 {
 	char line[WHOLE_SIZE];
-	int r = journal_append(fd, line, format_whole(0, line));
+	int r = fd_write_all(fd, line, format_whole(0, line));
 
 	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write a journal: %m") : 0;
 }
@@ -287,28 +287,13 @@ static int open_file(struct journal *journal, off_t *ret_size)
 	return 0;
 }
 
-int journal_append(int fd, const char *text, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		text += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 int journal_write_to(struct journal *journal, int fd, struct err *err)
 {
 	int r;
 
 	if (journal->lost)
 		return err_oom(err);
-	r = journal_append(fd, journal->batch, journal->used);
+	r = fd_write_all(fd, journal->batch, journal->used);
 	journal_drop(journal);
 	return r < 0 ? err_set(err, r == -ENOSPC ? ERR_SPACE : ERR_SYSTEM, -r,
 			       "write a journal: %m")
@@ -323,7 +308,7 @@ static int end_line(int fd, off_t size)
 
 	if (size == 0 || (pread(fd, &last, 1, size - 1) == 1 && last == '\n'))
 		return 0;
-	return journal_append(fd, "\n", 1);
+	return fd_write_all(fd, "\n", 1);
 }
 
 void journal_take_back(struct journal *journal)
@@ -347,7 +332,7 @@ int journal_write(struct journal *journal, struct err *err)
 	if (r == 0)
 		r = fault_hit("journal.write") ? -errno : end_line(journal->fd, journal->before);
 	if (r == 0)
-		r = journal_append(journal->fd, journal->batch, journal->used);
+		r = fd_write_all(journal->fd, journal->batch, journal->used);
 	if (r < 0)
 		journal_take_back(journal);
 	journal_drop(journal);

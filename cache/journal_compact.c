@@ -131,7 +131,7 @@ static int copy_rest(const struct store *store, int to, uint64_t from, struct er
 		return errno == ENOENT ? 0
 				       : err_set(err, ERR_SYSTEM, errno, "read the journal: %m");
 	while (r == 0 && (n = pread(fd, buffer, BUFFER, (off_t)from)) > 0) {
-		r = journal_append(to, buffer, (size_t)n);
+		r = fd_write_all(to, buffer, (size_t)n);
 		from += (uint64_t)n;
 	}
 	if (r == 0 && n < 0)

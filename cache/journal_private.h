@@ -25,7 +25,4 @@ int journal_begin_whole(int fd, struct err *err);
 int journal_end_whole(int fd, struct err *err);
 bool journal_whole(const struct cachedir *dir, uint64_t *ret);
 
-/* write(2), all of it. 0 or -errno. */
-int journal_append(int fd, const char *text, size_t len);
-
 #endif

@@ -66,24 +66,11 @@ bool partial_parse(const char *name, struct entry_key *ret_key, uint32_t *ret_ge
 	return true;
 }
 
-void partial_close_list(DIR **list)
-{
-	if (*list)
-		closedir(*list);
-}
-
 int partial_open_list(const struct store *store, DIR **ret, struct err *err)
 {
-	CLEANUP(fd_closep)
-	int fd = openat(store->dir->partial_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = fd_open_list(store->dir->partial_fd, ".", ret);
 
-	if (fd < 0)
-		return err_set(err, ERR_SYSTEM, errno, "open partial: %m");
-	*ret = fdopendir(fd);
-	if (!*ret)
-		return err_oom(err);
-	fd_steal(&fd);
-	return 0;
+	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "open partial: %m") : 0;
 }
 
 static int64_t nanoseconds(struct timespec at)
@@ -117,7 +104,7 @@ static void remember_none(const struct store *store, int64_t changed)
 int partial_newest(
 	const struct store *store, const struct entry_key *key, uint32_t *ret, struct err *err)
 {
-	CLEANUP(partial_close_list) DIR *list = NULL;
+	CLEANUP(fd_close_list) DIR *list = NULL;
 	int64_t changed = when_changed(store);
 	const struct dirent *item;
 	uint32_t newest = 0;
@@ -189,7 +176,7 @@ static int clear_one(const struct store *store, const char *name, struct err *er
 int partial_clear(
 	const struct store *store, const struct entry_key *key, uint32_t last, struct err *err)
 {
-	CLEANUP(partial_close_list) DIR *list = NULL;
+	CLEANUP(fd_close_list) DIR *list = NULL;
 	const struct dirent *item;
 	int r = partial_open_list(store, &list, err);
 

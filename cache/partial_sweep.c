@@ -1,5 +1,6 @@
 /* What dead leaders left and nobody will resume. */
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/str.h"
 #include "cache/store.h"
 #include "cache/store_private.h"
@@ -135,7 +136,7 @@ static int sweep_reservation(const char *partial, uint64_t bytes, void *arg)
 
 static void sweep_files(const struct store *store)
 {
-	CLEANUP(partial_close_list) DIR *list = NULL;
+	CLEANUP(fd_close_list) DIR *list = NULL;
 	const struct dirent *item;
 
 	if (partial_open_list(store, &list, NULL) < 0)

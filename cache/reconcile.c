@@ -4,7 +4,6 @@
 #include "base/fd.h"
 #include "cache/store_private.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,12 +11,6 @@
 #include <unistd.h>
 
 #define PAGE 256
-
-static void list_closep(DIR **list)
-{
-	if (*list)
-		closedir(*list);
-}
 
 /* ---- files without a row ---- */
 
@@ -59,7 +52,7 @@ static int look_at_folder(
 {
 	int fd = openat(
 		store->dir->objects_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	CLEANUP(list_closep) DIR *list = fd < 0 ? NULL : fdopendir(fd);
+	CLEANUP(fd_close_list) DIR *list = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *item;
 	int r = 0;
 

@@ -56,9 +56,8 @@ void partial_map_file(const char *name, char ret[PARTIAL_FILE_SIZE]);
 /* The key and generation of a name, with or without a suffix. false: it is none of ours. */
 bool partial_parse(const char *name, struct entry_key *ret_key, uint32_t *ret_generation);
 
-/* The names in partial/, for readdir(). */
+/* The names in partial/, for readdir() and fd_close_list(). */
 int partial_open_list(const struct store *store, DIR **ret, struct err *err);
-void partial_close_list(DIR **list); /* for CLEANUP() */
 
 /* The highest generation of @key that has a file; 0: none. */
 int partial_newest(

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/str.h"
 #include "cache/store_private.h"
 
@@ -98,7 +99,7 @@ int transfers_arrived(
 int transfers_visit(
 	const struct store *store, transfers_visitor *visitor, void *arg, struct err *err)
 {
-	CLEANUP(partial_close_list) DIR *list = NULL;
+	CLEANUP(fd_close_list) DIR *list = NULL;
 	const struct dirent *item;
 	unsigned int looked_at = 0;
 	int r = partial_open_list(store, &list, err);

@@ -92,7 +92,7 @@ static int remove_folder(int top, int fd, const char *name, unsigned int depth)
 /* Remove what is in @fd, a folder below (or the one itself) that is open as @top. */
 static int clear(int top, int fd, unsigned int depth)
 {
-	CLEANUP(partial_close_list) DIR *list = NULL;
+	CLEANUP(fd_close_list) DIR *list = NULL;
 	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	const struct dirent *item;
 	int r = 0;
@@ -234,7 +234,7 @@ int tree_remove_bad(const struct store *store, const struct digest *digest, stru
 
 void tree_sweep(const struct store *store)
 {
-	CLEANUP(partial_close_list) DIR *list = NULL;
+	CLEANUP(fd_close_list) DIR *list = NULL;
 	int copy = openat(store->dir->trees_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	const struct dirent *item;
 

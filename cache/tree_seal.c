@@ -152,7 +152,7 @@ static int add_next(struct walk *walk, int fd, const char *name, unsigned int de
 
 static int add_folder(struct walk *walk, int fd, unsigned int depth)
 {
-	CLEANUP(partial_close_list) DIR *list = NULL;
+	CLEANUP(fd_close_list) DIR *list = NULL;
 	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	const struct dirent *item;
 	int r = 0;

@@ -118,6 +118,16 @@ error_t cli_parse_only(
 	}
 }
 
+unsigned int cli_parse_jobs(const char *arg, const struct argp_state *state, unsigned int max)
+{
+	char *end;
+	unsigned long n = strtoul(arg, &end, 10);
+
+	if (*arg < '0' || *arg > '9' || *end || n < 1 || n > max)
+		argp_error(state, "-j takes a number from 1 to %u", max);
+	return (unsigned int)n;
+}
+
 int cli_open(const struct cli *cli, struct fetchfs **ret, struct err *err)
 {
 	const char *cache = cli->cache ? cli->cache : getenv("FETCHFS_CACHE");

@@ -69,6 +69,9 @@ error_t cli_parse_none(int key, const char *arg, struct argp_state *state);
 error_t cli_parse_only(
 	int key, char *arg, struct argp_state *state, const char *what, const char **ret);
 
+/* The argument of -j: from 1 to @max, or wrong usage. */
+unsigned int cli_parse_jobs(const char *arg, const struct argp_state *state, unsigned int max);
+
 /* Open the cache that the options, $FETCHFS_CACHE or the user's default name. Warnings are printed.
  */
 int cli_open(const struct cli *cli, struct fetchfs **ret, struct err *err);

@@ -61,16 +61,6 @@ struct fetch {
 	int status;
 };
 
-static unsigned int parse_jobs(const char *arg, struct argp_state *state)
-{
-	char *end;
-	unsigned long n = strtoul(arg, &end, 10);
-
-	if (*arg < '0' || *arg > '9' || *end || n < 1 || n > JOBS_MAX)
-		argp_error(state, "-j takes a number from 1 to %d", JOBS_MAX);
-	return (unsigned int)n;
-}
-
 static void check_combination(struct fetch *fetch, struct argp_state *state)
 {
 	struct checksum digest;
@@ -103,7 +93,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		fetch->input = arg;
 		return 0;
 	case 'j':
-		fetch->jobs = parse_jobs(arg, state);
+		fetch->jobs = cli_parse_jobs(arg, state, JOBS_MAX);
 		return 0;
 	case OPTION_DIGEST:
 		fetch->request.digest = arg;

@@ -50,16 +50,6 @@ struct verify {
 	int status;
 };
 
-static unsigned int parse_jobs(const char *arg, struct argp_state *state)
-{
-	char *end;
-	unsigned long n = strtoul(arg, &end, 10);
-
-	if (*arg < '0' || *arg > '9' || *end || n < 1 || n > JOBS_MAX)
-		argp_error(state, "-j takes a number from 1 to %d", JOBS_MAX);
-	return (unsigned int)n;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct verify *verify = state->input;
@@ -72,7 +62,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		verify->repair = true;
 		return 0;
 	case 'j':
-		verify->jobs = parse_jobs(arg, state);
+		verify->jobs = cli_parse_jobs(arg, state, JOBS_MAX);
 		return 0;
 	case OPTION_JSON:
 		verify->json = true;
