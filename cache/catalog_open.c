@@ -79,19 +79,18 @@ static bool is_lost(const struct cachedir *dir)
 	return journal_is_there(dir) || has_objects(dir);
 }
 
-/* What SQLite says of a first page that is not as it was. */
-static bool is_damage(int r)
-{
-	return r == -EBADMSG || r == -EIO || r == -EROFS;
-}
-
 static int open_right(const struct cachedir *dir, bool rebuild, struct db **ret, struct err *err)
 {
 	CLEANUP(db_closep) struct db *db = NULL;
 	int64_t version = 0;
-	int r = rebuild || is_lost(dir) ? -EBADMSG : open_file(dir, &db, &version, err);
+	int r = is_lost(dir) ? -EBADMSG : open_file(dir, &db, &version, err);
 
-	for (int i = 0; i < REBUILDS && is_damage(r); i++) {
+	/* one of a newer version is not ours to replace */
+	if (r == 0 && rebuild) {
+		db_closep(&db);
+		r = -EBADMSG;
+	}
+	for (int i = 0; i < REBUILDS && r == -EBADMSG; i++) {
 		r = catalog_rebuild(dir, err);
 		if (r == 0)
 			r = open_file(dir, &db, &version, err);

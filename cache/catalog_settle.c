@@ -108,11 +108,15 @@ int catalog_all_settled(struct catalog *catalog, int64_t used, struct err *err)
 	int r = catalog_begin(catalog, &txn, err);
 
 	if (r == 0)
-		r = db_query(catalog->db, "UPDATE total SET settled_used = max(settled_used, ?1)",
+		r = db_query(catalog->db,
+			"UPDATE total SET settled_used = max(settled_used, min(?1, ifnull((SELECT"
+			"	min(used) - 1 FROM object WHERE used > settled_used AND used <= ?1"
+			"		AND settled <= 0 AND boot = ?2), ?1)))",
 			&query, err);
 	if (r < 0)
 		return r;
 	db_bind_int(query, 1, used);
+	db_bind_text(query, 2, catalog->dir->boot_id);
 	r = db_run(query, err);
 	db_resetp(&query);
 	return r < 0 ? r : catalog_commit(&txn, err);

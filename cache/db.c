@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MAX_QUERIES 96
 
@@ -84,19 +85,27 @@ static int fail(sqlite3 *handle, int code, struct err *err)
 }
 
 /* Whether @code is what damage makes SQLite say; all our statements are right. */
-static bool is_damage(int code)
+static bool is_damage(sqlite3 *handle, int code)
 {
+	const char *path = sqlite3_db_filename(handle, "main");
+
+	/* by its first page it may be written by nobody */
+	if (code == SQLITE_READONLY)
+		return path && access(path, W_OK) == 0;
 	return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB ||
-	       code == SQLITE_ERROR || code == SQLITE_READONLY || code == SQLITE_IOERR_SHORT_READ;
+	       code == SQLITE_ERROR || code == SQLITE_IOERR_SHORT_READ;
 }
 
 static int fail_db(struct db *db, int code, struct err *err)
 {
-	if (!is_damage(code) || !db->damaged)
+	if (!is_damage(db->handle, code))
 		return fail(db->handle, code, err);
+	if (!db->damaged)
+		return err_set(
+			err, ERR_INTEGRITY, EBADMSG, "index: %s", sqlite3_errmsg(db->handle));
 	atomic_store(db->damaged, true);
-	return err_set_retry(err, ERR_INTEGRITY, EBADMSG, 0,
-		"index: %s; it is made anew, try again", sqlite3_errmsg(db->handle));
+	return err_set_retry(err, ERR_SYSTEM, EAGAIN, 0, "index: %s; it is made anew, try again",
+		sqlite3_errmsg(db->handle));
 }
 
 void db_tell_damage(struct db *db, atomic_bool *damaged)

@@ -49,8 +49,8 @@ void db_closep(struct db **db); /* for CLEANUP() */
 /* The same when its file has lost its name to another one: nothing is done to files. */
 void db_abandon(struct db *db);
 
-/* When something of it is found to be damaged, *@damaged becomes true, and the error says that it
- * is made anew, and to try again; NULL: neither. */
+/* When something of it is found to be damaged, *@damaged becomes true, and the error, -EAGAIN, says
+ * that it is made anew, and to try again. NULL: -EBADMSG. */
 void db_tell_damage(struct db *db, atomic_bool *damaged);
 
 /* Make one file of it, whose log is none: for who will rename it. */

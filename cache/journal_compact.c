@@ -60,7 +60,7 @@ static int is_due(const struct store *store, uint64_t *ret_bytes, struct err *er
 	int r = 0;
 
 	/* one that does not begin with all there was is of an older cache, or was removed */
-	if (journal_whole(store->dir, &whole) && size <= 2 * whole + LONG)
+	if (journal_whole(store->dir, &whole) && size >= whole && size <= 2 * whole + LONG)
 		return 0;
 	r = catalog_leases(store->catalog, 0, 0, count_lease, &things, err);
 	if (r == 0)

@@ -15,6 +15,11 @@ const struct ranges_version *partial_version(const struct partial *partial)
 	return &partial->header.version;
 }
 
+bool partial_has_data(const struct partial *partial)
+{
+	return partial->fd >= 0;
+}
+
 uint64_t partial_frontier(struct partial *partial)
 {
 	WITH_LOCK(&partial->mu);

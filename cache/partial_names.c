@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "cache/group.h"
+#include "cache/reconcile.h"
 #include "cache/store_private.h"
 
 #include <dirent.h>
@@ -140,28 +141,36 @@ bool partial_is_there(const struct store *store, const struct entry_key *key)
 	return partial_newest(store, key, &newest, NULL) < 0 || newest > 0;
 }
 
-/* Tell those who read a generation along that it will never be complete. */
-static void abandon(const struct store *store, const char *map_file)
+/* Tell those who read a generation along that it will never be complete. *ret_digest: what its
+ * leader had made of it, or zeros. */
+static void abandon(const struct store *store, const char *map_file, struct digest *ret_digest)
 {
 	struct ranges_header header;
 	struct ranges *ranges;
 
+	*ret_digest = (struct digest){{0}};
 	if (ranges_open(store->dir->partial_fd, map_file, &ranges, NULL) < 0)
 		return;
-	if (ranges_load(ranges, &header, NULL) == 0 && header.state != RANGES_DONE &&
-		header.state != RANGES_FAILED) {
-		header.state = RANGES_ABANDONED;
-		ranges_store(ranges, &header, NULL); /* or they see a dead leader: no worse */
+	if (ranges_load(ranges, &header, NULL) == 0) {
+		if (partial_has_object(store, &header))
+			*ret_digest = header.digest;
+		if (header.state != RANGES_DONE && header.state != RANGES_FAILED) {
+			header.state = RANGES_ABANDONED;
+			/* or they see a dead leader: no worse */
+			ranges_store(ranges, &header, NULL);
+		}
 	}
 	ranges_free(ranges);
 }
 
 static int clear_one(const struct store *store, const char *name, struct err *err)
 {
+	static const struct digest none;
 	char file[PARTIAL_FILE_SIZE];
+	struct digest digest;
 
 	partial_map_file(name, file);
-	abandon(store, file);
+	abandon(store, file, &digest);
 	partial_data_file(name, file);
 	if (fault_hit("partial.unlink") ||
 		(unlinkat(store->dir->partial_fd, file, 0) < 0 && errno != ENOENT))
@@ -170,6 +179,9 @@ static int clear_one(const struct store *store, const char *name, struct err *er
 	partial_map_file(name, file);
 	if (unlinkat(store->dir->partial_fd, file, 0) < 0 && errno != ENOENT)
 		return err_set(err, ERR_SYSTEM, errno, "remove partial/%s: %m", file);
+	/* its object may have no row, and then nobody would know of it any more */
+	if (!digest_equal(&digest, &none))
+		(void)reconcile_object(store, &digest, NULL);
 	return catalog_unreserve(store->catalog, name, err);
 }
 

@@ -25,7 +25,17 @@ static int has_row(const struct store *store, const struct digest *digest, struc
 	return r < 0 ? r : 1;
 }
 
-/* Under the digest's lock nobody is between a file and its row. */
+/* Whether somebody has it open, or it cannot be told: he may be about to give it a row. */
+static bool is_open(const struct store *store, const char *path)
+{
+	CLEANUP(fd_closep)
+	int fd = openat(
+		store->dir->objects_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	return fd < 0 || lock_is_marked(fd) != 0;
+}
+
+/* Under the digest's lock nobody else is between a file and its row. */
 static int remove_orphan(const struct store *store, const struct digest *digest, bool executable,
 	struct reconciled *sum, struct err *err)
 {
@@ -39,12 +49,23 @@ static int remove_orphan(const struct store *store, const struct digest *digest,
 		return 0;
 	r = has_row(store, digest, err);
 	store_path(digest, executable, path);
-	if (r != 0 || fstatat(store->dir->objects_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	if (r != 0 || is_open(store, path) ||
+		fstatat(store->dir->objects_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		unlinkat(store->dir->objects_fd, path, 0) < 0)
 		return r < 0 ? r : 0;
 	sum->orphans++;
 	sum->bytes += (uint64_t)st.st_blocks * 512;
 	return 0;
+}
+
+int reconcile_object(const struct store *store, const struct digest *digest, struct err *err)
+{
+	struct reconciled sum = {.orphans = 0};
+	int r = 0;
+
+	for (int executable = 0; executable <= 1 && r == 0; executable++)
+		r = remove_orphan(store, digest, executable, &sum, err);
+	return r;
 }
 
 static int look_at_folder(
@@ -96,7 +117,8 @@ static bool has_file(const struct store *store, const struct digest *digest)
 		char path[STORE_PATH_SIZE];
 
 		store_path(digest, executable, path);
-		if (faccessat(store->dir->objects_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		if (faccessat(store->dir->objects_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+			errno != ENOENT)
 			return true;
 	}
 	return false;
@@ -120,7 +142,7 @@ static int look_at_rows(const struct store *store, struct reconciled *sum, struc
 			if (has_file(store, &page[i]))
 				continue;
 			r = store_let_go(store, &missing, "missing", err);
-			if (r < 0)
+			if (r < 0 && r != -EAGAIN)
 				return r;
 			sum->missing += r == 0;
 		}

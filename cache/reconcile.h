@@ -16,4 +16,7 @@ struct reconciled {
 /* What somebody is at work on is left alone. Also takes away the index that was replaced. */
 int reconcile(const struct store *store, struct reconciled *ret, struct err *err);
 
+/* The same for the files of one object, whose lock the caller does not hold. */
+int reconcile_object(const struct store *store, const struct digest *digest, struct err *err);
+
 #endif

@@ -196,6 +196,9 @@ void partial_beat(struct partial *partial);
 
 const struct ranges_version *partial_version(const struct partial *partial);
 
+/* false: its leader died when it had become an object; all that is left to do is to publish it. */
+bool partial_has_data(const struct partial *partial);
+
 /*
  * A run of bytes going into a partial, from the start of a chunk onwards, or from the first byte
  * of one that is missing. Several writers may be at work on one partial, each used by one thread.

@@ -137,7 +137,8 @@ static bool is_as_it_was(const struct store *store, const struct object *object)
 	bool has_name;
 
 	store_path(&object->digest, object->executable, path);
-	has_name = fstatat(store->dir->objects_fd, path, &named, AT_SYMLINK_NOFOLLOW) == 0;
+	has_name = fstatat(store->dir->objects_fd, path, &named, AT_SYMLINK_NOFOLLOW) == 0 ||
+		   errno != ENOENT;
 	if (object->fd < 0)
 		return !has_name;
 	return has_name && fstat(object->fd, &open) == 0 && named.st_ino == open.st_ino;
@@ -181,10 +182,11 @@ int store_is_right(const struct object *object, const struct catalog_file *file,
 		if (look(object, &after) && after == *ret_changed_ns)
 			return 1;
 	}
-	return err_set(err, ERR_SYSTEM, EAGAIN, "an object is linked and unlinked all the time");
+	return 2;
 }
 
-/* 0: @object is what the index says in @file. -EBADMSG: it was not, and is gone. */
+/* 0: @object is what the index says in @file; 1: it was whenever it was looked at, but it changes
+ * all the time. -EBADMSG: it was not, and is gone. */
 static int check(const struct store *store, const struct object *object,
 	const struct catalog_file *file, int64_t *ret_changed_ns, struct err *err)
 {
@@ -193,8 +195,8 @@ static int check(const struct store *store, const struct object *object,
 							       : STORE_DAMAGED;
 	int r = store_is_right(object, file, ret_changed_ns, err);
 
-	if (r == 1)
-		return 0;
+	if (r > 0)
+		return r == 2;
 	if (r == 0)
 		r = store_let_go(store, object, why, err);
 	return r < 0 ? r : err_set(err, ERR_INTEGRITY, EBADMSG, "the object was %s", why);
@@ -216,6 +218,8 @@ static int trust(const struct store *store, const struct object *object,
 {
 	int r = check_other(store, object, file, err);
 
+	if (r == 1) /* another time */
+		return 0;
 	return r < 0 && r != -ENOENT ? r : catalog_trust(store->catalog, &object->digest, err);
 }
 
@@ -228,6 +232,8 @@ int store_examine(const struct store *store, const struct object *object, struct
 	if (r < 0 && r != -ENOENT)
 		return r;
 	r = check(store, object, &file, &changed_ns, err);
+	if (r == 1) /* right, but nothing can be noted of it */
+		return 0;
 	if (r == 0 && may_be_changed(object, file.lent))
 		r = catalog_lend(
 			store->catalog, &object->digest, object->executable, changed_ns, err);

@@ -27,7 +27,7 @@ int store_make_folder(const struct store *store, const char *path, struct err *e
 /*
  * 1: the bytes, owner and mode of @object are right, by the XXH3 of @file, or, if that is 0, by
  * SHA-256, and were when it was changed at *ret_changed_ns; 0: they are not, or cannot be read.
- * -EAGAIN: they were whenever it was looked, but it is changed all the time. May take long.
+ * 2: they were whenever it was looked, but it is changed all the time. May take long.
  */
 int store_is_right(const struct object *object, const struct catalog_file *file,
 	int64_t *ret_changed_ns, struct err *err);

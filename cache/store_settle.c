@@ -53,7 +53,7 @@ int store_settle_end(
 	int r;
 
 	if (!synced)
-		return catalog_unsettle(store->catalog, settling->boot_ms, err);
+		return catalog_unsettle(store->catalog, clock_boot_ms(), err);
 
 	do {
 		r = catalog_settle(store->catalog, settling->boot_ms, BATCH, err);

@@ -50,7 +50,7 @@ static int verify_file(const struct store *store, const struct digest *digest, b
 		file.hash = 0;
 	if (r == 0)
 		r = store_is_right(&object, &file, &changed_ns, err);
-	if (r == -EAGAIN)
+	if (r == 2)
 		r = 1;
 	if (r == 0)
 		return remove_wrong(store, &object, VERDICT_DAMAGED, ret, err);

@@ -8,6 +8,7 @@
 #include "fetch/lead_private.h"
 #include "fetch/lookup.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -119,8 +120,9 @@ static int open_partial(struct lead *lead, struct err *err)
 		r = partial_resume(store, &label, &lead->partial, NULL);
 	lead->started = r == 0;
 	lead->left = is_left_whole(lead);
-	/* what has an entry is at least as good, and known to be */
-	if (lead->left && lead_has_old(lead)) {
+	/* what has an entry is at least as good, and known to be; and what has become an object
+	 * already has nothing to be read along */
+	if (lead->left && (lead_has_old(lead) || !partial_has_data(lead->partial))) {
 		partial_fail(&lead->partial, NULL, false);
 		lead->left = lead->started = false;
 	}
@@ -177,6 +179,7 @@ static int fetch_and_publish(struct lead *lead, struct err *err)
 			return r;
 		if (lead->unchanged && !lead->left)
 			return lead_keep_old(lead, err);
+		assert(!lead->left || lead->confirmed);
 		r = lead_publish(lead, err);
 		if (r != -EBADMSG)
 			return r;

@@ -356,7 +356,7 @@ int lead_fetch_all(struct lead *lead, struct err *err)
 		int r = fetch_missing(lead, err);
 
 		/* interrupted with the last byte: only publishing is left, which is brief */
-		if (r == -ECANCELED && lead_is_whole(lead))
+		if (r == -ECANCELED && lead_is_whole(lead) && !must_be_asked_about(lead))
 			r = 0;
 		if (r == 0 && !lead->unchanged)
 			r = lead_confirm(lead, err);

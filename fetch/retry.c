@@ -49,7 +49,7 @@ static int start_afresh(struct lead *lead, const struct err *why, struct err *er
 	ahead_stop(flight);
 	partial_fail(&lead->partial, NULL, false);
 	lead->started = false;
-	lead->left = false;
+	lead->left = lead->unchanged = false;
 	lead->told = false;
 	lead->confirmed = false;
 	lead->from_start = false;
@@ -224,6 +224,7 @@ int lead_retry_corrupt(struct lead *lead, struct err *err)
 	}
 	lead_note_retry(lead, err);
 	lead->started = false;
+	lead->left = lead->unchanged = false;
 	lead->told = false;
 	lead->confirmed = false;
 	lead->from_start = false;

@@ -16,6 +16,7 @@ struct settler {
 	pthread_cond_t stopping;
 	const struct store
 		*store; /* NULL: its owner has stopped it; guarded by mu, as is the rest */
+	bool failed;    /* a sync did, and what it was for could not be made unsure yet */
 	unsigned int refs;
 };
 
@@ -62,6 +63,11 @@ static int begin(struct settler *settler, struct settling *ret)
 {
 	WITH_LOCK(&settler->mu);
 
+	/* the next sync would know nothing of what that one lost */
+	if (settler->store && settler->failed)
+		settler->failed = store_settle_end(settler->store, ret, false, NULL) < 0;
+	if (settler->failed)
+		return 0;
 	return settler->store ? store_settle_begin(settler->store, ret, NULL) : 0;
 }
 
@@ -70,7 +76,8 @@ static void end(struct settler *settler, const struct settling *settling, bool s
 	WITH_LOCK(&settler->mu);
 
 	if (settler->store)
-		(void)store_settle_end(settler->store, settling, synced, NULL);
+		settler->failed =
+			store_settle_end(settler->store, settling, synced, NULL) < 0 && !synced;
 }
 
 static void *run(void *arg)
