@@ -3,7 +3,7 @@
  * is lost or damaged can be made again, and nothing is downloaded a second time.
  *
  * Lines are collected within a transaction of the index, and written in one piece before it is
- * committed, under the writer's lock. What is written and then not committed says too much: an
+ * committed, under the writer's lock. Who is killed in between has said too much: an
  * entry whose bytes are not there is none. A line carries its own checksum; what has none that fits
  * is passed over. Nothing is synced.
  */

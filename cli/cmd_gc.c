@@ -109,6 +109,7 @@ int cmd_gc(struct cli *cli, int argc, char **argv)
 		gc.status = cli_fail(cli, NULL, &err);
 	if (fetchfs_settle(fetchfs, &err) < 0)
 		gc.status = cli_fail(cli, NULL, &err);
+	err = ERR_INIT; /* that has been told */
 	if (gc.as_json) {
 		json_open(&gc.json, NULL, '{');
 		json_open(&gc.json, "sandboxes", '[');

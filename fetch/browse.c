@@ -3,9 +3,6 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
-#include "cache/evict.h"
-#include "cache/journal.h"
-#include "cache/tree.h"
 #include "fetch/folders.h"
 #include "fetch/info.h"
 
