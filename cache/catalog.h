@@ -312,8 +312,10 @@ struct lease {
 };
 void lease_release(struct lease *lease);
 
-int catalog_lease_add(struct catalog *catalog, const struct lease *lease, struct err *err);
-int catalog_lease_drop(struct catalog *catalog, int64_t id, struct err *err);
+/* All of them, in one transaction, or none: each gets its id. */
+int catalog_lease_add(struct catalog *catalog, struct lease *leases, size_t count, struct err *err);
+/* In one transaction. -ENOENT: one of them was not there; the others are gone. */
+int catalog_lease_drop(struct catalog *catalog, const int64_t *ids, size_t count, struct err *err);
 
 /* Leases of one directory, or of all when @device and @inode are 0. */
 typedef int catalog_visit_lease(const struct lease *lease, void *arg);

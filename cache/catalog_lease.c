@@ -72,44 +72,70 @@ static int read_bound(struct db *db, int64_t id, struct digest *ret, struct err 
 	return r < 0 ? r : 0;
 }
 
-int catalog_lease_add(struct catalog *catalog, const struct lease *lease, struct err *err)
+static int add_one(struct catalog *catalog, struct lease *lease, struct err *err)
 {
-	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
-	struct lease added = *lease;
-	int r = catalog_begin(catalog, &txn, err);
+	int r;
 
-	added.id = 0;
+	lease->id = 0;
+	r = catalog_put_lease(catalog, lease, catalog->dir->boot_id, err);
+	if (r < 0)
+		return r;
+	lease->id = db_inserted(catalog->db);
+	r = read_bound(catalog->db, lease->id, &lease->digest, err);
 	if (r == 0)
-		r = catalog_put_lease(catalog, &added, catalog->dir->boot_id, err);
-	if (r < 0)
-		return r;
-	added.id = db_inserted(catalog->db);
-	r = read_bound(catalog->db, added.id, &added.digest, err);
-	if (r < 0)
-		return r;
-	journal_lease(catalog->journal, &added, catalog->dir->boot_id);
-	return catalog_commit(&txn, err);
+		journal_lease(catalog->journal, lease, catalog->dir->boot_id);
+	return r;
 }
 
-int catalog_lease_drop(struct catalog *catalog, int64_t id, struct err *err)
+int catalog_lease_add(struct catalog *catalog, struct lease *leases, size_t count, struct err *err)
 {
 	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
-	struct db_query *query = NULL;
 	int r = catalog_begin(catalog, &txn, err);
 
-	if (r == 0)
-		r = db_query(catalog->db, "DELETE FROM lease WHERE id = ?1", &query, err);
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = add_one(catalog, &leases[i], err);
+	return r < 0 ? r : catalog_commit(&txn, err);
+}
+
+static int drop_one(struct catalog *catalog, int64_t id, struct err *err)
+{
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(catalog->db, "DELETE FROM lease WHERE id = ?1", &query, err);
+
 	if (r < 0)
 		return r;
 	db_bind_int(query, 1, id);
 	r = db_run(query, err);
-	db_resetp(&query);
 	if (r < 0)
 		return r;
 	if (db_changes(catalog->db) == 0)
 		return err_set(err, ERR_SYSTEM, ENOENT, "no lease %lld", (long long)id);
 	journal_lease_gone(catalog->journal, id);
-	return catalog_commit(&txn, err);
+	return 0;
+}
+
+int catalog_lease_drop(struct catalog *catalog, const int64_t *ids, size_t count, struct err *err)
+{
+	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
+	struct err absent = ERR_INIT;
+	int r = catalog_begin(catalog, &txn, err);
+
+	for (size_t i = 0; i < count && r == 0; i++) {
+		struct err one = ERR_INIT;
+
+		r = drop_one(catalog, ids[i], &one);
+		if (r == -ENOENT) {
+			absent = one;
+			r = 0;
+		} else if (r < 0 && err) {
+			*err = one;
+		}
+	}
+	if (r == 0)
+		r = catalog_commit(&txn, err);
+	if (r == 0 && absent.code && err)
+		*err = absent;
+	return r < 0 ? r : -absent.code;
 }
 
 struct lease_page {

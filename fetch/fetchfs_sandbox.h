@@ -98,9 +98,12 @@ struct fetchfs_lease {
 	bool of_this_boot; /* filled in by the cache: mounts of an earlier one are gone */
 };
 
+/* All @count of them, at once, or none: each gets its id. */
 FETCHFS_API int fetchfs_lease_add(
-	struct fetchfs *fetchfs, const struct fetchfs_lease *lease, struct err *err);
-FETCHFS_API int fetchfs_lease_drop(struct fetchfs *fetchfs, int64_t id, struct err *err);
+	struct fetchfs *fetchfs, struct fetchfs_lease *leases, size_t count, struct err *err);
+/* All @count of them, at once. -ENOENT: one was not there; the others are gone. */
+FETCHFS_API int fetchfs_lease_drop(
+	struct fetchfs *fetchfs, const int64_t *ids, size_t count, struct err *err);
 
 /* The one with this token: its uid, sha256, key and token; no strings. -ENOENT. */
 FETCHFS_API int fetchfs_lease_find(

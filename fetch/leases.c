@@ -8,11 +8,15 @@
 #include "fetch/lookup.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-int fetchfs_lease_add(struct fetchfs *fetchfs, const struct fetchfs_lease *lease, struct err *err)
+/* *ret refers to the strings of @lease. */
+static int row_of(const struct fetchfs_lease *lease, struct lease *ret, struct err *err)
 {
-	struct lease row = {
+	int r = 0;
+
+	*ret = (struct lease){
 		.directory = lease->directory,
 		.device = lease->device,
 		.inode = lease->inode,
@@ -25,24 +29,38 @@ int fetchfs_lease_add(struct fetchfs *fetchfs, const struct fetchfs_lease *lease
 		.uid = lease->uid,
 		.uri = lease->uri,
 		.has_key = *lease->key,
+		.has_expected = *lease->expected,
 	};
-	int r = 0;
-
-	if (*lease->sha256 || !row.has_key)
-		r = digest_parse(lease->sha256, &row.digest, err);
-	row.has_expected = *lease->expected;
-	if (r == 0 && row.has_expected)
-		r = digest_parse(lease->expected, &row.expected, err);
-	if (r == 0 && row.has_key &&
-		!str_from_hex(lease->key, sizeof(row.key.bytes), row.key.bytes))
+	str_fit(ret->token, sizeof(ret->token), lease->token);
+	if (*lease->sha256 || !ret->has_key)
+		r = digest_parse(lease->sha256, &ret->digest, err);
+	if (r == 0 && ret->has_expected)
+		r = digest_parse(lease->expected, &ret->expected, err);
+	if (r == 0 && ret->has_key &&
+		!str_from_hex(lease->key, sizeof(ret->key.bytes), ret->key.bytes))
 		r = err_set(err, ERR_USAGE, EINVAL, "no key: %s", lease->key);
-	str_fit(row.token, sizeof(row.token), lease->token);
-	return r < 0 ? r : catalog_lease_add(fetchfs->catalog, &row, err);
+	return r;
 }
 
-int fetchfs_lease_drop(struct fetchfs *fetchfs, int64_t id, struct err *err)
+int fetchfs_lease_add(
+	struct fetchfs *fetchfs, struct fetchfs_lease *leases, size_t count, struct err *err)
 {
-	return catalog_lease_drop(fetchfs->catalog, id, err);
+	struct lease *rows = calloc(count + 1, sizeof(*rows));
+	int r = rows ? 0 : err_oom(err);
+
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = row_of(&leases[i], &rows[i], err);
+	if (r == 0)
+		r = catalog_lease_add(fetchfs->catalog, rows, count, err);
+	for (size_t i = 0; i < count && r == 0; i++)
+		leases[i].id = rows[i].id;
+	free(rows);
+	return r;
+}
+
+int fetchfs_lease_drop(struct fetchfs *fetchfs, const int64_t *ids, size_t count, struct err *err)
+{
+	return catalog_lease_drop(fetchfs->catalog, ids, count, err);
 }
 
 static void fill_names(const struct lease *row, struct fetchfs_lease *ret)

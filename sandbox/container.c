@@ -25,7 +25,7 @@ static int drop_pending(struct prepare *prepare, uint64_t space, struct err *err
 
 	for (size_t i = 0; i < now.count && r == 0; i++)
 		if (is_pending_for(&now.items[i], space) || leases_is_forlorn(&now.items[i]))
-			r = fetchfs_lease_drop(prepare->fetchfs, now.items[i].id, err);
+			r = fetchfs_lease_drop(prepare->fetchfs, &now.items[i].id, 1, err);
 	return r;
 }
 
@@ -71,7 +71,7 @@ static int add_pending(struct prepare *prepare, size_t i, uint64_t space, struct
 	memcpy(result->sha256, info.sha256, sizeof(result->sha256));
 	memcpy(row.sha256, info.sha256, sizeof(row.sha256));
 	fetchfs_info_release(&info);
-	r = fetchfs_lease_add(prepare->fetchfs, &row, err);
+	r = fetchfs_lease_add(prepare->fetchfs, &row, 1, err);
 	(void)fault_hit("container.leased");
 	return r;
 }

@@ -101,7 +101,7 @@ static int drop_forlorn(struct fetchfs *fetchfs, const struct leases *all, struc
 		int r = 0;
 
 		if (leases_is_forlorn(&all->items[i]))
-			r = fetchfs_lease_drop(fetchfs, all->items[i].id, err);
+			r = fetchfs_lease_drop(fetchfs, &all->items[i].id, 1, err);
 		if (first == 0)
 			first = r;
 	}

@@ -18,8 +18,7 @@
 
 /* ---- leases ---- */
 
-/* Write the lease down, here and in the cache, before there is anything of it to be seen. */
-static int lease(const struct placing *placing, const char *name, const char *method,
+int prepare_note_lease(const struct placing *placing, const char *name, const char *method,
 	uint64_t inode, uint64_t mount, struct err *err)
 {
 	struct prepare *prepare = placing->prepare;
@@ -38,7 +37,6 @@ static int lease(const struct placing *placing, const char *name, const char *me
 		.uri = placing->item->shown,
 		.since = clock_wall(),
 	};
-	int r;
 
 	if (!own_name || !own_method)
 		return err_oom(err);
@@ -49,12 +47,26 @@ static int lease(const struct placing *placing, const char *name, const char *me
 	/* it is on one row: that of the file itself */
 	if (placing->content.lazy && mount)
 		memcpy(row.token, placing->content.token, sizeof(row.token));
-	r = leases_add(&prepare->ours, &row, err);
-	if (r < 0)
-		return r;
-	r = fetchfs_lease_add(prepare->fetchfs, &row, err);
+	return leases_add(&prepare->ours, &row, err);
+}
+
+int prepare_write_leases(struct prepare *prepare, size_t from, struct err *err)
+{
+	struct leases *ours = &prepare->ours;
+	int r = fetchfs_lease_add(prepare->fetchfs, ours->items + from, ours->count - from, err);
+
 	(void)fault_hit("prepare.leased");
 	return r;
+}
+
+/* Write the lease down, here and in the cache, before there is anything of it to be seen. */
+static int lease(const struct placing *placing, const char *name, const char *method,
+	uint64_t inode, uint64_t mount, struct err *err)
+{
+	size_t from = placing->prepare->ours.count;
+	int r = prepare_note_lease(placing, name, method, inode, mount, err);
+
+	return r < 0 ? r : prepare_write_leases(placing->prepare, from, err);
 }
 
 static int folder_was_made(const char *name, uint64_t inode, void *arg, struct err *err)
@@ -82,7 +94,7 @@ static int drop_stale(const struct placing *placing, struct err *err)
 		if (!prepare_is_lease_of(stale, placing->piece->name) ||
 			mounts_state(stale) == MOUNTS_ELSEWHERE)
 			continue;
-		r = fetchfs_lease_drop(placing->prepare->fetchfs, stale->id, err);
+		r = fetchfs_lease_drop(placing->prepare->fetchfs, &stale->id, 1, err);
 		if (r < 0)
 			return r;
 	}
@@ -91,7 +103,8 @@ static int drop_stale(const struct placing *placing, struct err *err)
 
 /* ---- one piece ---- */
 
-static int commit(const struct placing *placing, struct placement *placement, struct err *err)
+int prepare_commit_piece(
+	const struct placing *placing, struct placement *placement, struct err *err)
 {
 	struct prepare *prepare = placing->prepare;
 	struct fetchfs_loan loan;
@@ -124,7 +137,7 @@ static int place_by(const struct placing *placing, enum plan_method method, stru
 	if (r == 0)
 		r = lease(
 			placing, placing->piece->name, said, placement.inode, placement.mount, err);
-	return r < 0 ? r : commit(placing, &placement, err);
+	return r < 0 ? r : prepare_commit_piece(placing, &placement, err);
 }
 
 /*
@@ -210,8 +223,8 @@ static int place_all_by(
 	return r;
 }
 
-/* By the first method that can be had. */
-static int place_missing(struct placing *placing, const bool *missing, struct err *err)
+int prepare_place_missing(
+	struct placing *placing, const bool *missing, size_t first, struct err *err)
 {
 	enum plan_method order[METHODS_MAX];
 	size_t count =
@@ -219,7 +232,7 @@ static int place_missing(struct placing *placing, const bool *missing, struct er
 	size_t pieces = placing->prepare->pieces[placing->i].count;
 	int r = 0;
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = first; i < count; i++) {
 		if (order[i] == PLAN_BIND && pieces > BINDS_MAX)
 			r = err_set(err, ERR_USAGE, EMLINK,
 				"%zu things at the top of an archive are too many mounts: say "
@@ -244,7 +257,7 @@ static int place_lazy(struct placing *placing, const bool *missing, struct err *
 	r = prepare_fetch_lazy(placing->prepare, placing->i, err);
 	if (r == 0)
 		r = learn(placing, err);
-	return r < 0 ? r : place_missing(placing, missing, err);
+	return r < 0 ? r : prepare_place_missing(placing, missing, 0, err);
 }
 
 /* What an earlier call placed stays, or is mounted again; the rest is missing. How much is. */
@@ -278,7 +291,7 @@ static int look(struct placing *placing, bool *missing, struct err *err)
 	return count;
 }
 
-static int place_item(struct placing *placing, struct err *err)
+static int place_item(struct placing *placing, struct together *together, struct err *err)
 {
 	struct prepare *prepare = placing->prepare;
 	const struct pieces *pieces = &prepare->pieces[placing->i];
@@ -294,13 +307,15 @@ static int place_item(struct placing *placing, struct err *err)
 		r = look(placing, missing, err);
 	if (r > 0 && placing->content.lazy)
 		r = place_lazy(placing, missing, err);
+	else if (r > 0 && together_suits(placing))
+		r = together_begin(together, placing, err);
 	else if (r > 0 || (r == 0 && pieces->count == 0))
-		r = place_missing(placing, missing, err);
+		r = prepare_place_missing(placing, missing, 0, err);
 	free(missing);
 	return r;
 }
 
-static void place_one(struct prepare *prepare, size_t i)
+static void place_one(struct prepare *prepare, size_t i, struct together *together)
 {
 	struct placing placing = {
 		.prepare = prepare,
@@ -311,7 +326,7 @@ static void place_one(struct prepare *prepare, size_t i)
 	};
 	size_t from = prepare->ours.count;
 	struct err err = ERR_INIT;
-	int r = place_item(&placing, &err);
+	int r = place_item(&placing, together, &err);
 
 	fd_close(&placing.parent);
 	if (r == 0)
@@ -324,7 +339,14 @@ static void place_one(struct prepare *prepare, size_t i)
 
 void prepare_place(struct prepare *prepare)
 {
-	for (size_t i = 0; i < prepare->plan->count && prepare_goes_on(prepare); i++)
-		if (!prepare->results[i].err.code)
-			place_one(prepare, i);
+	struct together *together = together_new(prepare);
+	struct err err = ERR_INIT;
+
+	for (size_t i = 0; i < prepare->plan->count && prepare_goes_on(prepare); i++) {
+		if (!together)
+			prepare_fail(prepare, i, (err_oom(&err), &err));
+		else if (!prepare->results[i].err.code)
+			place_one(prepare, i, together);
+	}
+	together_free(together);
 }

@@ -348,7 +348,7 @@ Test(catalog, leases_are_added_found_and_dropped)
 	};
 	int64_t id = 0;
 
-	cr_assert_eq(catalog_lease_add(catalog, &lease, NULL), 0);
+	cr_assert_eq(catalog_lease_add(catalog, &lease, 1, NULL), 0);
 	cr_assert_eq(catalog_is_held(catalog, &lease.digest, NULL), 1);
 	cr_assert_eq(catalog_leases(catalog, 9, 9, count_lease, &id, NULL), 0);
 	cr_assert_eq(id, 0);
@@ -356,8 +356,8 @@ Test(catalog, leases_are_added_found_and_dropped)
 	cr_assert_neq(id, 0);
 	id = 0;
 	cr_assert_eq(catalog_leases(catalog, 0, 0, count_lease, &id, NULL), 0);
-	cr_assert_eq(catalog_lease_drop(catalog, id, NULL), 0);
-	cr_assert_eq(catalog_lease_drop(catalog, id, NULL), -ENOENT);
+	cr_assert_eq(catalog_lease_drop(catalog, &id, 1, NULL), 0);
+	cr_assert_eq(catalog_lease_drop(catalog, &id, 1, NULL), -ENOENT);
 	cr_assert_eq(catalog_is_held(catalog, &lease.digest, NULL), 0);
 }
 
@@ -405,7 +405,7 @@ Test(catalog, leases_on_what_is_to_come_are_on_what_comes_first)
 	};
 	struct lease is;
 
-	cr_assert_eq(catalog_lease_add(catalog, &lease, NULL), 0);
+	cr_assert_eq(catalog_lease_add(catalog, &lease, 1, NULL), 0);
 	is = only_lease(catalog);
 	cr_assert(is_of(&is, &none) && is.has_key);
 	cr_assert(memcmp(&is.key, &entry.key, sizeof(is.key)) == 0);
@@ -428,15 +428,15 @@ Test(catalog, leases_on_what_is_to_come_are_on_what_comes_first)
 	cr_assert(is_of(&is, &first) && is.has_key, "the next version is not it");
 
 	/* it came between the look and the lease */
-	cr_assert_eq(catalog_lease_drop(catalog, is.id, NULL), 0);
-	cr_assert_eq(catalog_lease_add(catalog, &lease, NULL), 0);
+	cr_assert_eq(catalog_lease_drop(catalog, &is.id, 1, NULL), 0);
+	cr_assert_eq(catalog_lease_add(catalog, &lease, 1, NULL), 0);
 	is = only_lease(catalog);
 	cr_assert(is_of(&is, &second));
 
 	/* it was said what it is to be */
-	cr_assert_eq(catalog_lease_drop(catalog, is.id, NULL), 0);
+	cr_assert_eq(catalog_lease_drop(catalog, &is.id, 1, NULL), 0);
 	lease.digest = first;
-	cr_assert_eq(catalog_lease_add(catalog, &lease, NULL), 0);
+	cr_assert_eq(catalog_lease_add(catalog, &lease, 1, NULL), 0);
 	cr_assert_eq(catalog_record(catalog, &entry, 4096, 1, NULL, NULL), 0);
 	is = only_lease(catalog);
 	cr_assert(is_of(&is, &first));
@@ -456,14 +456,14 @@ Test(catalog, leases_are_found_by_their_tokens)
 	CLEANUP(lease_release) struct lease is = {0};
 
 	cr_assert_eq(catalog_lease_find(catalog, lease.token, &is, NULL), -ENOENT);
-	cr_assert_eq(catalog_lease_add(catalog, &lease, NULL), 0);
+	cr_assert_eq(catalog_lease_add(catalog, &lease, 1, NULL), 0);
 	cr_assert_eq(catalog_lease_find(catalog, lease.token, &is, NULL), 0);
 	cr_assert(is.uid == 7 && !is.has_key);
 	cr_assert_str_eq(is.token, lease.token);
-	cr_assert_lt(catalog_lease_add(catalog, &lease, NULL), 0, "there is one of them");
+	cr_assert_lt(catalog_lease_add(catalog, &lease, 1, NULL), 0, "there is one of them");
 	lease.token[0] = '\0';
-	cr_assert_eq(catalog_lease_add(catalog, &lease, NULL), 0);
-	cr_assert_eq(catalog_lease_add(catalog, &lease, NULL), 0, "these have none");
+	cr_assert_eq(catalog_lease_add(catalog, &lease, 1, NULL), 0);
+	cr_assert_eq(catalog_lease_add(catalog, &lease, 1, NULL), 0, "these have none");
 	cr_assert_eq(catalog_lease_find(catalog, "", &is, NULL), -ENOENT);
 }
 

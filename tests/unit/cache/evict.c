@@ -104,7 +104,7 @@ Test(evict, pinned_leased_linked_and_open_objects_stay)
 	for (int i = 0; i < 4; i++)
 		put_number(cache, i, 3 * MIB);
 	cr_assert_eq(catalog_pin(cache->store.catalog, &key, true, NULL), 0);
-	cr_assert_eq(catalog_lease_add(cache->store.catalog, &lease, NULL), 0);
+	cr_assert_eq(catalog_lease_add(cache->store.catalog, &lease, 1, NULL), 0);
 	digest_hex(&linked, hex);
 	from = str_printf("%s/objects/%.2s/%s", cache->path, hex, hex);
 	to = str_printf("%s/outside", cache->path);

@@ -126,15 +126,15 @@ static void fill(struct cache *cache)
 	cr_assert_eq(catalog_pin(catalog, &key, true, NULL), 0);
 	cr_assert_eq(catalog_pin(catalog, &other, true, NULL), 0);
 	cr_assert_eq(catalog_pin(catalog, &other, false, NULL), 0);
-	cr_assert_eq(catalog_lease_add(catalog, &lease, &err), 0, "%s", err.msg);
+	cr_assert_eq(catalog_lease_add(catalog, &lease, 1, &err), 0, "%s", err.msg);
 	lease.token[0] = '\0';
-	cr_assert_eq(catalog_lease_add(catalog, &lease, NULL), 0);
-	cr_assert_eq(catalog_lease_drop(catalog, 1, NULL), 0);
+	cr_assert_eq(catalog_lease_add(catalog, &lease, 1, NULL), 0);
+	cr_assert_eq(catalog_lease_drop(catalog, &(int64_t){1}, 1, NULL), 0);
 	lazy.token[0] = 'f';
 	lazy.has_key = lazy.has_expected = true;
 	lazy.key = other;
 	lazy.expected = digest_of_bytes(SIZE, 6);
-	cr_assert_eq(catalog_lease_add(catalog, &lazy, &err), 0, "%s", err.msg);
+	cr_assert_eq(catalog_lease_add(catalog, &lazy, 1, &err), 0, "%s", err.msg);
 }
 
 /* The same cache, by another process. */
