@@ -115,19 +115,35 @@ static bool is_current(const struct catalog *catalog)
 	       st.st_dev == catalog->device && st.st_ino == catalog->inode;
 }
 
+/* *ret is open, and was called index.db a moment later: *ret_stat. */
+static int open_named(const struct cachedir *dir, bool rebuild, struct db **ret,
+	struct stat *ret_stat, struct err *err)
+{
+	/* one that is taken away meanwhile is lost like any other */
+	for (int i = 0; i < REBUILDS; i++) {
+		CLEANUP(db_closep) struct db *db = NULL;
+		int r = open_right(dir, rebuild, &db, err);
+
+		if (r < 0)
+			return r;
+		if (fstatat(dir->fd, "index.db", ret_stat, AT_SYMLINK_NOFOLLOW) == 0) {
+			*ret = db;
+			db = NULL;
+			return 0;
+		}
+		rebuild = false;
+	}
+	return err_set(err, ERR_SYSTEM, errno, "index: look at index.db: %m");
+}
+
 static int attach(struct catalog *catalog, bool rebuild, struct err *err)
 {
 	struct db *db;
 	struct stat st;
-	int r = open_right(catalog->dir, rebuild, &db, err);
+	int r = open_named(catalog->dir, rebuild, &db, &st, err);
 
 	if (r < 0)
 		return r;
-	if (fstatat(catalog->dir->fd, "index.db", &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		r = err_set(err, ERR_SYSTEM, errno, "look at index.db: %m");
-		db_close(db);
-		return r;
-	}
 	catalog_detach(catalog);
 	catalog->db = db;
 	atomic_store(&catalog->damaged, false);
