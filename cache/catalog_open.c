@@ -5,6 +5,7 @@
  */
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/str.h"
 #include "cache/catalog_private.h"
@@ -126,6 +127,7 @@ static int open_named(const struct cachedir *dir, bool rebuild, struct db **ret,
 
 		if (r < 0)
 			return r;
+		(void)fault_hit("index.opened");
 		if (fstatat(dir->fd, "index.db", ret_stat, AT_SYMLINK_NOFOLLOW) == 0) {
 			*ret = db;
 			db = NULL;

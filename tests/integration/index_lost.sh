@@ -66,6 +66,20 @@ rm -f "$CACHE"/index.db-*
 all_there "overwritten"
 [ -s "$CACHE/index.damaged" ] || fail "the damaged one was not kept"
 
+if FETCHFS_FAULT=: fetchfs --version >/dev/null 2>&1; then
+	say "removed while it is being opened (left out: built without fault points)"
+else
+	say "removed while it is being opened"
+	FETCHFS_FAULT=index.opened:1:3000ms "${fetchfs[@]}" cat "$ORIGIN/1" >"$WORK/bytes" &
+	child=$!
+	has_index_open() { find "/proc/$child/fd" -lname '*/index.db' 2>/dev/null | grep -q .; }
+	wait_for 20 has_index_open || fail "it does not open the index"
+	lose_index
+	wait "$child" || fail "it failed"
+	cmp "$WORK/bytes" "$ORIGINROOT/1" || fail "other bytes"
+	all_there "removed while it is being opened"
+fi
+
 say "bytes changed somewhere in it, or in its log"
 for ((n = 0; n < 30; n++)); do
 	file=$CACHE/index.db
