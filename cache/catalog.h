@@ -40,6 +40,7 @@ struct entry {
 	int64_t verified;     /* when the origin last confirmed them */
 	int64_t expires;      /* fresh iff now < expires */
 	bool must_ask;        /* the origin forbade to use it unasked once it is stale */
+	uid_t uid;            /* of what is published: on whose share of the cache; 0: nobody's */
 	int64_t last_used;    /* read only: seconds */
 	int64_t lent;         /* read only: of its file, catalog_lend() */
 	bool unsure;          /* read only: catalog_trust() */
@@ -175,13 +176,24 @@ struct holdings {
 };
 int catalog_holdings(struct catalog *catalog, struct holdings *ret, struct err *err);
 
-/*
- * Promise @bytes in all to the partial @partial (replacing an earlier promise), if objects and
- * reservations then stay within @limit; else -ENOSPC, nothing changed, *ret_missing says how many
- * bytes must go first.
- */
-int catalog_reserve(struct catalog *catalog, const char *partial, uint64_t bytes, uint64_t limit,
-	uint64_t *ret_missing, struct err *err);
+/* What a partial asks for. */
+struct room_wish {
+	const char *partial;
+	uint64_t bytes; /* in all, which replaces an earlier promise */
+	uint64_t limit; /* so many may objects and reservations be then … */
+	uid_t uid;      /* … and so many of those of @uid's share; 0: it is on nobody's */
+	uint64_t share;
+};
+
+/* How many bytes must go before it can be had: of all, and of the share. */
+struct room_lacking {
+	uint64_t of_all;
+	uint64_t of_share;
+};
+
+/* Promise it, or -ENOSPC, nothing changed. */
+int catalog_reserve(struct catalog *catalog, const struct room_wish *wish, struct room_lacking *ret,
+	struct err *err);
 int catalog_unreserve(struct catalog *catalog, const char *partial, struct err *err);
 
 /* What is promised to @partial: *ret is 0 when it holds no reservation. */
@@ -189,17 +201,32 @@ int catalog_reservation(
 	struct catalog *catalog, const char *partial, uint64_t *ret, struct err *err);
 
 /* The names of partials that hold a reservation. */
-typedef int catalog_visit_partial(const char *partial, uint64_t bytes, void *arg);
+typedef int catalog_visit_partial(const char *partial, uint64_t bytes, uid_t uid, void *arg);
 int catalog_partials(
 	struct catalog *catalog, catalog_visit_partial *visit, void *arg, struct err *err);
 
-/* Objects in the order in which they may go: least recently used first, never pinned or leased. */
+/* Objects in the order in which they may go: least recently used first, never pinned or leased.
+ * @uid: those of this share; 0: all. */
 struct victim {
 	struct digest digest;
 	uint64_t bytes;
 };
-int catalog_victims(struct catalog *catalog, size_t max, uint64_t skip, struct victim *ret,
-	size_t *ret_count, struct err *err);
+int catalog_victims(struct catalog *catalog, uid_t uid, size_t max, uint64_t skip,
+	struct victim *ret, size_t *ret_count, struct err *err);
+
+/*
+ * Shares: what came for somebody (catalog_publish(), with entry.uid) counts on his share of the
+ * cache until it goes, as do the reservations for it. How many bytes that are; how many of them are
+ * pinned or leased; and whose there are.
+ */
+int catalog_share(struct catalog *catalog, uid_t uid, uint64_t *ret, struct err *err);
+int catalog_share_held(struct catalog *catalog, uid_t uid, uint64_t *ret, struct err *err);
+typedef int catalog_visit_share(uid_t uid, uint64_t bytes, void *arg);
+int catalog_shares(struct catalog *catalog, catalog_visit_share *visit, void *arg, struct err *err);
+
+/* On whose share the object is, 0: nobody's, also if there is no such object. */
+int catalog_share_of(
+	struct catalog *catalog, const struct digest *digest, uid_t *ret, struct err *err);
 
 /* The first entries, whatever their scope, that stand for @digest: up to @max into @ret, each for
  * entry_release(). *ret_count says how many, also after an error. */
@@ -218,6 +245,7 @@ struct catalog_file {
 	uint64_t hash; /* its XXH3, 0: not known */
 	int64_t lent;
 	bool unsure; /* catalog_trust() */
+	uid_t uid;   /* on whose share */
 };
 
 /* -ENOENT when it has no row. */
@@ -258,13 +286,12 @@ int catalog_is_held(struct catalog *catalog, const struct digest *digest, struct
 int catalog_object_gone(struct catalog *catalog, const struct digest *digest, struct err *err);
 
 /*
- * What an evictor has done, in one transaction: the @count objects @gone are gone, and the room is
- * promised to @partial (NULL: to nobody) as by catalog_reserve(). -ENOSPC when it does not suffice
- * yet: the objects are then deleted from the index all the same.
+ * What an evictor has done, in one transaction: the @count objects @gone are gone, and @wish (NULL:
+ * none) is granted as by catalog_reserve(). -ENOSPC when it cannot be yet: the objects are then
+ * deleted from the index all the same.
  */
 int catalog_exchange(struct catalog *catalog, const struct digest *gone, size_t count,
-	const char *partial, uint64_t bytes, uint64_t limit, uint64_t *ret_missing,
-	struct err *err);
+	const struct room_wish *wish, struct room_lacking *ret, struct err *err);
 
 /* ---- trees: what is unpacked of an object, see tree.h; deleted with its row ---- */
 

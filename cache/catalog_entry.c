@@ -204,22 +204,24 @@ static int run_on_object(struct catalog *catalog, const char *sql, const struct 
 	db_bind_int(query, 6, now);
 	db_bind_text(query, 7, object->fresh ? catalog->dir->boot_id : "");
 	db_bind_int(query, 8, -clock_boot_ms());
+	db_bind_int(query, 9, entry->uid);
 	return db_run(query, err);
 }
 
 /*
  * The row of an object. An empty boot says: the file was there before us, and nobody knows whether
  * it survived the last power cut. A row that needs that check keeps needing it when another file
- * (the twin) joins it; a settled one is unsettled by the new file.
+ * (the twin) joins it; a settled one is unsettled by the new file. Whose share it is on it stays,
+ * unless it is wanted by somebody who has none.
  */
 static int put_object(struct catalog *catalog, const struct entry *entry,
 	const struct catalog_object *object, struct err *err)
 {
 	int r = run_on_object(catalog,
 		"INSERT OR IGNORE INTO object (digest, size, bytes, twin_bytes, xxh3, used,"
-		"	last_used, boot, settled)"
+		"	last_used, boot, settled, uid)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, " CATALOG_NEXT_USE ", ?6,"
-		"	?7, ?8)",
+		"	?7, ?8, ?9)",
 		entry, object, err);
 
 	if (r < 0 || db_changes(catalog->db) > 0)
@@ -230,7 +232,8 @@ static int put_object(struct catalog *catalog, const struct entry *entry,
 		"	used = " CATALOG_NEXT_USE ", last_used = ?6,"
 		"	boot = CASE WHEN ?7 != '' AND (settled = 1 OR boot = ?7) THEN ?7 ELSE boot "
 		"END,"
-		"	settled = CASE WHEN settled = 1 AND ?7 = '' THEN 1 ELSE ?8 END"
+		"	settled = CASE WHEN settled = 1 AND ?7 = '' THEN 1 ELSE ?8 END,"
+		"	uid = CASE ?9 WHEN 0 THEN 0 ELSE uid END"
 		" WHERE digest = ?1",
 		entry, object, err);
 	return r < 0 ? r : check_changed(catalog->db, err);

@@ -11,7 +11,7 @@ int catalog_file(struct catalog *catalog, const struct digest *digest, bool exec
 	WITH_CATALOG(catalog);
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	int r = db_query(catalog->db,
-		"SELECT size, xxh3, CASE WHEN ?2 THEN twin_lent ELSE lent END, settled, boot"
+		"SELECT size, xxh3, CASE WHEN ?2 THEN twin_lent ELSE lent END, settled, boot, uid"
 		" FROM object WHERE digest = ?1",
 		&query, err);
 
@@ -29,6 +29,7 @@ int catalog_file(struct catalog *catalog, const struct digest *digest, bool exec
 		.hash = (uint64_t)db_int(query, 1),
 		.lent = db_int(query, 2),
 		.unsure = !catalog_is_sure(catalog, db_int(query, 3), db_text(query, 4)),
+		.uid = (uid_t)db_int(query, 5),
 	};
 	return 0;
 }

@@ -85,7 +85,7 @@ int catalog_commit_visible(struct catalog_txn *txn, struct err *err);
 void catalog_rollback(struct catalog_txn *txn); /* for CLEANUP() */
 
 /* The tables. catalog_schema_make() needs a transaction, and does nothing when they are there. */
-#define CATALOG_SCHEMA 8
+#define CATALOG_SCHEMA 9
 
 int catalog_schema_version(struct db *db, int64_t *ret, struct err *err); /* 0: none yet */
 int catalog_schema_make(struct db *db, struct err *err);
@@ -96,6 +96,10 @@ int catalog_schema_bind_leases(struct db *db, bool bind, struct err *err);
 /* What catalog_find() and its like answer: the entry that @query finds first. Under mu. */
 int catalog_read_first(
 	const struct catalog *catalog, struct db_query *query, struct entry *ret, struct err *err);
+
+/* What is on the share of @uid without the reservation of @partial, under the catalog's lock. */
+int catalog_read_share(
+	struct db *db, uid_t uid, const char *partial, uint64_t *ret, struct err *err);
 
 /* catalog_unreserve(), in a transaction that has begun. */
 int catalog_end_reservation(struct db *db, const char *partial, struct err *err);

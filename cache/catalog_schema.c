@@ -205,8 +205,36 @@ static const char upgrade_8[] =
 	"CREATE INDEX entry_pinned ON entry (digest) WHERE pinned;"
 	"PRAGMA user_version = 8";
 
-static const char *const upgrades[CATALOG_SCHEMA + 1] = {
-	NULL, NULL, upgrade_2, upgrade_3, upgrade_4, upgrade_5, upgrade_6, upgrade_7, upgrade_8};
+/*
+ * For whom it came: the sums of each user, kept by triggers. (Their conflicts would be resolved as
+ * the statement says that set them off; so they have none.)
+ */
+#define OBJECT_BYTES(row) row ".bytes + " row ".twin_bytes + " row ".tree_bytes"
+#define SHARE_MORE(bytes)                                                                          \
+	"	INSERT INTO share SELECT new.uid, 0 WHERE NOT EXISTS"                                    \
+	"		(SELECT 1 FROM share WHERE uid = new.uid);"                                             \
+	"	UPDATE share SET bytes = bytes + " bytes " WHERE uid = new.uid;"
+#define SHARE_LESS(bytes) "	UPDATE share SET bytes = bytes - (" bytes ") WHERE uid = old.uid;"
+#define SHARE_TRIGGER(table, change, when, work)                                                   \
+	"CREATE TRIGGER " table change " ON " table " WHEN " when " > 0 BEGIN" work "END;"
+#define SHARE_TRIGGERS(table, columns, now, before)                                                \
+	SHARE_TRIGGER(table, "_share_insert AFTER INSERT", "new.uid", SHARE_MORE(now))             \
+	SHARE_TRIGGER(                                                                             \
+		table, "_share_less AFTER UPDATE OF " columns, "old.uid", SHARE_LESS(before))      \
+	SHARE_TRIGGER(table, "_share_more AFTER UPDATE OF " columns, "new.uid", SHARE_MORE(now))   \
+	SHARE_TRIGGER(table, "_share_delete AFTER DELETE", "old.uid", SHARE_LESS(before))
+
+static const char upgrade_9[] =
+	"ALTER TABLE object ADD COLUMN uid INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE reservation ADD COLUMN uid INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE share (uid INTEGER PRIMARY KEY, bytes INTEGER NOT NULL);"
+	"CREATE INDEX object_share ON object (uid, used) WHERE uid > 0;" SHARE_TRIGGERS("object",
+		"bytes, twin_bytes, tree_bytes, uid", OBJECT_BYTES("new"), OBJECT_BYTES("old"))
+		SHARE_TRIGGERS("reservation", "bytes, uid", "new.bytes",
+			"old.bytes") "PRAGMA user_version = 9";
+
+static const char *const upgrades[CATALOG_SCHEMA + 1] = {NULL, NULL, upgrade_2, upgrade_3,
+	upgrade_4, upgrade_5, upgrade_6, upgrade_7, upgrade_8, upgrade_9};
 
 _Static_assert(ENTRY_KNOWN == 0 && ENTRY_COMPLETE == 1 && ENTRY_ABSENT == 2, "stored on disk");
 

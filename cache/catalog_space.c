@@ -93,18 +93,19 @@ int catalog_reservation(
 
 /* ---- changes: in a transaction ---- */
 
-static int put_reservation(struct db *db, const char *partial, uint64_t bytes, struct err *err)
+static int put_reservation(struct db *db, const struct room_wish *wish, struct err *err)
 {
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	int r = db_query(db,
-		"INSERT INTO reservation (partial, bytes) VALUES (?1, ?2)"
-		" ON CONFLICT (partial) DO UPDATE SET bytes = excluded.bytes",
+		"INSERT INTO reservation (partial, bytes, uid) VALUES (?1, ?2, ?3)"
+		" ON CONFLICT (partial) DO UPDATE SET bytes = excluded.bytes, uid = excluded.uid",
 		&query, err);
 
 	if (r < 0)
 		return r;
-	db_bind_text(query, 1, partial);
-	db_bind_int(query, 2, (int64_t)bytes);
+	db_bind_text(query, 1, wish->partial);
+	db_bind_int(query, 2, (int64_t)wish->bytes);
+	db_bind_int(query, 3, wish->uid);
 	return db_run(query, err);
 }
 
@@ -135,55 +136,64 @@ static int delete_objects(struct db *db, const struct digest *gone, size_t count
 	return 0;
 }
 
-/* Reserve if the sum allows it; *ret_missing says how many bytes it lacks. */
-static int try_reserve(struct db *db, const char *partial, uint64_t bytes, uint64_t limit,
-	uint64_t *ret_missing, struct err *err)
+static uint64_t above(uint64_t bytes, uint64_t limit)
+{
+	return bytes > limit ? bytes - limit : 0;
+}
+
+/* Reserve if the sums allow it; *ret says what they lack. */
+static int try_reserve(
+	struct db *db, const struct room_wish *wish, struct room_lacking *ret, struct err *err)
 {
 	struct usage usage;
 	uint64_t before;
-	uint64_t after;
+	uint64_t own = 0;
 	int r = read_usage(db, &usage, err);
 
 	if (r == 0)
-		r = read_reservation(db, partial, &before, err);
+		r = read_reservation(db, wish->partial, &before, err);
+	if (r == 0 && wish->uid > 0)
+		r = catalog_read_share(db, wish->uid, wish->partial, &own, err);
 	if (r < 0)
 		return r;
-	after = usage.objects + usage.reserved - before + bytes;
-	*ret_missing = after > limit ? after - limit : 0;
-	return *ret_missing > 0 ? 0 : put_reservation(db, partial, bytes, err);
+	*ret = (struct room_lacking){
+		.of_all = above(usage.objects + usage.reserved - before + wish->bytes, wish->limit),
+		.of_share = wish->uid > 0 ? above(own + wish->bytes, wish->share) : 0,
+	};
+	return ret->of_all > 0 || ret->of_share > 0 ? 0 : put_reservation(db, wish, err);
 }
 
 int catalog_exchange(struct catalog *catalog, const struct digest *gone, size_t count,
-	const char *partial, uint64_t bytes, uint64_t limit, uint64_t *ret_missing, struct err *err)
+	const struct room_wish *wish, struct room_lacking *ret, struct err *err)
 {
 	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
-	uint64_t missing = 0;
+	struct room_lacking lacking = {0};
 	int r = catalog_begin(catalog, &txn, err);
 
 	if (r == 0)
 		r = delete_objects(catalog->db, gone, count, err);
-	if (r == 0 && partial)
-		r = try_reserve(catalog->db, partial, bytes, limit, &missing, err);
+	if (r == 0 && wish)
+		r = try_reserve(catalog->db, wish, &lacking, err);
 	if (r == 0)
 		r = count > 0 ? catalog_commit_visible(&txn, err) : catalog_commit(&txn, err);
 	if (r < 0)
 		return r;
-	if (missing > 0) {
-		*ret_missing = missing;
+	if (lacking.of_all > 0 || lacking.of_share > 0) {
+		*ret = lacking;
 		return err_set(err, ERR_SPACE, ENOSPC, "cache full");
 	}
 	return 0;
 }
 
-int catalog_reserve(struct catalog *catalog, const char *partial, uint64_t bytes, uint64_t limit,
-	uint64_t *ret_missing, struct err *err)
+int catalog_reserve(struct catalog *catalog, const struct room_wish *wish, struct room_lacking *ret,
+	struct err *err)
 {
-	return catalog_exchange(catalog, NULL, 0, partial, bytes, limit, ret_missing, err);
+	return catalog_exchange(catalog, NULL, 0, wish, ret, err);
 }
 
 int catalog_object_gone(struct catalog *catalog, const struct digest *digest, struct err *err)
 {
-	return catalog_exchange(catalog, digest, 1, NULL, 0, 0, NULL, err);
+	return catalog_exchange(catalog, digest, 1, NULL, NULL, err);
 }
 
 int catalog_end_reservation(struct db *db, const char *partial, struct err *err)
@@ -212,6 +222,7 @@ int catalog_unreserve(struct catalog *catalog, const char *partial, struct err *
 struct reservation {
 	char *partial;
 	uint64_t bytes;
+	uid_t uid;
 };
 
 struct reservation_page {
@@ -232,7 +243,7 @@ static int read_reservations(
 	WITH_CATALOG(catalog);
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	int r = db_query(catalog->db,
-		"SELECT partial, bytes FROM reservation WHERE partial > ?1 ORDER BY partial"
+		"SELECT partial, bytes, uid FROM reservation WHERE partial > ?1 ORDER BY partial"
 		" LIMIT ?2",
 		&query, err);
 
@@ -243,8 +254,8 @@ static int read_reservations(
 	while ((r = db_step(query, err)) > 0) {
 		struct reservation *item = &page->items[page->count];
 
-		*item = (struct reservation){
-			str_copy(db_text(query, 0)), (uint64_t)db_int(query, 1)};
+		*item = (struct reservation){str_copy(db_text(query, 0)),
+			(uint64_t)db_int(query, 1), (uid_t)db_int(query, 2)};
 		if (!item->partial)
 			return err_oom(err);
 		page->count++;
@@ -265,7 +276,9 @@ int catalog_partials(
 		if (r < 0)
 			return r;
 		for (size_t i = 0; i < page.count; i++) {
-			r = visit(page.items[i].partial, page.items[i].bytes, arg);
+			const struct reservation *item = &page.items[i];
+
+			r = visit(item->partial, item->bytes, item->uid, arg);
 			if (r != 0)
 				return r;
 		}
@@ -278,8 +291,14 @@ int catalog_partials(
 	return 0;
 }
 
-int catalog_victims(struct catalog *catalog, size_t max, uint64_t skip, struct victim *ret,
-	size_t *ret_count, struct err *err)
+#define VICTIMS(where)                                                                             \
+	"SELECT o.digest, o.bytes + o.twin_bytes + o.tree_bytes FROM object AS o WHERE " where     \
+	" NOT EXISTS (SELECT 1 FROM entry AS e WHERE e.digest = o.digest AND e.pinned) AND"        \
+	" NOT EXISTS (SELECT 1 FROM lease AS l WHERE l.digest = o.digest)"                         \
+	" ORDER BY o.used LIMIT ?1 OFFSET ?2"
+
+int catalog_victims(struct catalog *catalog, uid_t uid, size_t max, uint64_t skip,
+	struct victim *ret, size_t *ret_count, struct err *err)
 {
 	/* what was used a moment ago is not the first to go; not written, it may be */
 	(void)touches_write(catalog->touches, NULL);
@@ -287,17 +306,16 @@ int catalog_victims(struct catalog *catalog, size_t max, uint64_t skip, struct v
 	WITH_CATALOG(catalog);
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	size_t count = 0;
+	/* the condition is that of the index */
 	int r = db_query(catalog->db,
-		"SELECT o.digest, o.bytes + o.twin_bytes + o.tree_bytes FROM object AS o WHERE"
-		" NOT EXISTS (SELECT 1 FROM entry AS e WHERE e.digest = o.digest AND e.pinned) AND"
-		" NOT EXISTS (SELECT 1 FROM lease AS l WHERE l.digest = o.digest)"
-		" ORDER BY o.used LIMIT ?1 OFFSET ?2",
-		&query, err);
+		uid > 0 ? VICTIMS("o.uid = ?3 AND o.uid > 0 AND") : VICTIMS(""), &query, err);
 
 	if (r < 0)
 		return r;
 	db_bind_int(query, 1, (int64_t)max);
 	db_bind_int(query, 2, (int64_t)skip);
+	if (uid > 0)
+		db_bind_int(query, 3, uid);
 	while ((r = db_step(query, err)) > 0) {
 		if (!db_blob(query, 0, ret[count].digest.bytes, DIGEST_SIZE))
 			return err_set(err, ERR_INTEGRITY, EBADMSG, "index: a damaged object");

@@ -1,13 +1,13 @@
+/* What goes: objects that nobody needs, and partials that nobody leads. */
 #include "cache/evict.h"
 
 #include "base/cleanup.h"
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/str.h"
-#include "base/units.h"
 #include "cache/events.h"
+#include "cache/evict_private.h"
 #include "cache/journal.h"
-#include "cache/room.h"
 #include "cache/store_private.h"
 #include "cache/tree.h"
 
@@ -17,22 +17,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* How many victims are taken, and how many candidates looked at, between two transactions. */
-#define BATCH 32
-
 /* Of an object that is known by many names so many are told when it goes. */
 #define NAMES_TOLD 8
 
-/* Victims taken together: their locks are held until their rows are gone, so that nobody can
- * publish the same content in between and lose the row of a file that exists. */
-struct haul {
-	size_t count;
-	uint64_t bytes;
-	struct digest digests[BATCH];
-	struct lock locks[BATCH];
-};
-
-static void haul_release(struct haul *haul)
+void haul_release(struct haul *haul)
 {
 	for (size_t i = 0; i < haul->count; i++)
 		lock_release(&haul->locks[i]);
@@ -164,24 +152,20 @@ int evict_object(const struct store *store, const struct digest *digest, struct 
 
 /* ---- many ---- */
 
-/*
- * Take victims until they amount to @need bytes or @haul is full. *skip, which grows, counts those
- * that had to be left alone; a haul that stays empty means that there are no others.
- */
-static int take_victims(const struct store *store, uint64_t need, uint64_t *skip, struct haul *haul,
-	struct err *err)
+int evict_take(const struct store *store, uid_t uid, uint64_t need, uint64_t *skip,
+	struct haul *haul, struct err *err)
 {
-	struct victim victims[BATCH];
+	struct victim victims[HAUL_MAX];
 	size_t count;
 
 	do {
-		int r = catalog_victims(store->catalog, BATCH, *skip, victims, &count, err);
+		int r = catalog_victims(store->catalog, uid, HAUL_MAX, *skip, victims, &count, err);
 
 		if (r == 0)
 			r = let_pass(store, err);
 		if (r < 0)
 			return r;
-		for (size_t i = 0; i < count && haul->count < BATCH && haul->bytes < need; i++) {
+		for (size_t i = 0; i < count && haul->count < HAUL_MAX && haul->bytes < need; i++) {
 			uint64_t bytes;
 
 			r = take(store, &victims[i].digest, &haul->locks[haul->count], &bytes, err);
@@ -195,12 +179,13 @@ static int take_victims(const struct store *store, uint64_t need, uint64_t *skip
 			haul->bytes += victims[i].bytes;
 			haul->digests[haul->count++] = victims[i].digest;
 		}
-	} while (haul->count == 0 && count == BATCH);
+	} while (haul->count == 0 && count == HAUL_MAX);
 	return 0;
 }
 
 struct idle_walk {
 	const struct store *store;
+	uid_t uid;
 	uint64_t need;
 	uint64_t freed;
 	struct err *err;
@@ -218,7 +203,7 @@ static bool is_being_read(const struct store *store, const char *partial)
 }
 
 /* A partial that nobody leads, kept for resumption, goes before anything that is complete. */
-static int drop_idle(const char *partial, uint64_t bytes, void *arg)
+static int drop_idle(const char *partial, uint64_t bytes, uid_t uid, void *arg)
 {
 	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
 	struct idle_walk *walk = arg;
@@ -227,6 +212,8 @@ static int drop_idle(const char *partial, uint64_t bytes, void *arg)
 	int r;
 
 	if (walk->freed >= walk->need || str_equal(partial, JOURNAL_DRAFT))
+		return 0;
+	if (walk->uid > 0 && uid != walk->uid)
 		return 0;
 	/* a name that is not one of ours has no files: only its row is in the way */
 	if (!partial_parse(partial, &key, &generation)) {
@@ -248,10 +235,10 @@ static int drop_idle(const char *partial, uint64_t bytes, void *arg)
 	return r;
 }
 
-static int drop_idle_partials(
-	const struct store *store, uint64_t need, uint64_t *ret_freed, struct err *err)
+int evict_idle(
+	const struct store *store, uid_t uid, uint64_t need, uint64_t *ret_freed, struct err *err)
 {
-	struct idle_walk walk = {.store = store, .need = need, .err = err};
+	struct idle_walk walk = {.store = store, .uid = uid, .need = need, .err = err};
 	int r;
 
 	tree_sweep(store);
@@ -264,125 +251,6 @@ static int drop_idle_partials(
 	return 0;
 }
 
-/* Nothing more can go: say who holds the space. */
-static int full(const struct store *store, uint64_t bytes, uint64_t on_disk, struct err *err)
-{
-	char limit[UNITS_SIZE_TEXT];
-	char used[UNITS_SIZE_TEXT];
-	char needed[UNITS_SIZE_TEXT];
-	struct usage usage;
-	int r = catalog_usage(store->catalog, &usage, err);
-
-	if (r < 0)
-		return r;
-	units_format_size(usage.objects + usage.reserved, used);
-	units_format_size(bytes, needed);
-	if (on_disk > 0) {
-		units_format_size(store->min_free, limit);
-		return err_set(err, ERR_SPACE, ENOSPC,
-			"disk full: %s must stay free, %s in use by open, pinned or linked "
-			"artifacts, %s needed",
-			limit, used, needed);
-	}
-	units_format_size(store->limit, limit);
-	return err_set(err, ERR_SPACE, ENOSPC,
-		"cache full: limit %s, %s in use by open, pinned or linked artifacts, %s needed",
-		limit, used, needed);
-}
-
-static int too_big(const struct store *store, uint64_t bytes, struct err *err)
-{
-	char limit[UNITS_SIZE_TEXT];
-	char needed[UNITS_SIZE_TEXT];
-
-	units_format_size(store->limit, limit);
-	units_format_size(bytes, needed);
-	return err_set(err, ERR_SPACE, ENOSPC, "larger than the cache: %s needed, limit %s", needed,
-		limit);
-}
-
-/*
- * Ask for @bytes of @room, giving up the objects of @haul in the same transaction. -ENOSPC:
- * @ret_missing bytes must go first, *ret_on_disk of them because the disk is full.
- */
-static int exchange(const struct store *store, struct haul *haul, const char *partial,
-	uint64_t bytes, uint64_t room, uint64_t *ret_missing, uint64_t *ret_on_disk,
-	struct err *err)
-{
-	uint64_t before;
-	uint64_t more;
-	int r = catalog_reservation(store->catalog, partial, &before, err);
-
-	more = bytes > before ? bytes - before : 0;
-	if (r == 0)
-		r = room_missing_on_disk(store, more, ret_on_disk, err);
-	if (r < 0)
-		return r;
-	if (*ret_on_disk > 0) {
-		*ret_missing = *ret_on_disk;
-		r = haul->count == 0 ? 0
-				     : catalog_exchange(store->catalog, haul->digests, haul->count,
-					       NULL, 0, 0, NULL, err);
-		return r < 0 ? r : -ENOSPC;
-	}
-	return catalog_exchange(
-		store->catalog, haul->digests, haul->count, partial, bytes, room, ret_missing, err);
-}
-
-/*
- * 0, or -ENOSPC when @on_disk bytes are more than the cache could give back: then nothing of it is
- * thrown away in vain. What others have on the file system is not ours to remove.
- */
-static int check_hope(const struct store *store, uint64_t bytes, uint64_t on_disk, struct err *err)
-{
-	char needed[UNITS_SIZE_TEXT];
-	char free_text[UNITS_SIZE_TEXT];
-	char held[UNITS_SIZE_TEXT];
-	struct usage usage;
-	int r = catalog_usage(store->catalog, &usage, err);
-
-	if (r < 0 || on_disk <= usage.objects + usage.reserved)
-		return r;
-	units_format_size(bytes, needed);
-	units_format_size(store->min_free, free_text);
-	units_format_size(usage.objects + usage.reserved, held);
-	return err_set(err, ERR_SPACE, ENOSPC,
-		"disk full: %s needed, %s must stay free, and the cache itself holds only %s",
-		needed, free_text, held);
-}
-
-int evict_reserve(const struct store *store, const char *partial, uint64_t bytes, struct err *err)
-{
-	CLEANUP(haul_release) struct haul haul = {.count = 0};
-	bool idle_left = true;
-	uint64_t room = room_within(store);
-	uint64_t skip = 0;
-
-	if (bytes > room)
-		return too_big(store, bytes, err);
-	for (;;) {
-		uint64_t missing = 0;
-		uint64_t on_disk = 0;
-		uint64_t freed = 0;
-		int r = exchange(store, &haul, partial, bytes, room, &missing, &on_disk, err);
-
-		haul_release(&haul);
-		if (r != -ENOSPC || missing == 0)
-			return r;
-		r = check_hope(store, bytes, on_disk, err);
-		if (r == 0 && idle_left)
-			r = drop_idle_partials(store, missing, &freed, err);
-		idle_left = false;
-		if (r == 0 && freed == 0)
-			r = take_victims(store, missing, &skip, &haul, err);
-		if (r < 0)
-			return r;
-		if (freed == 0 && haul.count == 0)
-			return full(store, bytes, on_disk, err);
-		room = room_within(store);
-	}
-}
-
 int evict_to(const struct store *store, uint64_t bytes, uint64_t *ret_freed, struct err *err)
 {
 	uint64_t total = 0;
@@ -392,7 +260,7 @@ int evict_to(const struct store *store, uint64_t bytes, uint64_t *ret_freed, str
 	int r = catalog_usage(store->catalog, &usage, err);
 
 	if (r == 0 && usage.objects + usage.reserved > bytes)
-		r = drop_idle_partials(store, usage.objects + usage.reserved - bytes, &idle, err);
+		r = evict_idle(store, 0, usage.objects + usage.reserved - bytes, &idle, err);
 	total += idle;
 	while (r == 0) {
 		CLEANUP(haul_release) struct haul haul = {.count = 0};
@@ -404,11 +272,10 @@ int evict_to(const struct store *store, uint64_t bytes, uint64_t *ret_freed, str
 		used = usage.objects + usage.reserved;
 		if (used <= bytes)
 			break;
-		r = take_victims(store, used - bytes, &skip, &haul, err);
+		r = evict_take(store, 0, used - bytes, &skip, &haul, err);
 		if (r < 0 || haul.count == 0)
 			break;
-		r = catalog_exchange(
-			store->catalog, haul.digests, haul.count, NULL, 0, 0, NULL, err);
+		r = catalog_exchange(store->catalog, haul.digests, haul.count, NULL, NULL, err);
 		total += haul.bytes;
 	}
 	if (r < 0)

@@ -10,10 +10,16 @@
 #include "cache/store.h"
 
 /*
- * Reserve @bytes in all for @partial, evicting as needed. -ENOSPC when nothing more can go, with
+ * Reserve @bytes in all for @partial, evicting as needed: first of the share of @uid (0: it is on
+ * nobody's), if that is exhausted, and then of that alone. -ENOSPC when nothing more can go, with
  * a text that says who holds the space; nothing is reserved then.
  */
-int evict_reserve(const struct store *store, const char *partial, uint64_t bytes, struct err *err);
+int evict_reserve(
+	const struct store *store, const char *partial, uid_t uid, uint64_t bytes, struct err *err);
+
+/* For what has room, but not a reservation of its own: evict of the share of @uid until it has
+ * @bytes left. */
+int evict_for_share(const struct store *store, uid_t uid, uint64_t bytes, struct err *err);
 
 /* Evict until objects and reservations are at most @bytes. *ret_freed may be NULL. */
 int evict_to(const struct store *store, uint64_t bytes, uint64_t *ret_freed, struct err *err);

@@ -101,13 +101,14 @@ static int lock_name(struct group *group, struct err *err)
 static int reserve_free(struct group *group, uint64_t bytes, uint64_t room)
 {
 	const struct store *store = group->store;
+	const struct room_wish wish = {.partial = group->name, .bytes = bytes, .limit = room};
+	struct room_lacking lacking;
 	uint64_t missing = 0;
 	int r = room_missing_on_disk(store, bytes, &missing, NULL);
 
 	if (r == 0 && missing > 0)
 		return -ENOSPC;
-	return r < 0 ? r
-		     : catalog_reserve(store->catalog, group->name, bytes, room, &missing, NULL);
+	return r < 0 ? r : catalog_reserve(store->catalog, &wish, &lacking, NULL);
 }
 
 /* @least bytes, better @all, best some more. */
@@ -125,10 +126,10 @@ static int reserve(
 		return 0;
 	}
 	*ret = all;
-	r = evict_reserve(store, group->name, all, err);
+	r = evict_reserve(store, group->name, 0, all, err);
 	if (r == -ENOSPC && least < all) {
 		*ret = least;
-		r = evict_reserve(store, group->name, least, err);
+		r = evict_reserve(store, group->name, 0, least, err);
 	}
 	return r;
 }

@@ -149,6 +149,8 @@ void journal_entry(struct journal *journal, const struct entry *entry, uint64_t 
 	json_number(&json, "verified", entry->verified);
 	json_number(&json, "expires", entry->expires);
 	json_bool(&json, "must_ask", entry->must_ask);
+	if (entry->uid > 0)
+		json_number(&json, "uid", entry->uid);
 	end(journal, &json);
 }
 

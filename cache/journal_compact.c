@@ -82,13 +82,15 @@ static int add_entry(const struct entry *entry, void *arg)
 {
 	struct compaction *c = arg;
 	struct catalog_file file = {.hash = 0};
+	struct entry line = *entry;
 
 	if (entry->state != ENTRY_COMPLETE && !entry->pinned)
 		return 0;
 	if (entry->state == ENTRY_COMPLETE)
 		(void)catalog_file(
 			c->store->catalog, &entry->digest, entry->executable, &file, NULL);
-	journal_entry(c->lines, entry, file.hash);
+	line.uid = file.uid;
+	journal_entry(c->lines, &line, file.hash);
 	return put(c);
 }
 
@@ -219,11 +221,12 @@ static int clear_draft(const struct store *store, struct err *err)
 /* Room for the draft. Who is about to make room himself makes none for this. */
 static int reserve(const struct store *store, uint64_t bytes, bool may_evict, struct err *err)
 {
-	uint64_t missing;
+	const struct room_wish wish = {
+		.partial = JOURNAL_DRAFT, .bytes = bytes, .limit = room_within(store)};
+	struct room_lacking lacking;
 
-	return may_evict ? evict_reserve(store, JOURNAL_DRAFT, bytes, err)
-			 : catalog_reserve(store->catalog, JOURNAL_DRAFT, bytes, room_within(store),
-				   &missing, err);
+	return may_evict ? evict_reserve(store, JOURNAL_DRAFT, 0, bytes, err)
+			 : catalog_reserve(store->catalog, &wish, &lacking, err);
 }
 
 int journal_compact(const struct store *store, bool may_evict, struct err *err)

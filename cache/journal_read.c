@@ -80,6 +80,7 @@ static bool read_entry(const json_t *object, struct journal_line *ret)
 		.verified = number_of(object, "verified"),
 		.expires = number_of(object, "expires"),
 		.must_ask = is_true(object, "must_ask"),
+		.uid = (uid_t)number_of(object, "uid"),
 	};
 	if (!ret->entry.scope || !ret->entry.uri)
 		return false;

@@ -117,6 +117,7 @@ void partial_label(struct partial *partial, const struct partial_label *label, u
 
 	str_cut(to->uri, sizeof(to->uri), label->uri);
 	str_cut(to->scope, sizeof(to->scope), label->scope);
+	partial->uid = label->uid;
 	to->since = clock_wall_ms();
 	to->base = base;
 	to->pid = (int)getpid();
@@ -206,6 +207,12 @@ int partial_create(const struct store *store, const struct partial_label *label,
 	return 0;
 }
 
+int partial_reserve(struct partial *partial, uint64_t data, int64_t size, struct err *err)
+{
+	return evict_reserve(
+		partial->store, partial->name, partial->uid, partial_footprint(data, size), err);
+}
+
 static int make_records(struct partial *partial, uint64_t data, struct err *err)
 {
 	uint64_t chunks = (data + CHUNK_SIZE - 1) / CHUNK_SIZE;
@@ -230,8 +237,7 @@ int partial_start(struct partial *partial, const struct ranges_version *version,
 	int r;
 
 	assert(partial->header.state == RANGES_STARTING);
-	r = evict_reserve(
-		partial->store, partial->name, partial_footprint(data, version->size), err);
+	r = partial_reserve(partial, data, version->size, err);
 	if (r == 0)
 		r = partial_allocate(partial, data, err);
 	if (r == 0)
@@ -248,7 +254,7 @@ int partial_start_sparse(
 	int r;
 
 	assert(partial->header.state == RANGES_STARTING && version->size >= 0);
-	r = evict_reserve(partial->store, partial->name, partial_footprint(0, version->size), err);
+	r = partial_reserve(partial, 0, version->size, err);
 	if (r == 0)
 		r = make_records(partial, (uint64_t)version->size, err);
 	if (r < 0)

@@ -2,7 +2,6 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
-#include "cache/evict.h"
 #include "cache/store.h"
 #include "cache/store_private.h"
 
@@ -131,8 +130,7 @@ static void find_frontier(struct partial *partial)
 /* Room for all of it: again, for the index may have lost it; before that nothing is written. */
 static int reserve_all(struct partial *partial, uint64_t size, struct err *err)
 {
-	int r = evict_reserve(partial->store, partial->name,
-		partial_footprint(size, partial->header.version.size), err);
+	int r = partial_reserve(partial, size, partial->header.version.size, err);
 
 	if (r == 0)
 		r = partial_allocate(partial, size, err);

@@ -1,6 +1,5 @@
 /* A partial of which only parts are asked for has room for these and no more. */
 #include "base/cleanup.h"
-#include "cache/evict.h"
 #include "cache/store.h"
 #include "cache/store_private.h"
 
@@ -23,8 +22,7 @@ int partial_be_sparse(struct partial *partial, struct err *err)
 		present += partial->roomed[i];
 	}
 	partial->reserved = present * CHUNK_SIZE;
-	r = evict_reserve(partial->store, partial->name,
-		partial_footprint(partial->reserved, partial->header.version.size), err);
+	r = partial_reserve(partial, partial->reserved, partial->header.version.size, err);
 	if (r < 0)
 		return r;
 	/* nothing else tells readers how long it will be */
@@ -77,8 +75,7 @@ int partial_make_room(struct partial *partial, uint64_t offset, uint64_t length,
 	more = lacking(partial, first, last);
 	if (more == 0)
 		return 0;
-	r = evict_reserve(partial->store, partial->name,
-		partial_footprint(partial->reserved + more, partial->header.version.size), err);
+	r = partial_reserve(partial, partial->reserved + more, partial->header.version.size, err);
 	if (r < 0)
 		return r;
 	partial->reserved += more;

@@ -114,7 +114,7 @@ static void sweep(const struct store *store, const struct entry_key *key, uint32
 }
 
 /* Room that was promised to who died before there were files. */
-static int sweep_reservation(const char *partial, uint64_t bytes, void *arg)
+static int sweep_reservation(const char *partial, uint64_t bytes, uid_t uid, void *arg)
 {
 	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
 	const struct store *store = arg;
@@ -124,6 +124,7 @@ static int sweep_reservation(const char *partial, uint64_t bytes, void *arg)
 	uint32_t generation;
 
 	(void)bytes;
+	(void)uid;
 	if (!partial_parse(partial, &key, &generation) ||
 		cachedir_lock_key(store->dir, &key, &lock) < 0)
 		return 0;

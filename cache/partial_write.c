@@ -2,7 +2,6 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
-#include "cache/evict.h"
 #include "cache/store.h"
 #include "cache/store_private.h"
 
@@ -262,7 +261,7 @@ static int make_room(struct partial *partial, uint64_t end, struct err *err)
 	if (end <= partial->reserved)
 		return 0;
 	data = data > end ? data : end;
-	r = evict_reserve(partial->store, partial->name, partial_footprint(data, -1), err);
+	r = partial_reserve(partial, data, -1, err);
 	if (r == 0)
 		r = partial_allocate(partial, data, err);
 	if (r == 0)

@@ -18,6 +18,7 @@ struct store {
 	struct catalog *catalog;
 	uint64_t limit;        /* bytes the cache may occupy */
 	uint64_t min_free;     /* bytes of the file system that stay free */
+	uint64_t share;        /* bytes that one user may have of it, pinned and leased apart */
 	struct group *group;   /* store_share(); NULL: small objects take the way of partials */
 	struct events *events; /* where what is let go is noted; NULL: nowhere */
 };
@@ -133,6 +134,7 @@ struct partial_label {
 	const struct entry_key *key;
 	const char *uri; /* without secrets */
 	const char *scope;
+	uid_t uid; /* on whose share of the cache it is, 0: nobody's */
 };
 
 /*

@@ -91,6 +91,7 @@ struct partial {
 	const struct store *store;
 	struct entry_key key;
 	char name[PARTIAL_NAME_SIZE];
+	uid_t uid; /* on whose share it is, 0: nobody's */
 	struct ranges *ranges;
 	int fd;                       /* of the data, for writing; -1 once that is over */
 	struct ranges_header header;  /* as last stored: by the leader's own thread only */
@@ -126,6 +127,9 @@ int partial_grow_chunks(struct partial *partial, uint64_t count, struct err *err
 
 /* How much a partial with @data bytes of data and room for @size occupies, in bytes. */
 uint64_t partial_footprint(uint64_t data, int64_t size);
+
+/* Have so much reserved for it that @data bytes have room. */
+int partial_reserve(struct partial *partial, uint64_t data, int64_t size, struct err *err);
 
 /* Give @data bytes (in all) of disk to the data file. */
 int partial_allocate(struct partial *partial, uint64_t data, struct err *err);

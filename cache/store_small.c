@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/fault.h"
 #include "base/fd.h"
+#include "cache/evict.h"
 #include "cache/group.h"
 #include "cache/store.h"
 #include "cache/store_private.h"
@@ -170,8 +171,10 @@ static int make_object(const struct store *store, const void *bytes, size_t len,
 {
 	struct group_job *job = &publication->job;
 	uint64_t needed = (len + 4095) / 4096 * 4096 + BESIDE;
-	int r = group_take(store->group, needed, err);
+	int r = evict_for_share(store, job->entry->uid, needed, err);
 
+	if (r == 0)
+		r = group_take(store->group, needed, err);
 	if (r < 0)
 		return r;
 	r = make_file(store, bytes, len, job->entry->executable ? 0555 : 0444,
@@ -230,7 +233,7 @@ static int publish_partial(const struct store *store, const void *bytes, size_t 
 	struct ranges_version version = {.size = (int64_t)len, .modified = entry->modified};
 	struct partial_writer *writer = NULL;
 	struct partial *partial = NULL;
-	struct partial_label label = {&entry->key, entry->uri, entry->scope};
+	struct partial_label label = {&entry->key, entry->uri, entry->scope, entry->uid};
 	int r = partial_create(store, &label, &partial, err);
 
 	if (r == 0)

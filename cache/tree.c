@@ -31,6 +31,7 @@ struct tree_draft {
 	char partial[PARTIAL_NAME_SIZE]; /* the reservation */
 	char name[TREE_TMP_SIZE];        /* in trees/; "": not made yet */
 	int fd;
+	uid_t uid; /* on whose share it is, as the archive */
 	uint64_t reserved;
 };
 
@@ -206,7 +207,9 @@ int tree_begin(const struct store *store, const struct digest *digest, const str
 	if (r < 0)
 		return err_set(err, ERR_SYSTEM, -r, "lock a tree: %m");
 	tree_sweep(store);
-	r = clear_earlier(draft, err);
+	r = catalog_share_of(store->catalog, digest, &draft->uid, err);
+	if (r == 0)
+		r = clear_earlier(draft, err);
 	/* no folder without room for it */
 	if (r == 0)
 		r = tree_reserve(draft, 4096, err);
@@ -226,7 +229,7 @@ int tree_draft_fd(const struct tree_draft *draft)
 
 int tree_reserve(struct tree_draft *draft, uint64_t bytes, struct err *err)
 {
-	int r = evict_reserve(draft->store, draft->partial, bytes, err);
+	int r = evict_reserve(draft->store, draft->partial, draft->uid, bytes, err);
 
 	if (r < 0)
 		return r;

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,6 +117,16 @@ error_t cli_parse_only(
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
+}
+
+char *cli_user_name(int64_t uid)
+{
+	const struct passwd *entry;
+
+	if (uid < 0)
+		return NULL;
+	entry = getpwuid((uid_t)uid);
+	return entry ? str_copy(entry->pw_name) : str_printf("%lld", (long long)uid);
 }
 
 unsigned int cli_parse_jobs(const char *arg, const struct argp_state *state, unsigned int max)

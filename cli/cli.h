@@ -69,6 +69,9 @@ error_t cli_parse_none(int key, const char *arg, struct argp_state *state);
 error_t cli_parse_only(
 	int key, char *arg, struct argp_state *state, const char *what, const char **ret);
 
+/* The name of a user, or its number, or NULL: not known (-1). The caller's to free(). */
+char *cli_user_name(int64_t uid);
+
 /* The argument of -j: from 1 to @max, or wrong usage. */
 unsigned int cli_parse_jobs(const char *arg, const struct argp_state *state, unsigned int max);
 

@@ -7,7 +7,6 @@
 #include "sandbox/gc.h"
 #include "sandbox/leases.h"
 
-#include <pwd.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -40,17 +39,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* The name of a user, or its number, or NULL: not known. The caller's to free(). */
-static char *user_name(int64_t uid)
-{
-	const struct passwd *entry;
-
-	if (uid < 0)
-		return NULL;
-	entry = getpwuid((uid_t)uid);
-	return entry ? str_copy(entry->pw_name) : str_printf("%lld", (long long)uid);
-}
-
 static const char *uri_of(const struct fetchfs_lease *lease)
 {
 	return lease->uri && *lease->uri ? lease->uri : NULL;
@@ -58,7 +46,7 @@ static const char *uri_of(const struct fetchfs_lease *lease)
 
 static void print_json(const struct fetchfs_lease *lease, bool gone)
 {
-	CLEANUP(str_freep) char *user = user_name(lease->uid);
+	CLEANUP(str_freep) char *user = cli_user_name(lease->uid);
 	CLEANUP(str_freep) char *method = leases_method(lease);
 	struct json json = {.out = stdout};
 
@@ -77,7 +65,7 @@ static void print_json(const struct fetchfs_lease *lease, bool gone)
 
 static void print_head(const struct fetchfs_lease *lease, bool gone)
 {
-	CLEANUP(str_freep) char *user = user_name(lease->uid);
+	CLEANUP(str_freep) char *user = cli_user_name(lease->uid);
 	time_t since = (time_t)lease->since;
 	char text[32] = "";
 	struct tm tm;

@@ -35,8 +35,15 @@ struct report {
 	struct mounted_passthrough passthrough;
 	struct fetchfs_usage usage;
 	struct fetchfs_holdings holdings;
+	struct share *shares; /* of users, each of whom may have so much */
+	size_t share_count;
 	struct fetchfs_transfer *transfers; /* the first TRANSFERS_SHOWN of them */
 	size_t count;
+};
+
+struct share {
+	uid_t uid;
+	uint64_t bytes;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -55,6 +62,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
+static int collect_share(uid_t uid, uint64_t bytes, void *arg)
+{
+	struct report *report = arg;
+	struct share *shares =
+		reallocarray(report->shares, report->share_count + 1, sizeof(*shares));
+
+	if (!shares)
+		return -ENOMEM;
+	report->shares = shares;
+	shares[report->share_count++] = (struct share){uid, bytes};
+	return 0;
+}
+
 static int collect_transfer(const struct fetchfs_transfer *transfer, void *arg)
 {
 	struct report *report = arg;
@@ -67,6 +87,7 @@ static int collect_transfer(const struct fetchfs_transfer *transfer, void *arg)
 
 static void report_release(struct report *report)
 {
+	free(report->shares);
 	free(report->transfers);
 }
 
@@ -76,6 +97,8 @@ static int collect(struct fetchfs *fetchfs, struct report *ret, struct err *err)
 
 	if (r == 0)
 		r = fetchfs_holdings(fetchfs, &ret->holdings, err);
+	if (r == 0)
+		r = fetchfs_shares(fetchfs, collect_share, ret, err);
 	if (r == 0 && ret->mount)
 		r = mounted_passthrough(ret->mount, &ret->passthrough, err);
 	if (r < 0)
@@ -118,6 +141,17 @@ static void print_passthrough_json(struct json *json, const struct mounted_passt
 	json_close(json, '}');
 }
 
+static void print_share_json(struct json *json, const struct share *share)
+{
+	CLEANUP(str_freep) char *user = cli_user_name(share->uid);
+
+	json_open(json, NULL, '{');
+	json_text(json, "user", user);
+	json_number(json, "uid", share->uid);
+	json_number(json, "bytes", (int64_t)share->bytes);
+	json_close(json, '}');
+}
+
 static void print_json(const struct report *report)
 {
 	const struct fetchfs_usage *usage = &report->usage;
@@ -134,6 +168,11 @@ static void print_json(const struct report *report)
 	json_number(&json, "trees", (int64_t)report->holdings.trees);
 	json_number(&json, "objects", (int64_t)usage->objects);
 	json_number(&json, "entries", (int64_t)usage->entries);
+	json_number(&json, "per_user", (int64_t)report->holdings.per_user);
+	json_open(&json, "shares", '[');
+	for (size_t i = 0; i < report->share_count; i++)
+		print_share_json(&json, &report->shares[i]);
+	json_close(&json, ']');
 	if (report->mount)
 		print_passthrough_json(&json, &report->passthrough);
 	json_open(&json, "transfers", '[');
@@ -202,12 +241,28 @@ static void print_space(const struct report *report)
 		print_bytes("unpacked", report->holdings.trees);
 }
 
+static void print_shares(const struct report *report)
+{
+	char limit[UNITS_SIZE_TEXT];
+
+	if (report->share_count == 0)
+		return;
+	units_format_size(report->holdings.per_user, limit);
+	printf("users      %s for each, beside what is pinned or leased\n", limit);
+	for (size_t i = 0; i < report->share_count; i++) {
+		CLEANUP(str_freep) char *user = cli_user_name(report->shares[i].uid);
+
+		print_bytes(user ? user : "?", report->shares[i].bytes);
+	}
+}
+
 static void print_screen(const struct report *report)
 {
 	const struct fetchfs_usage *usage = &report->usage;
 
 	printf("cache      %s\n", report->path);
 	print_space(report);
+	print_shares(report);
 	printf("artifacts  %" PRIu64 " complete, in %" PRIu64 " objects\n", usage->entries,
 		usage->objects);
 	if (report->mount)

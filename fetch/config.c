@@ -305,6 +305,7 @@ int config_load(const char *file, const char *const *environment, bool lenient, 
 	CLEANUP(config_release)
 	struct config config = {
 		.min_free_percent = 5,
+		.per_user_percent = 25,
 		.connections = 100,
 		.per_host = 50,      /* with 30 ms to the host, small files need as many */
 		.hadoop_clients = 4, /* each is a JVM */

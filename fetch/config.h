@@ -80,6 +80,8 @@ struct config {
 	uint64_t size;     /* bytes; 0: by the file system */
 	uint64_t min_free; /* bytes, when min_free_percent is 0 */
 	unsigned int min_free_percent;
+	uint64_t per_user; /* bytes, when per_user_percent is 0 */
+	unsigned int per_user_percent;
 	bool hardlink;
 
 	/* [fetch] */

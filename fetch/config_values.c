@@ -71,18 +71,35 @@ int config_set_count(const struct setting *setting, const char *value, struct er
 	return 0;
 }
 
+/* A size, or a part of the whole: of *bytes and *percent one is 0 then. */
+static int set_part(const struct setting *setting, const char *value, uint64_t *bytes,
+	unsigned int *percent, struct err *err)
+{
+	uint64_t size;
+
+	if (parse_count(value, "%", setting->key, percent) == 0) {
+		*bytes = 0;
+		return 0;
+	}
+	if (units_parse_size(value, &size) < 0)
+		return bad_value(setting, value, "a size such as 10G, or a part such as 5%", err);
+	*bytes = size;
+	*percent = 0;
+	return 0;
+}
+
 int config_set_min_free(const struct setting *setting, const char *value, struct err *err)
 {
 	struct config *config = setting->config;
 
-	if (parse_count(value, "%", setting->key, &config->min_free_percent) == 0) {
-		config->min_free = 0;
-		return 0;
-	}
-	if (units_parse_size(value, &config->min_free) < 0)
-		return bad_value(setting, value, "a size such as 10G, or a part such as 5%", err);
-	config->min_free_percent = 0;
-	return 0;
+	return set_part(setting, value, &config->min_free, &config->min_free_percent, err);
+}
+
+int config_set_per_user(const struct setting *setting, const char *value, struct err *err)
+{
+	struct config *config = setting->config;
+
+	return set_part(setting, value, &config->per_user, &config->per_user_percent, err);
 }
 
 int config_set_duration(const struct setting *setting, const char *value, struct err *err)

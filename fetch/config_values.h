@@ -33,6 +33,7 @@ struct config_key {
 int config_set_size(const struct setting *setting, const char *value, struct err *err);
 int config_set_rate(const struct setting *setting, const char *value, struct err *err);
 int config_set_min_free(const struct setting *setting, const char *value, struct err *err);
+int config_set_per_user(const struct setting *setting, const char *value, struct err *err);
 int config_set_count(const struct setting *setting, const char *value, struct err *err);
 int config_set_duration(const struct setting *setting, const char *value, struct err *err);
 int config_set_yes_no(const struct setting *setting, const char *value, struct err *err);

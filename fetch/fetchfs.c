@@ -87,6 +87,8 @@ static int choose_limits(struct fetchfs *fetchfs, struct err *err)
 		store->limit = SIZE_DEFAULT_MIN;
 	store->min_free = config->min_free_percent ? total / 100 * config->min_free_percent
 						   : config->min_free;
+	store->share = config->per_user_percent ? store->limit / 100 * config->per_user_percent
+						: config->per_user;
 	return 0;
 }
 

@@ -79,9 +79,16 @@ struct fetchfs_holdings {
 	uint64_t leased;    /* of those that sandboxes have; some may be pinned, too */
 	uint64_t evictable; /* neither, nor reserved; what is open at this moment is among it */
 	uint64_t trees;     /* of all that: what archives were unpacked to */
+	uint64_t per_user;  /* so many of the evictable ones may be for one user, 0: all */
 };
 FETCHFS_API int fetchfs_holdings(
 	struct fetchfs *fetchfs, struct fetchfs_holdings *ret, struct err *err);
+
+/* Whose artifacts, fetched for somebody else than the cache's owner, occupy how much, held ones and
+ * what is on its way among it. */
+typedef int fetchfs_visit_share(uid_t uid, uint64_t bytes, void *arg);
+FETCHFS_API int fetchfs_shares(
+	struct fetchfs *fetchfs, fetchfs_visit_share *visit, void *arg, struct err *err);
 
 /* ---- transfers, of all processes that use the cache ---- */
 

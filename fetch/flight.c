@@ -264,8 +264,10 @@ struct partial_label flight_label(const struct flight *flight)
 {
 	const struct target *target = flight->target;
 
-	return (struct partial_label){
-		.key = &flight->lead_key, .uri = target->shown, .scope = target->decision.scope};
+	return (struct partial_label){.key = &flight->lead_key,
+		.uri = target->shown,
+		.scope = target->decision.scope,
+		.uid = target_share(target, flight->fetchfs)};
 }
 
 bool flight_wants_whole(const struct flight *flight)

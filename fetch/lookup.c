@@ -153,6 +153,7 @@ static int adopt(
 	entry.modified = TIME_UNKNOWN;
 	entry.must_ask = false;
 	entry.pinned = false;
+	entry.uid = target_share(target, fetchfs);
 	entry.verified = entry.expires = clock_wall();
 	if (!entry.scope || !entry.uri)
 		r = err_oom(err);

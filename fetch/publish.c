@@ -32,6 +32,7 @@ static int fill_entry(const struct lead *lead, struct entry *ret, struct err *er
 		.fetched = now,
 		.verified = since,
 		.must_ask = lead->confirmed && lead->remote.must_ask,
+		.uid = target_share(target, lead->flight->fetchfs),
 		/* nobody answered for what was complete already: asked at the next use */
 		.expires = lead->confirmed ? freshness_until(&lead->flight->target->decision,
 						     &lead->remote, since)

@@ -47,6 +47,11 @@ const struct user *target_user(const struct target *target)
 	return target->decision.as_user && is_local(target) ? &target->user : NULL;
 }
 
+uid_t target_share(const struct target *target, const struct fetchfs *fetchfs)
+{
+	return target->uid == fetchfs->owner ? 0 : target->uid;
+}
+
 /*
  * A local file that not everybody may read stays private to whom it was fetched for. The only
  * scope that cannot be decided by the URI; it costs a stat() of this machine, no network.

@@ -43,6 +43,9 @@ int target_check_remote(const struct target *target, const struct remote *remote
 /* With whose rights its file is opened, for struct backend_request; NULL: this process's. */
 const struct user *target_user(const struct target *target);
 
+/* On whose share of the cache its bytes are: 0, nobody's, if they are for the cache's owner. */
+uid_t target_share(const struct target *target, const struct fetchfs *fetchfs);
+
 /* Whether the natural tree shows it: not if its query is a secret, or would look like a folder. */
 bool target_is_listed(const struct target *target);
 

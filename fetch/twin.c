@@ -63,6 +63,7 @@ int twin_make(struct flight *flight, const struct object *object, const struct e
 
 	if (r < 0)
 		return r;
+	twin.uid = label.uid;
 	r = partial_create(&flight->fetchfs->store, &label, &partial, err);
 	if (r == 0)
 		r = partial_start(partial, &version, err);

@@ -49,8 +49,14 @@ int fetchfs_holdings(struct fetchfs *fetchfs, struct fetchfs_holdings *ret, stru
 		.leased = holdings.leased,
 		.evictable = usage.objects > holdings.held ? usage.objects - holdings.held : 0,
 		.trees = holdings.trees,
+		.per_user = fetchfs->store.share,
 	};
 	return 0;
+}
+
+int fetchfs_shares(struct fetchfs *fetchfs, fetchfs_visit_share *visit, void *arg, struct err *err)
+{
+	return catalog_shares(fetchfs->catalog, visit, arg, err);
 }
 
 int fetchfs_pin(struct fetchfs *fetchfs, const char *key, bool pinned, struct err *err)

@@ -305,15 +305,24 @@ Test(catalog, reservations_never_exceed_the_limit)
 {
 	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
 	struct catalog *catalog = cache->store.catalog;
-	uint64_t missing = 0;
+	struct room_lacking lacking = {0};
 	uint64_t bytes;
 
-	cr_assert_eq(catalog_reserve(catalog, "a", 600, 1000, &missing, NULL), 0);
-	cr_assert_eq(catalog_reserve(catalog, "b", 600, 1000, &missing, NULL), -ENOSPC);
-	cr_assert_eq(missing, 200);
+	cr_assert_eq(catalog_reserve(catalog,
+			     &(struct room_wish){.partial = "a", .bytes = 600, .limit = 1000},
+			     &lacking, NULL),
+		0);
+	cr_assert_eq(catalog_reserve(catalog,
+			     &(struct room_wish){.partial = "b", .bytes = 600, .limit = 1000},
+			     &lacking, NULL),
+		-ENOSPC);
+	cr_assert_eq(lacking.of_all, 200);
 	cr_assert_eq(usage_of(cache).reserved, 600);
 	/* a promise that grows replaces itself */
-	cr_assert_eq(catalog_reserve(catalog, "a", 1000, 1000, &missing, NULL), 0);
+	cr_assert_eq(catalog_reserve(catalog,
+			     &(struct room_wish){.partial = "a", .bytes = 1000, .limit = 1000},
+			     &lacking, NULL),
+		0);
 	cr_assert_eq(catalog_reservation(catalog, "a", &bytes, NULL), 0);
 	cr_assert_eq(bytes, 1000);
 	cr_assert_eq(catalog_unreserve(catalog, "a", NULL), 0);

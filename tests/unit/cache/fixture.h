@@ -27,6 +27,7 @@ struct cache {
 	char *path;
 	struct cachedir dir;
 	struct store store;
+	uid_t uid; /* on whose share it is what is put */
 };
 
 /* One more user of the cache at @path; a child process must join anew. */
@@ -162,12 +163,14 @@ static inline int put_executable(struct cache *cache, const char *uri, size_t le
 	struct ranges_version version = version_of((int64_t)len);
 	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
 	struct entry entry = entry_of(uri);
+	struct partial_label label = *LABEL(&entry.key);
 	struct partial *partial = NULL;
 	int r = cachedir_lock_key(&cache->dir, &entry.key, &lock);
 
 	entry.executable = executable;
+	entry.uid = label.uid = cache->uid;
 	if (r == 0)
-		r = partial_create(&cache->store, LABEL(&entry.key), &partial, err);
+		r = partial_create(&cache->store, &label, &partial, err);
 	if (r == 0)
 		r = partial_start(partial, &version, err);
 	if (r == 0)

@@ -170,7 +170,7 @@ Test(schema, totals_and_checksums_of_an_upgraded_index_follow_its_rows)
 	struct catalog_tree tree;
 	struct checksum found;
 	struct catalog *catalog;
-	uint64_t missing;
+	struct room_lacking lacking;
 
 	make_first(cache);
 	cr_assert_eq(catalog_open(&cache->dir, &catalog, NULL), 0);
@@ -180,7 +180,11 @@ Test(schema, totals_and_checksums_of_an_upgraded_index_follow_its_rows)
 	cr_assert_eq(catalog_record(catalog, &is, 12288, 10, "some", NULL), 0);
 	expect_usage(catalog, 12288, 1, 0, 1);
 	cr_assert_eq(catalog_tree_find(catalog, &is.digest, &tree, NULL), -ENOENT);
-	cr_assert_eq(catalog_reserve(catalog, "tree", 8192, UINT64_MAX / 2, &missing, NULL), 0);
+	cr_assert_eq(catalog_reserve(catalog,
+			     &(struct room_wish){
+				     .partial = "tree", .bytes = 8192, .limit = UINT64_MAX / 2},
+			     &lacking, NULL),
+		0);
 	cr_assert_eq(catalog_tree_record(catalog, &is.digest, 8192, "tree", NULL), 0);
 	expect_usage(catalog, 20480, 1, 0, 1);
 	cr_assert_eq(catalog_tree_find(catalog, &is.digest, &tree, NULL), 0);

@@ -71,6 +71,7 @@ static int put_bytes(struct cache *cache, const char *uri, size_t len, uint64_t 
 	int r = cachedir_lock_key(&cache->dir, &entry.key, &lock);
 
 	entry.executable = executable;
+	entry.uid = cache->uid;
 	fill_bytes(bytes, len, 0, seed);
 	if (r == 0)
 		r = publish_and_wait(&cache->store, bytes, len, expected, &entry, ret, err);
@@ -130,6 +131,29 @@ static void assert_account(struct cache *cache)
 	cr_assert_eq(usage.objects, sum, "%llu counted, %llu there",
 		(unsigned long long)usage.objects, (unsigned long long)sum);
 	cr_assert_eq(usage.object_count, (uint64_t)count_files(cache, "objects"));
+}
+
+Test(small, a_user_has_a_share)
+{
+	enum { OWN = 3, MANY = 40, SHARE = 100000 };
+	CLEANUP(cache_removep) struct cache *cache = small_make(64 * MIB);
+	CLEANUP(entry_release) struct entry entry = {.size = -1};
+	struct entry_key key = key_of("https://example.org/own/0");
+	uint64_t bytes;
+
+	cache->store.share = SHARE;
+	for (int i = 0; i < OWN + MANY; i++) {
+		CLEANUP(str_freep)
+		char *uri = str_printf("https://example.org/%s/%d", i < OWN ? "own" : "hers", i);
+
+		cache->uid = i < OWN ? 0 : 1001;
+		put_small_away(cache, uri, 4000, (uint64_t)i);
+		cr_assert_eq(catalog_share(cache->store.catalog, 1001, &bytes, NULL), 0);
+		cr_assert_leq(bytes, SHARE);
+	}
+	cr_assert_geq(bytes, SHARE / 2);
+	cr_assert_eq(catalog_find(cache->store.catalog, &key, &entry, NULL), 0);
+	cr_assert_eq(entry.state, ENTRY_COMPLETE, "of the owner nothing went");
 }
 
 Test(small, any_length_up_to_a_chunk_is_published_without_a_partial)

@@ -215,7 +215,7 @@ Test(flow, small_files_on_their_way_need_no_thread_each)
 			0, "%s", err.msg);
 		fetchfs_file_free(files[i]);
 	}
-	/* some share a word (cachedir.h): whose other moved it meanwhile looks again, on a thread */
+	/* some share a word (cachedir.h): who finds it moved looks again, on a thread */
 	cr_assert_lt(count_threads("fetchfs-fetch"), COUNT / 10);
 	fetchfs_close(fetchfs);
 }

@@ -1,0 +1,233 @@
+/* Room for what is to come: what must go for it, and what is said when nothing can. */
+#include "base/cleanup.h"
+#include "base/units.h"
+#include "cache/evict.h"
+#include "cache/evict_private.h"
+#include "cache/room.h"
+
+#include <errno.h>
+
+/* ---- what is said ---- */
+
+/* Nothing more can go: say who holds the space. */
+static int full(const struct store *store, uint64_t bytes, uint64_t on_disk, struct err *err)
+{
+	char limit[UNITS_SIZE_TEXT];
+	char used[UNITS_SIZE_TEXT];
+	char needed[UNITS_SIZE_TEXT];
+	struct usage usage;
+	int r = catalog_usage(store->catalog, &usage, err);
+
+	if (r < 0)
+		return r;
+	units_format_size(usage.objects + usage.reserved, used);
+	units_format_size(bytes, needed);
+	if (on_disk > 0) {
+		units_format_size(store->min_free, limit);
+		return err_set(err, ERR_SPACE, ENOSPC,
+			"disk full: %s must stay free, %s in use by open, pinned or linked "
+			"artifacts, %s needed",
+			limit, used, needed);
+	}
+	units_format_size(store->limit, limit);
+	return err_set(err, ERR_SPACE, ENOSPC,
+		"cache full: limit %s, %s in use by open, pinned or linked artifacts, %s needed",
+		limit, used, needed);
+}
+
+static int too_big(const struct store *store, uint64_t bytes, struct err *err)
+{
+	char limit[UNITS_SIZE_TEXT];
+	char needed[UNITS_SIZE_TEXT];
+
+	units_format_size(store->limit, limit);
+	units_format_size(bytes, needed);
+	return err_set(err, ERR_SPACE, ENOSPC, "larger than the cache: %s needed, limit %s", needed,
+		limit);
+}
+
+/* The share of @uid does not suffice, whatever goes of it. */
+static int share_full(
+	const struct store *store, uid_t uid, uint64_t bytes, uint64_t used, struct err *err)
+{
+	char share[UNITS_SIZE_TEXT];
+	char used_text[UNITS_SIZE_TEXT];
+	char needed[UNITS_SIZE_TEXT];
+
+	units_format_size(store->share, share);
+	units_format_size(used, used_text);
+	units_format_size(bytes, needed);
+	if (bytes > store->share)
+		return err_set(err, ERR_SPACE, ENOSPC,
+			"larger than what one user may have of the cache (per_user): %s needed, %s "
+			"allowed",
+			needed, share);
+	return err_set(err, ERR_SPACE, ENOSPC,
+		"cache full for user %u: %s allowed (per_user), %s in use by open or linked "
+		"artifacts and transfers, %s needed",
+		(unsigned int)uid, share, used_text, needed);
+}
+
+/*
+ * 0, or -ENOSPC when @on_disk bytes are more than the cache could give back: then nothing of it is
+ * thrown away in vain. What others have on the file system is not ours to remove.
+ */
+static int check_hope(const struct store *store, uint64_t bytes, uint64_t on_disk, struct err *err)
+{
+	char needed[UNITS_SIZE_TEXT];
+	char free_text[UNITS_SIZE_TEXT];
+	char held[UNITS_SIZE_TEXT];
+	struct usage usage;
+	int r = catalog_usage(store->catalog, &usage, err);
+
+	if (r < 0 || on_disk <= usage.objects + usage.reserved)
+		return r;
+	units_format_size(bytes, needed);
+	units_format_size(store->min_free, free_text);
+	units_format_size(usage.objects + usage.reserved, held);
+	return err_set(err, ERR_SPACE, ENOSPC,
+		"disk full: %s needed, %s must stay free, and the cache itself holds only %s",
+		needed, free_text, held);
+}
+
+/* ---- what must go ---- */
+
+/* Room that is being made. */
+struct making {
+	const struct store *store;
+	struct room_wish wish;
+	uint64_t held; /* of the share, pinned or leased: that does not count */
+	bool held_known;
+	bool idle_left; /* partials that nobody leads have not been looked for … */
+	bool own_idle_left;
+	uint64_t skip;     /* objects that had to be left alone … */
+	uint64_t own_skip; /* … also of the share */
+	struct room_lacking lacking;
+	uint64_t on_disk; /* what is lacking because the disk is full */
+};
+
+/*
+ * Ask for the room, giving up the objects of @haul in the same transaction. -ENOSPC: what is
+ * lacking must go first.
+ */
+static int exchange(struct making *making, struct haul *haul, struct err *err)
+{
+	const struct store *store = making->store;
+	struct room_wish *wish = &making->wish;
+	uint64_t before;
+	uint64_t more;
+	int r = catalog_reservation(store->catalog, wish->partial, &before, err);
+
+	more = wish->bytes > before ? wish->bytes - before : 0;
+	if (r == 0)
+		r = room_missing_on_disk(store, more, &making->on_disk, err);
+	if (r < 0)
+		return r;
+	wish->limit = room_within(store);
+	wish->share = store->share + making->held;
+	making->lacking = (struct room_lacking){.of_all = making->on_disk};
+	if (making->on_disk > 0) {
+		r = haul->count == 0 ? 0
+				     : catalog_exchange(store->catalog, haul->digests, haul->count,
+					       NULL, NULL, err);
+		return r < 0 ? r : -ENOSPC;
+	}
+	return catalog_exchange(
+		store->catalog, haul->digests, haul->count, wish, &making->lacking, err);
+}
+
+/* What the share lacks, from the share: nobody else's artifacts go for it. */
+static int shrink_share(struct making *making, struct haul *haul, struct err *err)
+{
+	const struct store *store = making->store;
+	uid_t uid = making->wish.uid;
+	uint64_t lacking = making->lacking.of_share;
+	uint64_t freed = 0;
+	uint64_t used = 0;
+	int r = 0;
+
+	if (!making->held_known) {
+		making->held_known = true;
+		return catalog_share_held(store->catalog, uid, &making->held, err);
+	}
+	if (making->own_idle_left)
+		r = evict_idle(store, uid, lacking, &freed, err);
+	making->own_idle_left = false;
+	if (r == 0 && freed == 0)
+		r = evict_take(store, uid, lacking, &making->own_skip, haul, err);
+	if (r < 0 || freed > 0 || haul->count > 0)
+		return r;
+	r = catalog_share(store->catalog, uid, &used, err);
+	used = used > making->held ? used - making->held : 0;
+	return r < 0 ? r : share_full(store, uid, making->wish.bytes, used, err);
+}
+
+static int shrink_all(struct making *making, struct haul *haul, struct err *err)
+{
+	const struct store *store = making->store;
+	uint64_t bytes = making->wish.bytes;
+	uint64_t freed = 0;
+	int r = check_hope(store, bytes, making->on_disk, err);
+
+	if (r == 0 && making->idle_left)
+		r = evict_idle(store, 0, making->lacking.of_all, &freed, err);
+	making->idle_left = false;
+	if (r == 0 && freed == 0)
+		r = evict_take(store, 0, making->lacking.of_all, &making->skip, haul, err);
+	if (r < 0 || freed > 0 || haul->count > 0)
+		return r;
+	return full(store, bytes, making->on_disk, err);
+}
+
+int evict_reserve(
+	const struct store *store, const char *partial, uid_t uid, uint64_t bytes, struct err *err)
+{
+	CLEANUP(haul_release) struct haul haul = {.count = 0};
+	struct making making = {
+		.store = store,
+		.wish = {.partial = partial, .bytes = bytes, .uid = store->share > 0 ? uid : 0},
+		.idle_left = true,
+		.own_idle_left = true,
+	};
+
+	if (bytes > room_within(store))
+		return too_big(store, bytes, err);
+	if (making.wish.uid > 0 && bytes > store->share)
+		return share_full(store, uid, bytes, 0, err);
+	for (;;) {
+		int r = exchange(&making, &haul, err);
+
+		haul_release(&haul);
+		if (r != -ENOSPC || (making.lacking.of_all == 0 && making.lacking.of_share == 0))
+			return r;
+		/* what a user gives up of his share may be what all lack */
+		r = making.lacking.of_share > 0 ? shrink_share(&making, &haul, err)
+						: shrink_all(&making, &haul, err);
+		if (r < 0)
+			return r;
+	}
+}
+
+int evict_for_share(const struct store *store, uid_t uid, uint64_t bytes, struct err *err)
+{
+	CLEANUP(haul_release) struct haul haul = {.count = 0};
+	struct making making = {
+		.store = store, .wish = {.bytes = bytes, .uid = uid}, .own_idle_left = true};
+
+	while (uid > 0 && store->share > 0) {
+		uint64_t used;
+		int r = catalog_share(store->catalog, uid, &used, err);
+
+		if (r < 0 || used + bytes <= store->share + making.held)
+			return r;
+		making.lacking.of_share = used + bytes - store->share - making.held;
+		r = shrink_share(&making, &haul, err);
+		if (r == 0 && haul.count > 0)
+			r = catalog_exchange(
+				store->catalog, haul.digests, haul.count, NULL, NULL, err);
+		haul_release(&haul);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
