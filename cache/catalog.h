@@ -127,10 +127,18 @@ int catalog_list(struct catalog *catalog, const char *prefix, const char *scope,
  * what readdir of the natural tree shows, by index, without visiting what is deeper. ABSENT
  * entries, KNOWN ones that are folders or pages, and URIs with a query are left out. A name that is
  * both is reported as a folder.
+ *
+ * At least @max of them if there are as many, and less than CATALOG_RUN more, from *from on
+ * (NULL: from the first), which then is where the next ones begin, a place between two URIs, or
+ * NULL at the end; the caller's to free(), also after an error. None of the place @until or behind
+ * it (NULL: all). A non-zero answer of @visit ends the walk and is returned; then, and after
+ * an error, *from is of no use.
  */
+#define CATALOG_RUN 64
 typedef int catalog_visit_name(const char *name, bool is_folder, void *arg);
-int catalog_children(struct catalog *catalog, const char *folder, const char *scope,
-	catalog_visit_name *visit, void *arg, struct err *err);
+int catalog_children(struct catalog *catalog, const char *folder, const char *until,
+	const char *scope, size_t max, char **from, catalog_visit_name *visit, void *arg,
+	struct err *err);
 
 /* Whether any known URI lies below @folder. 1, 0 or -errno. */
 int catalog_has_children(
