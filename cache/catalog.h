@@ -201,13 +201,23 @@ typedef int catalog_visit_partial(const char *partial, uint64_t bytes, void *arg
 int catalog_partials(
 	struct catalog *catalog, catalog_visit_partial *visit, void *arg, struct err *err);
 
-/* Objects in the order in which they may go: least recently used first, never pinned or leased. */
+/* Objects in the order in which they may go: least recently used first, never pinned or leased.
+ * Those that come after @after (NULL: all), up to @max into @ret. */
 struct victim {
 	struct digest digest;
 	uint64_t bytes;
+	int64_t used; /* its place in that order, … */
+	int64_t row;  /* … with this among those of the same use */
 };
-int catalog_victims(struct catalog *catalog, size_t max, uint64_t skip, struct victim *ret,
-	size_t *ret_count, struct err *err);
+int catalog_victims(struct catalog *catalog, size_t max, const struct victim *after,
+	struct victim *ret, size_t *ret_count, struct err *err);
+
+/*
+ * Objects that are pinned or leased, and were last used before @used, count as used now, if there
+ * are many of them: up to some thousands. So the next evictor need not look at all of them again to
+ * find one that may go.
+ */
+int catalog_pass_over(struct catalog *catalog, int64_t used, struct err *err);
 
 /* The first entries, whatever their scope, that stand for @digest: up to @max into @ret, each for
  * entry_release(). *ret_count says how many, also after an error. */

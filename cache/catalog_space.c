@@ -278,8 +278,8 @@ int catalog_partials(
 	return 0;
 }
 
-int catalog_victims(struct catalog *catalog, size_t max, uint64_t skip, struct victim *ret,
-	size_t *ret_count, struct err *err)
+int catalog_victims(struct catalog *catalog, size_t max, const struct victim *after,
+	struct victim *ret, size_t *ret_count, struct err *err)
 {
 	/* what was used a moment ago is not the first to go; not written, it may be */
 	(void)touches_write(catalog->touches, NULL);
@@ -288,20 +288,22 @@ int catalog_victims(struct catalog *catalog, size_t max, uint64_t skip, struct v
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	size_t count = 0;
 	int r = db_query(catalog->db,
-		"SELECT o.digest, o.bytes + o.twin_bytes + o.tree_bytes FROM object AS o WHERE"
-		" NOT EXISTS (SELECT 1 FROM entry AS e WHERE e.digest = o.digest AND e.pinned) AND"
-		" NOT EXISTS (SELECT 1 FROM lease AS l WHERE l.digest = o.digest)"
-		" ORDER BY o.used LIMIT ?1 OFFSET ?2",
+		"SELECT o.digest, o.bytes + o.twin_bytes + o.tree_bytes, o.used, o.rowid"
+		" FROM object AS o WHERE (o.used, o.rowid) > (?2, ?3) AND NOT " CATALOG_IS_HELD
+		" ORDER BY o.used, o.rowid LIMIT ?1",
 		&query, err);
 
 	if (r < 0)
 		return r;
 	db_bind_int(query, 1, (int64_t)max);
-	db_bind_int(query, 2, (int64_t)skip);
+	db_bind_int(query, 2, after ? after->used : INT64_MIN);
+	db_bind_int(query, 3, after ? after->row : INT64_MIN);
 	while ((r = db_step(query, err)) > 0) {
 		if (!db_blob(query, 0, ret[count].digest.bytes, DIGEST_SIZE))
 			return err_set(err, ERR_INTEGRITY, EBADMSG, "index: a damaged object");
 		ret[count].bytes = (uint64_t)db_int(query, 1);
+		ret[count].used = db_int(query, 2);
+		ret[count].row = db_int(query, 3);
 		count++;
 	}
 	if (r < 0)

@@ -164,18 +164,41 @@ int evict_object(const struct store *store, const struct digest *digest, struct 
 
 /* ---- many ---- */
 
+/* How far an evictor has come. */
+struct hunt {
+	bool begun;
+	struct victim first; /* that it looked at; what was used before is held by somebody */
+	struct victim last;
+};
+
+/* Others begin where this one found the first. */
+static void hunt_end(const struct store *store, const struct hunt *hunt)
+{
+	if (hunt->begun)
+		(void)catalog_pass_over(store->catalog, hunt->first.used, NULL);
+}
+
+static void look_at(struct hunt *hunt, const struct victim *victim)
+{
+	if (!hunt->begun)
+		hunt->first = *victim;
+	hunt->begun = true;
+	hunt->last = *victim;
+}
+
 /*
- * Take victims until they amount to @need bytes or @haul is full. *skip, which grows, counts those
- * that had to be left alone; a haul that stays empty means that there are no others.
+ * Take victims until they amount to @need bytes or @haul is full. A haul that stays empty means
+ * that there are no others.
  */
-static int take_victims(const struct store *store, uint64_t need, uint64_t *skip, struct haul *haul,
-	struct err *err)
+static int take_victims(const struct store *store, uint64_t need, struct hunt *hunt,
+	struct haul *haul, struct err *err)
 {
 	struct victim victims[BATCH];
 	size_t count;
 
 	do {
-		int r = catalog_victims(store->catalog, BATCH, *skip, victims, &count, err);
+		int r = catalog_victims(store->catalog, BATCH, hunt->begun ? &hunt->last : NULL,
+			victims, &count, err);
 
 		if (r == 0)
 			r = let_pass(store, err);
@@ -184,11 +207,10 @@ static int take_victims(const struct store *store, uint64_t need, uint64_t *skip
 		for (size_t i = 0; i < count && haul->count < BATCH && haul->bytes < need; i++) {
 			uint64_t bytes;
 
+			look_at(hunt, &victims[i]);
 			r = take(store, &victims[i].digest, &haul->locks[haul->count], &bytes, err);
-			if (r == -EBUSY) {
-				(*skip)++;
+			if (r == -EBUSY)
 				continue;
-			}
 			if (r < 0)
 				return r;
 			/* the index's number: a file that was gone is credited by its row */
@@ -351,12 +373,12 @@ static int check_hope(const struct store *store, uint64_t bytes, uint64_t on_dis
 		needed, free_text, held);
 }
 
-int evict_reserve(const struct store *store, const char *partial, uint64_t bytes, struct err *err)
+static int reserve(const struct store *store, const char *partial, uint64_t bytes,
+	struct hunt *hunt, struct err *err)
 {
 	CLEANUP(haul_release) struct haul haul = {.count = 0};
 	bool idle_left = true;
 	uint64_t room = room_within(store);
-	uint64_t skip = 0;
 
 	if (bytes > room)
 		return too_big(store, bytes, err);
@@ -374,7 +396,7 @@ int evict_reserve(const struct store *store, const char *partial, uint64_t bytes
 			r = drop_idle_partials(store, missing, &freed, err);
 		idle_left = false;
 		if (r == 0 && freed == 0)
-			r = take_victims(store, missing, &skip, &haul, err);
+			r = take_victims(store, missing, hunt, &haul, err);
 		if (r < 0)
 			return r;
 		if (freed == 0 && haul.count == 0)
@@ -383,10 +405,19 @@ int evict_reserve(const struct store *store, const char *partial, uint64_t bytes
 	}
 }
 
+int evict_reserve(const struct store *store, const char *partial, uint64_t bytes, struct err *err)
+{
+	struct hunt hunt = {.begun = false};
+	int r = reserve(store, partial, bytes, &hunt, err);
+
+	hunt_end(store, &hunt);
+	return r;
+}
+
 int evict_to(const struct store *store, uint64_t bytes, uint64_t *ret_freed, struct err *err)
 {
+	struct hunt hunt = {.begun = false};
 	uint64_t total = 0;
-	uint64_t skip = 0;
 	uint64_t idle = 0;
 	struct usage usage;
 	int r = catalog_usage(store->catalog, &usage, err);
@@ -404,13 +435,14 @@ int evict_to(const struct store *store, uint64_t bytes, uint64_t *ret_freed, str
 		used = usage.objects + usage.reserved;
 		if (used <= bytes)
 			break;
-		r = take_victims(store, used - bytes, &skip, &haul, err);
+		r = take_victims(store, used - bytes, &hunt, &haul, err);
 		if (r < 0 || haul.count == 0)
 			break;
 		r = catalog_exchange(
 			store->catalog, haul.digests, haul.count, NULL, 0, 0, NULL, err);
 		total += haul.bytes;
 	}
+	hunt_end(store, &hunt);
 	if (r < 0)
 		return r;
 	if (ret_freed)
