@@ -28,15 +28,16 @@ static void entry_page_release(struct entry_page *page)
 	page->count = 0;
 }
 
-/* The next entries after (@uri, @key); an empty key sorts before all others. */
+/* The next entries after (@uri, @key); an empty key sorts before all others. None from @end on: of
+ * those that may not be seen, there may be a million behind it. */
 static int read_entries(struct catalog *catalog, const char *uri, const struct entry_key *key,
-	const char *scope, struct entry_page *page, struct err *err)
+	const char *end, const char *scope, struct entry_page *page, struct err *err)
 {
 	WITH_CATALOG(catalog);
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	int r = db_query(catalog->db,
-		CATALOG_ENTRY_SELECT " WHERE (e.uri, e.key) > (?1, ?3) AND " CATALOG_VISIBLE
-				     " ORDER BY e.uri, e.key LIMIT ?4",
+		CATALOG_ENTRY_SELECT " WHERE (e.uri, e.key) > (?1, ?3) AND e.uri < ?5"
+				     " AND " CATALOG_VISIBLE " ORDER BY e.uri, e.key LIMIT ?4",
 		&query, err);
 
 	if (r < 0)
@@ -46,6 +47,7 @@ static int read_entries(struct catalog *catalog, const char *uri, const struct e
 	db_bind_blob(
 		query, 3, key ? key->bytes : (const uint8_t *)"", key ? sizeof(key->bytes) : 0);
 	db_bind_int(query, 4, PAGE);
+	db_bind_text(query, 5, end);
 	while ((r = db_step(query, err)) > 0) {
 		assert(page->count < PAGE);
 		r = catalog_read_entry(catalog, query, &page->entries[page->count], err);
@@ -60,33 +62,33 @@ int catalog_list(struct catalog *catalog, const char *prefix, const char *scope,
 	catalog_visit *visit, void *arg, struct err *err)
 {
 	CLEANUP(str_freep) char *last = str_copy(prefix);
+	CLEANUP(str_freep) char *end = str_printf("%s\xff", prefix); /* no URI has such a byte */
 	struct entry_key last_key;
 	bool first = true;
 	size_t count;
 
-	if (!last)
+	if (!last || !end)
 		return err_oom(err);
 	do {
 		CLEANUP(entry_page_release) struct entry_page page = {.count = 0};
-		int r = read_entries(catalog, last, first ? NULL : &last_key, scope, &page, err);
+		int r = read_entries(
+			catalog, last, first ? NULL : &last_key, end, scope, &page, err);
 
 		if (r < 0)
 			return r;
 		for (size_t i = 0; i < page.count; i++) {
-			if (!str_has_prefix(page.entries[i].uri, prefix))
-				return 0;
 			r = visit(&page.entries[i], arg);
 			if (r != 0)
 				return r;
 		}
 		count = page.count;
 		if (count > 0) {
-			struct entry *end = &page.entries[count - 1];
+			struct entry *tail = &page.entries[count - 1];
 
 			free(last);
-			last = end->uri;
-			end->uri = NULL;
-			last_key = end->key;
+			last = tail->uri;
+			tail->uri = NULL;
+			last_key = tail->key;
 			first = false;
 		}
 	} while (count == PAGE);
