@@ -128,10 +128,18 @@ int catalog_list(struct catalog *catalog, const char *prefix, const char *scope,
  * what readdir of the natural tree shows, by index, without visiting what is deeper. ABSENT
  * entries, KNOWN ones that are folders or pages, and URIs with a query are left out. A name that is
  * both is reported as a folder.
+ *
+ * At least @max of them if there are as many, and less than CATALOG_RUN more, from *from on
+ * (NULL: from the first), which then is where the next ones begin, a place between two URIs, or
+ * NULL at the end; the caller's to free(), also after an error. None of the place @until or behind
+ * it (NULL: all). A non-zero answer of @visit ends the walk and is returned; then, and after
+ * an error, *from is of no use.
  */
+#define CATALOG_RUN 64
 typedef int catalog_visit_name(const char *name, bool is_folder, void *arg);
-int catalog_children(struct catalog *catalog, const char *folder, const char *scope,
-	catalog_visit_name *visit, void *arg, struct err *err);
+int catalog_children(struct catalog *catalog, const char *folder, const char *until,
+	const char *scope, size_t max, char **from, catalog_visit_name *visit, void *arg,
+	struct err *err);
 
 /* Whether any known URI lies below @folder. 1, 0 or -errno. */
 int catalog_has_children(
@@ -206,13 +214,23 @@ int catalog_partials(
 	struct catalog *catalog, catalog_visit_partial *visit, void *arg, struct err *err);
 
 /* Objects in the order in which they may go: least recently used first, never pinned or leased.
- * @uid: those of this share; 0: all. */
+ * Those that come after @after (NULL: all), up to @max into @ret. @uid: of this share; 0: of all.
+ */
 struct victim {
 	struct digest digest;
 	uint64_t bytes;
+	int64_t used; /* its place in that order, … */
+	int64_t row;  /* … with this among those of the same use */
 };
-int catalog_victims(struct catalog *catalog, uid_t uid, size_t max, uint64_t skip,
+int catalog_victims(struct catalog *catalog, uid_t uid, size_t max, const struct victim *after,
 	struct victim *ret, size_t *ret_count, struct err *err);
+
+/*
+ * Objects that are pinned or leased, and were last used before @used, count as used now, if there
+ * are many of them: up to some thousands. So the next evictor need not look at all of them again to
+ * find one that may go.
+ */
+int catalog_pass_over(struct catalog *catalog, int64_t used, struct err *err);
 
 /*
  * Shares: what came for somebody (catalog_publish(), with entry.uid) counts on his share of the

@@ -112,6 +112,11 @@ int catalog_put_checksum(struct db *db, const struct digest *digest,
 #define CATALOG_NEXT_USE                                                                           \
 	"(SELECT max(settled_used, ifnull((SELECT max(used) FROM object), 0)) + 1 FROM total)"
 
+/* SQL: whether the object o is pinned or leased. */
+#define CATALOG_IS_HELD                                                                            \
+	"(EXISTS (SELECT 1 FROM entry AS e WHERE e.digest = o.digest AND e.pinned)"                \
+	" OR EXISTS (SELECT 1 FROM lease AS l WHERE l.digest = o.digest))"
+
 /*
  * An entry as a row: the columns and tables to select from (entries are "e"), and how to read
  * one. The statement that follows begins with " WHERE …".

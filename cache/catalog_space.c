@@ -292,12 +292,11 @@ int catalog_partials(
 }
 
 #define VICTIMS(where)                                                                             \
-	"SELECT o.digest, o.bytes + o.twin_bytes + o.tree_bytes FROM object AS o WHERE " where     \
-	" NOT EXISTS (SELECT 1 FROM entry AS e WHERE e.digest = o.digest AND e.pinned) AND"        \
-	" NOT EXISTS (SELECT 1 FROM lease AS l WHERE l.digest = o.digest)"                         \
-	" ORDER BY o.used LIMIT ?1 OFFSET ?2"
+	"SELECT o.digest, o.bytes + o.twin_bytes + o.tree_bytes, o.used, o.rowid"                  \
+	" FROM object AS o WHERE " where "(o.used, o.rowid) > (?2, ?3)"                            \
+	" AND NOT " CATALOG_IS_HELD " ORDER BY o.used, o.rowid LIMIT ?1"
 
-int catalog_victims(struct catalog *catalog, uid_t uid, size_t max, uint64_t skip,
+int catalog_victims(struct catalog *catalog, uid_t uid, size_t max, const struct victim *after,
 	struct victim *ret, size_t *ret_count, struct err *err)
 {
 	/* what was used a moment ago is not the first to go; not written, it may be */
@@ -308,18 +307,21 @@ int catalog_victims(struct catalog *catalog, uid_t uid, size_t max, uint64_t ski
 	size_t count = 0;
 	/* the condition is that of the index */
 	int r = db_query(catalog->db,
-		uid > 0 ? VICTIMS("o.uid = ?3 AND o.uid > 0 AND") : VICTIMS(""), &query, err);
+		uid > 0 ? VICTIMS("o.uid = ?4 AND o.uid > 0 AND ") : VICTIMS(""), &query, err);
 
 	if (r < 0)
 		return r;
 	db_bind_int(query, 1, (int64_t)max);
-	db_bind_int(query, 2, (int64_t)skip);
+	db_bind_int(query, 2, after ? after->used : INT64_MIN);
+	db_bind_int(query, 3, after ? after->row : INT64_MIN);
 	if (uid > 0)
-		db_bind_int(query, 3, uid);
+		db_bind_int(query, 4, uid);
 	while ((r = db_step(query, err)) > 0) {
 		if (!db_blob(query, 0, ret[count].digest.bytes, DIGEST_SIZE))
 			return err_set(err, ERR_INTEGRITY, EBADMSG, "index: a damaged object");
 		ret[count].bytes = (uint64_t)db_int(query, 1);
+		ret[count].used = db_int(query, 2);
+		ret[count].row = db_int(query, 3);
 		count++;
 	}
 	if (r < 0)

@@ -87,4 +87,12 @@ int64_t db_int(struct db_query *query, int column);
 const char *db_text(struct db_query *query, int column); /* NULL for NULL; until the next step */
 bool db_blob(struct db_query *query, int column, void *ret, size_t len); /* false: other length */
 
+/*
+ * How SQLite goes about each statement that has been used so far: @visit hears of each step of
+ * each, in the words of its EXPLAIN QUERY PLAN ("SEARCH entry USING INDEX …"). For those who want
+ * to see that nothing is looked for by reading everything.
+ */
+typedef void db_visit_step(const char *sql, const char *step, void *arg);
+int db_plans(struct db *db, db_visit_step *visit, void *arg, struct err *err);
+
 #endif

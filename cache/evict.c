@@ -152,14 +152,30 @@ int evict_object(const struct store *store, const struct digest *digest, struct 
 
 /* ---- many ---- */
 
-int evict_take(const struct store *store, uid_t uid, uint64_t need, uint64_t *skip,
-	struct haul *haul, struct err *err)
+/* Others begin where this one found the first. */
+void hunt_end(const struct store *store, const struct hunt *hunt)
+{
+	if (hunt->begun && hunt->uid == 0)
+		(void)catalog_pass_over(store->catalog, hunt->first.used, NULL);
+}
+
+static void look_at(struct hunt *hunt, const struct victim *victim)
+{
+	if (!hunt->begun)
+		hunt->first = *victim;
+	hunt->begun = true;
+	hunt->last = *victim;
+}
+
+int evict_take(const struct store *store, uint64_t need, struct hunt *hunt, struct haul *haul,
+	struct err *err)
 {
 	struct victim victims[HAUL_MAX];
 	size_t count;
 
 	do {
-		int r = catalog_victims(store->catalog, uid, HAUL_MAX, *skip, victims, &count, err);
+		int r = catalog_victims(store->catalog, hunt->uid, HAUL_MAX,
+			hunt->begun ? &hunt->last : NULL, victims, &count, err);
 
 		if (r == 0)
 			r = let_pass(store, err);
@@ -168,11 +184,10 @@ int evict_take(const struct store *store, uid_t uid, uint64_t need, uint64_t *sk
 		for (size_t i = 0; i < count && haul->count < HAUL_MAX && haul->bytes < need; i++) {
 			uint64_t bytes;
 
+			look_at(hunt, &victims[i]);
 			r = take(store, &victims[i].digest, &haul->locks[haul->count], &bytes, err);
-			if (r == -EBUSY) {
-				(*skip)++;
+			if (r == -EBUSY)
 				continue;
-			}
 			if (r < 0)
 				return r;
 			/* the index's number: a file that was gone is credited by its row */
@@ -253,8 +268,8 @@ int evict_idle(
 
 int evict_to(const struct store *store, uint64_t bytes, uint64_t *ret_freed, struct err *err)
 {
+	struct hunt hunt = {.begun = false};
 	uint64_t total = 0;
-	uint64_t skip = 0;
 	uint64_t idle = 0;
 	struct usage usage;
 	int r = catalog_usage(store->catalog, &usage, err);
@@ -272,12 +287,13 @@ int evict_to(const struct store *store, uint64_t bytes, uint64_t *ret_freed, str
 		used = usage.objects + usage.reserved;
 		if (used <= bytes)
 			break;
-		r = evict_take(store, 0, used - bytes, &skip, &haul, err);
+		r = evict_take(store, used - bytes, &hunt, &haul, err);
 		if (r < 0 || haul.count == 0)
 			break;
 		r = catalog_exchange(store->catalog, haul.digests, haul.count, NULL, NULL, err);
 		total += haul.bytes;
 	}
+	hunt_end(store, &hunt);
 	if (r < 0)
 		return r;
 	if (ret_freed)

@@ -20,15 +20,24 @@ struct haul {
 
 void haul_release(struct haul *haul); /* also for CLEANUP() */
 
-/*
- * Take victims of the share of @uid (0: whosever) until they amount to @need bytes or @haul is
- * full. *skip, which grows, counts those that had to be left alone; a haul that stays empty means
- * that there are no others.
- */
-int evict_take(const struct store *store, uid_t uid, uint64_t need, uint64_t *skip,
-	struct haul *haul, struct err *err);
+/* How far an evictor has come. */
+struct hunt {
+	uid_t uid; /* whose share is looked through, 0: everybody's */
+	bool begun;
+	struct victim first; /* that it looked at; what was used before is held by somebody */
+	struct victim last;
+};
 
-/* Drop partials of that share which nobody leads, until @need bytes are free. */
+/* Spares others what this one had to look at in vain. */
+void hunt_end(const struct store *store, const struct hunt *hunt);
+
+/* Take victims until they amount to @need bytes or @haul is full. A haul that stays empty means
+ * that there are no others. */
+int evict_take(const struct store *store, uint64_t need, struct hunt *hunt, struct haul *haul,
+	struct err *err);
+
+/* Drop partials that nobody leads, of the share of @uid (0: whosever), until @need bytes are free.
+ */
 int evict_idle(
 	const struct store *store, uid_t uid, uint64_t need, uint64_t *ret_freed, struct err *err);
 

@@ -100,8 +100,8 @@ struct making {
 	bool held_known;
 	bool idle_left; /* partials that nobody leads have not been looked for … */
 	bool own_idle_left;
-	uint64_t skip;     /* objects that had to be left alone … */
-	uint64_t own_skip; /* … also of the share */
+	struct hunt hunt;
+	struct hunt own_hunt; /* of the share */
 	struct room_lacking lacking;
 	uint64_t on_disk; /* what is lacking because the disk is full */
 };
@@ -154,7 +154,7 @@ static int shrink_share(struct making *making, struct haul *haul, struct err *er
 		r = evict_idle(store, uid, lacking, &freed, err);
 	making->own_idle_left = false;
 	if (r == 0 && freed == 0)
-		r = evict_take(store, uid, lacking, &making->own_skip, haul, err);
+		r = evict_take(store, lacking, &making->own_hunt, haul, err);
 	if (r < 0 || freed > 0 || haul->count > 0)
 		return r;
 	r = catalog_share(store->catalog, uid, &used, err);
@@ -173,46 +173,60 @@ static int shrink_all(struct making *making, struct haul *haul, struct err *err)
 		r = evict_idle(store, 0, making->lacking.of_all, &freed, err);
 	making->idle_left = false;
 	if (r == 0 && freed == 0)
-		r = evict_take(store, 0, making->lacking.of_all, &making->skip, haul, err);
+		r = evict_take(store, making->lacking.of_all, &making->hunt, haul, err);
 	if (r < 0 || freed > 0 || haul->count > 0)
 		return r;
 	return full(store, bytes, making->on_disk, err);
 }
 
+static int make_room(struct making *making, struct err *err)
+{
+	CLEANUP(haul_release) struct haul haul = {.count = 0};
+
+	for (;;) {
+		int r = exchange(making, &haul, err);
+
+		haul_release(&haul);
+		if (r != -ENOSPC || (making->lacking.of_all == 0 && making->lacking.of_share == 0))
+			return r;
+		/* what a user gives up of his share may be what all lack */
+		r = making->lacking.of_share > 0 ? shrink_share(making, &haul, err)
+						 : shrink_all(making, &haul, err);
+		if (r < 0)
+			return r;
+	}
+}
+
 int evict_reserve(
 	const struct store *store, const char *partial, uid_t uid, uint64_t bytes, struct err *err)
 {
-	CLEANUP(haul_release) struct haul haul = {.count = 0};
 	struct making making = {
 		.store = store,
 		.wish = {.partial = partial, .bytes = bytes, .uid = store->share > 0 ? uid : 0},
 		.idle_left = true,
 		.own_idle_left = true,
+		.own_hunt = {.uid = uid},
 	};
+	int r;
 
 	if (bytes > room_within(store))
 		return too_big(store, bytes, err);
 	if (making.wish.uid > 0 && bytes > store->share)
 		return share_full(store, uid, bytes, 0, err);
-	for (;;) {
-		int r = exchange(&making, &haul, err);
-
-		haul_release(&haul);
-		if (r != -ENOSPC || (making.lacking.of_all == 0 && making.lacking.of_share == 0))
-			return r;
-		/* what a user gives up of his share may be what all lack */
-		r = making.lacking.of_share > 0 ? shrink_share(&making, &haul, err)
-						: shrink_all(&making, &haul, err);
-		if (r < 0)
-			return r;
-	}
+	r = make_room(&making, err);
+	hunt_end(store, &making.hunt);
+	return r;
 }
 
 int evict_for_share(const struct store *store, uid_t uid, uint64_t bytes, struct err *err)
 {
 	CLEANUP(haul_release) struct haul haul = {.count = 0};
 	struct making making = {
-		.store = store, .wish = {.bytes = bytes, .uid = uid}, .own_idle_left = true};
+		.store = store,
+		.wish = {.bytes = bytes, .uid = uid},
+		.own_idle_left = true,
+		.own_hunt = {.uid = uid},
+	};
 
 	while (uid > 0 && store->share > 0) {
 		uint64_t used;

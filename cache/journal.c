@@ -289,6 +289,11 @@ static int open_file(struct journal *journal, off_t *ret_size)
 	return 0;
 }
 
+size_t journal_collected(const struct journal *journal)
+{
+	return journal->used;
+}
+
 int journal_write_to(struct journal *journal, int fd, struct err *err)
 {
 	int r;

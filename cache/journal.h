@@ -68,7 +68,7 @@ int journal_read(const struct cachedir *dir, journal_visit *visit, void *arg, st
 /*
  * Make it short again, if it is long, or not there yet: as many lines as there are things. May take
  * long; at most one process does it at a time. @may_evict: others may go for the room that it takes
- * meanwhile; else it is not done without.
+ * meanwhile; else it is not done without, nor for the sake of little.
  */
 struct store;
 int journal_compact(const struct store *store, bool may_evict, struct err *err);

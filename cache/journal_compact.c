@@ -27,6 +27,10 @@
 #define SPARE  65536
 #define BUFFER 65536
 
+/* Making it short takes ten seconds for a million things. Who is about to make room does that only
+ * if it gives back such a part of the limit: else objects are sooner gone. */
+#define WORTH_PER 64
+
 struct compaction {
 	const struct store *store;
 	struct journal *lines;
@@ -50,8 +54,9 @@ static int count_lease(const struct lease *lease, void *arg)
 	return 0;
 }
 
-/* *ret_bytes: what it may take on disk when it is short. */
-static int is_due(const struct store *store, uint64_t *ret_bytes, struct err *err)
+/* *ret_bytes: what it may take on disk when it is short. @worth: only if that is so much less than
+ * it takes now. */
+static int is_due(const struct store *store, uint64_t worth, uint64_t *ret_bytes, struct err *err)
 {
 	uint64_t size = size_of(store);
 	uint64_t things = 0;
@@ -69,13 +74,18 @@ static int is_due(const struct store *store, uint64_t *ret_bytes, struct err *er
 		return r;
 	things += usage.entries;
 	*ret_bytes = SPARE + things * LINE;
-	return size > 0 || things > 0;
+	return worth > 0 ? size >= worth + *ret_bytes : size > 0 || things > 0;
 }
 
 /* What has been collected, into the draft. */
 static int put(struct compaction *c)
 {
 	return journal_write_to(c->lines, c->fd, c->err);
+}
+
+static int put_many(struct compaction *c)
+{
+	return journal_collected(c->lines) < BUFFER ? 0 : put(c);
 }
 
 static int add_entry(const struct entry *entry, void *arg)
@@ -91,7 +101,7 @@ static int add_entry(const struct entry *entry, void *arg)
 			c->store->catalog, &entry->digest, entry->executable, &file, NULL);
 	line.uid = file.uid;
 	journal_entry(c->lines, &line, file.hash);
-	return put(c);
+	return put_many(c);
 }
 
 static int add_lease(const struct lease *lease, void *arg)
@@ -99,7 +109,7 @@ static int add_lease(const struct lease *lease, void *arg)
 	struct compaction *c = arg;
 
 	journal_lease(c->lines, lease, lease->of_this_boot ? c->store->dir->boot_id : "");
-	return put(c);
+	return put_many(c);
 }
 
 static int write_lines(struct compaction *c)
@@ -111,6 +121,8 @@ static int write_lines(struct compaction *c)
 		r = catalog_list(catalog, "", NULL, add_entry, c, c->err);
 	if (r == 0)
 		r = catalog_leases(catalog, 0, 0, add_lease, c, c->err);
+	if (r == 0)
+		r = put(c);
 	if (r == 0)
 		r = journal_end_whole(c->fd, c->err);
 	if (r == 0 && fdatasync(c->fd) < 0)
@@ -233,7 +245,7 @@ int journal_compact(const struct store *store, bool may_evict, struct err *err)
 {
 	CLEANUP(fd_closep) int fd = -1;
 	uint64_t bytes;
-	int r = is_due(store, &bytes, err);
+	int r = is_due(store, may_evict ? 0 : store->limit / WORTH_PER, &bytes, err);
 
 	if (r == 0)
 		return clear_draft(store, err);

@@ -14,6 +14,7 @@ void journal_checksum(const char *text, size_t len, char ret[JOURNAL_CHECKSUM_SI
 struct journal;
 struct err;
 int journal_write_to(struct journal *journal, int fd, struct err *err);
+size_t journal_collected(const struct journal *journal); /* bytes */
 
 /*
  * The first line of one that was made short: how many bytes of it say all that there was then. To

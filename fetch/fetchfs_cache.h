@@ -32,6 +32,25 @@ FETCHFS_API int fetchfs_children(struct fetchfs *fetchfs, const char *folder, ui
 	fetchfs_visit_name *visit, void *arg, struct err *err);
 
 /*
+ * The same by pages, of which the first is 0. What is on its way, or listed, is that of the moment
+ * of _open(); what the index knows is read when its page is. So a name that is there all the time
+ * is on exactly one page, and one that comes or goes meanwhile on one at most. All that is kept of
+ * the index's names is where their pages begin. Any page can be read again: it then has what lies
+ * between the same names now. Usually FETCHFS_PAGE names a page, never more than FETCHFS_PAGE_MAX.
+ *
+ * _page(): *ret says whether there is such a page. 0, -errno, or the answer of @visit if that is
+ * not 0, which ends the page. One thread at a time.
+ */
+#define FETCHFS_PAGE     128
+#define FETCHFS_PAGE_MAX 4095
+struct fetchfs_children;
+FETCHFS_API int fetchfs_children_open(struct fetchfs *fetchfs, const char *folder, uid_t uid,
+	struct fetchfs_children **ret, struct err *err);
+FETCHFS_API int fetchfs_children_page(struct fetchfs_children *children, size_t page,
+	fetchfs_visit_name *visit, void *arg, bool *ret, struct err *err);
+FETCHFS_API void fetchfs_children_close(struct fetchfs_children *children);
+
+/*
  * Folders that the configuration lets list their origins (`list = yes`). _is_due(): it is one, and
  * no listing of it is fresh. _ask(): ask the origin for it; blocks, and is remembered as long as it
  * is fresh, for _children() and _is_folder(). When it fails they know what they did before.

@@ -1,40 +1,90 @@
-/*
- * OPENDIR, READDIR, READDIRPLUS, RELEASEDIR: what the cache knows, as it was at OPENDIR; and what
- * the origin lists, where it is to be asked.
- */
 #include "fs/folder.h"
+
 #include "base/cleanup.h"
-#include "base/log.h"
 #include "base/str.h"
-#include "fs/doubt.h"
-#include "fs/listing.h"
-#include "fs/reply.h"
-#include "fs/settle.h"
-#include "fs/unpacked.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define NAMES_MAX 1000000 /* of one listing */
-#define PLUS_MIN  128     /* bytes that an entry and its attributes take at least */
+/*
+ * An offset below PAGE_STEP is the number of a kept name. Else it says: so many names of that page
+ * have been read, and that is what the last one hashes to. A page that is read again may have got
+ * names, or lost some; by the hash the place is found all the same.
+ */
+#define INDEX_STEP (UINT64_C(1) << 28)
+#define PAGE_STEP  (UINT64_C(1) << 40)
+#define PAGES_MAX  (UINT64_C(1) << 22)
+_Static_assert(FETCHFS_PAGE_MAX *INDEX_STEP < PAGE_STEP, "an index fits");
+_Static_assert(PAGES_MAX *PAGE_STEP <= UINT64_C(1) << 62, "an offset is not negative");
 
-struct entry {
-	char *name;
-	uint64_t st_ino; /* 0: to be made when it goes out, which costs something */
-	mode_t type;     /* 0: who reads it has to ask */
+/* Pages that are kept; one call of folder_read() never goes on to more, for the kernel may ask for
+ * all of its answer but the first name again. */
+#define PAGES_KEPT 4
+
+struct list {
+	struct folder_entry *items;
+	size_t count;
+	size_t room;
+};
+
+struct page {
+	bool used;
+	size_t number;
+	struct list list;
 };
 
 struct folder {
 	struct fs *fs;
-	char *path; /* of the folder */
+	char *path;   /* of the folder */
+	char *prefix; /* of the URIs below it; NULL: of none */
 	uid_t uid;
-	struct entry *entries;
-	size_t count;
-	size_t room;
+	struct list kept;
+
+	pthread_mutex_t mu;
+	/* all below: guarded by mu */
+	struct fetchfs_children *children; /* NULL: to be opened, if there is a prefix */
+	struct page pages[PAGES_KEPT];
+	unsigned int turn; /* pages that were read: which one is given up next */
 };
+
+/* ---- lists ---- */
+
+static void list_clear(struct list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->items[i].name);
+	list->count = 0;
+}
+
+static void list_release(struct list *list)
+{
+	list_clear(list);
+	free(list->items);
+}
+
+static int list_add(struct list *list, const char *name, uint64_t st_ino, mode_t type)
+{
+	struct folder_entry *items = list->items;
+	size_t room = list->room ? list->room * 2 : 32;
+	char *copy = str_copy(name);
+
+	if (copy && list->count == list->room) {
+		items = reallocarray(items, room, sizeof(*items));
+		if (items) {
+			list->items = items;
+			list->room = room;
+		}
+	}
+	if (!copy || !items) {
+		free(copy);
+		return -ENOMEM;
+	}
+	items[list->count++] = (struct folder_entry){.name = copy, .st_ino = st_ino, .type = type};
+	return 0;
+}
+
+/* ---- a folder ---- */
 
 struct folder *folder_new(struct fs *fs, const char *path, uid_t uid)
 {
@@ -43,62 +93,67 @@ struct folder *folder_new(struct fs *fs, const char *path, uid_t uid)
 	if (!folder)
 		return NULL;
 	*folder = (struct folder){.fs = fs, .path = str_copy(path), .uid = uid};
+	pthread_mutex_init(&folder->mu, NULL);
 	if (folder->path)
 		return folder;
-	free(folder);
+	folder_free(folder);
 	return NULL;
+}
+
+static void forget_pages(struct folder *folder)
+{
+	for (size_t i = 0; i < PAGES_KEPT; i++) {
+		list_release(&folder->pages[i].list);
+		folder->pages[i] = (struct page){.used = false};
+	}
+	fetchfs_children_close(folder->children);
+	folder->children = NULL;
+	folder->turn = 0;
 }
 
 void folder_free(struct folder *folder)
 {
 	if (!folder)
 		return;
-	for (size_t i = 0; i < folder->count; i++)
-		free(folder->entries[i].name);
-	free(folder->entries);
+	forget_pages(folder);
+	pthread_mutex_destroy(&folder->mu);
+	list_release(&folder->kept);
+	free(folder->prefix);
 	free(folder->path);
 	free(folder);
 }
 
 int folder_add(struct folder *folder, const char *name, uint64_t st_ino, mode_t type)
 {
-	struct entry *entries = folder->entries;
-	size_t room = folder->room ? folder->room * 2 : 32;
-	char *copy = str_copy(name);
-
-	if (copy && folder->count == folder->room) {
-		entries = reallocarray(entries, room, sizeof(*entries));
-		if (entries) {
-			folder->entries = entries;
-			folder->room = room;
-		}
-	}
-	if (!copy || !entries) {
-		free(copy);
-		return -ENOMEM;
-	}
-	entries[folder->count++] = (struct entry){.name = copy, .st_ino = st_ino, .type = type};
-	return 0;
+	return list_add(&folder->kept, name, st_ino, type);
 }
 
-static int add_fixed(struct folder *folder, const char *above, const char *name, bool is_folder)
+/* Caller holds mu, or is the only one who has it yet. */
+static int open_children(struct folder *folder, struct err *err)
 {
-	CLEANUP(str_freep) char *path = str_printf("%s%s%s", above, *above ? "/" : "", name);
-
-	return path ? folder_add(folder, name, inode_number_of_folder(path),
-			      is_folder ? S_IFDIR : S_IFREG)
-		    : -ENOMEM;
+	if (folder->children || !folder->prefix)
+		return 0;
+	return fetchfs_children_open(
+		folder->fs->fetchfs, folder->prefix, folder->uid, &folder->children, err);
 }
 
-/* The inode number is that which LOOKUP would give. */
-static uint64_t number_of(const struct folder *folder, const struct entry *entry)
+int folder_add_children(struct folder *folder, const char *prefix, struct err *err)
+{
+	folder->prefix = str_copy(prefix);
+	return folder->prefix ? open_children(folder, err) : err_oom(err);
+}
+
+uint64_t folder_number(const struct folder *folder, const struct folder_entry *entry)
 {
 	struct wanted wanted = {0};
 	struct fetchfs_request request = {.uid = folder->uid, .through_mount = true};
-	CLEANUP(str_freep) char *path = str_printf("%s/%s", folder->path, entry->name);
+	CLEANUP(str_freep) char *path = NULL;
 	char key[FETCHFS_KEY_HEX_SIZE];
 	uint64_t st_ino;
 
+	if (entry->st_ino)
+		return entry->st_ino;
+	path = str_printf("%s/%s", folder->path, entry->name);
 	if (!path)
 		return names_hash(entry->name); /* of no use, but not 0 */
 	st_ino = inode_number_of_folder(path);
@@ -111,6 +166,8 @@ static uint64_t number_of(const struct folder *folder, const struct entry *entry
 	return st_ino;
 }
 
+/* ---- pages ---- */
+
 /* Not every server shows its folders with a slash: what has no suffix may be one. */
 static mode_t type_of(const char *name, enum fetchfs_name kind)
 {
@@ -119,251 +176,118 @@ static mode_t type_of(const char *name, enum fetchfs_name kind)
 	return kind == FETCHFS_NAME_FILE || names_has_suffix(name) ? S_IFREG : 0;
 }
 
-/* One name that the cache, or the origin, knows. */
-static int visit(const char *name, enum fetchfs_name kind, void *arg)
+static int add_child(const char *name, enum fetchfs_name kind, void *arg)
 {
-	struct folder *folder = arg;
-
-	if (folder->count >= NAMES_MAX) {
-		log_warning(
-			"%s: more than %d names, the rest is not listed", folder->path, NAMES_MAX);
-		return 1;
-	}
-	return folder_add(folder, name, 0, type_of(name, kind));
+	return list_add(arg, name, 0, type_of(name, kind));
 }
 
-static int fill_from_cache(struct folder *folder, struct err *err)
+/* The page @number into *ret, NULL: there is none. Caller holds mu. */
+static int find_page(struct folder *folder, size_t number, const struct list **ret, struct err *err)
 {
-	CLEANUP(str_freep) char *prefix = NULL;
-	int r = names_folder(folder->path, &prefix, err);
-
-	if (r < 0)
-		return r;
-	r = fetchfs_children(folder->fs->fetchfs, prefix, folder->uid, visit, folder, err);
-	return r == -ENOMEM ? err_oom(err) : r < 0 ? r : 0;
-}
-
-static int fill_root(struct folder *folder)
-{
-	int r = 0;
-
-	for (unsigned int i = 0; r == 0 && names_scheme(i); i++)
-		r = add_fixed(folder, "", names_scheme(i), true);
-	if (r == 0)
-		r = add_fixed(folder, "", "digest", true);
-	return r == 0 ? add_fixed(folder, "", ".fetchfs", true) : r;
-}
-
-static int fill(struct folder *folder, const struct node *node, struct err *err)
-{
-	int r = folder_add(folder, ".", node->st_ino, S_IFDIR);
-
-	if (r == 0)
-		r = folder_add(folder, "..", INODE_ROOT, S_IFDIR);
-	if (r < 0)
-		return err_oom(err);
-
-	switch (node->kind) {
-	case NODE_ROOT:
-		r = fill_root(folder);
-		break;
-	case NODE_DIGEST:
-		r = add_fixed(folder, folder->path, "sha256", true);
-		break;
-	case NODE_CONTROL:
-		for (unsigned int i = 0; r == 0 && control_name(i); i++)
-			r = add_fixed(folder, folder->path, control_name(i), false);
-		break;
-	case NODE_FOLDER:
-		return fill_from_cache(folder, err);
-	default: /* never listed */
-		break;
-	}
-	return r < 0 ? err_oom(err) : 0;
-}
-
-static void open_known(fuse_req_t req, struct node *node, const struct fuse_file_info *fi)
-{
-	struct fs *fs = ops_fs(req);
-	struct handle *handle = handle_new(fs);
-	struct fuse_file_info opened = *fi;
-	struct err err = ERR_INIT;
+	struct page *page = &folder->pages[folder->turn % PAGES_KEPT];
+	bool is_there = false;
 	int r;
 
-	if (handle)
-		handle->folder =
-			folder_new(fs, node->path ? node->path : "", fuse_req_ctx(req)->uid);
-	r = handle && handle->folder ? fill(handle->folder, node, &err) : err_oom(&err);
-	opened.fh = (uint64_t)(uintptr_t)handle;
+	for (size_t i = 0; i < PAGES_KEPT; i++) {
+		if (folder->pages[i].used && folder->pages[i].number == number) {
+			*ret = &folder->pages[i].list;
+			return 0;
+		}
+	}
+	*ret = NULL;
+	r = open_children(folder, err);
+	if (r < 0 || !folder->children || number >= PAGES_MAX - 1)
+		return r;
+	page->used = false;
+	list_clear(&page->list);
+	r = fetchfs_children_page(folder->children, number, add_child, &page->list, &is_there, err);
 	if (r < 0)
-		reply_error(req, node, &err);
-	if (r < 0 || fuse_reply_open(req, &opened) < 0)
-		handle_free(fs, handle);
+		return r == -ENOMEM ? err_oom(err) : r;
+	if (!is_there)
+		return 0;
+	page->used = true;
+	page->number = number;
+	folder->turn++;
+	*ret = &page->list;
+	return 0;
 }
 
-static void open_folder(fuse_req_t req, struct node *node, const struct fuse_file_info *fi)
+/* ---- places ---- */
+
+static off_t place_behind(size_t page, const struct list *list, size_t i)
 {
-	if (node->kind != NODE_FOLDER || !listing_ask(req, node, fi, open_known))
-		open_known(req, node, fi);
+	uint64_t hash = names_hash(list->items[i].name) % INDEX_STEP;
+
+	return (off_t)((page + 1) * PAGE_STEP + (i + 1) * INDEX_STEP + hash);
 }
 
-void folder_open_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+/* The first name of @list that is behind the place @offset in it. */
+static size_t first_behind(const struct list *list, uint64_t offset)
 {
-	struct fs *fs = ops_fs(req);
-	struct node *node = inode_ref(fs->inodes, ino);
+	size_t count = (size_t)(offset % PAGE_STEP / INDEX_STEP);
+	uint64_t hash = offset % INDEX_STEP;
 
-	if (!node) {
-		fuse_reply_err(req, ESTALE);
-		return;
-	}
-	if (inode_is_in_tree(node)) {
-		unpacked_open_folder(req, node, fi);
-		return;
-	}
-	if (fi->flags & O_DIRECTORY)
-		doubt_commit(fs->inodes, node);
-	else if (node->kind == NODE_FOLDER && settle(req, node, fi, false, open_folder))
-		return;
-	open_folder(req, node, fi);
-	inode_unref(fs->inodes, node);
+	if (count == 0)
+		return 0;
+	if (count <= list->count && names_hash(list->items[count - 1].name) % INDEX_STEP == hash)
+		return count;
+	for (size_t i = 0; i < list->count; i++)
+		if (names_hash(list->items[i].name) % INDEX_STEP == hash)
+			return i + 1;
+	/* it has gone: what followed it has taken its number, unless others have come or gone
+	 * before it, too, since somebody was here */
+	return count - 1 < list->count ? count - 1 : list->count;
 }
 
-/* Names on their way into one reply. */
-struct page {
-	fuse_req_t req;
-	struct fs *fs;
-	const struct handle *handle;
-	const struct folder *folder; /* the handle's */
-	const struct node *node;     /* its node, if its files are entered; NULL: none are */
-	char *buf;
-	size_t size;
-	size_t used;
-	uint64_t *entered; /* nodes that count as looked up if the reply arrives */
-	size_t count;
+/* How a walk over pages stands. */
+struct walk {
+	folder_visit *visit;
+	void *arg;
+	size_t count; /* of names that were taken */
+	bool ended;
 };
 
-static struct stat stat_of(const struct folder *folder, const struct entry *entry)
+static void visit_list(struct walk *walk, size_t number, const struct list *list, size_t from)
 {
-	return (struct stat){
-		.st_ino = entry->st_ino ? entry->st_ino : number_of(folder, entry),
-		.st_mode = entry->type,
-	};
-}
-
-/* Its node, if the kernel may have that with the listing; else NULL. */
-static struct node *enter_listed(const struct page *page, const struct entry *entry)
-{
-	if (page->handle->fd >= 0)
-		return unpacked_listed(page->fs, page->node, page->handle, entry->name);
-	if (entry->type != S_IFREG)
-		return NULL;
-	return lookup_listed(page->fs, page->node, entry->name, fuse_req_ctx(page->req)->uid);
-}
-
-/* The entry and what it leads to, so that no lookup need follow. @next is the place behind it. */
-static size_t add_plus(struct page *page, const struct entry *entry, off_t next)
-{
-	struct fuse_entry_param param = {.ino = 0};
-	struct node *node = NULL;
-	size_t len;
-
-	if (page->node)
-		node = enter_listed(page, entry);
-	if (node)
-		param = reply_entry_of(page->fs, node);
-	else
-		param.attr = stat_of(page->folder, entry);
-	len = fuse_add_direntry_plus(page->req, page->buf + page->used, page->size - page->used,
-		entry->name, &param, next);
-	if (!node)
-		return len;
-	if (len <= page->size - page->used)
-		page->entered[page->count++] = node->id;
-	else
-		inode_forget(page->fs->inodes, node->id, 1);
-	inode_unref(page->fs->inodes, node);
-	return len;
-}
-
-static size_t add_plain(struct page *page, const struct entry *entry, off_t next)
-{
-	struct stat st = stat_of(page->folder, entry);
-
-	return fuse_add_direntry(
-		page->req, page->buf + page->used, page->size - page->used, entry->name, &st, next);
-}
-
-/* As many as fit, from the @off-th on. */
-static void fill_page(
-	struct page *page, off_t off, size_t (*add_one)(struct page *, const struct entry *, off_t))
-{
-	const struct folder *folder = page->folder;
-
-	for (size_t i = (size_t)off; i < folder->count; i++) {
-		size_t len = add_one(page, &folder->entries[i], (off_t)i + 1);
-
-		if (len > page->size - page->used)
-			return;
-		page->used += len;
+	for (size_t i = from; i < list->count && !walk->ended; i++) {
+		walk->ended =
+			!walk->visit(&list->items[i], place_behind(number, list, i), walk->arg);
+		walk->count += !walk->ended;
 	}
 }
 
-static void page_release(struct page *page)
+/* Caller holds mu. */
+static int visit_pages(struct folder *folder, struct walk *walk, uint64_t offset, struct err *err)
 {
-	free(page->buf);
-	free(page->entered);
-}
+	size_t number = offset < PAGE_STEP ? 0 : (size_t)(offset / PAGE_STEP) - 1;
+	const struct list *list = NULL;
 
-static const struct handle *handle_of(const struct fuse_file_info *fi)
-{
-	return (struct handle *)(uintptr_t)fi->fh;
-}
+	for (size_t n = 0; !walk->ended && (n < PAGES_KEPT || walk->count == 0); n++) {
+		int r = find_page(folder, number, &list, err);
 
-void folder_read_op(
-	fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
-{
-	CLEANUP(page_release)
-	struct page page = {
-		.req = req, .folder = handle_of(fi)->folder, .size = size, .buf = malloc(size)};
-
-	(void)ino;
-	if (!page.buf) {
-		fuse_reply_err(req, ENOMEM);
-		return;
+		/* what has been read goes out; whoever goes on will be told */
+		if (r < 0)
+			return walk->count > 0 ? 0 : r;
+		if (!list)
+			return 0;
+		visit_list(walk, number, list,
+			n == 0 && offset >= PAGE_STEP ? first_behind(list, offset) : 0);
+		number++;
 	}
-	fill_page(&page, off, add_plain);
-	fuse_reply_buf(req, page.buf, page.used);
+	return 0;
 }
 
-void folder_read_plus_op(
-	fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+int folder_read(
+	struct folder *folder, off_t offset, folder_visit *visit, void *arg, struct err *err)
 {
-	struct fs *fs = ops_fs(req);
-	struct node *node = inode_ref(fs->inodes, ino);
-	CLEANUP(page_release)
-	struct page page = {
-		.req = req,
-		.fs = fs,
-		.handle = handle_of(fi),
-		.folder = handle_of(fi)->folder,
-		.node = node && (node->kind == NODE_FOLDER || inode_is_in_tree(node)) ? node : NULL,
-		.size = size,
-		.buf = malloc(size),
-		.entered = calloc(size / PLUS_MIN + 1, sizeof(uint64_t)),
-	};
+	struct walk walk = {.visit = visit, .arg = arg};
+	WITH_LOCK(&folder->mu);
 
-	if (page.buf && page.entered) {
-		fill_page(&page, off, add_plus);
-		if (fuse_reply_buf(req, page.buf, page.used) < 0)
-			for (size_t i = 0; i < page.count; i++)
-				inode_forget(fs->inodes, page.entered[i], 1);
-	} else {
-		fuse_reply_err(req, ENOMEM);
+	if (offset == 0 && folder->turn > 0)
+		forget_pages(folder);
+	for (size_t i = (size_t)offset; i < folder->kept.count && !walk.ended; i++) {
+		walk.ended = !visit(&folder->kept.items[i], (off_t)i + 1, arg);
+		walk.count += !walk.ended;
 	}
-	inode_unref(fs->inodes, node);
-}
-
-void folder_release_op(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	read_release_op(req, ino, fi);
+	return walk.ended ? 0 : visit_pages(folder, &walk, (uint64_t)offset, err);
 }

@@ -48,10 +48,13 @@ static int note_entry(const struct entry *entry, void *arg)
 static const char *children(struct cache *cache, const char *folder, const char *scope)
 {
 	static struct line line;
+	char *from = NULL;
 
 	line = (struct line){.stop_after = -1};
-	cr_assert_eq(
-		catalog_children(cache->store.catalog, folder, scope, note_name, &line, NULL), 0);
+	cr_assert_eq(catalog_children(cache->store.catalog, folder, NULL, scope, SIZE_MAX, &from,
+			     note_name, &line, NULL),
+		0);
+	cr_assert_null(from);
 	return line.text;
 }
 
@@ -235,6 +238,7 @@ Test(catalog, walks_of_many_pages_visit_everything_and_stop_when_told)
 	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
 	struct line line = {.stop_after = 3};
 	char seen[1024] = "";
+	char *from = NULL;
 
 	for (int i = 0; i < 200; i++) {
 		CLEANUP(str_freep) char *uri = str_printf(BASE "%03d", i);
@@ -244,8 +248,11 @@ Test(catalog, walks_of_many_pages_visit_everything_and_stop_when_told)
 			sprintf(seen + strlen(seen), "%03d ", i);
 	}
 	cr_assert_eq(strlen(children(cache, BASE, "")), 200 * 4);
-	cr_assert_eq(catalog_children(cache->store.catalog, BASE, "", note_name, &line, NULL), 9);
+	cr_assert_eq(catalog_children(cache->store.catalog, BASE, NULL, "", SIZE_MAX, &from,
+			     note_name, &line, NULL),
+		9);
 	cr_assert_str_eq(line.text, seen);
+	free(from);
 }
 
 Test(catalog, list_is_ordered_filtered_and_paged)

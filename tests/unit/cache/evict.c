@@ -137,6 +137,46 @@ Test(evict, pinned_leased_linked_and_open_objects_stay)
 	free(to);
 }
 
+Test(evict, what_many_hold_is_not_looked_at_by_every_evictor)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+	const int held = 600;
+	struct victim victim;
+	struct digest digest;
+	uint64_t freed;
+	size_t count;
+
+	for (int i = 0; i < held + 20; i++) {
+		CLEANUP(str_freep) char *uri = uri_of(i);
+		struct entry_key key = key_of(uri);
+
+		put_number(cache, i, 100);
+		if (i < held)
+			cr_assert_eq(catalog_pin(cache->store.catalog, &key, true, NULL), 0);
+	}
+	cr_assert_eq(evict_to(&cache->store, usage_of(cache).objects - 10 * 4096, &freed, NULL), 0);
+	cr_assert_eq(freed, 10 * 4096);
+	cr_assert(is_cached(cache, 0) && !is_cached(cache, held) && is_cached(cache, held + 10));
+	/* had they not been passed over, the first would be the first of all again */
+	for (int i = 0; i < held; i++) {
+		CLEANUP(str_freep) char *uri = uri_of(i);
+		struct entry_key key = key_of(uri);
+
+		cr_assert_eq(catalog_pin(cache->store.catalog, &key, false, NULL), 0);
+	}
+	cr_assert_eq(catalog_victims(cache->store.catalog, 0, 1, NULL, &victim, &count, NULL), 0);
+	cr_assert_eq(count, 1);
+	digest = digest_of_number(held + 10, 100);
+	/* (of the last 88, which are few, nobody cares) */
+	for (int i = 0; i < held && memcmp(&victim.digest, &digest, sizeof(digest)) != 0; i++) {
+		cr_assert_lt(i, held % 512);
+		cr_assert_eq(catalog_object_gone(cache->store.catalog, &victim.digest, NULL), 0);
+		cr_assert_eq(
+			catalog_victims(cache->store.catalog, 0, 1, NULL, &victim, &count, NULL),
+			0);
+	}
+}
+
 Test(evict, larger_than_the_cache_is_refused_at_once)
 {
 	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);

@@ -196,6 +196,31 @@ Test(journal, a_short_one_says_the_same)
 	expect_same(cache, &before, "short");
 }
 
+Test(journal, an_evictor_makes_a_long_one_short_only_if_that_frees_much)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(str_freep) char *path = str_printf("%s/journal", cache->path);
+	struct entry_key key = key_of(URI);
+	struct err err = ERR_INIT;
+	struct stat st;
+	off_t size;
+
+	fill(cache);
+	for (int i = 0; i < 22000; i++)
+		cr_assert_eq(catalog_pin(cache->store.catalog, &key, i % 2 != 0, NULL), 0);
+	cr_assert_eq(stat(path, &st), 0);
+	cr_assert_gt(st.st_size, 3 << 19);
+	size = st.st_size;
+	cache->store.limit = 1024 * MIB;
+	cr_assert_eq(journal_compact(&cache->store, false, &err), 0, "%s", err.msg);
+	cr_assert_eq(stat(path, &st), 0);
+	cr_assert_eq(st.st_size, size);
+	cache->store.limit = 64 * MIB;
+	cr_assert_eq(journal_compact(&cache->store, false, &err), 0, "%s", err.msg);
+	cr_assert_eq(stat(path, &st), 0);
+	cr_assert_lt(st.st_size, 8000);
+}
+
 Test(journal, what_cannot_be_written_down_does_not_happen)
 {
 	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);

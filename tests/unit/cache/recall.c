@@ -86,7 +86,8 @@ static bool order_is(struct cache *other, int first, int second, int third)
 	struct victim victims[COUNT];
 	size_t count = 0;
 
-	cr_assert_eq(catalog_victims(other->store.catalog, 0, COUNT, 0, victims, &count, NULL), 0);
+	cr_assert_eq(
+		catalog_victims(other->store.catalog, 0, COUNT, NULL, victims, &count, NULL), 0);
 	cr_assert_eq(count, COUNT);
 	for (int i = 0; i < COUNT; i++) {
 		struct digest digest = digest_of_bytes(100, (uint64_t)order[i]);
