@@ -91,7 +91,7 @@ int catalog_lease_add(struct catalog *catalog, const struct lease *lease, struct
 	return catalog_commit(&txn, err);
 }
 
-int catalog_lease_drop(struct catalog *catalog, int64_t id, struct err *err)
+static int drop(struct catalog *catalog, int64_t id, struct err *err)
 {
 	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
 	struct db_query *query = NULL;
@@ -110,6 +110,13 @@ int catalog_lease_drop(struct catalog *catalog, int64_t id, struct err *err)
 		return err_set(err, ERR_SYSTEM, ENOENT, "no lease %lld", (long long)id);
 	journal_lease_gone(catalog->journal, id);
 	return catalog_commit(&txn, err);
+}
+
+int catalog_lease_drop(struct catalog *catalog, int64_t id, struct err *err)
+{
+	int r = drop(catalog, id, err);
+
+	return catalog_made_way(catalog, r) ? drop(catalog, id, err) : r;
 }
 
 struct lease_page {

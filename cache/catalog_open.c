@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "cache/ballast.h"
 #include "cache/catalog_private.h"
 
 #include <errno.h>
@@ -121,6 +122,9 @@ static int attach(struct catalog *catalog, bool rebuild, struct err *err)
 	struct stat st;
 	int r = open_right(catalog->dir, rebuild, &db, err);
 
+	/* even to look at it takes some room, and it is what knows what may go */
+	if (r == -ENOSPC && ballast_give_up(catalog->dir))
+		r = open_right(catalog->dir, rebuild, &db, err);
 	if (r < 0)
 		return r;
 	if (fstatat(catalog->dir->fd, "index.db", &st, AT_SYMLINK_NOFOLLOW) < 0) {

@@ -153,7 +153,7 @@ static int try_reserve(struct db *db, const char *partial, uint64_t bytes, uint6
 	return *ret_missing > 0 ? 0 : put_reservation(db, partial, bytes, err);
 }
 
-int catalog_exchange(struct catalog *catalog, const struct digest *gone, size_t count,
+static int exchange(struct catalog *catalog, const struct digest *gone, size_t count,
 	const char *partial, uint64_t bytes, uint64_t limit, uint64_t *ret_missing, struct err *err)
 {
 	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
@@ -173,6 +173,19 @@ int catalog_exchange(struct catalog *catalog, const struct digest *gone, size_t 
 		return err_set(err, ERR_SPACE, ENOSPC, "cache full");
 	}
 	return 0;
+}
+
+int catalog_exchange(struct catalog *catalog, const struct digest *gone, size_t count,
+	const char *partial, uint64_t bytes, uint64_t limit, uint64_t *ret_missing, struct err *err)
+{
+	uint64_t missing = 0;
+	int r = exchange(catalog, gone, count, partial, bytes, limit, &missing, err);
+
+	if (count > 0 && missing == 0 && catalog_made_way(catalog, r))
+		r = exchange(catalog, gone, count, partial, bytes, limit, &missing, err);
+	if (missing > 0)
+		*ret_missing = missing;
+	return r;
 }
 
 int catalog_reserve(struct catalog *catalog, const char *partial, uint64_t bytes, uint64_t limit,
@@ -197,7 +210,7 @@ int catalog_end_reservation(struct db *db, const char *partial, struct err *err)
 	return db_run(query, err);
 }
 
-int catalog_unreserve(struct catalog *catalog, const char *partial, struct err *err)
+static int unreserve(struct catalog *catalog, const char *partial, struct err *err)
 {
 	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
 	int r = catalog_begin(catalog, &txn, err);
@@ -205,6 +218,13 @@ int catalog_unreserve(struct catalog *catalog, const char *partial, struct err *
 	if (r == 0)
 		r = catalog_end_reservation(catalog->db, partial, err);
 	return r < 0 ? r : catalog_commit(&txn, err);
+}
+
+int catalog_unreserve(struct catalog *catalog, const char *partial, struct err *err)
+{
+	int r = unreserve(catalog, partial, err);
+
+	return catalog_made_way(catalog, r) ? unreserve(catalog, partial, err) : r;
 }
 
 /* ---- walks ---- */

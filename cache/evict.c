@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "base/units.h"
+#include "cache/ballast.h"
 #include "cache/events.h"
 #include "cache/journal.h"
 #include "cache/room.h"
@@ -367,6 +368,8 @@ int evict_reserve(const struct store *store, const char *partial, uint64_t bytes
 		int r = exchange(store, &haul, partial, bytes, room, &missing, &on_disk, err);
 
 		haul_release(&haul);
+		if (r == 0)
+			ballast_take(store);
 		if (r != -ENOSPC || missing == 0)
 			return r;
 		r = check_hope(store, bytes, on_disk, err);
@@ -381,6 +384,36 @@ int evict_reserve(const struct store *store, const char *partial, uint64_t bytes
 			return full(store, bytes, on_disk, err);
 		room = room_within(store);
 	}
+}
+
+/* Let go of @need bytes, and of one object at least. How many bytes that were. */
+static int let_go(const struct store *store, uint64_t need, uint64_t *ret_freed, struct err *err)
+{
+	CLEANUP(haul_release) struct haul haul = {.count = 0};
+	uint64_t skip = 0;
+	int r = drop_idle_partials(store, need, ret_freed, err);
+
+	if (r == 0 && *ret_freed == 0)
+		r = take_victims(store, need, &skip, &haul, err);
+	if (r < 0 || haul.count == 0)
+		return r;
+	*ret_freed += haul.bytes;
+	return catalog_exchange(store->catalog, haul.digests, haul.count, NULL, 0, 0, NULL, err);
+}
+
+int evict_some(const struct store *store, uint64_t bytes, struct err *err)
+{
+	struct usage usage;
+	uint64_t missing = 0;
+	uint64_t freed = 0;
+	int r = room_missing_on_disk(store, bytes, &missing, NULL);
+
+	if (r == 0)
+		r = catalog_usage(store->catalog, &usage, NULL);
+	if (r < 0 || usage.objects + usage.reserved < (missing > 0 ? missing : bytes))
+		return room_blame(store, err);
+	r = let_go(store, missing > 0 ? missing : bytes, &freed, NULL);
+	return r == 0 && freed > 0 ? 1 : room_blame(store, err);
 }
 
 int evict_to(const struct store *store, uint64_t bytes, uint64_t *ret_freed, struct err *err)
@@ -413,6 +446,7 @@ int evict_to(const struct store *store, uint64_t bytes, uint64_t *ret_freed, str
 	}
 	if (r < 0)
 		return r;
+	ballast_take(store);
 	if (ret_freed)
 		*ret_freed = total;
 	return 0;
