@@ -9,16 +9,21 @@
 
 static int set_va(struct err *err, enum err_kind kind, int code, const char *fmt, va_list args)
 {
+	int told;
+
 	if (code <= 0)
 		code = EIO;
+	/* whose quota it is that is full only the text says */
+	told = code == EDQUOT ? ENOSPC : code;
 	if (!err)
-		return -code;
+		return -told;
 
-	*err = (struct err){.code = code, .kind = kind};
+	*err = (struct err){.code = told,
+		.kind = kind == ERR_SYSTEM && told == ENOSPC ? ERR_SPACE : kind};
 	errno = code; /* for %m */
 	vsnprintf(err->msg, sizeof(err->msg), fmt, args);
 	str_make_plain(err->msg); /* much of it comes from servers and names */
-	return -code;
+	return -told;
 }
 
 int err_set(struct err *err, enum err_kind kind, int code, const char *fmt, ...)

@@ -48,7 +48,7 @@ struct err {
 /*
  * Fill @err and return -@code. @code is a positive errno (0 is taken as EIO: an error must not
  * look like success). "%m" in @fmt is the text of @code. A text that is too long is cut; control
- * characters become '?'.
+ * characters become '?'. EDQUOT becomes ENOSPC, and what of that was ERR_SYSTEM is ERR_SPACE.
  */
 int err_set(struct err *err, enum err_kind kind, int code, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "cache/ballast.h"
 #include "cache/catalog_private.h"
 
 #include <errno.h>
@@ -82,6 +83,11 @@ int catalog_begin(struct catalog *catalog, struct catalog_txn *ret, struct err *
 	}
 	*ret = (struct catalog_txn){.catalog = catalog, .writer = lock_steal(&writer)};
 	return 0;
+}
+
+bool catalog_made_way(const struct catalog *catalog, int r)
+{
+	return r == -ENOSPC && ballast_give_up(catalog->dir);
 }
 
 void catalog_rollback(struct catalog_txn *txn)

@@ -318,8 +318,7 @@ static void note_pin(struct journal *journal, const struct entry_key *key, const
 	journal_pin(journal, key, numbers[0] != 0);
 }
 
-/* Run @sql, which changes the entry ?1 with the numbers ?2 … -ENOENT: there is no such entry. */
-static int change_entry(struct catalog *catalog, const char *sql, const struct entry_key *key,
+static int try_to_change(struct catalog *catalog, const char *sql, const struct entry_key *key,
 	const int64_t *numbers, int count, note_change *note, struct err *err)
 {
 	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
@@ -342,6 +341,20 @@ static int change_entry(struct catalog *catalog, const char *sql, const struct e
 	if (note)
 		note(catalog->journal, key, numbers);
 	return catalog_commit_visible(&txn, err);
+}
+
+/*
+ * Run @sql, which changes the entry ?1 with the numbers ?2 … -ENOENT: there is no such entry. That
+ * what was pinned or known no longer is lets others go: it is recorded on a full disk, too.
+ */
+static int change_entry(struct catalog *catalog, const char *sql, const struct entry_key *key,
+	const int64_t *numbers, int count, note_change *note, struct err *err)
+{
+	int r = try_to_change(catalog, sql, key, numbers, count, note, err);
+
+	return note && catalog_made_way(catalog, r)
+		       ? try_to_change(catalog, sql, key, numbers, count, note, err)
+		       : r;
 }
 
 int catalog_confirm(struct catalog *catalog, const struct entry_key *key, int64_t now,

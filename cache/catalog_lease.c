@@ -114,7 +114,7 @@ static int drop_one(struct catalog *catalog, int64_t id, struct err *err)
 	return 0;
 }
 
-int catalog_lease_drop(struct catalog *catalog, const int64_t *ids, size_t count, struct err *err)
+static int drop(struct catalog *catalog, const int64_t *ids, size_t count, struct err *err)
 {
 	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
 	struct err absent = ERR_INIT;
@@ -136,6 +136,13 @@ int catalog_lease_drop(struct catalog *catalog, const int64_t *ids, size_t count
 	if (r == 0 && absent.code && err)
 		*err = absent;
 	return r < 0 ? r : -absent.code;
+}
+
+int catalog_lease_drop(struct catalog *catalog, const int64_t *ids, size_t count, struct err *err)
+{
+	int r = drop(catalog, ids, count, err);
+
+	return catalog_made_way(catalog, r) ? drop(catalog, ids, count, err) : r;
 }
 
 struct lease_page {

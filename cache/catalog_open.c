@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "cache/ballast.h"
 #include "cache/catalog_private.h"
 
 #include <errno.h>
@@ -144,6 +145,9 @@ static int attach(struct catalog *catalog, bool rebuild, struct err *err)
 	struct stat st;
 	int r = open_named(catalog->dir, rebuild, &db, &st, err);
 
+	/* even to look at it takes some room, and it is what knows what may go */
+	if (r == -ENOSPC && ballast_give_up(catalog->dir))
+		r = open_right(catalog->dir, rebuild, &db, err);
 	if (r < 0)
 		return r;
 	catalog_detach(catalog);

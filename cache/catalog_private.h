@@ -79,6 +79,13 @@ struct catalog_txn {
 	}
 
 int catalog_begin(struct catalog *catalog, struct catalog_txn *ret, struct err *err);
+
+/*
+ * A transaction that lets something go ended with @r. true: the disk is full, and what there was of
+ * ballast has made way for it: once more.
+ */
+bool catalog_made_way(const struct catalog *catalog, int r);
+
 int catalog_commit(struct catalog_txn *txn, struct err *err);
 /* Commit what changed an entry: the change counter moves. */
 int catalog_commit_visible(struct catalog_txn *txn, struct err *err);

@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "cache/ballast.h"
 #include "cache/catalog_private.h"
 #include "cache/store_private.h"
 #include "cache/tree_private.h"
@@ -249,7 +250,7 @@ static int fill(struct rebuild *rebuild, struct err *err)
 		r = db_commit(db, err);
 	else
 		db_rollback(db);
-	return r < 0 ? r : db_finish(db, err);
+	return r;
 }
 
 static void remove_draft(const struct cachedir *dir)
@@ -258,6 +259,15 @@ static void remove_draft(const struct cachedir *dir)
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		unlinkat(dir->fd, files[i], 0);
+}
+
+/* SQLite would not say why it cannot. */
+static int make_draft(const struct cachedir *dir, struct err *err)
+{
+	CLEANUP(fd_closep)
+	int fd = openat(dir->fd, DRAFT, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	return fd < 0 ? err_set(err, ERR_SYSTEM, errno, "make " DRAFT ": %m") : 0;
 }
 
 /* The old one, if it is there, goes with its log; then the name is free. */
@@ -279,14 +289,16 @@ static int give_name(const struct cachedir *dir, struct err *err)
 	return 0;
 }
 
-int catalog_rebuild(const struct cachedir *dir, struct err *err)
+static int rebuild_once(const struct cachedir *dir, struct err *err)
 {
 	CLEANUP(str_freep) char *path = str_printf("%s/" DRAFT, dir->path);
 	struct rebuild rebuild = {.dir = dir, .catalog = {.dir = dir}};
 	int r;
 
 	remove_draft(dir);
-	r = path ? db_open(path, &rebuild.catalog.db, err) : err_oom(err);
+	r = path ? make_draft(dir, err) : err_oom(err);
+	if (r == 0)
+		r = db_open_draft(path, &rebuild.catalog.db, err);
 	if (r == 0)
 		r = fill(&rebuild, err);
 	db_close(rebuild.catalog.db);
@@ -294,4 +306,33 @@ int catalog_rebuild(const struct cachedir *dir, struct err *err)
 		r = give_name(dir, err);
 	remove_draft(dir);
 	return r < 0 ? err_context(err, "make the index anew") : 0;
+}
+
+/* On a full disk: what is of no use to anybody goes, and last the index that is damaged. Whether
+ * there was something. */
+static bool make_way(const struct cachedir *dir)
+{
+	static const char *const pairs[][2] = {
+		{"index.damaged", "index.damaged-wal"},
+		{BALLAST, "events.old"},
+		{"index.db", "index.db-wal"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+		bool first = unlinkat(dir->fd, pairs[i][0], 0) == 0;
+		bool second = unlinkat(dir->fd, pairs[i][1], 0) == 0;
+
+		if (first || second)
+			return true;
+	}
+	return false;
+}
+
+int catalog_rebuild(const struct cachedir *dir, struct err *err)
+{
+	int r = rebuild_once(dir, err);
+
+	while (r == -ENOSPC && make_way(dir))
+		r = rebuild_once(dir, err);
+	return r;
 }

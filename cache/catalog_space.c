@@ -163,7 +163,7 @@ static int try_reserve(
 	return ret->of_all > 0 || ret->of_share > 0 ? 0 : put_reservation(db, wish, err);
 }
 
-int catalog_exchange(struct catalog *catalog, const struct digest *gone, size_t count,
+static int exchange(struct catalog *catalog, const struct digest *gone, size_t count,
 	const struct room_wish *wish, struct room_lacking *ret, struct err *err)
 {
 	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
@@ -183,6 +183,20 @@ int catalog_exchange(struct catalog *catalog, const struct digest *gone, size_t 
 		return err_set(err, ERR_SPACE, ENOSPC, "cache full");
 	}
 	return 0;
+}
+
+int catalog_exchange(struct catalog *catalog, const struct digest *gone, size_t count,
+	const struct room_wish *wish, struct room_lacking *ret, struct err *err)
+{
+	struct room_lacking lacking = {0};
+	int r = exchange(catalog, gone, count, wish, &lacking, err);
+
+	if (count > 0 && lacking.of_all == 0 && lacking.of_share == 0 &&
+		catalog_made_way(catalog, r))
+		r = exchange(catalog, gone, count, wish, &lacking, err);
+	if (lacking.of_all > 0 || lacking.of_share > 0)
+		*ret = lacking;
+	return r;
 }
 
 int catalog_reserve(struct catalog *catalog, const struct room_wish *wish, struct room_lacking *ret,
@@ -207,7 +221,7 @@ int catalog_end_reservation(struct db *db, const char *partial, struct err *err)
 	return db_run(query, err);
 }
 
-int catalog_unreserve(struct catalog *catalog, const char *partial, struct err *err)
+static int unreserve(struct catalog *catalog, const char *partial, struct err *err)
 {
 	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
 	int r = catalog_begin(catalog, &txn, err);
@@ -215,6 +229,13 @@ int catalog_unreserve(struct catalog *catalog, const char *partial, struct err *
 	if (r == 0)
 		r = catalog_end_reservation(catalog->db, partial, err);
 	return r < 0 ? r : catalog_commit(&txn, err);
+}
+
+int catalog_unreserve(struct catalog *catalog, const char *partial, struct err *err)
+{
+	int r = unreserve(catalog, partial, err);
+
+	return catalog_made_way(catalog, r) ? unreserve(catalog, partial, err) : r;
 }
 
 /* ---- walks ---- */

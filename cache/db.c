@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/fault.h"
+#include "cache/db_vfs.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define MAX_QUERIES 96
@@ -37,6 +39,15 @@ struct db {
 	struct db_query queries[MAX_QUERIES];
 };
 
+/* Whether no more files can be made beside the database. */
+static bool has_no_inodes(sqlite3 *handle)
+{
+	const char *path = handle ? sqlite3_db_filename(handle, "main") : NULL;
+	struct statvfs fs;
+
+	return path && statvfs(path, &fs) == 0 && fs.f_files > 0 && fs.f_favail == 0;
+}
+
 static int translate(sqlite3 *handle, int code, int *ret_kind)
 {
 	*ret_kind = ERR_SYSTEM;
@@ -62,6 +73,9 @@ static int translate(sqlite3 *handle, int code, int *ret_kind)
 	case SQLITE_CANTOPEN:
 		/* the system's own word is better, where there is one */
 		code = handle ? sqlite3_system_errno(handle) : 0;
+		/* of another try: to open what it could not make */
+		if (code == ENOENT && has_no_inodes(handle))
+			code = ENOSPC;
 		if (code == ENOSPC || code == EDQUOT)
 			*ret_kind = ERR_SPACE;
 		return code > 0 ? code : EIO;
@@ -148,7 +162,7 @@ static void count_no_memory(void)
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-int db_open(const char *path, struct db **ret, struct err *err)
+static int open_as(const char *path, const char *mode, struct db **ret, struct err *err)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	CLEANUP(db_closep) struct db *db = calloc(1, sizeof(*db));
@@ -159,7 +173,7 @@ int db_open(const char *path, struct db **ret, struct err *err)
 		return err_oom(err);
 	pthread_once(&once, count_no_memory);
 	code = sqlite3_open_v2(path, &db->handle,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, db_vfs());
 	if (code != SQLITE_OK)
 		return fail(db->handle, code, err);
 	sqlite3_wal_hook(db->handle, on_logged, db);
@@ -168,10 +182,11 @@ int db_open(const char *path, struct db **ret, struct err *err)
 
 	r = db_exec(db,
 		"PRAGMA synchronous = NORMAL;"
-		"PRAGMA journal_mode = WAL;"
 		"PRAGMA temp_store = MEMORY;"
 		"PRAGMA trusted_schema = OFF",
 		err);
+	if (r == 0)
+		r = db_exec(db, mode, err);
 	if (r == 0)
 		r = db_bound_log(db, DB_LOG_BYTES, err);
 	if (r < 0)
@@ -180,6 +195,16 @@ int db_open(const char *path, struct db **ret, struct err *err)
 	*ret = db;
 	db = NULL;
 	return 0;
+}
+
+int db_open(const char *path, struct db **ret, struct err *err)
+{
+	return open_as(path, "PRAGMA journal_mode = WAL", ret, err);
+}
+
+int db_open_draft(const char *path, struct db **ret, struct err *err)
+{
+	return open_as(path, "PRAGMA journal_mode = OFF", ret, err);
 }
 
 void db_close(struct db *db)
@@ -201,11 +226,6 @@ void db_abandon(struct db *db)
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	db->log_pages = 0;
 	db_close(db);
-}
-
-int db_finish(struct db *db, struct err *err)
-{
-	return db_exec(db, "PRAGMA journal_mode = DELETE", err);
 }
 
 void db_closep(struct db **db)

@@ -36,6 +36,10 @@ struct db_query;
  * transactions, never tear one). */
 int db_open(const char *path, struct db **ret, struct err *err);
 
+/* The same for who makes one that nobody else knows of, and renames it when it is closed: one file,
+ * without a log. What is not committed in it is nothing. */
+int db_open_draft(const char *path, struct db **ret, struct err *err);
+
 /* The log grows up to @bytes (DB_LOG_BYTES, unless told otherwise), and is then used anew from its
  * beginning. Readers who are at work whenever that is tried put it off: then it is longer for a
  * while, and cut back afterwards. */
@@ -52,9 +56,6 @@ void db_abandon(struct db *db);
 /* When something of it is found to be damaged, *@damaged becomes true, and the error, -EAGAIN, says
  * that it is made anew, and to try again. NULL: -EBADMSG. */
 void db_tell_damage(struct db *db, atomic_bool *damaged);
-
-/* Make one file of it, whose log is none: for who will rename it. */
-int db_finish(struct db *db, struct err *err);
 
 /* Statements without parameters and rows, several separated by ';'. */
 int db_exec(struct db *db, const char *sql, struct err *err);

@@ -5,9 +5,11 @@
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "cache/ballast.h"
 #include "cache/events.h"
 #include "cache/evict_private.h"
 #include "cache/journal.h"
+#include "cache/room.h"
 #include "cache/store_private.h"
 #include "cache/tree.h"
 
@@ -266,6 +268,36 @@ int evict_idle(
 	return 0;
 }
 
+/* Let go of @need bytes, and of one object at least. How many bytes that were. */
+static int let_go(const struct store *store, uint64_t need, uint64_t *ret_freed, struct err *err)
+{
+	CLEANUP(haul_release) struct haul haul = {.count = 0};
+	struct hunt hunt = {.begun = false};
+	int r = evict_idle(store, 0, need, ret_freed, err);
+
+	if (r == 0 && *ret_freed == 0)
+		r = evict_take(store, need, &hunt, &haul, err);
+	if (r < 0 || haul.count == 0)
+		return r;
+	*ret_freed += haul.bytes;
+	return catalog_exchange(store->catalog, haul.digests, haul.count, NULL, NULL, err);
+}
+
+int evict_some(const struct store *store, uint64_t bytes, struct err *err)
+{
+	struct usage usage;
+	uint64_t missing = 0;
+	uint64_t freed = 0;
+	int r = room_missing_on_disk(store, bytes, &missing, NULL);
+
+	if (r == 0)
+		r = catalog_usage(store->catalog, &usage, NULL);
+	if (r < 0 || usage.objects + usage.reserved < (missing > 0 ? missing : bytes))
+		return room_blame(store, err);
+	r = let_go(store, missing > 0 ? missing : bytes, &freed, NULL);
+	return r == 0 && freed > 0 ? 1 : room_blame(store, err);
+}
+
 int evict_to(const struct store *store, uint64_t bytes, uint64_t *ret_freed, struct err *err)
 {
 	struct hunt hunt = {.begun = false};
@@ -296,6 +328,7 @@ int evict_to(const struct store *store, uint64_t bytes, uint64_t *ret_freed, str
 	hunt_end(store, &hunt);
 	if (r < 0)
 		return r;
+	ballast_take(store);
 	if (ret_freed)
 		*ret_freed = total;
 	return 0;

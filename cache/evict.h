@@ -21,6 +21,14 @@ int evict_reserve(
  * @bytes left. */
 int evict_for_share(const struct store *store, uid_t uid, uint64_t bytes, struct err *err);
 
+/*
+ * The system had no room for @bytes and a few files (@err, -ENOSPC) that by the numbers is there:
+ * somebody was faster, all inodes are in use, or a quota is full. 1: something was let go, to try
+ * again, which is bounded by EVICT_TRIES; else -ENOSPC, and @err says besides who has the space.
+ */
+#define EVICT_TRIES 16
+int evict_some(const struct store *store, uint64_t bytes, struct err *err);
+
 /* Evict until objects and reservations are at most @bytes. *ret_freed may be NULL. */
 int evict_to(const struct store *store, uint64_t bytes, uint64_t *ret_freed, struct err *err);
 

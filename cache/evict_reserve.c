@@ -1,6 +1,7 @@
 /* Room for what is to come: what must go for it, and what is said when nothing can. */
 #include "base/cleanup.h"
 #include "base/units.h"
+#include "cache/ballast.h"
 #include "cache/evict.h"
 #include "cache/evict_private.h"
 #include "cache/room.h"
@@ -187,6 +188,8 @@ static int make_room(struct making *making, struct err *err)
 		int r = exchange(making, &haul, err);
 
 		haul_release(&haul);
+		if (r == 0)
+			ballast_take(making->store);
 		if (r != -ENOSPC || (making->lacking.of_all == 0 && making->lacking.of_share == 0))
 			return r;
 		/* what a user gives up of his share may be what all lack */

@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/fault.h"
 #include "cache/group_private.h"
+#include "cache/room.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -57,8 +58,8 @@ static int place(const struct store *store, struct group_job *job)
 	job->lost = r == -EEXIST;
 	if (r == 0 || r == -EEXIST)
 		return 0;
-	return err_set(
-		&job->err, r == -ENOSPC ? ERR_SPACE : ERR_SYSTEM, -r, "publish %s: %m", path);
+	err_set(&job->err, ERR_SYSTEM, -r, "publish %s: %m", path);
+	return room_blame(store, &job->err);
 }
 
 /*
@@ -155,6 +156,8 @@ static void run_batch(struct group *group)
 	batch.left = group->reserved - batch.taken;
 	pthread_mutex_unlock(&group->mu);
 	r = commit(group, &batch, &err);
+	if (r < 0)
+		room_blame(group->store, &err);
 	for (size_t i = 0; r < 0 && i < batch.count; i++) {
 		batch.jobs[i]->result = r;
 		batch.jobs[i]->err = err;

@@ -22,6 +22,9 @@
 /* A file system's own notes on where a large file lies: one block for so many bytes of it. */
 #define BYTES_PER_EXTENT_BLOCK (UINT64_C(64) << 20)
 
+/* What a new one may take before its room is known. */
+#define FILES_BYTES 8192
+
 /* Without a size, room is reserved in steps that double between these. */
 #define STEP_MIN (UINT64_C(1) << 20)
 
@@ -34,7 +37,7 @@ uint64_t partial_footprint(uint64_t data, int64_t size)
 	return blocks * 4096 + ranges_bytes(size >= 0 ? size : (int64_t)data);
 }
 
-int partial_allocate(struct partial *partial, uint64_t data, struct err *err)
+static int allocate(struct partial *partial, uint64_t data, struct err *err)
 {
 	int r = 0;
 
@@ -52,6 +55,18 @@ int partial_allocate(struct partial *partial, uint64_t data, struct err *err)
 			"allocate %llu bytes for partial/%s: %m", (unsigned long long)data,
 			partial->name);
 	return 0;
+}
+
+int partial_allocate(struct partial *partial, uint64_t data, struct err *err)
+{
+	int r = allocate(partial, data, err);
+
+	for (int i = 0; r == -ENOSPC && i < EVICT_TRIES; i++) {
+		if (evict_some(partial->store, data, err) < 0)
+			break;
+		r = allocate(partial, data, err);
+	}
+	return r;
 }
 
 int partial_grow_chunks(struct partial *partial, uint64_t count, struct err *err)
@@ -177,6 +192,7 @@ static int make_files(struct partial *partial, struct err *err)
 	partial_map_file(partial->name, file);
 	r = ranges_create(dirfd, file, &partial->header, &partial->ranges, err);
 	if (r < 0) {
+		fd_close(&partial->fd);
 		partial_data_file(partial->name, file);
 		unlinkat(dirfd, file, 0);
 		return r;
@@ -198,6 +214,11 @@ int partial_create(const struct store *store, const struct partial_label *label,
 		r = partial_new(store, label, newest + 1, &partial, err);
 	if (r == 0)
 		r = make_files(partial, err);
+	for (int i = 0; r == -ENOSPC && i < EVICT_TRIES; i++) {
+		if (evict_some(store, FILES_BYTES, err) < 0)
+			break;
+		r = make_files(partial, err);
+	}
 	if (r < 0) {
 		partial_free(partial);
 		return r;

@@ -20,6 +20,7 @@
 #include "base/cleanup.h"
 #include "base/fault.h"
 #include "base/fd.h"
+#include "cache/room.h"
 #include "cache/store.h"
 #include "cache/store_private.h"
 
@@ -173,6 +174,8 @@ static int publish(struct partial *partial, const struct entry *entry,
 	struct stat st;
 	int r = hash_of_hashes(partial, &row.hash, err);
 
+	if (r == 0 && partial->fd >= 0)
+		r = store_prepare_folder(store, &entry->digest, entry->executable, err);
 	/* what is there may be what somebody made of it */
 	if (r == 0 && partial->fd >= 0)
 		r = store_examine_doubtful(store, &entry->digest, entry->executable, err);
@@ -251,6 +254,7 @@ int partial_commit(struct partial **partial, uint64_t size, const struct checksu
 		r = publish(p, entry, expected, &object, &failure);
 	}
 	if (r < 0) {
+		room_blame(p->store, &failure);
 		partial_fail(&p, &failure, false);
 		if (err)
 			*err = failure;

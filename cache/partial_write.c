@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "cache/room.h"
 #include "cache/store.h"
 #include "cache/store_private.h"
 
@@ -236,9 +237,10 @@ static int write_claimed(
 	buf += start - writer->offset;
 	if (start < end && !writer->in_place)
 		r = fd_pwrite_all(partial->fd, buf, end - start, start);
-	if (r < 0)
-		return err_set(err, r == -ENOSPC ? ERR_SPACE : ERR_SYSTEM, -r,
-			"write partial/%s: %m", partial->name);
+	if (r < 0) {
+		err_set(err, ERR_SYSTEM, -r, "write partial/%s: %m", partial->name);
+		return room_blame(partial->store, err);
+	}
 	XXH3_64bits_update(writer->hash, buf - (start - writer->offset), len);
 	if (whole)
 		r = mark_chunk(writer, end, err);

@@ -1,5 +1,7 @@
 #include "cache/room.h"
 
+#include "base/units.h"
+#include "cache/ballast.h"
 #include "cache/db.h"
 #include "cache/journal.h"
 
@@ -39,11 +41,12 @@ static uint64_t overhead(const struct store *store)
 	uint64_t sum = blocks_of(dir->fd, ".") + blocks_of(dir->fd, "partial") +
 		       blocks_of(dir->fd, "trees");
 	uint64_t log = blocks_of(dir->fd, "index.db-wal");
+	uint64_t ballast = blocks_of(dir->fd, BALLAST) + ballast_lacking(store);
 	struct stat st;
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 		sum += blocks_of(dir->fd, files[i]);
-	sum += log > room_of_log(store) ? log : room_of_log(store);
+	sum += ballast + (log > room_of_log(store) ? log : room_of_log(store));
 	/* objects/ab: a block each, where a folder's links count its folders */
 	if (fstat(dir->objects_fd, &st) == 0)
 		sum += (uint64_t)st.st_blocks * 512 + (uint64_t)st.st_nlink * 4096;
@@ -57,11 +60,35 @@ uint64_t room_within(const struct store *store)
 	return store->limit > other ? store->limit - other : 0;
 }
 
+int room_blame(const struct store *store, struct err *err)
+{
+	char free_text[UNITS_SIZE_TEXT], held[UNITS_SIZE_TEXT], others[UNITS_SIZE_TEXT];
+	struct usage usage = {0};
+	struct statvfs fs;
+	uint64_t ours;
+	uint64_t all;
+
+	if (!err || err->code != ENOSPC || fstatvfs(store->dir->fd, &fs) < 0)
+		return err ? -err->code : -ENOSPC;
+	(void)catalog_usage(store->catalog, &usage, NULL);
+	ours = usage.objects + usage.reserved;
+	all = (uint64_t)(fs.f_blocks - fs.f_bfree) * fs.f_frsize;
+	if (fs.f_files > 0 && fs.f_favail == 0)
+		return err_context(err, "disk full: all %llu inodes are in use, %llu by the cache",
+			(unsigned long long)fs.f_files, (unsigned long long)usage.object_count);
+	units_format_size((uint64_t)fs.f_bavail * fs.f_frsize, free_text);
+	units_format_size(ours, held);
+	units_format_size(all > ours ? all - ours : 0, others);
+	return err_context(
+		err, "disk full: %s free, the cache holds %s, others %s", free_text, held, others);
+}
+
 int room_missing_on_disk(const struct store *store, uint64_t more, uint64_t *ret, struct err *err)
 {
 	struct statvfs fs;
 	uint64_t free_bytes;
-	uint64_t needed = store->min_free + more;
+	/* what the ballast gave up is not for what is new */
+	uint64_t needed = store->min_free + ballast_lacking(store) + more;
 
 	if (fstatvfs(store->dir->fd, &fs) < 0)
 		return err_set(err, ERR_SYSTEM, errno, "file system of the cache: %m");

@@ -16,7 +16,12 @@ uint64_t room_within(const struct store *store);
  */
 uint64_t room_of_log(const struct store *store);
 
-/* How many bytes must become free on the file system before @more can be written. */
+/* Add to @err, which says what the system had no room for, who has it. Returns -ENOSPC; of any
+ * other error nothing is changed. */
+int room_blame(const struct store *store, struct err *err);
+
+/* How many bytes must become free on the file system before @more can be written, and the ballast
+ * be there. */
 int room_missing_on_disk(const struct store *store, uint64_t more, uint64_t *ret, struct err *err);
 
 #endif

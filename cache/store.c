@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "cache/evict.h"
 #include "cache/store_private.h"
 #include "cache/tree_private.h"
 
@@ -12,6 +13,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define FOLDER_BYTES 4096
 
 void store_path(const struct digest *digest, bool executable, char ret[STORE_PATH_SIZE])
 {
@@ -46,6 +49,26 @@ int store_make_folder(const struct store *store, const char *path, struct err *e
 		return err_set(err, errno == ENOSPC ? ERR_SPACE : ERR_SYSTEM, errno,
 			"make objects/%s: %m", folder);
 	return 0;
+}
+
+int store_prepare_folder(
+	const struct store *store, const struct digest *digest, bool executable, struct err *err)
+{
+	char path[STORE_PATH_SIZE];
+	char folder[3] = "";
+	int r;
+
+	store_path(digest, executable, path);
+	memcpy(folder, path, 2);
+	if (faccessat(store->dir->objects_fd, folder, F_OK, 0) == 0)
+		return 0;
+	r = store_make_folder(store, path, err);
+	for (int i = 0; r == -ENOSPC && i < EVICT_TRIES; i++) {
+		if (evict_some(store, FOLDER_BYTES, err) < 0)
+			break;
+		r = store_make_folder(store, path, err);
+	}
+	return r;
 }
 
 /*

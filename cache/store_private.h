@@ -24,6 +24,11 @@ bool store_parse_name(
 /* Make the folder of @path in objects/. */
 int store_make_folder(const struct store *store, const char *path, struct err *err);
 
+/* The same for @digest if it is not there, for which others may have to go: by who holds the lock
+ * of no digest. */
+int store_prepare_folder(
+	const struct store *store, const struct digest *digest, bool executable, struct err *err);
+
 /*
  * 1: the bytes, owner and mode of @object are right, by the XXH3 of @file, or, if that is 0, by
  * SHA-256, and were when it was changed at *ret_changed_ns; 0: they are not, or cannot be read.

@@ -171,14 +171,20 @@ static int make_object(const struct store *store, const void *bytes, size_t len,
 {
 	struct group_job *job = &publication->job;
 	uint64_t needed = (len + 4095) / 4096 * 4096 + BESIDE;
-	int r = evict_for_share(store, job->entry->uid, needed, err);
+	int r = store_prepare_folder(store, &job->entry->digest, job->entry->executable, err);
+	if (r == 0)
+		r = evict_for_share(store, job->entry->uid, needed, err);
 
 	if (r == 0)
 		r = group_take(store->group, needed, err);
 	if (r < 0)
 		return r;
-	r = make_file(store, bytes, len, job->entry->executable ? 0555 : 0444,
-		publication->hand_out, &job->fd, &job->row.blocks, err);
+	for (int i = 0; i < EVICT_TRIES; i++) {
+		r = make_file(store, bytes, len, job->entry->executable ? 0555 : 0444,
+			publication->hand_out, &job->fd, &job->row.blocks, err);
+		if (r != -ENOSPC || evict_some(store, needed, err) < 0)
+			break;
+	}
 	if (r < 0) {
 		group_give_back(store->group, needed);
 		return r;

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "base/uri.h"
+#include "cache/ballast.h"
 #include "cache/events.h"
 #include "cache/room.h"
 #include "fetch/context.h"
@@ -113,7 +114,10 @@ static int open_cache(
 		r = choose_limits(fetchfs, err);
 	if (r == 0)
 		r = catalog_bound_log(fetchfs->catalog, room_of_log(&fetchfs->store), err);
-	return r < 0 ? r : store_share(&fetchfs->store, err);
+	if (r < 0)
+		return r;
+	ballast_take(&fetchfs->store);
+	return store_share(&fetchfs->store, err);
 }
 
 /* What the program wants otherwise than it is configured. */

@@ -84,7 +84,10 @@ int fetchfs_settle(struct fetchfs *fetchfs, struct err *err)
 {
 	int r = store_settle(&fetchfs->store, err);
 
-	return r < 0 ? r : journal_compact(&fetchfs->store, true, err);
+	if (r == 0)
+		r = journal_compact(&fetchfs->store, true, err);
+	/* a journal that has no room to become short stays as it is */
+	return r == -ENOSPC ? 0 : r;
 }
 
 void fetchfs_sweep(struct fetchfs *fetchfs)

@@ -70,3 +70,16 @@ Test(err, every_kind_has_a_name)
 	cr_assert_str_eq(err_kind_name(ERR_CANCELLED), "cancelled");
 	cr_assert_str_eq(err_kind_name((enum err_kind)99), "unknown");
 }
+
+Test(err, who_may_have_no_more_space_is_told_that_there_is_none)
+{
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(err_set(&err, ERR_SYSTEM, EDQUOT, "write: %m"), -ENOSPC);
+	cr_assert_eq(err.code, ENOSPC);
+	cr_assert_eq(err.kind, ERR_SPACE);
+	cr_assert_str_eq(err.msg, "write: Disk quota exceeded");
+	cr_assert_eq(err_set(&err, ERR_SYSTEM, ENOSPC, "write"), -ENOSPC);
+	cr_assert_eq(err.kind, ERR_SPACE);
+	cr_assert_eq(err_set(NULL, ERR_SYSTEM, EDQUOT, "write"), -ENOSPC);
+}
