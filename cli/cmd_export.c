@@ -47,6 +47,7 @@ struct export
 	uint64_t local;   /* likewise, as files of this machine */
 	uint64_t failed;
 	struct progress progress;
+	bool unread; /* nobody reads stdout any more */
 	int status;
 };
 
@@ -281,7 +282,7 @@ static void run(struct export *export)
 	if (r == 0)
 		sum_up(export, &sum, clock_monotonic_ms() - begun_ms);
 	else if (r == -EPIPE)
-		raise(SIGPIPE);
+		export->unread = true;
 	else if (!interrupt_caught(&export->interrupt))
 		export->status = cli_worst(export->status, cli_fail(export->cli, NULL, &err));
 }
@@ -311,5 +312,9 @@ int cmd_export(struct cli *cli, int argc, char **argv)
 		free(export.keys[i]);
 	free(export.keys);
 	interrupt_release(&export.interrupt);
+	if (export.unread) {
+		signal(SIGPIPE, SIG_DFL);
+		raise(SIGPIPE);
+	}
 	return export.status;
 }

@@ -1,5 +1,6 @@
 /* From the cache into a tar: fetchfs_export(). */
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/str.h"
 #include "cache/verify.h"
@@ -260,6 +261,8 @@ static int write_content(
 
 	if (atomic_load(&export->fetchfs->closing))
 		return err_set(err, ERR_CANCELLED, ECANCELED, "interrupted");
+	if (fault_hit("export.object"))
+		return err_set(err, ERR_SYSTEM, errno, "read an object: %m");
 	r = open_right(export, entries[0], &object, &failure);
 	if (r == 0) {
 		r = write_object(export, &object, err);

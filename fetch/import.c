@@ -2,6 +2,7 @@
 #include "fetch/import.h"
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "base/str.h"
 #include "fetch/entryname.h"
 
@@ -65,7 +66,7 @@ static int read_manifest(struct import *import, struct manifest *ret, struct err
 	int r = tar_reader_next(import->tar, &name, &size, err);
 
 	if (r == 0)
-		return err_set(err, ERR_INTEGRITY, EBADMSG, "the archive is empty, or no tar");
+		return err_set(err, ERR_INTEGRITY, EBADMSG, "there is nothing in it");
 	if (r > 0 && !str_equal(name, MANIFEST_NAME))
 		r = unknown_member(name, err);
 	if (r > 0)
@@ -144,7 +145,10 @@ static int take_members(struct import *import, struct err *err)
 	int r;
 
 	while ((r = tar_reader_next(import->tar, &name, &size, err)) > 0) {
-		r = take_member(import, name, size, err);
+		if (fault_hit("import.object"))
+			r = err_set(err, ERR_SYSTEM, errno, "read the archive: %m");
+		else
+			r = take_member(import, name, size, err);
 		if (r == 0)
 			r = import_check(import, err);
 		if (r < 0)

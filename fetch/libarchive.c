@@ -79,7 +79,6 @@ FUNCTION(int, archive_read_data_block,
 
 FUNCTION(struct archive *, archive_write_new, (void), ())
 OF_ARCHIVE(int, archive_write_free)
-OF_ARCHIVE(int, archive_write_fail)
 OF_ARCHIVE(int, archive_write_close)
 OF_ARCHIVE(int, archive_write_set_format_pax_restricted)
 FUNCTION(int, archive_write_set_bytes_per_block, (struct archive * archive, int bytes),

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/str.h"
 #include "fetch/entryname.h"
 #include "fetch/libarchive.h"
 
@@ -27,28 +28,32 @@ struct tar_writer {
 	struct archive *archive;
 	struct archive_entry *entry;
 	int fd;
-	int error; /* errno of the write that failed */
+	bool ended; /* what the library still has to say goes nowhere */
+	int error;  /* errno of the write that failed */
 };
 
+/* What fails is not told to the library, which would lose memory over it, but remembered. */
 static la_ssize_t write_bytes(struct archive *archive, void *arg, const void *buf, size_t len)
 {
 	struct tar_writer *writer = arg;
-	int r = fd_write_all(writer->fd, buf, len);
 
-	if (r == 0)
-		return (la_ssize_t)len;
-	writer->error = -r;
-	archive_set_error(archive, -r, "%s", strerror(-r));
-	return ARCHIVE_FATAL;
+	(void)archive;
+	if (!writer->ended && !writer->error)
+		writer->error = -fd_write_all(writer->fd, buf, len);
+	return (la_ssize_t)len;
 }
 
-static int cannot_write(const struct tar_writer *writer, struct err *err)
+/* Whether all went well: the library says so in @fine. */
+static int check_written(const struct tar_writer *writer, bool fine, struct err *err)
 {
-	const char *why = archive_error_string(writer->archive);
+	const char *why;
 
 	if (writer->error)
 		return err_set(err, writer->error == ENOSPC ? ERR_SPACE : ERR_SYSTEM, writer->error,
 			"write the archive: %m");
+	if (fine)
+		return 0;
+	why = archive_error_string(writer->archive);
 	return err_set(err, ERR_SYSTEM, EIO, "write the archive: %s", why ? why : "no reason");
 }
 
@@ -73,7 +78,7 @@ int tar_writer_new(int fd, struct tar_writer **ret, struct err *err)
 		archive_write_set_bytes_in_last_block(writer->archive, 1) != ARCHIVE_OK ||
 		archive_write_open2(writer->archive, writer, NULL, write_bytes, NULL, NULL) !=
 			ARCHIVE_OK)
-		return cannot_write(writer, err);
+		return check_written(writer, false, err);
 	*ret = writer;
 	writer = NULL;
 	return 0;
@@ -87,32 +92,30 @@ int tar_writer_file(struct tar_writer *writer, const char *name, uint64_t size, 
 	archive_entry_set_filetype(entry, AE_IFREG);
 	archive_entry_set_perm(entry, 0444);
 	archive_entry_set_size(entry, (la_int64_t)size);
-	return archive_write_header(writer->archive, entry) == ARCHIVE_OK
-		       ? 0
-		       : cannot_write(writer, err);
+	return check_written(
+		writer, archive_write_header(writer->archive, entry) == ARCHIVE_OK, err);
 }
 
 int tar_writer_bytes(struct tar_writer *writer, const void *buf, size_t len, struct err *err)
 {
-	return archive_write_data(writer->archive, buf, len) == (la_ssize_t)len
-		       ? 0
-		       : cannot_write(writer, err);
+	la_ssize_t n = archive_write_data(writer->archive, buf, len);
+
+	return check_written(writer, n == (la_ssize_t)len, err);
 }
 
 int tar_writer_finish(struct tar_writer *writer, struct err *err)
 {
-	return archive_write_close(writer->archive) == ARCHIVE_OK ? 0 : cannot_write(writer, err);
+	return check_written(writer, archive_write_close(writer->archive) == ARCHIVE_OK, err);
 }
 
 void tar_writer_free(struct tar_writer *writer)
 {
 	if (!writer)
 		return;
-	if (writer->archive) {
-		/* else it would write an end where there is none */
-		(void)archive_write_fail(writer->archive);
+	/* else it would write an end where there is none */
+	writer->ended = true;
+	if (writer->archive)
 		archive_write_free(writer->archive);
-	}
 	if (writer->entry)
 		archive_entry_free(writer->entry);
 	free(writer);
@@ -132,7 +135,8 @@ struct tar_reader {
 	int error;         /* errno of the read that failed */
 	bool is_file;      /* it can be skipped in, … */
 	int64_t file_size; /* … up to here */
-	bool any;          /* something was read */
+	bool any;          /* something was read, … */
+	bool begun;        /* … and looked at */
 	uint64_t size;     /* of the member */
 	uint64_t position; /* in it */
 	char name[ENTRYNAME_SHOWN];
@@ -186,6 +190,29 @@ static int cannot_read(const struct tar_reader *reader, struct err *err)
 	return err_set(err, ERR_INTEGRITY, EBADMSG, "broken archive: %s", why ? why : "no reason");
 }
 
+/* What begins so would be read if the user decompressed it. */
+static const struct {
+	const char *magic;
+	const char *program;
+} compressed[] = {
+	{"\x28\xb5\x2f\xfd", "zstd"},
+	{"\x1f\x8b", "gzip"},
+	{"\xfd\x37\x7a\x58\x5a", "xz"},
+	{"BZh", "bzip2"},
+};
+
+static int not_a_tar(const struct tar_reader *reader, struct err *err)
+{
+	if (!reader->any && !reader->error)
+		return err_set(err, ERR_INTEGRITY, EBADMSG, "it is empty");
+	for (size_t i = 0; i < ARRAY_SIZE(compressed); i++)
+		if (memcmp(reader->buf, compressed[i].magic, strlen(compressed[i].magic)) == 0)
+			return err_set(err, ERR_USAGE, ENOTSUP,
+				"it is compressed: pipe it through '%s -dc'",
+				compressed[i].program);
+	return cannot_read(reader, err);
+}
+
 int tar_reader_new(int fd, struct tar_reader **ret, struct err *err)
 {
 	CLEANUP(tar_reader_freep) struct tar_reader *reader = NULL;
@@ -212,36 +239,18 @@ int tar_reader_new(int fd, struct tar_reader **ret, struct err *err)
 	archive_read_set_callback_data(reader->archive, reader);
 	r = archive_read_open1(reader->archive);
 	if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
-		return cannot_read(reader, err);
+		return not_a_tar(reader, err);
 	*ret = reader;
 	reader = NULL;
 	return 0;
 }
 
-/* What begins so would be read if the user decompressed it. */
-static int not_a_tar(const struct tar_reader *reader, struct err *err)
-{
-	static const struct {
-		const char *magic;
-		const char *program;
-	} kinds[] = {{"\x28\xb5\x2f\xfd", "zstd"}, {"\x1f\x8b", "gzip"},
-		{"\xfd"
-		 "7zXZ",
-			"xz"},
-		{"BZh", "bzip2"}};
-
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (memcmp(reader->buf, kinds[i].magic, strlen(kinds[i].magic)) == 0)
-			return err_set(err, ERR_USAGE, ENOTSUP,
-				"it is compressed: pipe it through '%s -dc'", kinds[i].program);
-	return cannot_read(reader, err);
-}
-
 /* A mere warning (of owners, or charsets) is none. */
 static int next_header(struct tar_reader *reader, struct archive_entry **ret, struct err *err)
 {
-	bool first = !reader->any;
+	bool first = !reader->begun;
 
+	reader->begun = true;
 	for (int i = 0; i < RETRIES; i++) {
 		switch (archive_read_next_header(reader->archive, ret)) {
 		case ARCHIVE_EOF:
