@@ -61,12 +61,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static void print_item(const struct fetchfs_import_item *item)
+static void print_item(const struct fetchfs_import_item *item, const char *shown)
 {
 	struct json json = {.out = stdout};
 
 	json_open(&json, NULL, '{');
-	json_text(&json, "uri", item->uri);
+	json_text(&json, "uri", shown);
 	json_text(&json, "sha256", item->sha256);
 	json_number(&json, "size", item->size);
 	json_text(&json, "outcome", fetchfs_import_outcome_name(item->outcome));
@@ -76,17 +76,19 @@ static void print_item(const struct fetchfs_import_item *item)
 
 static void told(const struct fetchfs_import_item *item, void *arg)
 {
+	/* what is no URI may have a password all the same */
+	CLEANUP(str_freep) char *shown = cli_shown(item->uri);
 	struct import *import = arg;
 
 	if (import->json)
-		print_item(item);
+		print_item(item, shown);
 	if (item->outcome == FETCHFS_IMPORT_FAILED) {
 		progress_clear(&import->progress);
 		import->status =
-			cli_worst(import->status, cli_fail(import->cli, item->uri, &item->err));
+			cli_worst(import->status, cli_fail(import->cli, shown, &item->err));
 	} else if (import->cli->verbose) {
 		progress_clear(&import->progress);
-		fprintf(stderr, "fetchfs: %s: %s\n", item->uri,
+		fprintf(stderr, "fetchfs: %s: %s\n", shown ? shown : item->sha256,
 			fetchfs_import_outcome_name(item->outcome));
 	}
 }

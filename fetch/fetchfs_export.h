@@ -56,7 +56,7 @@ enum fetchfs_import_outcome {
 FETCHFS_API const char *fetchfs_import_outcome_name(enum fetchfs_import_outcome outcome);
 
 struct fetchfs_import_item {
-	const char *uri; /* as it may be shown */
+	const char *uri; /* as it may be shown; or a text that is none, as it came */
 	char sha256[FETCHFS_SHA256_SIZE];
 	int64_t size;
 	enum fetchfs_import_outcome outcome;

@@ -1,6 +1,6 @@
 /*
  * What the files of an import share: import.c goes through the archive, import_choose.c decides
- * what of it is wanted, import_put.c makes objects and entries of it.
+ * what of it is wanted, the others make objects and entries of it.
  *
  * No more than one object that is larger than a chunk is on its way at a time. Smaller ones are
  * kept in memory, up to IMPORT_SMALL_MAX at once, which then share transactions.
@@ -34,7 +34,7 @@ struct import {
 	struct entry_key partial_key; /* of large objects on their way, … */
 	struct lock partial_lock;     /* … held once there was one */
 
-	bool torn; /* the archive cannot be read any further */
+	bool torn; /* the archive cannot be read any further, or is not to be */
 
 	pthread_mutex_t mu;
 	pthread_cond_t published;
@@ -82,6 +82,27 @@ void import_keep(
  */
 int import_put(struct import *import, struct import_item *items, size_t count, uint64_t size,
 	struct err *err);
+
+/* So many bytes of the archive's objects are behind us. */
+void import_tick(struct import *import, uint64_t bytes);
+
+/*
+ * Right before @item is published: whether that is wanted still, for while its bytes came somebody
+ * may have fetched it; if not, it is told. @key keeps others from doing so meanwhile. If it cannot
+ * be had somebody is at it, or is frozen: what he publishes will come after this, and be newer.
+ */
+bool import_claim(struct import *import, struct import_item *item, struct lock *key);
+
+/* It is published, or @failure (or NULL) says why not, which is told; @key is given back. Whoever
+ * looked before, and is about to fetch it, is to look again. */
+void import_end(struct import *import, struct import_item *item, struct lock *key,
+	const struct err *failure);
+
+/* ---- import_small.c, import_large.c: import_put(), by the size ---- */
+
+int import_small(struct import *import, struct import_item *items, size_t count, size_t size,
+	struct err *err);
+int import_large(struct import *import, struct import_item *items, size_t count, struct err *err);
 
 /* Wait until at most @left of the small ones are on their way, and tell the others. */
 void import_reap(struct import *import, unsigned int left);

@@ -15,12 +15,14 @@ done >"$WORK/list"
 fetchfs fetch -i "$WORK/list"
 ALL=$WORK/all.tar
 fetchfs export "$ALL" >/dev/null
-kill "$ORIGIN_PID"
 size=$(stat -c %s "$ALL")
-# Such that some came before, and it ends inside of a large one.
-middle=$(tar tvRf "$ALL" | awk '/objects/ { sub(":", "", $2); for (i = 3; i <= NF; i++) if ($i ~ /^[0-9]+$/ && $i > 300000) {
-	if (++n == 2) print ($2 + 1) * 512 + 200000 } }')
-[ "$middle" -gt 0 ] || fail "there is no place in the middle: $(tar tvRf "$ALL")"
+# A place inside of a large object, the second one, so that some come before it; and whose it is.
+read -r middle held < <(tar tvRf "$ALL" | awk '/objects/ && $5 > 300000 && ++n == 2 {
+	sub(".*/", "", $NF)
+	print ($2 + 1) * 512 + 200000, $NF
+}')
+held=$(tar xOf "$ALL" manifest.jsonl | jq -r "select(.sha256 == \"$held\") | .uri")
+[ -n "$held" ] || fail "there is no place in the middle: $(tar tvRf "$ALL")"
 
 came() {
 	"${there[@]}" ls --json | jq -s 'map(select(.state == "complete")) | length'
@@ -41,6 +43,41 @@ all_there() {
 	done
 	sound "$1"
 }
+
+# An import whose archive comes as far as in the middle of a large object, and no further: $importer,
+# and descriptor 9, by which the rest may come.
+in_the_middle() {
+	mkfifo "$WORK/fifo"
+	"${there[@]}" import - <"$WORK/fifo" >"$WORK/said" 2>&1 &
+	importer=$!
+	children+=("$importer")
+	exec 9>"$WORK/fifo"
+	rm "$WORK/fifo"
+	head -c "$1" "$ALL" >&9
+	wait_for 30 grown || fail "no object is on its way: $(<"$WORK/said")"
+}
+
+grown() {
+	local data
+	data=$(find "$THERE/partial" -name '*.data' -size +0) && [ -n "$data" ]
+}
+
+say "what somebody fetched while its bytes came is newer, and nobody waited for an import"
+in_the_middle "$middle"
+mv "$ORIGINROOT/${held##*/}" "$WORK/original"
+random_file 500k "$ORIGINROOT/${held##*/}" another
+timeout 20 "${there[@]}" fetch "$held" || fail "who fetches it waits"
+tail -c +$((middle + 1)) "$ALL" >&9
+exec 9>&-
+wait $importer || fail "the import: $(<"$WORK/said")"
+grep -q '^11 imported, .*; 1 are newer here' "$WORK/said" || fail "said: $(<"$WORK/said")"
+"${there[@]}" cat "$held" | cmp - "$ORIGINROOT/${held##*/}" || fail "the newer one is gone"
+sound "fetched meanwhile"
+mv "$WORK/original" "$ORIGINROOT/${held##*/}"
+rm -rf "$THERE"
+settle_origin
+kill "$ORIGIN_PID"
+wait_for 10 gone "$ORIGIN_PID" || fail "the origin goes on"
 
 say "cut off anywhere"
 places=(1 511 512 513 1024 4000 $((size - 1024)) $((size - 1500)) $((size - 300000)))
@@ -68,23 +105,6 @@ grep -Eq '^[1-9][0-9]* imported, .*; [1-9][0-9]* did not come$' "$WORK/stdout" |
 "${there[@]}" import "$ALL" >/dev/null
 all_there "after all"
 
-# An import whose archive comes as far as in the middle of a large object, and no further: $importer,
-# and descriptor 9, by which the rest may come.
-in_the_middle() {
-	mkfifo "$WORK/fifo"
-	"${there[@]}" import - <"$WORK/fifo" >"$WORK/said" 2>&1 &
-	importer=$!
-	children+=("$importer")
-	exec 9>"$WORK/fifo"
-	rm "$WORK/fifo"
-	head -c "$1" "$ALL" >&9
-	wait_for 30 grown || fail "no object is on its way: $(<"$WORK/said")"
-}
-
-grown() {
-	local data
-	data=$(find "$THERE/partial" -name '*.data' -size +0) && [ -n "$data" ]
-}
 say "killed in the middle"
 rm -rf "$THERE"
 in_the_middle "$middle"

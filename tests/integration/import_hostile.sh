@@ -113,6 +113,8 @@ refused huge "the archive brings [0-9.]* [PE]iB, and the cache has room for"
 say "URIs that nobody could ask for, or may"
 without password "import http://h.example/x: it has credentials$" 3
 ! grep -q secret "$WORK/stderr" || fail "it shows the password"
+without malformed "import http://h example/x: malformed" 3
+! grep -q secret "$WORK/stderr" || fail "it shows the password"
 without local "a file of the machine that it was exported on" 3
 without fragment "canonical form" 3
 without canonical "canonical form" 3

@@ -181,6 +181,7 @@ KINDS = {
     "unsorted": lambda a: a.lines.insert(1, a.lines.pop()),
     "uri-twice": lambda a: a.lines.append(a.lines[-1]),
     "password": with_uri("http://user:secret@h.example/x"),
+    "malformed": with_uri("http://user:secret@h example/x"),
     "local": with_uri("file:///etc/passwd"),
     "fragment": with_uri("http://h.example/x#y"),
     "canonical": with_uri("http://h.example/a/../x"),
