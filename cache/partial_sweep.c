@@ -158,6 +158,14 @@ static void sweep_files(const struct store *store)
 	}
 }
 
+void partial_discard(const struct store *store, const struct entry_key *key)
+{
+	uint32_t newest;
+
+	if (partial_newest(store, key, &newest, NULL) == 0 && newest > 0)
+		(void)partial_clear(store, key, newest, NULL);
+}
+
 void partial_sweep(const struct store *store)
 {
 	sweep_files(store);

@@ -167,6 +167,11 @@ void partial_published(
  */
 void partial_sweep(const struct store *store);
 
+/* Take away what a dead leader left of @key, whose lock the caller holds, though it could be
+ * resumed.
+ */
+void partial_discard(const struct store *store, const struct entry_key *key);
+
 /* Whether @key may have one, of a dead leader or of somebody who is at work. Thread-safe. */
 bool partial_is_there(const struct store *store, const struct entry_key *key);
 

@@ -4,11 +4,11 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/mounted.h"
+#include "cli/pattern.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 enum { OPTION_JSON = 1, OPTION_MOUNT };
@@ -16,10 +16,7 @@ enum { OPTION_JSON = 1, OPTION_MOUNT };
 static const struct argp_option options[] = {
 	{"json", OPTION_JSON, 0, 0, "print a JSON object for each artifact", 0},
 	{"mount", OPTION_MOUNT, "DIR", 0, "of the cache behind this mount", 0},
-	{0, 0, 0, OPTION_DOC,
-		"In a PATTERN, * stands for any characters, also '/'. It is for what is in "
-		"the cache now.",
-		0},
+	PATTERN_OPTION_DOC,
 	{0},
 };
 
@@ -32,7 +29,6 @@ struct pinning {
 
 	/* below: of the run */
 	struct fetchfs *fetchfs;
-	const char *pattern;
 	uint64_t matched;
 	int status;
 };
@@ -94,41 +90,7 @@ static void pin_uri(struct pinning *pinning, const char *uri)
 	apply(pinning, key, shown, &err);
 }
 
-static bool is_known(struct pinning *pinning, const char *uri)
-{
-	const struct fetchfs_request request = {.uri = uri, .uid = getuid()};
-	struct fetchfs_info info = {0};
-
-	if (fetchfs_find(pinning->fetchfs, &request, &info, NULL) < 0)
-		return false;
-	fetchfs_info_release(&info);
-	return true;
-}
-
 /* ---- a pattern ---- */
-
-/* Whether @pattern stands for all of @text. A '*' that was followed in vain takes one more. */
-static bool matches(const char *pattern, const char *text)
-{
-	const char *star = NULL, *rest = text;
-
-	for (;;) {
-		if (*pattern == '*') {
-			star = pattern++;
-			rest = text;
-		} else if (*text && *pattern == *text) {
-			pattern++;
-			text++;
-		} else if (!*text && !*pattern) {
-			return true;
-		} else if (star && *rest) {
-			pattern = star + 1;
-			text = ++rest;
-		} else {
-			return false;
-		}
-	}
-}
 
 static int visit(const struct fetchfs_info *info, void *arg)
 {
@@ -137,27 +99,21 @@ static int visit(const struct fetchfs_info *info, void *arg)
 
 	if (info->state != FETCHFS_COMPLETE && !info->pinned)
 		return 0;
-	if (info->pinned == pinning->pin || !matches(pinning->pattern, info->uri)) {
-		pinning->matched += matches(pinning->pattern, info->uri);
-		return 0;
-	}
 	pinning->matched++;
+	if (info->pinned == pinning->pin)
+		return 0;
 	apply(pinning, info->key, info->uri, &err);
 	return 0;
 }
 
 static void pin_pattern(struct pinning *pinning, const char *pattern)
 {
-	CLEANUP(str_freep) char *prefix = strndup(pattern, strcspn(pattern, "*"));
 	uint64_t before = pinning->matched;
 	struct err err = ERR_INIT;
-	int r = prefix ? 0 : err_oom(&err);
+	int r = pattern_list(pinning->fetchfs, pattern, visit, pinning, &err);
 
-	pinning->pattern = pattern;
-	if (r == 0)
-		r = fetchfs_list(pinning->fetchfs, prefix, getuid(), visit, pinning, &err);
 	if (r == 0 && pinning->matched == before)
-		r = err_set(&err, ERR_USAGE, ENOENT, "nothing in the cache is called so");
+		r = pattern_of_nothing(&err);
 	if (r < 0)
 		pinning->status = cli_worst(pinning->status, cli_fail(pinning->cli, pattern, &err));
 	else if (!pinning->json && !pinning->cli->quiet)
@@ -181,9 +137,8 @@ static int run(struct pinning *pinning, int argc, char **argv)
 		r = cli_open(cli, &pinning->fetchfs, &err);
 	if (r < 0)
 		return cli_fail(cli, NULL, &err);
-	/* '*' may stand in a URI */
 	for (char **uri = pinning->uris; *uri; uri++)
-		if (strchr(*uri, '*') && !is_known(pinning, *uri))
+		if (pattern_is(pinning->fetchfs, *uri))
 			pin_pattern(pinning, *uri);
 		else
 			pin_uri(pinning, *uri);

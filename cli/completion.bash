@@ -26,7 +26,7 @@ _fetchfs_words() {
 
 _fetchfs() {
 	local line=${COMP_LINE:0:COMP_POINT} cur prev command='' seen=0 i
-	local commands='mount unmount fetch cat path ls stat status log evict pin unpin verify prepare release sandboxes gc oci-hook'
+	local commands='mount unmount fetch cat path ls stat status log evict pin unpin export import verify prepare release sandboxes gc oci-hook'
 	local common='--cache --config --quiet --verbose --help --usage --version'
 	local -a words global=()
 
@@ -72,9 +72,12 @@ _fetchfs() {
 	prepare:-*) _fetchfs_words "--spec --digests --method --user --mount --timeout --keep-going --confined --extract --lazy --json $common" ;;
 	oci-hook:-*) _fetchfs_words "--user $common" ;;
 	release:-*) _fetchfs_words "--mount $common" ;;
-	sandboxes:-* | gc:-* | pin:-* | unpin:-*) _fetchfs_words "--json --mount $common" ;;
+	sandboxes:-* | gc:-* | pin:-* | unpin:-* | export:-*) _fetchfs_words "--json --mount $common" ;;
+	import:-*) _fetchfs_words "--pin --json --mount $common" ;;
 	verify:-*) _fetchfs_words "--full --repair --jobs --json --mount $common" ;;
 	mount:* | unmount:* | release:*) _fetchfs_files -d ;;
+	import:*) _fetchfs_files -f ;;
+	export:*) if ((seen)); then _fetchfs_uris "$cur"; else _fetchfs_files -f; fi ;;
 	oci-hook:*) _fetchfs_words 'createRuntime createContainer poststop' ;;
 	prepare:*) if ((seen)); then _fetchfs_uris "$cur"; else _fetchfs_files -d; fi ;;
 	fetch:* | cat:* | path:* | ls:* | stat:* | evict:* | pin:* | unpin:*) _fetchfs_uris "$cur" ;;

@@ -22,6 +22,17 @@ int libarchive_load(struct err *err)
 	return library_load(&library, err);
 }
 
+FUNCTION(struct archive_entry *, archive_entry_new, (void), ())
+OF_ENTRY(struct archive_entry *, archive_entry_clear)
+OF_ENTRY(void, archive_entry_free)
+FUNCTION(void, archive_entry_set_filetype, (struct archive_entry * entry, unsigned int type),
+	(entry, type))
+FUNCTION(void, archive_entry_set_pathname, (struct archive_entry * entry, const char *name),
+	(entry, name))
+FUNCTION(void, archive_entry_set_perm, (struct archive_entry * entry, mode_t mode), (entry, mode))
+FUNCTION(void, archive_entry_set_size, (struct archive_entry * entry, la_int64_t size),
+	(entry, size))
+
 OF_ENTRY(mode_t, archive_entry_filetype)
 OF_ENTRY(const char *, archive_entry_hardlink)
 OF_ENTRY(const char *, archive_entry_hardlink_utf8)
@@ -65,6 +76,24 @@ FUNCTION(int, archive_read_next_header, (struct archive * archive, struct archiv
 FUNCTION(int, archive_read_data_block,
 	(struct archive * archive, const void **ret, size_t *ret_len, la_int64_t *ret_offset),
 	(archive, ret, ret_len, ret_offset))
+
+FUNCTION(struct archive *, archive_write_new, (void), ())
+OF_ARCHIVE(int, archive_write_free)
+OF_ARCHIVE(int, archive_write_close)
+OF_ARCHIVE(int, archive_write_set_format_pax_restricted)
+FUNCTION(int, archive_write_set_bytes_per_block, (struct archive * archive, int bytes),
+	(archive, bytes))
+FUNCTION(int, archive_write_set_bytes_in_last_block, (struct archive * archive, int bytes),
+	(archive, bytes))
+FUNCTION(int, archive_write_open2,
+	(struct archive * archive, void *arg, archive_open_callback *open,
+		archive_write_callback *write, archive_close_callback *close,
+		archive_free_callback *release),
+	(archive, arg, open, write, close, release))
+FUNCTION(int, archive_write_header, (struct archive * archive, struct archive_entry *entry),
+	(archive, entry))
+FUNCTION(la_ssize_t, archive_write_data, (struct archive * archive, const void *buf, size_t len),
+	(archive, buf, len))
 
 void archive_set_error(struct archive *archive, int code, const char *format, ...)
 {

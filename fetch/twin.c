@@ -10,7 +10,7 @@
 
 #define COPY_SIZE (1024 * 1024)
 
-static int copy_bytes(const struct object *object, struct partial *partial, struct err *err)
+int twin_copy(const struct object *object, struct partial *partial, struct err *err)
 {
 	CLEANUP(str_freep) char *buf = malloc(COPY_SIZE);
 	struct partial_writer *writer;
@@ -68,7 +68,7 @@ int twin_make(struct flight *flight, const struct object *object, const struct e
 	if (r == 0)
 		r = partial_start(partial, &version, err);
 	if (r == 0)
-		r = copy_bytes(object, partial, err);
+		r = twin_copy(object, partial, err);
 	if (r == 0)
 		r = partial_commit(&partial, object->size, &expected, &twin, ret_object, err);
 	if (r < 0) {

@@ -14,4 +14,7 @@
 int twin_make(struct flight *flight, const struct object *object, const struct entry *entry,
 	struct object *ret_object, struct entry *ret_entry, struct err *err);
 
+/* All bytes of @object into @partial, which is started, and empty. */
+int twin_copy(const struct object *object, struct partial *partial, struct err *err);
+
 #endif

@@ -7,6 +7,7 @@
 #include "cache/reconcile.h"
 #include "cache/tree.h"
 #include "fetch/context.h"
+#include "fetch/import.h"
 #include "fetch/target.h"
 
 #include <errno.h>
@@ -93,6 +94,7 @@ int fetchfs_settle(struct fetchfs *fetchfs, struct err *err)
 void fetchfs_sweep(struct fetchfs *fetchfs)
 {
 	tree_sweep(&fetchfs->store);
+	import_sweep(fetchfs);
 	partial_sweep(&fetchfs->store);
 }
 

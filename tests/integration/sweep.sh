@@ -91,6 +91,14 @@ each "fetch, executable" "${fetchfs[@]}" fetch --executable "$ORIGIN/tool"
 
 fetchfs fetch "${uris[@]}" "$ORIGIN/some.tar"
 cp -a "$CACHE" "$TEMPLATE"
+each "export" "${fetchfs[@]}" export "$WORK/all.tar"
+(cd "$WORK" && shopt -s nullglob && left=(all.tar.*) && [ ${#left[@]} -eq 0 ]) || fail "export left something"
+without_cache() {
+	rm -rf "$CACHE"
+}
+setup=without_cache
+each "import" "${fetchfs[@]}" import "$WORK/all.tar"
+setup=
 each "pin" "${fetchfs[@]}" pin "${uris[@]}"
 each "evict" "${fetchfs[@]}" evict --all
 each "prepare, hardlinks" "${fetchfs[@]}" prepare --method hardlink "$BOX" "${uris[@]}"
