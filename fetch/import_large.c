@@ -77,7 +77,8 @@ static int fill(struct import *import, const struct import_item *item, const str
 	const struct store *store = &import->fetchfs->store;
 	const struct entry *entry = &item->entry;
 	struct ranges_version version = {.size = entry->size, .modified = entry->modified};
-	struct partial_label label = {&import->partial_key, entry->uri, entry->scope};
+	struct partial_label label = {
+		.key = &import->partial_key, .uri = entry->uri, .scope = entry->scope};
 	struct partial *partial = NULL;
 	int r = lock_partial(import, err);
 
