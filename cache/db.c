@@ -32,6 +32,7 @@ struct db {
 	sqlite3 *handle;
 	int log_max;          /* pages of the log, after which it is emptied */
 	int log_pages;        /* as of our last transaction */
+	bool leave_log;       /* emptying it is somebody else's business */
 	atomic_bool *damaged; /* or NULL */
 	size_t count;
 	struct db_query queries[MAX_QUERIES];
@@ -120,13 +121,30 @@ int db_exec(struct db *db, const char *sql, struct err *err)
 	return code == SQLITE_OK ? 0 : fail_db(db, code, err);
 }
 
+void db_leave_log(struct db *db)
+{
+	db->leave_log = true;
+}
+
+bool db_log_is_long(const struct db *db)
+{
+	return db->log_pages >= db->log_max;
+}
+
+void db_empty_log(struct db *db)
+{
+	if (!fault_hit("db.checkpoint"))
+		(void)sqlite3_wal_checkpoint_v2(
+			db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}
+
 /* After each transaction. */
 static int on_logged(void *arg, sqlite3 *handle, const char *name, int pages)
 {
 	struct db *db = arg;
 
 	db->log_pages = pages;
-	if (pages >= db->log_max)
+	if (db_log_is_long(db) && !db->leave_log)
 		(void)sqlite3_wal_checkpoint_v2(
 			handle, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	return SQLITE_OK;
@@ -201,6 +219,17 @@ void db_abandon(struct db *db)
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	db->log_pages = 0;
 	db_close(db);
+}
+
+int db_begin_draft(struct db *db, struct err *err)
+{
+	char sql[128];
+
+	/* keys come in no order: each page would be written again and again */
+	snprintf(sql, sizeof(sql),
+		"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -%d",
+		DB_DRAFT_BYTES / 1024);
+	return db_exec(db, sql, err);
 }
 
 int db_finish(struct db *db, struct err *err)

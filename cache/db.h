@@ -41,6 +41,15 @@ int db_open(const char *path, struct db **ret, struct err *err);
  * while, and cut back afterwards. */
 int db_bound_log(struct db *db, uint64_t bytes, struct err *err);
 
+/*
+ * Who commits what makes the log too long empties it, and waits for the disk. With db_leave_log()
+ * he does not: whoever has the database asks db_log_is_long() after a commit, and lets another
+ * connection empty it, by db_empty_log(), while others go on reading by the first one.
+ */
+void db_leave_log(struct db *db);
+bool db_log_is_long(const struct db *db);
+void db_empty_log(struct db *db);
+
 /* Of a log longer than two megabytes nothing is left to whoever opens it next, if who closes it
  * last was also the last to write. */
 void db_close(struct db *db);
@@ -52,6 +61,11 @@ void db_abandon(struct db *db);
 /* When something of it is found to be damaged, *@damaged becomes true, and the error, -EAGAIN, says
  * that it is made anew, and to try again. NULL: -EBADMSG. */
 void db_tell_damage(struct db *db, atomic_bool *damaged);
+
+/* It is a draft, which is thrown away unless all goes well: nothing can be rolled back, nothing is
+ * synced, and it may take DB_DRAFT_BYTES of memory. Before the first transaction. */
+#define DB_DRAFT_BYTES (32 << 20)
+int db_begin_draft(struct db *db, struct err *err);
 
 /* Make one file of it, whose log is none: for who will rename it. */
 int db_finish(struct db *db, struct err *err);
