@@ -26,6 +26,7 @@ int catalog_open(const struct cachedir *dir, struct catalog **ret, struct err *e
 		return err_oom(err);
 	catalog->dir = dir;
 	pthread_mutex_init(&catalog->mu, NULL);
+	pthread_mutex_init(&catalog->log_mu, NULL);
 	r = journal_new(dir, &catalog->journal, err);
 	if (r == 0)
 		r = attach(catalog, err);
@@ -60,6 +61,7 @@ void catalog_close(struct catalog *catalog)
 		catalog_follow(catalog);
 	catalog_detach(catalog);
 	journal_free(catalog->journal);
+	pthread_mutex_destroy(&catalog->log_mu);
 	pthread_mutex_destroy(&catalog->mu);
 	free(catalog);
 }
@@ -104,6 +106,7 @@ void catalog_rollback(struct catalog_txn *txn)
 int catalog_commit(struct catalog_txn *txn, struct err *err)
 {
 	int r = journal_write(txn->catalog->journal, err);
+	bool is_long;
 
 	if (r == 0) {
 		r = db_commit(txn->catalog->db, err);
@@ -112,7 +115,10 @@ int catalog_commit(struct catalog_txn *txn, struct err *err)
 	}
 	if (r < 0)
 		return r; /* the end of its scope rolls it back */
+	is_long = db_log_is_long(txn->catalog->db);
 	pthread_mutex_unlock(&txn->catalog->mu);
+	if (is_long)
+		catalog_empty_log(txn->catalog);
 	lock_release(&txn->writer);
 	txn->catalog = NULL;
 	return 0;

@@ -154,6 +154,7 @@ static int attach(struct catalog *catalog, bool rebuild, struct err *err)
 	catalog->db = db;
 	atomic_store(&catalog->damaged, false);
 	db_tell_damage(db, &catalog->damaged);
+	db_leave_log(db);
 	catalog->device = st.st_dev;
 	catalog->inode = st.st_ino;
 	return catalog->log_bytes > 0 ? db_bound_log(db, catalog->log_bytes, err) : 0;
@@ -164,8 +165,27 @@ int catalog_attach(struct catalog *catalog, struct err *err)
 	return attach(catalog, false, err);
 }
 
+void catalog_empty_log(struct catalog *catalog)
+{
+	CLEANUP(str_freep) char *path = str_printf("%s/index.db", catalog->dir->path);
+	WITH_LOCK(&catalog->log_mu);
+
+	if (path && (catalog->emptier || db_open(path, &catalog->emptier, NULL) == 0))
+		db_empty_log(catalog->emptier);
+}
+
+static void close_emptier(struct catalog *catalog)
+{
+	WITH_LOCK(&catalog->log_mu);
+
+	if (catalog->emptier)
+		db_abandon(catalog->emptier);
+	catalog->emptier = NULL;
+}
+
 void catalog_detach(struct catalog *catalog)
 {
+	close_emptier(catalog);
 	if (!catalog->db)
 		return;
 	if (is_current(catalog))

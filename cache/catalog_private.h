@@ -26,7 +26,9 @@ struct catalog {
 	uint64_t log_bytes;      /* catalog_bound_log(), 0: not told; guarded by mu */
 	dev_t device;            /* of the file that db is; guarded by mu, as is inode */
 	ino_t inode;
-	atomic_bool damaged;       /* something of it was found to be */
+	pthread_mutex_t log_mu; /* after mu */
+	struct db *emptier;     /* by which the log is emptied; NULL: not open; guarded by log_mu */
+	atomic_bool damaged;    /* something of it was found to be */
 	_Atomic uint32_t followed; /* the change counter when it was last seen to have its name */
 	_Atomic int64_t not_before_ms; /* this process does not make it anew, monotonic */
 };
@@ -39,6 +41,10 @@ int catalog_attach(struct catalog *catalog, struct err *err);
 
 /* Close it, whoever has its name now. */
 void catalog_detach(struct catalog *catalog);
+
+/* The log has become long: empty it. That waits for the disk: not under mu, so that others read
+ * meanwhile; under the writer's lock, so that it does not become longer still. */
+void catalog_empty_log(struct catalog *catalog);
 
 /*
  * Another process may have made another index.db, and what was found to be damaged is to be made

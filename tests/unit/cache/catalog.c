@@ -1,5 +1,10 @@
+#include "base/clock.h"
+#include "base/fault.h"
 #include "cache/db.h"
 #include "fixture.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
 
 #define BASE "https://h/"
 
@@ -97,6 +102,56 @@ Test(catalog, entry_comes_back_as_it_was_recorded)
 	cr_assert_eq(is.verified, 1000);
 	cr_assert_eq(is.expires, 2000);
 	cr_assert(is.has_query && is.executable && is.must_ask && !is.pinned);
+}
+
+/* Another thread, which makes the log so long that it has to be emptied. */
+struct writing {
+	struct cache *cache;
+	atomic_bool over;
+	int64_t took; /* milliseconds */
+};
+
+static void *write_much(void *arg)
+{
+	struct writing *writing = arg;
+	int64_t began = clock_monotonic_ms();
+
+	for (int i = 0; i < 2000; i++) {
+		CLEANUP(str_freep) char *uri = str_printf(BASE "%d", i);
+
+		record(writing->cache, uri);
+	}
+	writing->took = clock_monotonic_ms() - began;
+	atomic_store(&writing->over, true);
+	return NULL;
+}
+
+Test(catalog, who_reads_does_not_wait_until_the_log_is_emptied)
+{
+	const int64_t wait_ms = 5000;
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	struct writing writing = {.cache = cache};
+	struct entry_key key = key_of(BASE "read");
+	int64_t longest = 0;
+	pthread_t thread;
+
+	record(cache, BASE "read");
+	cr_assert_eq(fault_setup("db.checkpoint:1:5000ms"), 0);
+	if (fault_hit("none"), fault_count() == 0)
+		cr_skip("built without fault points");
+	cr_assert_eq(pthread_create(&thread, NULL, write_much, &writing), 0);
+	while (!atomic_load(&writing.over)) {
+		CLEANUP(entry_release) struct entry is = {.size = -1};
+		int64_t began = clock_monotonic_ms();
+
+		cr_assert_eq(catalog_find(cache->store.catalog, &key, &is, NULL), 0);
+		if (clock_monotonic_ms() - began > longest)
+			longest = clock_monotonic_ms() - began;
+	}
+	pthread_join(thread, NULL);
+	cr_assert_geq(writing.took, wait_ms, "it was not emptied");
+	cr_assert_lt(longest, wait_ms / 2);
+	cr_assert_eq(fault_setup(NULL), 0);
 }
 
 Test(catalog, whoever_opens_it_finds_a_short_log)
