@@ -1,6 +1,7 @@
 #include "cli/newfile.h"
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/str.h"
 
@@ -25,8 +26,10 @@ static bool is_special(const char *path)
 static int make(const char *path, const char *temp, bool *ret_named)
 {
 	CLEANUP(str_freep) char *copy = str_copy(path);
-	int fd = copy ? open(dirname(copy), O_TMPFILE | O_WRONLY | O_CLOEXEC, MODE) : -1;
+	int fd = -1;
 
+	if (copy && !fault_hit("newfile.unnamed"))
+		fd = open(dirname(copy), O_TMPFILE | O_WRONLY | O_CLOEXEC, MODE);
 	*ret_named = fd < 0;
 	if (fd < 0)
 		fd = open(temp, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, MODE);

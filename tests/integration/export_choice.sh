@@ -93,8 +93,9 @@ in_the_middle() {
 	done
 	return 1
 }
-for signal in TERM KILL; do
-	FETCHFS_FAULT=export.object:3:3000ms "${fetchfs[@]}" export "$OUT/cut.tar" >"$WORK/said" 2>&1 &
+# The last time there are no files without a name.
+for signal in TERM KILL TERM; do
+	FETCHFS_FAULT=export.object:3:3000ms${named-} "${fetchfs[@]}" export "$OUT/cut.tar" >"$WORK/said" 2>&1 &
 	pid=$!
 	children+=("$pid")
 	wait_for 20 in_the_middle || fail "SIG$signal: it writes nothing: $(<"$WORK/said")"
@@ -105,7 +106,11 @@ for signal in TERM KILL; do
 	[ ! -s "$WORK/said" ] || fail "SIG$signal: said $(<"$WORK/said")"
 	left=("$OUT"/*)
 	[ ${#left[@]} -eq 0 ] || fail "SIG$signal: left ${left[*]}"
+	[ $signal = TERM ] || named=,newfile.unnamed
 done
+FETCHFS_FAULT=newfile.unnamed "${fetchfs[@]}" export "$OUT/named.tar" >/dev/null
+cmp "$OUT/named.tar" <(fetchfs -q export -) || fail "not the same where files must have names"
+[ "$(ls "$OUT")" = named.tar ] || fail "left: $(ls "$OUT")"
 
 say "who reads a part and goes: no message, no error but that"
 status=0

@@ -76,7 +76,8 @@ refused device "objects/device is no plain file" 1
 refused object-symlink "objects/[0-9a-f]* is no plain file"
 refused object-hardlink "objects/[0-9a-f]* is no plain file"
 without sparse "objects/[0-9a-f]* has gaps|its bytes are [0-9]*, and not" 2
-without flip "SHA-256|sha256" 2
+without flip-small "SHA-256|sha256" 2
+without flip-large "SHA-256|sha256" 2
 without longer "its bytes are [0-9]*, and not" 2
 without without-object "its bytes are not in the archive" 2
 

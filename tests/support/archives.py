@@ -62,10 +62,14 @@ def raw(data):
     return lambda a: [plain(NAME, data)] + a.objects
 
 
-def flip(a):
-    member, data = a.objects[-1]
-    at = len(data) // 2
-    a.objects[-1] = member, data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+def flip(which):
+    def change_bit(a):
+        i = which(range(len(a.objects)), key=lambda i: len(a.objects[i][1]))
+        member, data = a.objects[i]
+        at = len(data) // 2
+        a.objects[i] = member, data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+    return change_bit
 
 
 def longer(a):
@@ -137,7 +141,8 @@ def sparse(a):
 
 KINDS = {
     "same": lambda a: None,
-    "flip": flip,
+    "flip-small": flip(min),
+    "flip-large": flip(max),
     "longer": longer,
     "no-manifest": no_manifest,
     "manifest-last": manifest_last,
