@@ -81,6 +81,7 @@ struct config {
 	uint64_t min_free; /* bytes, when min_free_percent is 0 */
 	unsigned int min_free_percent;
 	bool hardlink;
+	bool force; /* also on a file system that cannot be trusted with a cache */
 
 	/* [fetch] */
 	unsigned int connections;
