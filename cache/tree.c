@@ -64,6 +64,11 @@ static int open_folder(
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_set(err, ERR_SYSTEM, fd < 0 ? -fd : errno, "open tree %s: %m", name);
+	/* another folder that somebody has put there */
+	if ((st.st_mode & 0777) != 0555 || st.st_uid != geteuid()) {
+		(void)store_remove(store, store->dir->trees_fd, name);
+		return err_set(err, ERR_INTEGRITY, ENOENT, "%s was no tree", name);
+	}
 	*ret = (struct tree){.fd = fd_steal(&fd), .single = st.st_mode & MARK_SINGLE};
 	return 0;
 }

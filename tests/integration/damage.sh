@@ -8,8 +8,10 @@ need_root
 need_fuse
 need_program jq curl python3
 
-RANDOM=${1:-$$}
-echo "- seed ${1:-$$}"
+# the same damage again: by the seed that it printed
+seed=${FETCHFS_SEED-$$}
+RANDOM=$seed
+echo "- seed $seed"
 start_origin
 random_file 3M "$ORIGINROOT/a.bin" a
 random_file 300K "$ORIGINROOT/b.bin" b
