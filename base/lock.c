@@ -23,7 +23,9 @@ static struct flock one_byte(uint64_t offset, short type)
 
 static int acquire(int dirfd, const char *name, struct flock request, int command, struct lock *ret)
 {
-	CLEANUP(fd_closep) int fd = openat(dirfd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	/* a shared lock can be had where nothing can be written */
+	int mode = request.l_type == F_RDLCK ? O_RDONLY : O_RDWR;
+	CLEANUP(fd_closep) int fd = openat(dirfd, name, mode | O_CLOEXEC | O_NOFOLLOW);
 
 	if (fd < 0)
 		return -errno;
@@ -71,7 +73,7 @@ struct lock lock_steal(struct lock *lock)
 static int probe(int dirfd, const char *name, uint64_t offset, struct flock *ret)
 {
 	struct flock request = one_byte(offset, F_WRLCK);
-	CLEANUP(fd_closep) int fd = openat(dirfd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	CLEANUP(fd_closep) int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
 	if (fd < 0 || fcntl(fd, F_OFD_GETLK, &request) < 0)
 		return -errno;

@@ -113,8 +113,9 @@ static int check_file_system(const struct cachedir *dir, struct err *err)
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
 		if ((unsigned int)fs.f_type == refused[i].magic)
 			return err_set(err, ERR_USAGE, ENOTSUP,
-				"%s lies on %s, whose locks a cache cannot rely on", dir->path,
-				refused[i].name);
+				"%s lies on %s, whose locks a cache cannot rely on ('force = yes' "
+				"in [cache] uses it all the same)",
+				dir->path, refused[i].name);
 	}
 	return 0;
 }
@@ -205,7 +206,7 @@ static int make_whole(
 	return 0;
 }
 
-static int make_files(const struct cachedir *dir, struct err *err)
+static int make_files(struct cachedir *dir, struct err *err)
 {
 	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
 	static const uint8_t page[sizeof(struct shared_page)];
@@ -214,6 +215,10 @@ static int make_files(const struct cachedir *dir, struct err *err)
 	int fd = openat(dir->fd, "locks", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	int r;
 
+	if (fd < 0 && errno == EROFS && faccessat(dir->fd, "locks", F_OK, 0) == 0) {
+		dir->read_only = true; /* complete, or the next steps will find out */
+		return 0;
+	}
 	if (fd < 0)
 		return err_set(err, ERR_SYSTEM, errno, "open %s/locks: %m", dir->path);
 	r = cachedir_lock_writer(dir, &lock);
@@ -240,7 +245,8 @@ static int read_secret(struct cachedir *dir, struct err *err)
 
 static int map_shared(struct cachedir *dir, struct err *err)
 {
-	CLEANUP(fd_closep) int fd = openat(dir->fd, "shared", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	int mode = dir->read_only ? O_RDONLY : O_RDWR;
+	CLEANUP(fd_closep) int fd = openat(dir->fd, "shared", mode | O_CLOEXEC | O_NOFOLLOW);
 	struct stat st;
 	void *page;
 
@@ -248,7 +254,9 @@ static int map_shared(struct cachedir *dir, struct err *err)
 		return err_set(err, ERR_SYSTEM, errno, "open %s/shared: %m", dir->path);
 	if (st.st_size != sizeof(struct shared_page))
 		return err_set(err, ERR_INTEGRITY, EBADMSG, CACHEDIR_DAMAGED("shared"), dir->path);
-	page = mmap(NULL, sizeof(struct shared_page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	/* where it can only be read nobody is to be woken */
+	page = mmap(NULL, sizeof(struct shared_page), PROT_READ | PROT_WRITE,
+		dir->read_only ? MAP_PRIVATE : MAP_SHARED, fd, 0);
 	if (page == MAP_FAILED)
 		return err_set(err, ERR_SYSTEM, errno, "map %s/shared: %m", dir->path);
 	dir->shared = page;

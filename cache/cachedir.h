@@ -47,6 +47,7 @@ struct cachedir {
 	int trees_fd;
 	uint8_t secret[DIGEST_SIZE]; /* random, made once per cache: keys the HMAC of credentials */
 	char boot_id[37];            /* of this boot of this machine */
+	bool read_only;              /* its file system: what is there can be read */
 	struct shared_page *shared;
 };
 

@@ -11,7 +11,8 @@
 static int attach(struct catalog *catalog, struct err *err)
 {
 	CLEANUP(lock_release) struct lock writer = LOCK_INIT;
-	int r = cachedir_lock_writer(catalog->dir, &writer);
+	/* what nobody can write is as it is */
+	int r = catalog->dir->read_only ? 0 : cachedir_lock_writer(catalog->dir, &writer);
 
 	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "lock the index: %m")
 		     : catalog_attach(catalog, err);

@@ -40,7 +40,9 @@ static int open_file(
 {
 	CLEANUP(str_freep) char *path = str_printf("%s/index.db", dir->path);
 	CLEANUP(db_closep) struct db *db = NULL;
-	int r = path ? db_open(path, &db, err) : err_oom(err);
+	int r = !path            ? err_oom(err)
+		: dir->read_only ? db_open_readable(path, &db, err)
+				 : db_open(path, &db, err);
 
 	if (r == 0)
 		r = catalog_schema_version(db, ret_version, err);
@@ -86,6 +88,10 @@ static int open_right(const struct cachedir *dir, bool rebuild, struct db **ret,
 	CLEANUP(db_closep) struct db *db = NULL;
 	int64_t version = 0;
 	int r = is_lost(dir) ? -EBADMSG : open_file(dir, &db, &version, err);
+
+	if (dir->read_only && (r == -EBADMSG || (r == 0 && version < CATALOG_SCHEMA)))
+		return err_set(err, ERR_SYSTEM, EROFS,
+			"%s/index.db has to be made anew, or brought up to date: %m", dir->path);
 
 	/* one of a newer version is not ours to replace */
 	if (r == 0 && rebuild) {

@@ -2,6 +2,8 @@
 
 #include "base/cleanup.h"
 #include "base/fault.h"
+#include "base/str.h"
+#include "base/uri.h"
 #include "cache/db_vfs.h"
 
 #include <assert.h>
@@ -180,7 +182,7 @@ static void count_no_memory(void)
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-static int open_as(const char *path, const char *mode, struct db **ret, struct err *err)
+static int open_as(const char *path, int flags, const char *mode, struct db **ret, struct err *err)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	CLEANUP(db_closep) struct db *db = calloc(1, sizeof(*db));
@@ -190,8 +192,7 @@ static int open_as(const char *path, const char *mode, struct db **ret, struct e
 	if (!db)
 		return err_oom(err);
 	pthread_once(&once, count_no_memory);
-	code = sqlite3_open_v2(path, &db->handle,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, db_vfs());
+	code = sqlite3_open_v2(path, &db->handle, flags | SQLITE_OPEN_NOMUTEX, db_vfs());
 	if (code != SQLITE_OK)
 		return fail(db->handle, code, err);
 	sqlite3_wal_hook(db->handle, on_logged, db);
@@ -217,13 +218,29 @@ static int open_as(const char *path, const char *mode, struct db **ret, struct e
 
 int db_open(const char *path, struct db **ret, struct err *err)
 {
-	return open_as(path, "PRAGMA journal_mode = WAL", ret, err);
+	return open_as(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+		"PRAGMA journal_mode = WAL", ret, err);
 }
 
 int db_open_draft(const char *path, struct db **ret, struct err *err)
 {
 	/* keys come in no order: with less memory each page would be written again and again */
-	return open_as(path, "PRAGMA journal_mode = OFF; PRAGMA cache_size = -32768", ret, err);
+	return open_as(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+		"PRAGMA journal_mode = OFF; PRAGMA cache_size = -32768", ret, err);
+}
+
+/* SQLite reads a log where it can write nothing, but needs its shared memory's file for that; where
+ * there is no log, it has to be told that there will be none. */
+int db_open_readable(const char *path, struct db **ret, struct err *err)
+{
+	CLEANUP(str_freep) char *log = str_printf("%s-wal", path);
+	CLEANUP(str_freep) char *quoted = uri_escape(path, "/");
+	CLEANUP(str_freep) char *uri = quoted ? str_printf("file:%s?immutable=1", quoted) : NULL;
+
+	if (!log || !uri)
+		return err_oom(err);
+	return open_as(access(log, F_OK) == 0 ? path : uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
+		"PRAGMA query_only = ON", ret, err);
 }
 
 void db_close(struct db *db)

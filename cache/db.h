@@ -36,6 +36,9 @@ struct db_query;
  * transactions, never tear one). */
 int db_open(const char *path, struct db **ret, struct err *err);
 
+/* The same for one on a read-only file system, which nobody else writes either. */
+int db_open_readable(const char *path, struct db **ret, struct err *err);
+
 /* The same for who makes one that nobody else knows of, and renames it when it is closed: one file,
  * without a log. What is not committed in it is nothing. */
 int db_open_draft(const char *path, struct db **ret, struct err *err);

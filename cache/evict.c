@@ -34,19 +34,22 @@ void haul_release(struct haul *haul)
 
 /*
  * Whether the file @path may go. 1: yes, *ret_bytes (which grows) will be free; 0: there is no
- * such file; -EBUSY with the reason.
+ * such file, or something else; -EBUSY with the reason.
  */
 static int probe(const struct store *store, const char *path, uint64_t *ret_bytes, struct err *err)
 {
 	CLEANUP(fd_closep)
-	int fd = openat(store->dir->objects_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = openat(
+		store->dir->objects_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct stat st;
 	int marked;
 
-	if (fd < 0 && errno == ENOENT)
+	if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENXIO))
 		return 0;
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_set(err, ERR_SYSTEM, errno, "open object %s: %m", path);
+	if (!S_ISREG(st.st_mode))
+		return 0;
 	marked = lock_is_marked(fd);
 	if (marked < 0)
 		return err_set(err, ERR_SYSTEM, -marked, "look at object %s: %m", path);
@@ -123,9 +126,10 @@ static int take(const struct store *store, const struct digest *digest, struct l
 		return r;
 	for (int executable = 0; executable <= 1; executable++) {
 		store_path(digest, executable, path);
-		if (fault_hit("evict.unlink") ||
-			(unlinkat(store->dir->objects_fd, path, 0) < 0 && errno != ENOENT))
-			return err_set(err, ERR_SYSTEM, errno, "remove object %s: %m", path);
+		r = fault_hit("evict.unlink") ? -errno
+					      : store_remove(store, store->dir->objects_fd, path);
+		if (r < 0)
+			return err_set(err, ERR_SYSTEM, -r, "remove object %s: %m", path);
 	}
 	tell(store, digest, bytes);
 	*ret = lock_steal(&lock);
@@ -215,7 +219,7 @@ static bool is_being_read(const struct store *store, const char *partial)
 	char file[PARTIAL_FILE_SIZE];
 
 	partial_data_file(partial, file);
-	fd = openat(store->dir->partial_fd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = openat(store->dir->partial_fd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	return fd >= 0 && lock_is_marked(fd) > 0;
 }
 

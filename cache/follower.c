@@ -32,10 +32,13 @@ static int attach(
 	if (r < 0)
 		return r;
 	partial_data_file(name, file);
-	follower->fd = openat(store->dir->partial_fd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (follower->fd < 0 || fstat(follower->fd, &st) < 0)
+	/* (nonblocking: it may be anything by now) */
+	follower->fd = openat(
+		store->dir->partial_fd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (follower->fd < 0 && errno != ELOOP && errno != ENXIO)
 		return err_set(err, ERR_SYSTEM, errno, "open partial/%s: %m", file);
-	if (st.st_ino != header.data_inode)
+	if (follower->fd < 0 || fstat(follower->fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+		st.st_ino != header.data_inode)
 		return err_set(err, ERR_SYSTEM, ENOENT, "partial/%s is not of its map", file);
 	r = lock_mark_open(follower->fd); /* it will be the object's: open, so no victim */
 	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "mark partial/%s: %m", file) : 0;

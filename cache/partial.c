@@ -72,6 +72,7 @@ int partial_allocate(struct partial *partial, uint64_t data, struct err *err)
 int partial_grow_chunks(struct partial *partial, uint64_t count, struct err *err)
 {
 	uint64_t more = count - partial->chunk_count;
+	uint64_t *hashes;
 	uint32_t *filled;
 	uint8_t *chunks;
 
@@ -85,8 +86,13 @@ int partial_grow_chunks(struct partial *partial, uint64_t count, struct err *err
 	if (!filled)
 		return err_oom(err);
 	partial->filled = filled;
+	hashes = realloc(partial->filled_hashes, count * sizeof(*hashes));
+	if (!hashes)
+		return err_oom(err);
+	partial->filled_hashes = hashes;
 	memset(chunks + partial->chunk_count, CHUNK_MISSING, more);
 	memset(filled + partial->chunk_count, 0, more * sizeof(*filled));
+	memset(hashes + partial->chunk_count, 0, more * sizeof(*hashes));
 	partial->chunk_count = count;
 	return 0;
 }
@@ -119,6 +125,7 @@ void partial_free(struct partial *partial)
 	checksum_stream_free(partial->also);
 	free(partial->chunks);
 	free(partial->filled);
+	free(partial->filled_hashes);
 	free(partial->roomed);
 	pthread_mutex_destroy(&partial->room_mu);
 	pthread_mutex_destroy(&partial->mu);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 /* How many records of the map to look at at once. */
 #define BATCH 512
@@ -154,12 +155,17 @@ int partial_reader_fd(const struct partial *partial)
 {
 	char file[PARTIAL_FILE_SIZE];
 	CLEANUP(fd_closep) int fd = -1;
+	struct stat st;
 	int r;
 
 	partial_data_file(partial->name, file);
-	fd = openat(partial->store->dir->partial_fd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = openat(partial->store->dir->partial_fd, file,
+		O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return -errno;
+	/* by this name, what is no longer ours would be shown */
+	if (fstat(fd, &st) < 0 || st.st_ino != partial->header.data_inode)
+		return -ESTALE;
 	r = lock_mark_open(fd); /* it will be the object's: open, so no victim */
 	return r < 0 ? r : fd_steal(&fd);
 }

@@ -100,7 +100,8 @@ static int check_expected(struct partial *partial, const struct checksum *expect
 	return r < 0 ? r : checksum_check(&is, expected, err);
 }
 
-/* The XXH3 of an object: over the XXH3 of its chunks, each as eight bytes, lowest first. */
+/* The XXH3 of an object: over the XXH3 of its chunks, each as eight bytes, lowest first. 0, not
+ * known, when the map has lost one. */
 static int hash_of_hashes(struct partial *partial, uint64_t *ret, struct err *err)
 {
 	uint64_t size = (uint64_t)partial->header.version.size;
@@ -119,6 +120,11 @@ static int hash_of_hashes(struct partial *partial, uint64_t *ret, struct err *er
 		for (uint64_t i = 0; r == 0 && i < count; i++) {
 			uint8_t bytes[8];
 
+			if (!records[i].present) {
+				XXH3_freeState(state);
+				*ret = 0;
+				return 0;
+			}
 			for (int shift = 0; shift < 8; shift++)
 				bytes[shift] = (uint8_t)(records[i].hash >> (8 * shift));
 			XXH3_64bits_update(state, bytes, sizeof(bytes));

@@ -168,17 +168,20 @@ static int clear_one(const struct store *store, const char *name, struct err *er
 	static const struct digest none;
 	char file[PARTIAL_FILE_SIZE];
 	struct digest digest;
+	int r;
 
 	partial_map_file(name, file);
 	abandon(store, file, &digest);
 	partial_data_file(name, file);
-	if (fault_hit("partial.unlink") ||
-		(unlinkat(store->dir->partial_fd, file, 0) < 0 && errno != ENOENT))
-		return err_set(err, ERR_SYSTEM, errno, "remove partial/%s: %m", file);
-	/* the map last: it is what a data file is found by */
-	partial_map_file(name, file);
-	if (unlinkat(store->dir->partial_fd, file, 0) < 0 && errno != ENOENT)
-		return err_set(err, ERR_SYSTEM, errno, "remove partial/%s: %m", file);
+	r = fault_hit("partial.unlink") ? -errno
+					: store_remove(store, store->dir->partial_fd, file);
+	if (r == 0) {
+		/* the map last: it is what a data file is found by */
+		partial_map_file(name, file);
+		r = store_remove(store, store->dir->partial_fd, file);
+	}
+	if (r < 0)
+		return err_set(err, ERR_SYSTEM, -r, "remove partial/%s: %m", file);
 	/* its object may have no row, and then nobody would know of it any more */
 	if (!digest_equal(&digest, &none))
 		(void)reconcile_object(store, &digest, NULL);

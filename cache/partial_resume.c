@@ -48,44 +48,40 @@ static bool is_of_this_boot(const struct partial *partial)
 	return str_equal(partial->header.boot, partial->store->dir->boot_id);
 }
 
-/* Whether a chunk that the map calls present is to be believed. 1, 0 or -errno. */
-static int is_right(struct partial *partial, uint64_t chunk, uint64_t expected, struct err *err)
+/*
+ * Whether the first @len bytes of a chunk are what the map says: not if a power cut came over them,
+ * and not if somebody else did. 1, 0 or -errno.
+ */
+static int is_right(
+	struct partial *partial, uint64_t chunk, uint64_t len, uint64_t expected, struct err *err)
 {
 	uint64_t hash;
-	int r;
+	int r = partial_hash_chunk(partial->fd, chunk, chunk * CHUNK_SIZE + len, &hash, err);
 
-	if (is_of_this_boot(partial))
-		return 1;
-	r = partial_hash_chunk(
-		partial->fd, chunk, (uint64_t)partial->header.version.size, &hash, err);
-	if (r < 0)
-		return r;
-	if (hash == expected)
-		return 1;
-	r = ranges_unmark(partial->ranges, chunk, err);
-	return r < 0 ? r : 0;
-}
-
-/* The beginning of a chunk has no hash: of another boot it is not believed, now or later. */
-static int take_filled(struct partial *partial, uint64_t chunk, uint32_t filled, struct err *err)
-{
-	if (filled == 0)
-		return 0;
-	if (!is_of_this_boot(partial))
-		return ranges_fill(partial->ranges, chunk, 0, err);
-	if (filled < chunk_length(chunk, partial->header.version.size))
-		partial->filled[chunk] = filled;
-	return 0;
+	return r < 0 ? r : hash == expected;
 }
 
 static int take_chunk(
 	struct partial *partial, uint64_t chunk, const struct ranges_chunk *record, struct err *err)
 {
-	int r = record->present ? is_right(partial, chunk, record->hash, err) : 0;
+	uint64_t whole = chunk_length(chunk, partial->header.version.size);
+	uint64_t len = record->present ? whole : record->filled;
+	int r;
 
-	if (r > 0)
+	if (len == 0)
+		return 0;
+	r = len > whole || (len == whole && !record->present)
+		    ? 0
+		    : is_right(partial, chunk, len, record->hash, err);
+	if (r <= 0)
+		return r < 0 ? r : ranges_unmark(partial->ranges, chunk, err);
+	if (record->present) {
 		partial->chunks[chunk] = CHUNK_PRESENT;
-	return r < 0 ? r : take_filled(partial, chunk, record->filled, err);
+	} else {
+		partial->filled[chunk] = record->filled;
+		partial->filled_hashes[chunk] = record->hash;
+	}
+	return 0;
 }
 
 static int load_chunks(struct partial *partial, uint64_t count, struct err *err)
@@ -107,24 +103,29 @@ static int load_chunks(struct partial *partial, uint64_t count, struct err *err)
 }
 
 /*
- * The frontier: over all whole chunks, and, if the bytes can be trusted, as far into the first
- * other one as the dead leader had come. Nobody else has the partial yet.
+ * The frontier: over all whole chunks, and as far into the first other one as the dead leader had
+ * come. Nobody else has the partial yet.
  */
-static void find_frontier(struct partial *partial)
+static int find_frontier(struct partial *partial, struct err *err)
 {
 	uint64_t told = partial->header.frontier;
 	uint64_t chunk;
 	uint64_t start;
+	int r;
 
 	partial_skip_present(partial);
 	chunk = partial->frontier / CHUNK_SIZE;
 	start = chunk * CHUNK_SIZE;
-	if (!is_of_this_boot(partial) || chunk >= partial->chunk_count || told <= partial->frontier)
-		return;
-	if (told - start >= chunk_length(chunk, partial->header.version.size))
-		return;
+	if (chunk >= partial->chunk_count || told <= partial->frontier ||
+		told - start >= chunk_length(chunk, partial->header.version.size))
+		return 0;
+	r = is_right(partial, chunk, told - start, partial->header.frontier_hash, err);
+	if (r <= 0)
+		return r;
 	partial->filled[chunk] = (uint32_t)(told - start);
+	partial->filled_hashes[chunk] = partial->header.frontier_hash;
 	partial->frontier = told;
+	return 0;
 }
 
 /* Room for all of it: again, for the index may have lost it; before that nothing is written. */
@@ -150,15 +151,16 @@ static int load_data(struct partial *partial, bool sparse, struct err *err)
 		r = partial_grow_chunks(partial, chunks, err);
 	if (r == 0)
 		r = load_chunks(partial, chunks, err);
+	if (r == 0)
+		r = find_frontier(partial, err);
+	if (r == 0 && sparse)
+		r = partial_be_sparse(partial, err);
 	if (r < 0)
 		return r;
-	find_frontier(partial);
-	r = sparse ? partial_be_sparse(partial, err) : 0;
-	if (r < 0)
-		return r;
-	/* also when it went back: bytes of another boot that are not believed */
+	/* also when it went back: bytes that are not believed */
 	partial->told = partial->frontier;
-	return ranges_advance(partial->ranges, partial->frontier, err);
+	return ranges_advance(
+		partial->ranges, partial->frontier, partial_frontier_hash(partial), err);
 }
 
 /* Whether the bytes are an object's already, which a power cut may have come over. */

@@ -101,7 +101,7 @@ static void sweep(const struct store *store, const struct entry_key *key, uint32
 	partial_map_file(name, file);
 	r = ranges_open(store->dir->partial_fd, file, &ranges, NULL);
 	if (r < 0) {
-		if (r == -ENOENT)
+		if (r == -ENOENT || r == -EBADMSG)
 			partial_clear(store, key, generation, NULL);
 		return;
 	}

@@ -19,6 +19,8 @@
  * loses so much for each of its writers. */
 #define TELL_STEP (UINT32_C(16) << 10)
 
+#define READ_BACK 16384
+
 struct partial_writer {
 	struct partial *partial;
 	uint64_t offset;    /* of the next byte */
@@ -27,7 +29,7 @@ struct partial_writer {
 	bool entered;       /* it is settled whose the chunk of offset is */
 	bool claimed;       /* it is ours to write */
 	bool in_place;      /* the bytes are those of the data file */
-	XXH3_state_t *hash; /* of the chunk so far */
+	XXH3_state_t *hash; /* of the chunk so far, as it is in the data file */
 };
 
 /* Whether what comes before @offset in its chunk is there. */
@@ -70,16 +72,18 @@ static int tell_filled(struct partial_writer *writer, uint32_t step, struct err 
 	struct partial *partial = writer->partial;
 	uint64_t chunk = writer->offset / CHUNK_SIZE;
 	uint32_t filled;
+	uint64_t hash;
 
 	{
 		WITH_LOCK(&partial->mu);
 
 		filled = partial->filled[chunk];
+		hash = partial->filled_hashes[chunk];
 		if (partial->frontier > chunk * CHUNK_SIZE || filled < writer->told + step)
 			return 0;
 	}
 	writer->told = filled;
-	return ranges_fill(partial->ranges, chunk, filled, err);
+	return ranges_fill(partial->ranges, chunk, filled, hash, err);
 }
 
 void partial_writer_in_place(struct partial_writer *writer)
@@ -120,6 +124,13 @@ int partial_hash_chunk(int fd, uint64_t chunk, uint64_t size, uint64_t *ret, str
 	return 0;
 }
 
+uint64_t partial_frontier_hash(const struct partial *partial)
+{
+	uint64_t chunk = partial->frontier / CHUNK_SIZE;
+
+	return partial->frontier % CHUNK_SIZE > 0 ? partial->filled_hashes[chunk] : 0;
+}
+
 void partial_skip_present(struct partial *partial)
 {
 	uint64_t chunk = partial->frontier / CHUNK_SIZE;
@@ -140,14 +151,13 @@ void partial_skip_present(struct partial *partial)
  * bytes are passed over. Of one that another writer left half-way, what readers may have seen
  * stays; of a picture all does.
  */
-static int enter_chunk(struct partial_writer *writer, struct err *err)
+static int claim_chunk(struct partial_writer *writer, struct err *err)
 {
 	struct partial *partial = writer->partial;
 	uint64_t chunk = writer->offset / CHUNK_SIZE;
 	int r;
-
-	XXH3_64bits_reset(writer->hash);
 	WITH_LOCK(&partial->mu);
+
 	r = partial_grow_chunks(partial, chunk + 1, err);
 	if (r < 0)
 		return r;
@@ -165,26 +175,48 @@ static int enter_chunk(struct partial_writer *writer, struct err *err)
 	return 0;
 }
 
-/* The chunk of which @end is the end is whole: its hash goes to the map. */
-static int mark_chunk(struct partial_writer *writer, uint64_t end, struct err *err)
+/* Bytes [@from, @to) of the data file, which others wrote, go into the hash of the chunk. */
+static int hash_what_is_there(
+	struct partial_writer *writer, uint64_t from, uint64_t to, struct err *err)
 {
-	uint64_t chunk = writer->offset / CHUNK_SIZE;
-	uint64_t hash = XXH3_64bits_digest(writer->hash);
+	char buf[READ_BACK];
 
-	/* a hash of what is on disk, of which the beginning is not ours */
-	if (writer->kept > chunk * CHUNK_SIZE) {
-		int r = partial_hash_chunk(writer->partial->fd, chunk, end, &hash, err);
+	while (from < to) {
+		size_t len = to - from < sizeof(buf) ? to - from : sizeof(buf);
+		ssize_t n = fd_pread_full(writer->partial->fd, buf, len, from);
 
-		if (r < 0)
-			return r;
+		if (n != (ssize_t)len)
+			return err_set(err, ERR_SYSTEM, n < 0 ? (int)-n : EIO,
+				"read back partial/%s: %m", writer->partial->name);
+		XXH3_64bits_update(writer->hash, buf, len);
+		from += len;
 	}
-	return ranges_mark(writer->partial->ranges, chunk, hash, err);
+	return 0;
+}
+
+static int enter_chunk(struct partial_writer *writer, struct err *err)
+{
+	uint64_t start = writer->offset / CHUNK_SIZE * CHUNK_SIZE;
+	int r = claim_chunk(writer, err);
+
+	XXH3_64bits_reset(writer->hash);
+	if (r < 0 || !writer->claimed)
+		return r;
+	return hash_what_is_there(writer, start, writer->offset, err);
+}
+
+/* The chunk that the writer is in is whole: its hash goes to the map. */
+static int mark_chunk(struct partial_writer *writer, struct err *err)
+{
+	return ranges_mark(writer->partial->ranges, writer->offset / CHUNK_SIZE,
+		XXH3_64bits_digest(writer->hash), err);
 }
 
 /* Publish the frontier in the map: one thread at a time, until it has told the newest. */
 static int advance(struct partial *partial, struct err *err)
 {
 	uint64_t frontier;
+	uint64_t hash;
 	int r = 0;
 
 	pthread_mutex_lock(&partial->mu);
@@ -195,8 +227,9 @@ static int advance(struct partial *partial, struct err *err)
 	partial->advancing = true;
 	while (r == 0 && partial->told != partial->frontier) {
 		frontier = partial->frontier;
+		hash = partial_frontier_hash(partial);
 		pthread_mutex_unlock(&partial->mu);
-		r = ranges_advance(partial->ranges, frontier, err);
+		r = ranges_advance(partial->ranges, frontier, hash, err);
 		pthread_mutex_lock(&partial->mu);
 		partial->told = frontier;
 	}
@@ -218,6 +251,7 @@ static void account(struct partial_writer *writer, uint64_t end, bool whole)
 		writer->claimed = false;
 	} else if (partial->filled[chunk] < filled) {
 		partial->filled[chunk] = filled;
+		partial->filled_hashes[chunk] = XXH3_64bits_digest(writer->hash);
 	}
 	partial_skip_present(partial);
 }
@@ -231,19 +265,22 @@ static int write_claimed(
 	uint64_t end = writer->offset + len;
 	uint64_t start = writer->kept > writer->offset ? writer->kept : writer->offset;
 	bool whole = end % CHUNK_SIZE == 0 || (size >= 0 && end == (uint64_t)size);
-	int r = 0;
+	int r;
 
 	start = start < end ? start : end;
 	buf += start - writer->offset;
+	r = hash_what_is_there(writer, writer->offset, start, err);
+	if (r < 0)
+		return r;
 	if (start < end && !writer->in_place)
 		r = fd_pwrite_all(partial->fd, buf, end - start, start);
 	if (r < 0) {
 		err_set(err, ERR_SYSTEM, -r, "write partial/%s: %m", partial->name);
 		return room_blame(partial->store, err);
 	}
-	XXH3_64bits_update(writer->hash, buf - (start - writer->offset), len);
+	XXH3_64bits_update(writer->hash, buf, end - start);
 	if (whole)
-		r = mark_chunk(writer, end, err);
+		r = mark_chunk(writer, err);
 	if (r < 0)
 		return r;
 	account(writer, end, whole);

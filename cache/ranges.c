@@ -19,13 +19,18 @@
 
 /* Reads "fetchmap" on a little-endian machine; on one of the other kind it is no map of ours. */
 #define MAGIC   UINT64_C(0x70616d6863746566)
-#define VERSION 2
+#define VERSION 3
 
 /* A header that is being replaced may be seen half. How often to look again before judging. */
 #define TORN_RETRIES 1000
 
 /* A fresh map is one block of a file system, written whole: up to 128 chunks need no other. */
 #define FIRST_BLOCK 4096
+
+/* What fits in the 48 bits that a frontier has. */
+#define FRONTIER_MAX ((UINT64_C(1) << 48) - 1)
+
+#define ERRNO_MAX 4095 /* of the kernel's */
 
 #define FLAG_RANGES 1U
 #define FLAG_STRONG 2U
@@ -53,12 +58,12 @@ struct disk_header {
 	int64_t since;
 	uint64_t base;
 	uint32_t pid;
-	uint8_t zero[196];
+	uint8_t zero[188];
 	uint64_t checksum; /* XXH3-64 of all before it */
 };
 
-static_assert(offsetof(struct disk_header, checksum) == 2008, "nothing is hidden in padding");
-static_assert(sizeof(struct disk_header) <= BEAT_OFFSET, "the block ends before the numbers");
+static_assert(offsetof(struct disk_header, checksum) == 2000, "nothing is hidden in padding");
+static_assert(sizeof(struct disk_header) <= FRONTIER_OFFSET, "the block ends before the numbers");
 static_assert(WHOLE_OFFSET + 8 <= RANGES_HEADER, "the numbers are in the header");
 
 static int make_ranges(int fd, struct ranges **ret, struct err *err)
@@ -72,6 +77,12 @@ static int make_ranges(int fd, struct ranges **ret, struct err *err)
 	ranges->fd = fd;
 	*ret = ranges;
 	return 0;
+}
+
+/* As it stands in the map. */
+static uint64_t frontier_place(uint64_t frontier)
+{
+	return frontier | (frontier > 0 ? XXH3_64bits(&frontier, sizeof(frontier)) << 48 : 0);
 }
 
 static uint64_t checksum_of(const struct disk_header *disk)
@@ -140,10 +151,17 @@ int ranges_create(int dirfd, const char *name, const struct ranges_header *heade
 int ranges_open(int dirfd, const char *name, struct ranges **ret, struct err *err)
 {
 	/* readers write, too: what they want */
-	int fd = openat(dirfd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	int fd = openat(dirfd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
 
-	if (fd < 0)
+	if (fd < 0 && errno == EROFS)
+		fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0 && errno != ELOOP && errno != EISDIR && errno != ENXIO)
 		return err_set(err, ERR_SYSTEM, errno, "open map %s: %m", name);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		fd_close(&fd);
+		return err_set(err, ERR_INTEGRITY, EBADMSG, "map %s is no file", name);
+	}
 	return make_ranges(fd, ret, err);
 }
 
@@ -183,10 +201,37 @@ static bool is_whole(const struct disk_header *disk)
 	       disk->checksum == checksum_of(disk);
 }
 
+/* A damaged one is 0. */
+static uint64_t frontier_of(uint64_t place)
+{
+	return frontier_place(place & FRONTIER_MAX) == place ? place & FRONTIER_MAX : 0;
+}
+
+/* With its place as a number of bytes; zeros beyond the end of a map that was cut off. */
+static int read_frontier(const struct ranges *ranges, struct disk_frontier *ret, struct err *err)
+{
+	struct disk_frontier frontier = {0};
+	ssize_t n = fd_pread_full(ranges->fd, &frontier, sizeof(frontier), FRONTIER_OFFSET);
+
+	if (n < 0)
+		return err_set(err, ERR_SYSTEM, (int)-n, "read map: %m");
+	*ret = (struct disk_frontier){
+		frontier.hash, n == sizeof(frontier) ? frontier_of(frontier.place) : 0};
+	return 0;
+}
+
+/* Values that only a damaged, or a malicious, map has are made harmless. */
+static bool makes_sense(const struct disk_header *disk)
+{
+	return disk->state <= RANGES_ABANDONED && disk->err_kind <= ERR_PROXY &&
+	       disk->err_code <= ERRNO_MAX && disk->size >= -1 &&
+	       disk->size <= (int64_t)FRONTIER_MAX;
+}
+
 int ranges_load(const struct ranges *ranges, struct ranges_header *ret, struct err *err)
 {
 	struct disk_header disk;
-	uint64_t frontier = 0;
+	struct disk_frontier frontier;
 	int r;
 
 	for (int tries = 0;; tries++) {
@@ -194,13 +239,13 @@ int ranges_load(const struct ranges *ranges, struct ranges_header *ret, struct e
 
 		if (n < 0)
 			return err_set(err, ERR_SYSTEM, (int)-n, "read map: %m");
-		if (n == sizeof(disk) && is_whole(&disk))
+		if (n == sizeof(disk) && is_whole(&disk) && makes_sense(&disk))
 			break;
 		if (n != sizeof(disk) || tries == TORN_RETRIES)
 			return err_set(err, ERR_INTEGRITY, EBADMSG, "damaged map");
 		sched_yield();
 	}
-	r = ranges_frontier(ranges, &frontier, err);
+	r = read_frontier(ranges, &frontier, err);
 	if (r < 0)
 		return r;
 
@@ -211,7 +256,8 @@ int ranges_load(const struct ranges *ranges, struct ranges_header *ret, struct e
 		.version.ranges = disk.flags & FLAG_RANGES,
 		.version.strong = disk.flags & FLAG_STRONG,
 		.mixed = disk.flags & FLAG_MIXED,
-		.frontier = frontier,
+		.frontier = frontier.place,
+		.frontier_hash = frontier.hash,
 		.data_inode = disk.data_inode,
 		.err.code = (int)disk.err_code,
 		.err.kind = (enum err_kind)disk.err_kind,
@@ -254,9 +300,10 @@ int ranges_is_mixed(const struct ranges *ranges, bool *ret, struct err *err)
 
 /* ---- the numbers beside it ---- */
 
-int ranges_advance(struct ranges *ranges, uint64_t frontier, struct err *err)
+int ranges_advance(struct ranges *ranges, uint64_t frontier, uint64_t hash, struct err *err)
 {
-	int r = fd_pwrite_all(ranges->fd, &frontier, sizeof(frontier), FRONTIER_OFFSET);
+	const struct disk_frontier record = {hash, frontier_place(frontier)};
+	int r = fd_pwrite_all(ranges->fd, &record, sizeof(record), FRONTIER_OFFSET);
 
 	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write map: %m") : 0;
 }
@@ -292,7 +339,13 @@ int ranges_last_beat(const struct ranges *ranges, int64_t *ret, struct err *err)
 
 int ranges_frontier(const struct ranges *ranges, uint64_t *ret, struct err *err)
 {
-	return read_number(ranges, FRONTIER_OFFSET, ret, err);
+	uint64_t place = 0;
+	int r = read_number(
+		ranges, FRONTIER_OFFSET + offsetof(struct disk_frontier, place), &place, err);
+
+	if (r == 0)
+		*ret = frontier_of(place);
+	return r;
 }
 
 int ranges_wants(const struct ranges *ranges, uint64_t *ret, struct err *err)

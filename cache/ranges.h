@@ -67,8 +67,9 @@ struct ranges_header {
 	struct ranges_version version;
 	bool mixed; /* of several versions, maybe: nothing is shown before a digest vouches for it
 		     */
-	uint64_t frontier;    /* all bytes before it are present, to the byte */
-	uint64_t data_inode;  /* of the .data file */
+	uint64_t frontier;      /* all bytes before it are present, to the byte */
+	uint64_t frontier_hash; /* as of ranges_advance(); not what ranges_store() stores */
+	uint64_t data_inode;    /* of the .data file */
 	char boot[37];        /* during which the leader wrote: bytes of another boot are checked */
 	struct digest digest; /* when DONE, and from just before publication on; else zero */
 	struct err err;       /* when FAILED */
@@ -105,8 +106,9 @@ int ranges_is_mixed(const struct ranges *ranges, bool *ret, struct err *err);
 int ranges_beat(struct ranges *ranges, int64_t ms, struct err *err);
 int ranges_last_beat(const struct ranges *ranges, int64_t *ret, struct err *err);
 
-/* The leader's: bytes [0, @frontier) are there. Cheap; for every write. */
-int ranges_advance(struct ranges *ranges, uint64_t frontier, struct err *err);
+/* The leader's: bytes [0, @frontier) are there; @hash is the XXH3-64 of those of the chunk that it
+ * lies in (at the beginning of one, anything). Cheap; for every write. */
+int ranges_advance(struct ranges *ranges, uint64_t frontier, uint64_t hash, struct err *err);
 int ranges_frontier(const struct ranges *ranges, uint64_t *ret, struct err *err);
 
 /* The leader's: chunk @chunk is whole in the data file, its XXH3-64 is @hash. */
@@ -115,9 +117,11 @@ int ranges_mark(struct ranges *ranges, uint64_t chunk, uint64_t hash, struct err
 /* The leader's: chunk @chunk is not there after all. */
 int ranges_unmark(struct ranges *ranges, uint64_t chunk, struct err *err);
 
-/* The leader's: the first @filled bytes of chunk @chunk, fewer than it has, are in the data file.
- * For a chunk that the frontier has not reached. Cheap, but not for every write. */
-int ranges_fill(struct ranges *ranges, uint64_t chunk, uint32_t filled, struct err *err);
+/* The leader's: the first @filled bytes of chunk @chunk, fewer than it has, are in the data file,
+ * and their XXH3-64 is @hash. For a chunk that the frontier has not reached. Cheap, but not for
+ * every write. */
+int ranges_fill(
+	struct ranges *ranges, uint64_t chunk, uint32_t filled, uint64_t hash, struct err *err);
 
 /* Any reader's: ask for @chunk first. A wish beyond the allocated records is forgotten. */
 int ranges_want(const struct ranges *ranges, uint64_t chunk, struct err *err);
@@ -129,12 +133,13 @@ int ranges_wants(const struct ranges *ranges, uint64_t *ret, struct err *err);
 int ranges_want_whole(const struct ranges *ranges, struct err *err);
 int ranges_whole_wanted(const struct ranges *ranges, bool *ret, struct err *err);
 
-/* The records of chunks [@first, @first + @count); beyond the end of the map they are all zero. */
+/* The records of chunks [@first, @first + @count); beyond the end of the map, and where they are
+ * damaged, nothing is present. */
 struct ranges_chunk {
 	bool present;
 	bool wanted;
-	uint32_t filled; /* as it was found: to be checked, and nothing of another boot */
-	uint64_t hash;
+	uint32_t filled; /* as it was found: to be checked */
+	uint64_t hash;   /* of the chunk; of one that is not present, of what is filled */
 };
 int ranges_chunks(const struct ranges *ranges, uint64_t first, uint64_t count,
 	struct ranges_chunk *ret, struct err *err);

@@ -6,37 +6,48 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 /* How many records to read at once. */
 #define BATCH 512
 
-static int put_chunk(
-	struct ranges *ranges, uint64_t chunk, uint64_t hash, bool present, struct err *err)
+/* Of one that was never written it is 0, too. */
+static uint16_t check_of(const struct disk_chunk *record)
 {
-	struct disk_chunk record = {.hash = hash, .present = present};
-	/* up to "wanted", which is not ours */
-	int r = fd_pwrite_all(
-		ranges->fd, &record, offsetof(struct disk_chunk, wanted), chunk_offset(chunk));
+	const uint64_t numbers[] = {record->hash, record->filled, record->present};
 
+	if (record->hash == 0 && record->filled == 0 && record->present == 0)
+		return 0;
+	return (uint16_t)XXH3_64bits(numbers, sizeof(numbers));
+}
+
+static int put_chunk(
+	struct ranges *ranges, uint64_t chunk, const struct disk_chunk *made, struct err *err)
+{
+	struct disk_chunk record = *made;
+	int r;
+
+	record.check = check_of(&record);
+	/* up to "wanted", which is not ours */
+	r = fd_pwrite_all(
+		ranges->fd, &record, offsetof(struct disk_chunk, wanted), chunk_offset(chunk));
 	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write map: %m") : 0;
 }
 
 int ranges_mark(struct ranges *ranges, uint64_t chunk, uint64_t hash, struct err *err)
 {
-	return put_chunk(ranges, chunk, hash, true, err);
+	return put_chunk(ranges, chunk, &(struct disk_chunk){.hash = hash, .present = 1}, err);
 }
 
 int ranges_unmark(struct ranges *ranges, uint64_t chunk, struct err *err)
 {
-	return put_chunk(ranges, chunk, 0, false, err);
+	return put_chunk(ranges, chunk, &(struct disk_chunk){.hash = 0}, err);
 }
 
-int ranges_fill(struct ranges *ranges, uint64_t chunk, uint32_t filled, struct err *err)
+int ranges_fill(
+	struct ranges *ranges, uint64_t chunk, uint32_t filled, uint64_t hash, struct err *err)
 {
-	int r = fd_pwrite_all(ranges->fd, &filled, sizeof(filled),
-		chunk_offset(chunk) + offsetof(struct disk_chunk, filled));
-
-	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write map: %m") : 0;
+	return put_chunk(ranges, chunk, &(struct disk_chunk){.hash = hash, .filled = filled}, err);
 }
 
 int ranges_want(const struct ranges *ranges, uint64_t chunk, struct err *err)
@@ -62,6 +73,18 @@ int ranges_want(const struct ranges *ranges, uint64_t chunk, struct err *err)
 	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write map: %m") : 0;
 }
 
+static struct ranges_chunk chunk_of(const struct disk_chunk *record)
+{
+	bool whole = record->check == check_of(record);
+
+	return (struct ranges_chunk){
+		.present = whole && record->present != 0,
+		.wanted = record->wanted != 0,
+		.filled = whole ? record->filled : 0,
+		.hash = whole ? record->hash : 0,
+	};
+}
+
 int ranges_chunks(const struct ranges *ranges, uint64_t first, uint64_t count,
 	struct ranges_chunk *ret, struct err *err)
 {
@@ -74,12 +97,7 @@ int ranges_chunks(const struct ranges *ranges, uint64_t first, uint64_t count,
 		if (n < 0)
 			return err_set(err, ERR_SYSTEM, (int)-n, "read map: %m");
 		for (uint64_t i = 0; i < batch; i++)
-			ret[done + i] = (struct ranges_chunk){
-				.present = records[i].present != 0,
-				.wanted = records[i].wanted != 0,
-				.filled = records[i].filled,
-				.hash = records[i].hash,
-			};
+			ret[done + i] = chunk_of(&records[i]);
 		done += batch;
 	}
 	return 0;

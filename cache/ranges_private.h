@@ -11,20 +11,25 @@
 #include <stddef.h>
 
 /* Written on their own, at any time, and therefore outside of the checksum. */
-#define BEAT_OFFSET     2016 /* when the leader was last at work, monotonic milliseconds */
-#define WANTS_OFFSET    2024 /* some number, another one whenever a reader asked for a chunk */
-#define FRONTIER_OFFSET 2032
+#define FRONTIER_OFFSET 2008 /* struct disk_frontier */
+#define BEAT_OFFSET     2024 /* when the leader was last at work, monotonic milliseconds */
+#define WANTS_OFFSET    2032 /* some number, another one whenever a reader asked for a chunk */
 #define WHOLE_OFFSET    2040 /* not zero: a reader needs all of it */
 
+struct disk_frontier {
+	uint64_t hash;  /* of what is there of the chunk that it lies in */
+	uint64_t place; /* and in the uppermost 16 bits a check of the others */
+};
+
 struct disk_chunk {
-	uint64_t hash;
-	uint8_t present; /* the leader's */
-	uint8_t wanted;  /* any reader's */
-	uint8_t zero[2];
-	uint32_t filled; /* the leader's, written on its own */
+	uint64_t hash; /* of the chunk, or of the first `filled` bytes of one that is not present */
+	uint32_t filled;
+	uint16_t check; /* of all that is the leader's: a record that was damaged is none */
+	uint8_t present;
+	uint8_t wanted; /* any reader's; all before it is the leader's, and written at once */
 };
 static_assert(sizeof(struct disk_chunk) == 16, "a record never lies across two pages");
-static_assert(offsetof(struct disk_chunk, filled) == 12, "nothing is hidden in padding");
+static_assert(offsetof(struct disk_chunk, wanted) == 15, "nothing is hidden in padding");
 
 struct ranges {
 	int fd;

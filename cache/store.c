@@ -71,19 +71,27 @@ int store_prepare_folder(
 	return r;
 }
 
-/*
- * Somebody has put something else where the object @path should be: that goes, and is a miss. A
- * folder may hold anything, and is left for tree_sweep().
- */
-static int clear_name(const struct store *store, const char *path, struct err *err)
+int store_remove(const struct store *store, int dirfd, const char *path)
 {
-	const struct cachedir *dir = store->dir;
 	char gone[TREE_TMP_SIZE];
 
-	if (unlinkat(dir->objects_fd, path, 0) < 0 && errno != ENOENT &&
-		(errno != EISDIR || tree_tmp_name(TREE_GONE, gone) < 0 ||
-			renameat(dir->objects_fd, path, dir->trees_fd, gone) < 0))
-		return err_set(err, ERR_SYSTEM, errno, "remove what is no object, %s: %m", path);
+	if (unlinkat(dirfd, path, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR)
+		return -errno;
+	if (tree_tmp_name(TREE_GONE, gone) < 0 ||
+		renameat(dirfd, path, store->dir->trees_fd, gone) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Somebody has put something else where the object @path should be: that goes, and is a miss. */
+static int clear_name(const struct store *store, const char *path, struct err *err)
+{
+	int r = store_remove(store, store->dir->objects_fd, path);
+
+	if (r < 0)
+		return err_set(err, ERR_SYSTEM, -r, "remove what is no object, %s: %m", path);
 	return err_set(err, ERR_INTEGRITY, ENOENT, "object %s was no file", path);
 }
 

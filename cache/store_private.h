@@ -21,6 +21,10 @@ void store_path(const struct digest *digest, bool executable, char ret[STORE_PAT
 bool store_parse_name(
 	const char *folder, const char *name, struct digest *ret, bool *ret_executable);
 
+/* Unlink @path below @dirfd, whatever somebody has made of it: a folder may hold anything, and is
+ * left for tree_sweep(). That it is not there is no error. 0 or -errno. */
+int store_remove(const struct store *store, int dirfd, const char *path);
+
 /* Make the folder of @path in objects/. */
 int store_make_folder(const struct store *store, const char *path, struct err *err);
 
@@ -111,7 +115,8 @@ struct partial {
 	pthread_mutex_t mu;
 	uint8_t *chunks;         /* enum chunk_state; guarded by mu */
 	uint32_t *filled;        /* of each chunk, but not of a whole one; guarded by mu */
-	uint64_t chunk_count;    /* of both; grows when the size is unknown; guarded by mu */
+	uint64_t *filled_hashes; /* XXH3-64 of what is filled; guarded by mu */
+	uint64_t chunk_count;    /* of all three; grows when the size is unknown; guarded by mu */
 	uint64_t frontier;       /* guarded by mu */
 	uint64_t hashed;         /* guarded by mu */
 	bool hashing;            /* guarded by mu */
@@ -147,6 +152,9 @@ uint64_t partial_chunk_reach(const struct partial *partial, uint64_t chunk);
 
 /* The frontier moves over present chunks, and what is there of the next one. Under mu. */
 void partial_skip_present(struct partial *partial);
+
+/* The hash that goes with it into the map. Under mu. */
+uint64_t partial_frontier_hash(const struct partial *partial);
 
 /* Make a sparse one of @partial, whose size is known: what is there has room, nothing else. */
 int partial_be_sparse(struct partial *partial, struct err *err);

@@ -172,6 +172,7 @@ static int make_object(const struct store *store, const void *bytes, size_t len,
 	struct group_job *job = &publication->job;
 	uint64_t needed = (len + 4095) / 4096 * 4096 + BESIDE;
 	int r = store_prepare_folder(store, &job->entry->digest, job->entry->executable, err);
+
 	if (r == 0)
 		r = evict_for_share(store, job->entry->uid, needed, err);
 

@@ -56,15 +56,20 @@ struct tree tree_steal(struct tree *tree)
 	return given;
 }
 
-/* Open @name in @dirfd as a tree. */
-static int open_folder(int dirfd, const char *name, struct tree *ret, struct err *err)
+/* Open the folder @name of trees/ as a tree. */
+static int open_folder(
+	const struct store *store, const char *name, struct tree *ret, struct err *err)
 {
-	CLEANUP(fd_closep)
-	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	CLEANUP(fd_closep) int fd = tree_folder(store, name);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_set(err, ERR_SYSTEM, errno, "open tree %s: %m", name);
+		return err_set(err, ERR_SYSTEM, fd < 0 ? -fd : errno, "open tree %s: %m", name);
+	/* another folder that somebody has put there */
+	if ((st.st_mode & 0777) != 0555 || st.st_uid != geteuid()) {
+		(void)store_remove(store, store->dir->trees_fd, name);
+		return err_set(err, ERR_INTEGRITY, ENOENT, "%s was no tree", name);
+	}
 	*ret = (struct tree){.fd = fd_steal(&fd), .single = st.st_mode & MARK_SINGLE};
 	return 0;
 }
@@ -81,7 +86,7 @@ int tree_open(
 	if (!row.of_this_boot)
 		return err_set(err, ERR_SYSTEM, ENOENT, "it was unpacked before the last boot");
 	digest_hex(digest, name);
-	return open_folder(store->dir->trees_fd, name, ret, err);
+	return open_folder(store, name, ret, err);
 }
 
 /* ---- beginning ---- */
@@ -164,7 +169,7 @@ int tree_open_names(
 	int r;
 
 	digest_hex(digest, name);
-	r = open_folder(store->dir->trees_fd, name, &tree, err);
+	r = open_folder(store, name, &tree, err);
 	if (r == 0)
 		*ret = tree.fd;
 	return r;
@@ -302,7 +307,7 @@ int tree_publish(
 		return r;
 	if (fchmod(is->fd, 0555 | (single ? MARK_SINGLE : 0)) < 0)
 		return err_set(err, ERR_SYSTEM, errno, "change the mode of a tree: %m");
-	r = open_folder(is->fd, ".", &tree, err);
+	r = open_folder(is->store, is->name, &tree, err);
 	if (r == 0)
 		r = give_name(is, bytes, err);
 	if (r == -EEXIST)

@@ -14,6 +14,10 @@
 /* A name that is not used. 0 or -errno. */
 int tree_tmp_name(const char *prefix, char ret[TREE_TMP_SIZE]);
 
+/* Open the folder @name in trees/: a descriptor, or -errno. What somebody has put there that is no
+ * folder goes, and is -ENOENT. */
+int tree_folder(const struct store *store, const char *name);
+
 /*
  * Open the folder @name in trees/ and take what says that somebody is at work on it (a lock of the
  * open folder itself, flock(2), which goes to those who inherit it). *ret is the caller's. -ENOENT,

@@ -41,14 +41,24 @@ static bool leads_to(int dirfd, const char *name, int fd)
 	       named.st_ino == opened.st_ino && named.st_dev == opened.st_dev;
 }
 
+int tree_folder(const struct store *store, const char *name)
+{
+	int trees = store->dir->trees_fd;
+	int fd = openat(trees, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd >= 0 || (errno != ENOTDIR && errno != ELOOP))
+		return fd < 0 ? -errno : fd;
+	/* (a folder that comes in between is not unlinked) */
+	return unlinkat(trees, name, 0) < 0 && errno != ENOENT ? -errno : -ENOENT;
+}
+
 int tree_seize(const struct store *store, const char *name, int *ret)
 {
 	int trees = store->dir->trees_fd;
-	CLEANUP(fd_closep)
-	int fd = openat(trees, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	CLEANUP(fd_closep) int fd = tree_folder(store, name);
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? -EAGAIN : -errno;
 	/* whoever had it before may have given it another name, or removed it */

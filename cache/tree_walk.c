@@ -250,11 +250,11 @@ int tree_probe(const struct store *store, const struct digest *digest, struct er
 	int r;
 
 	digest_hex(digest, name);
-	fd = openat(store->dir->trees_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 && errno == ENOENT)
+	fd = tree_folder(store, name);
+	if (fd == -ENOENT)
 		return 0;
 	if (fd < 0)
-		return err_set(err, ERR_SYSTEM, errno, "open tree %s: %m", name);
+		return err_set(err, ERR_SYSTEM, -fd, "open tree %s: %m", name);
 	walk.top = fd;
 	r = walk_all(&walk);
 	return r > 0 ? err_set(err, ERR_SYSTEM, EBUSY, "tree %s is linked elsewhere", name) : r;

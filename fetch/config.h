@@ -83,6 +83,7 @@ struct config {
 	uint64_t per_user; /* bytes, when per_user_percent is 0 */
 	unsigned int per_user_percent;
 	bool hardlink;
+	bool force; /* also on a file system that cannot be trusted with a cache */
 
 	/* [fetch] */
 	unsigned int connections;

@@ -23,6 +23,7 @@ static const struct config_key keys[] = {
 	{"cache", "min_free", config_set_min_free, GLOBAL(min_free), 0, 99},
 	{"cache", "per_user", config_set_per_user, GLOBAL(per_user), 1, 100},
 	{"cache", "hardlink", config_set_yes_no, GLOBAL(hardlink), 0, 0},
+	{"cache", "force", config_set_yes_no, GLOBAL(force), 0, 0},
 	{"fetch", "connections", config_set_count, GLOBAL(connections), 1, 1000},
 	{"fetch", "per_host", config_set_count, GLOBAL(per_host), 1, 1000},
 	{"fetch", "connect", config_set_duration, GLOBAL(connect_ms), 1, DAY_MS},

@@ -101,7 +101,7 @@ static int open_cache(
 
 	if (r < 0)
 		return r;
-	r = cachedir_open(path, options->force, &fetchfs->dir, err);
+	r = cachedir_open(path, options->force || fetchfs->config.force, &fetchfs->dir, err);
 	if (r < 0)
 		return r;
 	r = catalog_open(&fetchfs->dir, &fetchfs->catalog, err);

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { STAGE_GET, STAGE_STARTED, STAGE_COMPLETE };
 
@@ -211,6 +212,32 @@ static bool learn(struct fs *fs, struct node *node, const struct facts *facts)
 	return true;
 }
 
+/*
+ * Whether those who have the node open read a file that the cache has let go meanwhile, which it
+ * does only when that was damaged: whoever comes now must not be shown it.
+ */
+static bool has_lost_its_file(const struct park *park)
+{
+	struct fs *fs = park->fs;
+	int fd = fetchfs_file_fd(park->handle->file);
+	struct stat st;
+
+	if (!passthrough_suits(fs->passthrough, park->node, fd))
+		return true;
+	if (fd >= 0)
+		return false;
+	/* it is on its way: again? */
+	WITH_LOCK(&fs->mu);
+	for (struct handle *other = fs->handles; other; other = other->next) {
+		if (other->node != park->node || !other->file)
+			continue;
+		fd = fetchfs_file_fd(other->file);
+		if (fd >= 0)
+			return fstat(fd, &st) == 0 && st.st_nlink == 0;
+	}
+	return false;
+}
+
 /* Ready to be read; @info is what the library gave. */
 static void finish_ready(struct park *park, const struct fetchfs_info *info)
 {
@@ -221,7 +248,7 @@ static void finish_ready(struct park *park, const struct fetchfs_info *info)
 		finish_foreign(park, info);
 		return;
 	}
-	if (!learn(fs, park->node, &facts)) {
+	if (!learn(fs, park->node, &facts) || has_lost_its_file(park)) {
 		finish_other_version(park);
 		return;
 	}

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LOCKS 64 /* of nodes; a power of two */
@@ -200,17 +201,29 @@ static int32_t register_object(struct passthrough *passthrough, int fd)
 int32_t passthrough_enter(struct passthrough *passthrough, struct node *node, int fd)
 {
 	struct passthrough_node *mine = &node->passthrough;
+	struct stat st;
 	int32_t id;
 
 	passthrough_test(passthrough);
 	{
 		WITH_LOCK(lock_of(passthrough, node));
-		if (mine->opens++ == 0)
+		if (mine->opens++ == 0) {
 			mine->backing = register_object(passthrough, fd);
+			mine->inode = mine->backing && fstat(fd, &st) == 0 ? st.st_ino : 0;
+		}
 		id = mine->backing;
 	}
 	atomic_fetch_add(id ? &passthrough->opens : &passthrough->fallbacks, 1);
 	return id;
+}
+
+bool passthrough_suits(struct passthrough *passthrough, struct node *node, int fd)
+{
+	const struct passthrough_node *mine = &node->passthrough;
+	struct stat st;
+	WITH_LOCK(lock_of(passthrough, node));
+
+	return fd < 0 || !mine->backing || fstat(fd, &st) < 0 || st.st_ino == mine->inode;
 }
 
 void passthrough_leave(struct passthrough *passthrough, struct node *node)

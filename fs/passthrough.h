@@ -31,6 +31,7 @@ struct node;
 struct passthrough_node {
 	uint32_t opens;
 	int32_t backing; /* the kernel's id of the object; 0: this process serves */
+	uint64_t inode;  /* of the object's file, while there is a backing */
 };
 
 struct passthrough;
@@ -56,6 +57,10 @@ void passthrough_detach(struct passthrough *passthrough);
  * one shows the bytes that @node stands for, whatever @fd is.
  */
 int32_t passthrough_enter(struct passthrough *passthrough, struct node *node, int fd);
+
+/* false: what the kernel reads for those who have @node open is another file than @fd. Its object
+ * was damaged, and has come anew. */
+bool passthrough_suits(struct passthrough *passthrough, struct node *node, int fd);
 void passthrough_leave(struct passthrough *passthrough, struct node *node);
 
 /* fuse_reply_open(), with the id @backing if that is not 0. */

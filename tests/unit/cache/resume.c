@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "base/fault.h"
 #include "fixture.h"
 
@@ -389,8 +390,8 @@ Test(resume, a_map_of_another_format_is_none)
 	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
 	CLEANUP(str_freep) char *map = map_path(cache);
 	struct entry_key key = key_of(URI);
-	uint8_t head[2016];
-	uint32_t format = 1;
+	uint8_t head[2008];
+	uint32_t format = 2;
 	struct partial *partial;
 	struct err err = ERR_INIT;
 	uint64_t checksum;
@@ -401,8 +402,8 @@ Test(resume, a_map_of_another_format_is_none)
 	fd = open(map, O_RDWR);
 	cr_assert_eq(pread(fd, head, sizeof(head), 0), (ssize_t)sizeof(head));
 	memcpy(head + 8, &format, sizeof(format));
-	checksum = XXH3_64bits(head, 2008);
-	memcpy(head + 2008, &checksum, sizeof(checksum));
+	checksum = XXH3_64bits(head, 2000);
+	memcpy(head + 2000, &checksum, sizeof(checksum));
 	cr_assert_eq(pwrite(fd, head, sizeof(head), 0), (ssize_t)sizeof(head));
 	close(fd);
 
@@ -534,25 +535,30 @@ Test(resume, frontier_moves_into_the_beginning_of_a_chunk)
 	finish(cache, partial, frontier);
 }
 
-Test(resume, beginnings_of_chunks_of_another_boot_are_not_believed_then_or_later)
+Test(resume, beginnings_of_chunks_that_are_not_right_are_not_believed_then_or_later)
 {
 	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
 	CLEANUP(str_freep) char *map = map_path(cache);
+	CLEANUP(str_freep) char *data = str_printf("%.*s.data", (int)strlen(map) - 4, map);
 	struct entry_key key = key_of(URI);
 	struct partial *partial;
 	struct err err = ERR_INIT;
+	int fd;
 
 	lead_by_many_and_die(cache->path);
 	be_of_another_boot(map);
+	/* in the first chunk and in the last: their beginnings */
+	fd = open(data, O_WRONLY);
+	cr_assert_eq(pwrite(fd, "x", 1, FIRST_ENDS - 1), 1);
+	cr_assert_eq(pwrite(fd, "x", 1, LAST), 1);
+	close(fd);
 	for (int times = 0; times < 2; times++) {
 		cr_assert_eq(partial_resume(&cache->store, LABEL(&key), &partial, &err), 0, "%s",
 			err.msg);
 		cr_assert_eq(partial_frontier(partial), 0);
-		cr_assert_eq(partial_next_gap(partial, SECOND), (int64_t)SECOND);
-		cr_assert_eq(
-			partial_next_gap(partial, THIRD), (int64_t)(THIRD + CHUNK_SIZE), "whole");
+		cr_assert_gt(partial_next_gap(partial, SECOND), (int64_t)(SECOND_ENDS - STEP));
+		cr_assert_gt(partial_next_gap(partial, THIRD), (int64_t)(THIRD_ENDS - STEP));
 		cr_assert_eq(partial_next_gap(partial, LAST), (int64_t)LAST);
-		cr_assert_eq(partial_arrived(partial), CHUNK_SIZE);
 		if (times == 0)
 			partial_fail(&partial, NULL, true);
 	}
@@ -570,10 +576,10 @@ Test(resume, more_than_a_chunk_has_is_not_believed)
 
 	lead_by_many_and_die(cache->path);
 	cr_assert_eq(ranges_open(AT_FDCWD, map, &ranges, &err), 0);
-	cr_assert_eq(ranges_fill(ranges, 1, UINT32_MAX, &err), 0);
-	cr_assert_eq(ranges_fill(ranges, 4, CHUNK_SIZE, &err), 0);
-	cr_assert_eq(ranges_fill(ranges, 7, CHUNK_SIZE + 1, &err), 0);
-	cr_assert_eq(ranges_fill(ranges, 10, 777, &err), 0);
+	cr_assert_eq(ranges_fill(ranges, 1, UINT32_MAX, 1, &err), 0);
+	cr_assert_eq(ranges_fill(ranges, 4, CHUNK_SIZE, 1, &err), 0);
+	cr_assert_eq(ranges_fill(ranges, 7, CHUNK_SIZE + 1, 1, &err), 0);
+	cr_assert_eq(ranges_fill(ranges, 10, 777, 1, &err), 0);
 	ranges_free(ranges);
 	cr_assert_eq(partial_resume(&cache->store, LABEL(&key), &partial, &err), 0, "%s", err.msg);
 	for (uint64_t chunk = 1; chunk <= 10; chunk += 3)
@@ -598,4 +604,148 @@ Test(resume, parts_only_beginnings_of_chunks_have_their_room)
 	cr_assert_leq(usage_of(cache).reserved, 5 * CHUNK_SIZE + 65536);
 	cr_assert_eq(partial_make_room(partial, 0, SIZE, &err), 0, "%s", err.msg);
 	finish(cache, partial, FIRST_ENDS);
+}
+
+/*
+ * ---- damage of any kind ----
+ *
+ * Whatever somebody did to the two files of a partial: it is resumed, and then all that it has is
+ * right, or it is not, and the next generation begins. The header is given its checksum again now
+ * and then, or nothing beyond that would be reached.
+ */
+
+static uint64_t number;
+
+static uint64_t any(uint64_t below)
+{
+	number = number * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (number >> 20) % below;
+}
+
+static void flip_some(int fd, uint64_t size)
+{
+	for (uint64_t i = any(20) + 1; i > 0 && size > 0; i--) {
+		off_t at = (off_t)any(size);
+		uint8_t byte = 0;
+
+		if (pread(fd, &byte, 1, at) == 1) {
+			byte ^= (uint8_t)(1 << any(8));
+			cr_assert_eq(pwrite(fd, &byte, 1, at), 1);
+		}
+	}
+}
+
+static void scribble(int fd, uint64_t size)
+{
+	uint8_t bytes[200];
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)any(256);
+	cr_assert_gt(pwrite(fd, bytes, any(sizeof(bytes)) + 1, (off_t)any(size)), 0);
+}
+
+static void seal_header(int fd)
+{
+	uint8_t head[2008];
+	uint64_t checksum;
+
+	if (pread(fd, head, sizeof(head), 0) != sizeof(head))
+		return;
+	checksum = XXH3_64bits(head, 2000);
+	memcpy(head + 2000, &checksum, sizeof(checksum));
+	cr_assert_eq(pwrite(fd, head, sizeof(head), 0), (ssize_t)sizeof(head));
+}
+
+static void harm(const char *file, bool is_map)
+{
+	int fd = open(file, O_RDWR);
+	struct stat st;
+
+	cr_assert_eq(fstat(fd, &st), 0);
+	switch (any(8)) {
+	case 0:
+		cr_assert_eq(ftruncate(fd, (off_t)any((uint64_t)st.st_size + 1)), 0);
+		break;
+	case 1:
+		cr_assert_eq(ftruncate(fd, (off_t)(UINT64_C(1) << (20 + any(20)))), 0);
+		break;
+	case 2:
+		scribble(fd, (uint64_t)st.st_size);
+		break;
+	case 3:
+		unlink(file);
+		cr_assert_eq(mkfifo(file, 0600), 0);
+		break;
+	case 4:
+		unlink(file);
+		cr_assert_eq(mkdir(file, 0700), 0);
+		break;
+	case 5:
+		unlink(file);
+		cr_assert_eq(symlink("/dev/zero", file), 0);
+		break;
+	default:
+		/* in the map: among the records and numbers, or anywhere */
+		flip_some(fd, is_map && any(2) ? 2300 : (uint64_t)st.st_size);
+	}
+	if (is_map && any(2))
+		seal_header(fd);
+	close(fd);
+}
+
+/* All that it says is there is right. */
+static void check_what_is_there(struct partial *partial)
+{
+	uint8_t *is = malloc(CHUNK_SIZE), *should = malloc(CHUNK_SIZE);
+	int fd = partial_reader_fd(partial);
+
+	cr_assert_geq(fd, 0);
+	for (uint64_t at = 0; at < SIZE; at += CHUNK_SIZE) {
+		int64_t gap = partial_next_gap(partial, at);
+		uint64_t end = at + chunk_length(at / CHUNK_SIZE, SIZE);
+		uint64_t len = (gap < 0 || (uint64_t)gap > end ? end : (uint64_t)gap) - at;
+
+		fill_bytes(should, len, at, 1);
+		cr_assert_eq(fd_pread_full(fd, is, len, at), (ssize_t)len);
+		cr_assert_eq(memcmp(is, should, len), 0, "wrong bytes in chunk %d",
+			(int)(at / CHUNK_SIZE));
+	}
+	close(fd);
+	free(is);
+	free(should);
+}
+
+Test(resume, whatever_was_done_to_its_files, .timeout = 100)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(str_freep) char *map = map_path(cache);
+	CLEANUP(str_freep) char *data = str_printf("%.*s.data", (int)strlen(map) - 4, map);
+	struct entry_key key = key_of(URI);
+	uint64_t seed = (uint64_t)clock_wall_ms();
+	unsigned int resumed = 0;
+
+	for (int round = 0; round < 60; round++) {
+		struct follower follower = {.fd = -1};
+		struct partial *partial;
+		struct err err = ERR_INIT;
+
+		number = seed + (uint64_t)round;
+		lead_by_many_and_die(cache->path);
+		if (any(3))
+			harm(map, true);
+		else
+			harm(data, false);
+		if (follower_attach(&cache->store, &key, &follower, &err) == 0)
+			follower_release(&follower);
+		if (partial_resume(&cache->store, LABEL(&key), &partial, &err) == 0) {
+			resumed++;
+			check_what_is_there(partial);
+		} else {
+			cr_assert_eq(partial_create(&cache->store, LABEL(&key), &partial, &err), 0,
+				"seed %llu: %s", (unsigned long long)number, err.msg);
+		}
+		partial_fail(&partial, NULL, false);
+		cr_assert_eq(usage_of(cache).reserved, 0);
+	}
+	cr_assert(resumed > 5 && resumed < 55, "%u were resumed", resumed);
 }

@@ -68,6 +68,7 @@ Test(config, an_empty_file_leaves_the_defaults)
 	cr_assert_eq(config.ttl_ms, 300000);
 	cr_assert_eq(config.negative_ttl_ms, 10000);
 	cr_assert_not(config.hardlink);
+	cr_assert_not(config.force);
 	cr_assert_not(config.private_allowed);
 }
 
@@ -76,7 +77,7 @@ Test(config, every_key_is_understood)
 	CLEANUP(config_release)
 	struct config config =
 		loaded("# a comment\n[cache]\ndir = /var/c\nsize = 10G\n"
-		       "min_free = 1GiB\nhardlink = yes\n\n"
+		       "min_free = 1GiB\nhardlink = yes\nforce = yes\n\n"
 		       "[fetch]\nconnections=4\nper_host: 2\nstall = 5s\nconnect = 500ms\n"
 		       "total = 1h\nretries = 0\nttl = 1d ; a day\nnegative_ttl = 0\n"
 		       "ca_file = /etc/ca.pem\n"
@@ -87,6 +88,7 @@ Test(config, every_key_is_understood)
 	cr_assert_eq(config.min_free, 1073741824);
 	cr_assert_eq(config.min_free_percent, 0);
 	cr_assert(config.hardlink);
+	cr_assert(config.force);
 	cr_assert_eq(config.connections, 4);
 	cr_assert_eq(config.per_host, 2);
 	cr_assert_eq(config.stall_ms, 5000);
