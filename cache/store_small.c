@@ -175,7 +175,6 @@ static int make_object(const struct store *store, const void *bytes, size_t len,
 
 	if (r == 0)
 		r = evict_for_share(store, job->entry->uid, needed, err);
-
 	if (r == 0)
 		r = group_take(store->group, needed, err);
 	if (r < 0)
