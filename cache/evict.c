@@ -321,9 +321,10 @@ int evict_to(const struct store *store, uint64_t bytes, uint64_t *ret_freed, str
 		if (r < 0)
 			break;
 		used = usage.objects + usage.reserved;
-		if (used <= bytes)
+		/* what is empty has no bytes, and goes with all the rest */
+		if (used <= bytes && (bytes > 0 || usage.object_count == 0))
 			break;
-		r = evict_take(store, used - bytes, &hunt, &haul, err);
+		r = evict_take(store, used > bytes ? used - bytes : UINT64_MAX, &hunt, &haul, err);
 		if (r < 0 || haul.count == 0)
 			break;
 		r = catalog_exchange(store->catalog, haul.digests, haul.count, NULL, NULL, err);

@@ -72,6 +72,19 @@ static bool is_half(const struct store *store, const char *name)
 	return !is_there(store->dir->partial_fd, data) || !is_there(store->dir->partial_fd, map);
 }
 
+/*
+ * Whether a generation without a leader is of no use: a half; or one that never had room reserved,
+ * since its leader died before it knew the version. That one counts nowhere, and no evictor would
+ * come by it.
+ */
+static bool may_be_useless(const struct store *store, const char *name)
+{
+	uint64_t reserved;
+
+	return is_half(store, name) ||
+	       (catalog_reservation(store->catalog, name, &reserved, NULL) == 0 && reserved == 0);
+}
+
 /* Whether the key's row in the index is of this content: then its leader has come so far. */
 static bool is_recorded(
 	const struct store *store, const struct entry_key *key, const struct digest *digest)
@@ -88,7 +101,7 @@ static bool is_recorded(
 
 /*
  * A map whose content has its file, and no row says that it is the URI's, is what the next one who
- * asks for that completes: it stays. All else of a half is worth nothing.
+ * asks for that completes: it stays. All else that may be useless is.
  */
 static void sweep(const struct store *store, const struct entry_key *key, uint32_t generation,
 	const char *name)
@@ -152,8 +165,9 @@ static void sweep_files(const struct store *store)
 			continue;
 		partial_name(&key, generation, name);
 		/* a leader makes, and takes away, the files one after the other */
-		if (is_half(store, name) && cachedir_lock_key(store->dir, &key, &lock) == 0 &&
-			is_half(store, name))
+		if (may_be_useless(store, name) &&
+			cachedir_lock_key(store->dir, &key, &lock) == 0 &&
+			may_be_useless(store, name))
 			sweep(store, &key, generation, name);
 	}
 }

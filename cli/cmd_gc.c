@@ -104,9 +104,10 @@ int cmd_gc(struct cli *cli, int argc, char **argv)
 		r = cli_open(cli, &fetchfs, &err);
 	if (r < 0)
 		return cli_fail(cli, NULL, &err);
-	fetchfs_sweep(fetchfs);
 	if (fetchfs_reconcile(fetchfs, &gc.reconciled, &err) < 0)
 		gc.status = cli_fail(cli, NULL, &err);
+	/* after it: a partial may have waited for one of the files that it took away */
+	fetchfs_sweep(fetchfs);
 	if (fetchfs_settle(fetchfs, &err) < 0)
 		gc.status = cli_fail(cli, NULL, &err);
 	err = ERR_INIT; /* that has been told */

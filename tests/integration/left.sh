@@ -68,6 +68,14 @@ for point in store.rename store.placed; do
 	[ "$(find "$CACHE/objects" -type f ! -name '*.x' | wc -l)" -eq "$(fetchfs status --json | jq .objects)" ] ||
 		fail "a file without a row: $(find "$CACHE/objects" -type f)"
 
+	if [ $point = store.placed ]; then
+		say "$point: nobody comes: one gc takes all of it away"
+		die_at $point "$point.forgotten"
+		fetchfs gc --json | jq -e '.orphans == 1' >/dev/null || fail "it was no orphan"
+		no_debris
+		[ "$(fetchfs status --json | jq .reserved)" -eq 0 ] || fail "room is reserved for nobody"
+	fi
+
 	say "$point: nobody can be asked: nobody knows whether it holds"
 	die_at $point "$point.alone"
 	kill "$ORIGIN_PID"

@@ -265,6 +265,18 @@ Test(evict, evict_to_frees_until_the_given_size)
 	cr_assert_eq(count_files(cache, "objects"), 0);
 }
 
+Test(evict, evict_to_nothing_lets_go_of_what_is_empty)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+
+	put_number(cache, 1, 0);
+	cr_assert_eq(evict_to(&cache->store, 1, NULL, NULL), 0);
+	cr_assert(is_cached(cache, 1));
+	cr_assert_eq(evict_to(&cache->store, 0, NULL, NULL), 0);
+	cr_assert_not(is_cached(cache, 1));
+	cr_assert_eq(usage_of(cache).object_count, 0);
+}
+
 /* Publish over and over from a few contents, more than fit, and read each back. Nonzero is an
  * error, said on stderr. */
 static int publish_in_turn(const char *path, int seed)

@@ -343,6 +343,43 @@ Test(resume, halves_are_swept_and_what_can_be_resumed_stays)
 	cr_assert_eq(usage_of(cache).reserved, 0);
 }
 
+/* A leader that dies before the answer came: there is a map, and no room is reserved. */
+static void lead_and_die_early(const char *path)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct cache *cache = cache_join(path, 64 * MIB);
+		struct entry_key key = key_of(URI);
+		struct lock lock = LOCK_INIT;
+		struct partial *partial;
+
+		if (cachedir_lock_key(&cache->dir, &key, &lock) < 0 ||
+			partial_create(&cache->store, LABEL(&key), &partial, NULL) < 0)
+			_exit(1);
+		raise(SIGKILL);
+	}
+	cr_assert_eq(wait_for(child), 128 + SIGKILL);
+}
+
+Test(resume, what_never_had_room_is_swept_unless_somebody_leads_it)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
+	struct entry_key key = key_of(URI);
+
+	lead_and_die_early(cache->path);
+	cr_assert_eq(count_files(cache, "partial"), 2);
+	cr_assert_eq(usage_of(cache).reserved, 0);
+	cr_assert_eq(cachedir_lock_key(&cache->dir, &key, &lock), 0);
+	partial_sweep(&cache->store);
+	cr_assert_eq(count_files(cache, "partial"), 2);
+	lock_release(&lock);
+
+	partial_sweep(&cache->store);
+	cr_assert_eq(count_files(cache, "partial"), 0);
+}
+
 Test(resume, key_is_led_by_one_process_at_a_time)
 {
 	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
