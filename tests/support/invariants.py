@@ -42,6 +42,10 @@ class Index:
         self.objects = {row["digest"].hex(): row for row in db.execute("SELECT * FROM object")}
         self.entries = list(db.execute("SELECT * FROM entry"))
         self.reservations = dict(db.execute("SELECT partial, bytes FROM reservation").fetchall())
+        self.shares = dict(db.execute("SELECT uid, bytes FROM share WHERE bytes != 0").fetchall())
+        self.of_users = dict(db.execute(
+            "SELECT uid, sum(bytes) FROM (SELECT uid, bytes + twin_bytes + tree_bytes AS bytes FROM object"
+            " UNION ALL SELECT uid, bytes FROM reservation) WHERE uid > 0 GROUP BY uid HAVING sum(bytes) != 0"))
         self.leases = list(db.execute("SELECT * FROM lease"))
         self.total = db.execute("SELECT * FROM total").fetchone()
         self.checksums = {row[0].hex() for row in db.execute("SELECT digest FROM checksum")}
@@ -178,8 +182,11 @@ class Invariants:
             if index.total[name] != value:
                 self.complain(f"total of {name}: {index.total[name]}, the rows have {value}")
 
+        if index.shares != index.of_users:
+            self.complain(f"shares: {index.shares}, the rows have {index.of_users}")
+
     def check_top(self):
-        known = {"locks", "secret", "shared", "journal", "events", "events.old", "index.db", "index.db-wal",
+        known = {"locks", "secret", "shared", "ballast", "journal", "events", "events.old", "index.db", "index.db-wal",
                  "index.db-shm", "objects", "trees", "partial"}
         for name in set(os.listdir(self.cache)) - known:
             self.complain(f"{name}: left over")
