@@ -22,7 +22,7 @@
 /* Of an object that is known by many names so many are told when it goes. */
 #define NAMES_TOLD 8
 
-void haul_release(struct haul *haul)
+void evict_haul_release(struct haul *haul)
 {
 	for (size_t i = 0; i < haul->count; i++)
 		lock_release(&haul->locks[i]);
@@ -159,7 +159,7 @@ int evict_object(const struct store *store, const struct digest *digest, struct 
 /* ---- many ---- */
 
 /* Others begin where this one found the first. */
-void hunt_end(const struct store *store, const struct hunt *hunt)
+void evict_hunt_end(const struct store *store, const struct hunt *hunt)
 {
 	if (hunt->begun && hunt->uid == 0)
 		(void)catalog_pass_over(store->catalog, hunt->first.used, NULL);
@@ -275,7 +275,7 @@ int evict_idle(
 /* Let go of @need bytes, and of one object at least. How many bytes that were. */
 static int let_go(const struct store *store, uint64_t need, uint64_t *ret_freed, struct err *err)
 {
-	CLEANUP(haul_release) struct haul haul = {.count = 0};
+	CLEANUP(evict_haul_release) struct haul haul = {.count = 0};
 	struct hunt hunt = {.begun = false};
 	int r = evict_idle(store, 0, need, ret_freed, err);
 
@@ -294,9 +294,9 @@ int evict_some(const struct store *store, uint64_t bytes, struct err *err)
 	uint64_t freed = 0;
 	int r = room_missing_on_disk(store, bytes, &missing, NULL);
 
-	if (r == 0)
-		r = catalog_usage(store->catalog, &usage, NULL);
-	if (r < 0 || usage.objects + usage.reserved < (missing > 0 ? missing : bytes))
+	if (r < 0 || catalog_usage(store->catalog, &usage, NULL) < 0)
+		return room_blame(store, err);
+	if (usage.objects + usage.reserved < (missing > 0 ? missing : bytes))
 		return room_blame(store, err);
 	r = let_go(store, missing > 0 ? missing : bytes, &freed, NULL);
 	return r == 0 && freed > 0 ? 1 : room_blame(store, err);
@@ -314,7 +314,7 @@ int evict_to(const struct store *store, uint64_t bytes, uint64_t *ret_freed, str
 		r = evict_idle(store, 0, usage.objects + usage.reserved - bytes, &idle, err);
 	total += idle;
 	while (r == 0) {
-		CLEANUP(haul_release) struct haul haul = {.count = 0};
+		CLEANUP(evict_haul_release) struct haul haul = {.count = 0};
 		uint64_t used;
 
 		r = catalog_usage(store->catalog, &usage, err);
@@ -330,7 +330,7 @@ int evict_to(const struct store *store, uint64_t bytes, uint64_t *ret_freed, str
 		r = catalog_exchange(store->catalog, haul.digests, haul.count, NULL, NULL, err);
 		total += haul.bytes;
 	}
-	hunt_end(store, &hunt);
+	evict_hunt_end(store, &hunt);
 	if (r < 0)
 		return r;
 	ballast_take(store);

@@ -18,7 +18,7 @@ struct haul {
 	struct lock locks[HAUL_MAX];
 };
 
-void haul_release(struct haul *haul); /* also for CLEANUP() */
+void evict_haul_release(struct haul *haul); /* also for CLEANUP() */
 
 /* How far an evictor has come. */
 struct hunt {
@@ -29,7 +29,7 @@ struct hunt {
 };
 
 /* Spares others what this one had to look at in vain. */
-void hunt_end(const struct store *store, const struct hunt *hunt);
+void evict_hunt_end(const struct store *store, const struct hunt *hunt);
 
 /* Take victims until they amount to @need bytes or @haul is full. A haul that stays empty means
  * that there are no others. */

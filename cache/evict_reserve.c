@@ -182,12 +182,12 @@ static int shrink_all(struct making *making, struct haul *haul, struct err *err)
 
 static int make_room(struct making *making, struct err *err)
 {
-	CLEANUP(haul_release) struct haul haul = {.count = 0};
+	CLEANUP(evict_haul_release) struct haul haul = {.count = 0};
 
 	for (;;) {
 		int r = exchange(making, &haul, err);
 
-		haul_release(&haul);
+		evict_haul_release(&haul);
 		if (r == 0)
 			ballast_take(making->store);
 		if (r != -ENOSPC || (making->lacking.of_all == 0 && making->lacking.of_share == 0))
@@ -217,13 +217,13 @@ int evict_reserve(
 	if (making.wish.uid > 0 && bytes > store->share)
 		return share_full(store, uid, bytes, 0, err);
 	r = make_room(&making, err);
-	hunt_end(store, &making.hunt);
+	evict_hunt_end(store, &making.hunt);
 	return r;
 }
 
 int evict_for_share(const struct store *store, uid_t uid, uint64_t bytes, struct err *err)
 {
-	CLEANUP(haul_release) struct haul haul = {.count = 0};
+	CLEANUP(evict_haul_release) struct haul haul = {.count = 0};
 	struct making making = {
 		.store = store,
 		.wish = {.bytes = bytes, .uid = uid},
@@ -242,7 +242,7 @@ int evict_for_share(const struct store *store, uid_t uid, uint64_t bytes, struct
 		if (r == 0 && haul.count > 0)
 			r = catalog_exchange(
 				store->catalog, haul.digests, haul.count, NULL, NULL, err);
-		haul_release(&haul);
+		evict_haul_release(&haul);
 		if (r < 0)
 			return r;
 	}

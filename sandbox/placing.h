@@ -65,15 +65,15 @@ int prepare_place_missing(
  * the results. NULL: no memory.
  */
 struct together;
-struct together *together_new(struct prepare *prepare);
+struct together *prepare_together_new(struct prepare *prepare);
 
 /* Places what waits, if the prepare goes on. NULL is ignored. */
-void together_free(struct together *together);
+void prepare_together_free(struct together *together);
 
 /* Whether the item, of which nothing is there, is one file at the top of the directory. */
-bool together_suits(const struct placing *placing);
+bool prepare_together_suits(const struct placing *placing);
 
 /* Make it ready. It has placing->parent from now on. */
-int together_begin(struct together *together, struct placing *placing, struct err *err);
+int prepare_together_begin(struct together *together, struct placing *placing, struct err *err);
 
 #endif

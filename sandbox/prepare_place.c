@@ -307,8 +307,8 @@ static int place_item(struct placing *placing, struct together *together, struct
 		r = look(placing, missing, err);
 	if (r > 0 && placing->content.lazy)
 		r = place_lazy(placing, missing, err);
-	else if (r > 0 && together_suits(placing))
-		r = together_begin(together, placing, err);
+	else if (r > 0 && prepare_together_suits(placing))
+		r = prepare_together_begin(together, placing, err);
 	else if (r > 0 || (r == 0 && pieces->count == 0))
 		r = prepare_place_missing(placing, missing, 0, err);
 	free(missing);
@@ -339,7 +339,7 @@ static void place_one(struct prepare *prepare, size_t i, struct together *togeth
 
 void prepare_place(struct prepare *prepare)
 {
-	struct together *together = together_new(prepare);
+	struct together *together = prepare_together_new(prepare);
 	struct err err = ERR_INIT;
 
 	for (size_t i = 0; i < prepare->plan->count && prepare_goes_on(prepare); i++) {
@@ -348,5 +348,5 @@ void prepare_place(struct prepare *prepare)
 		else if (!prepare->results[i].err.code)
 			place_one(prepare, i, together);
 	}
-	together_free(together);
+	prepare_together_free(together);
 }

@@ -25,7 +25,7 @@ struct together {
 	struct ready items[TOGETHER_MAX];
 };
 
-struct together *together_new(struct prepare *prepare)
+struct together *prepare_together_new(struct prepare *prepare)
 {
 	struct together *together = calloc(1, sizeof(*together));
 
@@ -34,7 +34,7 @@ struct together *together_new(struct prepare *prepare)
 	return together;
 }
 
-bool together_suits(const struct placing *placing)
+bool prepare_together_suits(const struct placing *placing)
 {
 	const struct pieces *pieces = &placing->prepare->pieces[placing->i];
 
@@ -112,7 +112,7 @@ static void place_all(struct together *together)
 	forget(together);
 }
 
-void together_free(struct together *together)
+void prepare_together_free(struct together *together)
 {
 	if (!together)
 		return;
@@ -146,7 +146,7 @@ static int make_ready(struct ready *ready, struct err *err)
 	return r;
 }
 
-int together_begin(struct together *together, struct placing *placing, struct err *err)
+int prepare_together_begin(struct together *together, struct placing *placing, struct err *err)
 {
 	struct ready *ready = &together->items[together->count++];
 	int r;

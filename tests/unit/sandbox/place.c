@@ -330,7 +330,8 @@ Test(place, a_copy_that_fails_leaves_nothing)
 	cr_assert_eq(fault_setup("place.copy:1:ENOSPC"), 0);
 	cr_expect_eq(place(&scene, "file", PLAN_COPY, 0644, &err), -ENOSPC);
 	cr_assert_eq(fault_setup("place.link:1:EDQUOT"), 0);
-	cr_expect_eq(place(&scene, "file", PLAN_COPY, 0644, &err), -ENOSPC, "as a disk that is full");
+	cr_expect_eq(
+		place(&scene, "file", PLAN_COPY, 0644, &err), -ENOSPC, "as a disk that is full");
 	cr_expect_eq(names_in(scene.sandbox), 0);
 }
 #endif
