@@ -18,8 +18,8 @@ static int set_va(struct err *err, enum err_kind kind, int code, const char *fmt
 	if (!err)
 		return -told;
 
-	*err = (struct err){.code = told,
-		.kind = kind == ERR_SYSTEM && told == ENOSPC ? ERR_SPACE : kind};
+	*err = (struct err){
+		.code = told, .kind = kind == ERR_SYSTEM && told == ENOSPC ? ERR_SPACE : kind};
 	errno = code; /* for %m */
 	vsnprintf(err->msg, sizeof(err->msg), fmt, args);
 	str_make_plain(err->msg); /* much of it comes from servers and names */

@@ -76,7 +76,7 @@ for ((n = 0; n < 26; n++)); do
 	pid=$!
 	children+=("$pid")
 	wait_for 20 bytes_went_out $((before + RANDOM * 70 + 10000)) || fail "no bytes"
-	kill -KILL "$pid"
+	kill -KILL "$pid" 2>/dev/null || : # it may be done by now
 	wait "$pid" 2>/dev/null || :
 	kind=${kinds[n % ${#kinds[@]}]}
 	left=("$CACHE"/partial/*)
