@@ -257,10 +257,15 @@ int catalog_entries_of(struct catalog *catalog, const struct digest *digest, siz
 int catalog_objects(struct catalog *catalog, const struct digest *after, size_t max,
 	struct digest *ret, size_t *ret_count, struct err *err);
 
+/* The same, of those that are more than one file: both twins, or a tree. */
+int catalog_composed(struct catalog *catalog, const struct digest *after, size_t max,
+	struct digest *ret, size_t *ret_count, struct err *err);
+
 /* What the index says of an object's file. */
 struct catalog_file {
 	uint64_t size;
-	uint64_t hash; /* its XXH3, 0: not known */
+	uint64_t hash;  /* its XXH3, 0: not known */
+	uint64_t bytes; /* that it is known to occupy, 0: there is no such file */
 	int64_t lent;
 	bool unsure; /* catalog_trust() */
 	uid_t uid;   /* on whose share */
@@ -269,6 +274,10 @@ struct catalog_file {
 /* -ENOENT when it has no row. */
 int catalog_file(struct catalog *catalog, const struct digest *digest, bool executable,
 	struct catalog_file *ret, struct err *err);
+
+/* One of an object's two files is not there, and occupies nothing. */
+int catalog_file_gone(
+	struct catalog *catalog, const struct digest *digest, bool executable, struct err *err);
 
 /* The object's file has, or had, names elsewhere, and its bytes were right at its time of change
  * @changed_ns (since 1970), or 1. Nothing happens when there is no such object. */

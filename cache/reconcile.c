@@ -14,15 +14,24 @@
 
 /* ---- files without a row ---- */
 
-/* 1, 0 or -errno. */
-static int has_row(const struct store *store, const struct digest *digest, struct err *err)
+/*
+ * Whether the file @path is accounted for. 1, 0 or -errno. An object's row may know of its twin
+ * only: who made the other one died before he said so.
+ */
+static int is_known(const struct store *store, const struct digest *digest, bool executable,
+	const char *path, struct err *err)
 {
 	struct catalog_file file;
-	int r = catalog_file(store->catalog, digest, false, &file, err);
+	struct stat st;
+	int r = catalog_file(store->catalog, digest, executable, &file, err);
 
 	if (r == -ENOENT) /* a lease knows of it, perhaps */
 		return catalog_is_held(store->catalog, digest, err);
-	return r < 0 ? r : 1;
+	if (r < 0 || file.bytes > 0)
+		return r < 0 ? r : 1;
+	/* a small one may be in its inode */
+	return fstatat(store->dir->objects_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	       st.st_blocks == 0;
 }
 
 /* Whether somebody has it open, or it cannot be told: he may be about to give it a row. */
@@ -47,8 +56,8 @@ static int remove_orphan(const struct store *store, const struct digest *digest,
 	if (cachedir_let_pass(store->dir) < 0 ||
 		cachedir_lock_digest(store->dir, digest, LOCK_EXCLUSIVE, &lock) < 0)
 		return 0;
-	r = has_row(store, digest, err);
 	store_path(digest, executable, path);
+	r = is_known(store, digest, executable, path, err);
 	if (r != 0 || is_open(store, path) ||
 		fstatat(store->dir->objects_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		unlinkat(store->dir->objects_fd, path, 0) < 0)
@@ -82,12 +91,14 @@ static int look_at_folder(
 		return 0;
 	}
 	while (r == 0 && (item = readdir(list))) {
+		char path[STORE_PATH_SIZE];
 		struct digest digest;
 		bool executable;
 
 		if (!store_parse_name(folder, item->d_name, &digest, &executable))
 			continue;
-		r = has_row(store, &digest, err);
+		store_path(&digest, executable, path);
+		r = is_known(store, &digest, executable, path, err);
 		if (r == 0)
 			r = remove_orphan(store, &digest, executable, sum, err);
 		if (r > 0)
@@ -111,41 +122,101 @@ static int look_at_files(const struct store *store, struct reconciled *sum, stru
 
 /* ---- rows without a file ---- */
 
-static bool has_file(const struct store *store, const struct digest *digest)
+/* What cannot be looked at is taken to be there. */
+static bool is_there(int dirfd, const char *path)
 {
-	for (int executable = 0; executable <= 1; executable++) {
-		char path[STORE_PATH_SIZE];
-
-		store_path(digest, executable, path);
-		if (faccessat(store->dir->objects_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
-			errno != ENOENT)
-			return true;
-	}
-	return false;
+	return faccessat(dirfd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
-static int look_at_rows(const struct store *store, struct reconciled *sum, struct err *err)
+static bool has_file(const struct store *store, const struct digest *digest, bool executable)
+{
+	char path[STORE_PATH_SIZE];
+
+	store_path(digest, executable, path);
+	return is_there(store->dir->objects_fd, path);
+}
+
+static int remove_row(const struct store *store, const struct digest *digest,
+	struct reconciled *sum, struct err *err)
+{
+	const struct object missing = {.fd = -1, .digest = *digest};
+	int r;
+
+	if (has_file(store, digest, false) || has_file(store, digest, true))
+		return 0;
+	r = store_let_go(store, &missing, "missing", err);
+	sum->missing += r == 0;
+	return r < 0 && r != -EAGAIN ? r : 0;
+}
+
+/* One file of an object of which the other one is there. Under the digest's lock. */
+static int correct_file(const struct store *store, const struct digest *digest, bool executable,
+	struct reconciled *sum, struct err *err)
+{
+	struct catalog_file file;
+	int r;
+
+	if (has_file(store, digest, executable) || !has_file(store, digest, !executable))
+		return 0;
+	r = catalog_file(store->catalog, digest, executable, &file, err);
+	if (r < 0 || file.bytes == 0)
+		return r == -ENOENT ? 0 : r;
+	sum->missing++;
+	return catalog_file_gone(store->catalog, digest, executable, err);
+}
+
+/* Under the digest's lock. */
+static int correct_tree(const struct store *store, const struct digest *digest, struct err *err)
+{
+	char name[DIGEST_HEX_SIZE];
+	struct catalog_tree tree;
+	int r;
+
+	digest_hex(digest, name);
+	if (is_there(store->dir->trees_fd, name))
+		return 0;
+	r = catalog_tree_find(store->catalog, digest, &tree, err);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	return catalog_tree_forget(store->catalog, digest, err);
+}
+
+/* What a row counts besides its file, and is not there. */
+static int correct_row(const struct store *store, const struct digest *digest,
+	struct reconciled *sum, struct err *err)
+{
+	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
+	int r = 0;
+
+	if (cachedir_let_pass(store->dir) < 0 ||
+		cachedir_lock_digest(store->dir, digest, LOCK_EXCLUSIVE, &lock) < 0)
+		return 0;
+	for (int executable = 0; executable <= 1 && r == 0; executable++)
+		r = correct_file(store, digest, executable, sum, err);
+	return r < 0 ? r : correct_tree(store, digest, err);
+}
+
+typedef int list_rows(struct catalog *catalog, const struct digest *after, size_t max,
+	struct digest *ret, size_t *ret_count, struct err *err);
+typedef int visit_row(const struct store *store, const struct digest *digest,
+	struct reconciled *sum, struct err *err);
+
+static int look_at_rows(const struct store *store, list_rows *list, visit_row *visit,
+	struct reconciled *sum, struct err *err)
 {
 	struct digest page[PAGE];
 	struct digest after = {{0}};
 	size_t count;
 
 	do {
-		int r = catalog_objects(store->catalog, &after, PAGE, page, &count, err);
+		int r = list(store->catalog, &after, PAGE, page, &count, err);
 
+		for (size_t i = 0; r == 0 && i < count; i++) {
+			after = page[i];
+			r = visit(store, &page[i], sum, err);
+		}
 		if (r < 0)
 			return r;
-		for (size_t i = 0; i < count; i++) {
-			const struct object missing = {.fd = -1, .digest = page[i]};
-
-			after = page[i];
-			if (has_file(store, &page[i]))
-				continue;
-			r = store_let_go(store, &missing, "missing", err);
-			if (r < 0 && r != -EAGAIN)
-				return r;
-			sum->missing += r == 0;
-		}
 	} while (count == PAGE);
 	return 0;
 }
@@ -156,7 +227,9 @@ int reconcile(const struct store *store, struct reconciled *ret, struct err *err
 	int r = look_at_files(store, &sum, err);
 
 	if (r == 0)
-		r = look_at_rows(store, &sum, err);
+		r = look_at_rows(store, catalog_objects, remove_row, &sum, err);
+	if (r == 0)
+		r = look_at_rows(store, catalog_composed, correct_row, &sum, err);
 	if (r < 0)
 		return r;
 	unlinkat(store->dir->fd, "index.damaged", 0);

@@ -60,17 +60,31 @@ int fetchfs_shares(struct fetchfs *fetchfs, fetchfs_visit_share *visit, void *ar
 	return catalog_shares(fetchfs->catalog, visit, arg, err);
 }
 
+/* An evictor may have died between the file and its row. *ret, while it is open, is not evicted. */
+static int open_complete(
+	struct fetchfs *fetchfs, const struct entry *entry, struct object *ret, struct err *err)
+{
+	int r = -ENOENT;
+
+	if (entry->state == ENTRY_COMPLETE)
+		r = store_open(&fetchfs->store, &entry->digest, entry->executable, ret, err);
+	if (r == -ENOENT && entry->state == ENTRY_COMPLETE)
+		r = store_open(&fetchfs->store, &entry->digest, !entry->executable, ret, err);
+	return r == -ENOENT ? err_set(err, ERR_SYSTEM, ENOENT, "not in the cache") : r;
+}
+
 int fetchfs_pin(struct fetchfs *fetchfs, const char *key, bool pinned, struct err *err)
 {
 	CLEANUP(entry_release) struct entry entry = {.size = -1};
+	CLEANUP(object_release) struct object object = {.fd = -1};
 	struct entry_key entry_key;
 	int r;
 
 	if (!str_from_hex(key, sizeof(entry_key.bytes), entry_key.bytes))
 		return err_set(err, ERR_USAGE, EINVAL, "no key: %s", key);
 	r = catalog_find(fetchfs->catalog, &entry_key, &entry, err);
-	if (r == 0 && pinned && entry.state != ENTRY_COMPLETE)
-		return err_set(err, ERR_SYSTEM, ENOENT, "not in the cache");
+	if (r == 0 && pinned)
+		r = open_complete(fetchfs, &entry, &object, err);
 	if (r == 0)
 		r = catalog_pin(fetchfs->catalog, &entry_key, pinned, err);
 	return r == -ENOENT && !pinned ? 0 : r;

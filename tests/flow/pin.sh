@@ -71,6 +71,15 @@ objects=("$CACHE"/objects/*/*)
 [ ${#objects[@]} -eq 1 ] || fail "left: ${objects[*]##*/}"
 cmp "${objects[0]}" "$ORIGINROOT/d/1" || fail "the old one stayed"
 
+say "an evictor dies between the file and its row: what is not there is not pinned"
+fetchfs fetch "$ORIGIN/e/2"
+rm "$CACHE"/objects/*/"$(sha256 "$ORIGINROOT/e/2")"
+expect_failure 1 "not in the cache" "${fetchfs[@]}" pin "$ORIGIN/e/2"
+fetchfs fetch --pin "$ORIGIN/e/2"
+cmp "$CACHE"/objects/*/"$(sha256 "$ORIGINROOT/e/2")" "$ORIGINROOT/e/2" || fail "it was not fetched again"
+fetchfs unpin "$ORIGIN/*"
+fetchfs evict --all >/dev/null
+
 say "a cache full of pins takes nothing, and says why"
 printf '[fetch]\nttl = 1h\n[cache]\nsize = 20M\n' >"$CONFIG"
 random_file 9M "$ORIGINROOT/large" large

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../support/namespace.sh"
 . "$(dirname "$0")/../support/lib.sh"
 need_root
-need_program jq
+need_program jq python3
 
 ! FETCHFS_FAULT=:: "$FETCHFS" --version >/dev/null 2>&1 || skip "built without fault points"
 
@@ -40,18 +40,8 @@ check() {
 	fi
 	fetchfs gc >"$LOGS/gc" 2>&1 || fail "$1: gc: $(<"$LOGS/gc")"
 	no_debris
-	local left
-	left=$(find "$CACHE" -name '.new.*' -o -name '.gone.*' -o -name '*.new')
-	[ -z "$left" ] || fail "$1: left: $left"
-	[ "$(find "$CACHE/objects" -type f ! -name '*.x' | wc -l) 0" = "$(counts)" ] ||
-		fail "$1: files without rows, or a reservation is left: $(counts)"
-}
-
-# Rows of objects, and reservations.
-counts() {
-	python3 -S -c 'import sqlite3, sys
-print(*sqlite3.connect(sys.argv[1]).execute("SELECT (SELECT count(*) FROM object WHERE bytes > 0),"
-    "(SELECT count(*) FROM reservation)").fetchone())' "$CACHE/index.db"
+	"$FETCHFS_SOURCE/tests/support/invariants.py" "$CACHE" >"$LOGS/invariants" 2>&1 ||
+		fail "$1: $(<"$LOGS/invariants")"
 }
 
 # sweep WHAT COMMAND…: WHAT is "exit" or an errno.

@@ -99,8 +99,9 @@ class Box:
     """A directory of a task. Whole: what prepare acknowledged is there; empty: nothing is; unknown: a command
     on it was killed; gone: it was removed with all that is in it."""
 
-    def __init__(self, path, methods):
+    def __init__(self, path, spec, methods):
         self.base = path
+        self.spec = spec
         self.methods = methods
         self.number = 0
         self.busy = False
@@ -193,8 +194,8 @@ class World:
         for name in (disk, work):
             os.makedirs(name + "/boxes", exist_ok=True)
         # beside the cache, where its files can have other names, and elsewhere
-        self.boxes = [Box(f"{disk}/boxes/{i}", ["bind", "hardlink"]) for i in range(3)]
-        self.boxes += [Box(f"{work}/boxes/{i}", ["bind", "copy"]) for i in range(3)]
+        self.boxes = [Box(f"{disk}/boxes/{i}", f"{work}/{i}.spec", ["bind", "hardlink"]) for i in range(3)]
+        self.boxes += [Box(f"{work}/boxes/{i}", f"{work}/{i}.spec", ["bind", "copy"]) for i in range(3, 6)]
 
     def want(self, argv):
         with self.mutex:
@@ -251,6 +252,3 @@ class World:
                 yield f"{uri}: was pinned, and is {'not complete' if uri in pinned else 'not'}"
             if state is False and uri in pinned:
                 yield f"{uri}: is pinned, and should not be"
-
-    def place_in_tree(self, artifact, *names):
-        return os.path.join(artifact.uri.replace("://", "/") + ".unpacked", *names)

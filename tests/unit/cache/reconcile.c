@@ -40,6 +40,66 @@ Test(reconcile, files_without_rows_and_rows_without_files_go)
 	cr_assert_eq(count_files(cache, "objects"), 2);
 }
 
+/* The twins of one content; the path of the executable one is the caller's to free(). */
+static char *put_twins(struct cache *cache)
+{
+	CLEANUP(object_release) struct object twin = {.fd = -1};
+	CLEANUP(str_freep) char *path = path_of(cache, 1);
+	struct err err = ERR_INIT;
+
+	put_away(cache, "https://example.org/1", SIZE, 1);
+	cr_assert_eq(put_executable(cache, "https://example.org/2", SIZE, 1, true, &twin, &err), 0);
+	return str_printf("%s.x", path);
+}
+
+Test(reconcile, twin_that_its_row_does_not_count_goes)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(str_freep) char *twin = put_twins(cache);
+	struct digest digest = digest_of_bytes(SIZE, 1);
+	struct reconciled sum;
+
+	cr_assert_eq(reconcile(&cache->store, &sum, NULL), 0);
+	cr_assert(sum.orphans == 0 && sum.missing == 0);
+	/* as if its maker had died between name and row */
+	cr_assert_eq(catalog_file_gone(cache->store.catalog, &digest, true, NULL), 0);
+	cr_assert_eq(reconcile(&cache->store, &sum, NULL), 0);
+	cr_assert_eq(sum.orphans, 1);
+	cr_assert_lt(access(twin, F_OK), 0);
+	cr_assert_eq(count_files(cache, "objects"), 1);
+	cr_assert_eq(usage_of(cache).object_count, 1);
+}
+
+Test(reconcile, twin_that_is_not_there_is_not_counted)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(str_freep) char *twin = put_twins(cache);
+	uint64_t both = usage_of(cache).objects;
+	struct reconciled sum;
+
+	cr_assert_eq(unlink(twin), 0);
+	cr_assert_eq(reconcile(&cache->store, &sum, NULL), 0);
+	cr_assert_eq(sum.missing, 1);
+	cr_assert_eq(usage_of(cache).objects, both / 2);
+	cr_assert_eq(usage_of(cache).object_count, 1);
+	cr_assert_eq(count_files(cache, "objects"), 1);
+}
+
+Test(reconcile, tree_that_is_not_there_is_not_counted)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	struct digest digest = digest_of_bytes(SIZE, 1);
+	struct reconciled sum;
+	uint64_t before;
+
+	put_away(cache, "https://example.org/1", SIZE, 1);
+	before = usage_of(cache).objects;
+	cr_assert_eq(catalog_tree_record(cache->store.catalog, &digest, 8192, "none", NULL), 0);
+	cr_assert_eq(usage_of(cache).objects, before + 8192);
+	cr_assert_eq(reconcile(&cache->store, &sum, NULL), 0);
+	cr_assert_eq(usage_of(cache).objects, before);
+}
+
 Test(reconcile, what_somebody_is_at_work_on_is_left_alone)
 {
 	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
