@@ -124,9 +124,9 @@ static int attach(struct catalog *catalog, bool rebuild, struct err *err)
 	if (r < 0)
 		return r;
 	if (fstatat(catalog->dir->fd, "index.db", &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		r = err_set(err, ERR_SYSTEM, errno, "look at index.db: %m");
-		db_close(db);
-		return r;
+		db_abandon(db);
+		return err_set_retry(err, ERR_SYSTEM, EAGAIN, 0,
+			"index: somebody has just taken it away, try again");
 	}
 	catalog_detach(catalog);
 	catalog->db = db;
@@ -143,12 +143,24 @@ int catalog_attach(struct catalog *catalog, struct err *err)
 	return attach(catalog, false, err);
 }
 
-void catalog_empty_log(struct catalog *catalog)
+/* That of the file that is open, or none: somebody may just have taken it away. */
+static void open_emptier(struct catalog *catalog)
 {
 	CLEANUP(str_freep) char *path = str_printf("%s/index.db", catalog->dir->path);
+
+	if (!catalog->emptier && path && db_open_emptier(path, &catalog->emptier, NULL) == 0 &&
+		!is_current(catalog)) {
+		db_abandon(catalog->emptier);
+		catalog->emptier = NULL;
+	}
+}
+
+void catalog_empty_log(struct catalog *catalog)
+{
 	WITH_LOCK(&catalog->log_mu);
 
-	if (path && (catalog->emptier || db_open(path, &catalog->emptier, NULL) == 0))
+	open_emptier(catalog);
+	if (catalog->emptier)
 		db_empty_log(catalog->emptier);
 }
 
