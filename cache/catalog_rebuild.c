@@ -279,6 +279,15 @@ static int give_name(const struct cachedir *dir, struct err *err)
 	return 0;
 }
 
+static int sync_draft(const struct cachedir *dir, struct err *err)
+{
+	CLEANUP(fd_closep) int fd = openat(dir->fd, DRAFT, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0 || fsync(fd) < 0)
+		return err_set(err, ERR_SYSTEM, errno, "write " DRAFT ": %m");
+	return 0;
+}
+
 int catalog_rebuild(const struct cachedir *dir, struct err *err)
 {
 	CLEANUP(str_freep) char *path = str_printf("%s/" DRAFT, dir->path);
@@ -288,8 +297,12 @@ int catalog_rebuild(const struct cachedir *dir, struct err *err)
 	remove_draft(dir);
 	r = path ? db_open(path, &rebuild.catalog.db, err) : err_oom(err);
 	if (r == 0)
+		r = db_begin_draft(rebuild.catalog.db, err);
+	if (r == 0)
 		r = fill(&rebuild, err);
 	db_close(rebuild.catalog.db);
+	if (r == 0)
+		r = sync_draft(dir, err);
 	if (r == 0)
 		r = give_name(dir, err);
 	remove_draft(dir);
