@@ -129,7 +129,7 @@ static int open_named(const struct cachedir *dir, bool rebuild, struct db **ret,
 {
 	/* one that is taken away meanwhile is lost like any other */
 	for (int i = 0; i < REBUILDS; i++) {
-		CLEANUP(db_closep) struct db *db = NULL;
+		struct db *db;
 		int r = open_right(dir, rebuild, &db, err);
 
 		if (r < 0)
@@ -137,12 +137,13 @@ static int open_named(const struct cachedir *dir, bool rebuild, struct db **ret,
 		(void)fault_hit("index.opened");
 		if (fstatat(dir->fd, "index.db", ret_stat, AT_SYMLINK_NOFOLLOW) == 0) {
 			*ret = db;
-			db = NULL;
 			return 0;
 		}
+		db_abandon(db);
 		rebuild = false;
 	}
-	return err_set(err, ERR_SYSTEM, errno, "index: look at index.db: %m");
+	return err_set_retry(
+		err, ERR_SYSTEM, EAGAIN, 0, "index: somebody has just taken it away, try again");
 }
 
 static int attach(struct catalog *catalog, bool rebuild, struct err *err)
@@ -153,7 +154,7 @@ static int attach(struct catalog *catalog, bool rebuild, struct err *err)
 
 	/* even to look at it takes some room, and it is what knows what may go */
 	if (r == -ENOSPC && ballast_give_up(catalog->dir))
-		r = open_right(catalog->dir, rebuild, &db, err);
+		r = open_named(catalog->dir, rebuild, &db, &st, err);
 	if (r < 0)
 		return r;
 	catalog_detach(catalog);
@@ -171,12 +172,24 @@ int catalog_attach(struct catalog *catalog, struct err *err)
 	return attach(catalog, false, err);
 }
 
-void catalog_empty_log(struct catalog *catalog)
+/* That of the file that is open, or none: somebody may just have taken it away. */
+static void open_emptier(struct catalog *catalog)
 {
 	CLEANUP(str_freep) char *path = str_printf("%s/index.db", catalog->dir->path);
+
+	if (!catalog->emptier && path && db_open_emptier(path, &catalog->emptier, NULL) == 0 &&
+		!is_current(catalog)) {
+		db_abandon(catalog->emptier);
+		catalog->emptier = NULL;
+	}
+}
+
+void catalog_empty_log(struct catalog *catalog)
+{
 	WITH_LOCK(&catalog->log_mu);
 
-	if (path && (catalog->emptier || db_open(path, &catalog->emptier, NULL) == 0))
+	open_emptier(catalog);
+	if (catalog->emptier)
 		db_empty_log(catalog->emptier);
 }
 

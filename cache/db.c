@@ -147,13 +147,6 @@ bool db_log_is_long(const struct db *db)
 	return db->log_pages >= db->log_max;
 }
 
-void db_empty_log(struct db *db)
-{
-	if (!fault_hit("db.checkpoint"))
-		(void)sqlite3_wal_checkpoint_v2(
-			db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-}
-
 /* After each transaction. */
 static int on_logged(void *arg, sqlite3 *handle, const char *name, int pages)
 {
@@ -255,6 +248,34 @@ void db_close(struct db *db)
 		sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_close(db->handle);
 	free(db);
+}
+
+int db_open_emptier(const char *path, struct db **ret, struct err *err)
+{
+	CLEANUP(db_closep) struct db *db = calloc(1, sizeof(*db));
+	int code;
+	int r;
+
+	if (!db)
+		return err_oom(err);
+	code = sqlite3_open_v2(
+		path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (code != SQLITE_OK)
+		return fail(db->handle, code, err);
+	/* whoever has read nothing yet knows of no log */
+	r = db_exec(db, "PRAGMA user_version", err);
+	if (r < 0)
+		return r;
+	*ret = db;
+	db = NULL;
+	return 0;
+}
+
+void db_empty_log(struct db *db)
+{
+	if (!fault_hit("db.checkpoint"))
+		(void)sqlite3_wal_checkpoint_v2(
+			db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
 void db_abandon(struct db *db)

@@ -50,11 +50,13 @@ int db_bound_log(struct db *db, uint64_t bytes, struct err *err);
 
 /*
  * Who commits what makes the log too long empties it, and waits for the disk. With db_leave_log()
- * he does not: whoever has the database asks db_log_is_long() after a commit, and lets another
- * connection empty it, by db_empty_log(), while others go on reading by the first one.
+ * he does not: whoever has the database asks db_log_is_long() after a commit, and empties it by
+ * another connection, while others go on reading by the first one. That is good for nothing else,
+ * makes no database where there is none, and ends with db_abandon().
  */
 void db_leave_log(struct db *db);
 bool db_log_is_long(const struct db *db);
+int db_open_emptier(const char *path, struct db **ret, struct err *err);
 void db_empty_log(struct db *db);
 
 /* Of a log longer than two megabytes nothing is left to whoever opens it next, if who closes it

@@ -130,7 +130,9 @@ Test(catalog, who_reads_does_not_wait_until_the_log_is_emptied)
 {
 	const int64_t wait_ms = 5000;
 	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(str_freep) char *log = str_printf("%s/index.db-wal", cache->path);
 	struct writing writing = {.cache = cache};
+	struct stat st;
 	struct entry_key key = key_of(BASE "read");
 	int64_t longest = 0;
 	pthread_t thread;
@@ -149,7 +151,9 @@ Test(catalog, who_reads_does_not_wait_until_the_log_is_emptied)
 			longest = clock_monotonic_ms() - began;
 	}
 	pthread_join(thread, NULL);
-	cr_assert_geq(writing.took, wait_ms, "it was not emptied");
+	cr_assert_geq(writing.took, wait_ms, "nobody was about to empty it");
+	cr_assert_eq(stat(log, &st), 0);
+	cr_assert_leq(st.st_size, 5 * MIB);
 	cr_assert_lt(longest, wait_ms / 2);
 	cr_assert_eq(fault_setup(NULL), 0);
 }
