@@ -32,13 +32,13 @@ python3 - "$tree" $names "/proc/$MOUNT_PID/status" <<-'END' || fail "the listing
 
 	check(os.listdir(tree))
 	before = resident()
-	folders = [os.open(tree, os.O_RDONLY | os.O_DIRECTORY) for _ in range(12)]
+	folders = [os.open(tree, os.O_RDONLY | os.O_DIRECTORY) for _ in range(24)]
 	readers = [os.scandir(folder) for folder in folders]
 	for reader in readers:
 	    check([entry.name for entry in reader])
 	grown = resident() - before
 	print(f"{grown} KiB for {len(folders)} readers")
-	assert grown < 6 << 10, grown
+	assert grown < 16 << 10, grown
 END
 
 say "telldir, seekdir, rewinddir"
