@@ -208,6 +208,19 @@ static int make_files(struct partial *partial, struct err *err)
 	return 0;
 }
 
+/* The same where others may have to go for it. */
+static int make_files_evicting(struct partial *partial, struct err *err)
+{
+	int r = make_files(partial, err);
+
+	for (int i = 0; r == -ENOSPC && i < EVICT_TRIES; i++) {
+		if (evict_some(partial->store, FILES_BYTES, err) < 0)
+			break;
+		r = make_files(partial, err);
+	}
+	return r;
+}
+
 int partial_create(const struct store *store, const struct partial_label *label,
 	struct partial **ret, struct err *err)
 {
@@ -220,12 +233,7 @@ int partial_create(const struct store *store, const struct partial_label *label,
 	if (r == 0)
 		r = partial_new(store, label, newest + 1, &partial, err);
 	if (r == 0)
-		r = make_files(partial, err);
-	for (int i = 0; r == -ENOSPC && i < EVICT_TRIES; i++) {
-		if (evict_some(store, FILES_BYTES, err) < 0)
-			break;
-		r = make_files(partial, err);
-	}
+		r = make_files_evicting(partial, err);
 	if (r < 0) {
 		partial_free(partial);
 		return r;

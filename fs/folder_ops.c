@@ -21,7 +21,8 @@
 
 static int add_fixed(struct folder *folder, const char *above, const char *name, bool is_folder)
 {
-	CLEANUP(str_freep) char *path = str_printf("%s%s%s", above, *above ? "/" : "", name);
+	CLEANUP(str_freep)
+	char *path = above && *above ? str_printf("%s/%s", above, name) : str_copy(name);
 
 	return path ? folder_add(folder, name, inode_number_of_folder(path),
 			      is_folder ? S_IFDIR : S_IFREG)
