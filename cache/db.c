@@ -259,7 +259,7 @@ int db_open_emptier(const char *path, struct db **ret, struct err *err)
 	if (!db)
 		return err_oom(err);
 	code = sqlite3_open_v2(
-		path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+		path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, db_vfs());
 	if (code != SQLITE_OK)
 		return fail(db->handle, code, err);
 	/* whoever has read nothing yet knows of no log */

@@ -107,6 +107,18 @@ struct making {
 	uint64_t on_disk; /* what is lacking because the disk is full */
 };
 
+/* A disk that is full is no reason to spare whoever has exhausted his share. */
+static int look_at_share(struct making *making, uint64_t more, struct err *err)
+{
+	const struct room_wish *wish = &making->wish;
+	uint64_t used = 0;
+	int r = wish->uid > 0 ? catalog_share(making->store->catalog, wish->uid, &used, err) : 0;
+
+	if (r == 0 && wish->uid > 0 && used + more > wish->share)
+		making->lacking.of_share = used + more - wish->share;
+	return r;
+}
+
 /*
  * Ask for the room, giving up the objects of @haul in the same transaction. -ENOSPC: what is
  * lacking must go first.
@@ -131,6 +143,8 @@ static int exchange(struct making *making, struct haul *haul, struct err *err)
 		r = haul->count == 0 ? 0
 				     : catalog_exchange(store->catalog, haul->digests, haul->count,
 					       NULL, NULL, err);
+		if (r == 0)
+			r = look_at_share(making, more, err);
 		return r < 0 ? r : -ENOSPC;
 	}
 	return catalog_exchange(

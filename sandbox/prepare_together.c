@@ -85,8 +85,14 @@ static int give_name(struct ready *ready, size_t own, struct err *err)
 		return 0;
 	}
 	place_release(&ready->placement);
-	(void)fetchfs_lease_drop(prepare->fetchfs, &prepare->ours.items[own].id, 1, NULL);
-	if (!place_is_refusal(r) || ready->is_last)
+	if (!place_is_refusal(r) || ready->is_last) {
+		/* one that stays is dropped with its directory */
+		(void)fetchfs_lease_drop(prepare->fetchfs, &prepare->ours.items[own].id, 1, NULL);
+		return r;
+	}
+	/* what comes next has a lease of its own; two would be one too many */
+	r = fetchfs_lease_drop(prepare->fetchfs, &prepare->ours.items[own].id, 1, err);
+	if (r < 0)
 		return r;
 	return prepare_place_missing(&ready->placing, &missing, ready->next, err);
 }
