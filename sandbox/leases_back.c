@@ -234,11 +234,24 @@ static bool is_needed(const struct order *order, const struct fetchfs_lease *lea
 	return false;
 }
 
+/* Whether the same name was given anew: a release died between the file and its lease, and prepare
+ * came again. What is there now is not this lease's, but ours all the same. */
+static bool has_successor(const struct order *order, const struct fetchfs_lease *lease)
+{
+	for (size_t i = 0; i < order->count; i++)
+		if (order->items[i]->id > lease->id &&
+			str_equal(order->items[i]->name, lease->name))
+			return true;
+	return false;
+}
+
 /* To remove the file would take the mount down wherever it is. */
 static int take_back_beside(struct fetchfs *fetchfs, const struct folder *folder,
 	struct order *order, const struct fetchfs_lease *lease, leases_notice *notice, void *arg,
 	struct err *err)
 {
+	if (has_successor(order, lease))
+		notice = NULL;
 	if (!is_needed(order, lease))
 		return take_back_one(fetchfs, folder, order, lease, notice, arg, err);
 	if (str_equal(lease->method, LEASES_FOLDER))

@@ -76,6 +76,21 @@ for ((i = 0; died < kills && i < 3 * kills; i++)); do
 	contents_are "./mine "
 done
 [ $died -ge "$kills" ] || fail "only $died of $((2 * i)) processes were killed at work"
+
+if $has_faults; then
+	say "a release dies between a folder and its lease, and prepare comes again: nothing there is foreign"
+	order=(--user nobody --spec "$WORK/copy" "$box")
+	fetchfs prepare "${order[@]}"
+	{ FETCHFS_FAULT=release.removed:5:kill "${fetchfs[@]}" release "$box" || :; } 2>/dev/null
+	contents_are "./mine "
+	leases_are 0
+	fetchfs prepare "${order[@]}"
+	complete
+	fetchfs release "$box" 2>"$WORK/stderr" || fail "release"
+	[ ! -s "$WORK/stderr" ] || fail "$(<"$WORK/stderr")"
+	contents_are "./mine "
+fi
+
 stop_mount
 fetchfs gc || fail "gc"
 no_debris
