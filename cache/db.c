@@ -4,43 +4,20 @@
 #include "base/fault.h"
 #include "base/str.h"
 #include "base/uri.h"
+#include "cache/db_private.h"
 #include "cache/db_vfs.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
-#include <sqlite3.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define MAX_QUERIES 96
-
-/* What a page takes in the log, and how much of it is for the transaction that fills it. */
-#define LOG_PAGE (4096 + 24)
-#define LOG_LAST (UINT64_C(128) << 10)
-
 /* Who opens the database first reads all of the log (a megabyte takes half a millisecond). So long,
  * in pages, the last one leaves it: to empty it he waits for the disk, twice. */
 #define LOG_LEFT 512
-
-struct db_query {
-	struct db *db;
-	const char *sql;
-	sqlite3_stmt *stmt;
-};
-
-struct db {
-	sqlite3 *handle;
-	int log_max;          /* pages of the log, after which it is emptied */
-	int log_pages;        /* as of our last transaction */
-	bool leave_log;       /* emptying it is somebody else's business */
-	atomic_bool *damaged; /* or NULL */
-	size_t count;
-	struct db_query queries[MAX_QUERIES];
-};
 
 /* Whether no more files can be made beside the database. */
 static bool has_no_inodes(sqlite3 *handle)
@@ -87,7 +64,7 @@ static int translate(sqlite3 *handle, int code, int *ret_kind)
 	}
 }
 
-static int fail(sqlite3 *handle, int code, struct err *err)
+int db_fail(sqlite3 *handle, int code, struct err *err)
 {
 	int kind;
 	int number = translate(handle, code, &kind);
@@ -116,7 +93,7 @@ static bool is_damage(sqlite3 *handle, int code)
 static int fail_db(struct db *db, int code, struct err *err)
 {
 	if (!is_damage(db->handle, code))
-		return fail(db->handle, code, err);
+		return db_fail(db->handle, code, err);
 	if (!db->damaged)
 		return err_set(
 			err, ERR_INTEGRITY, EBADMSG, "index: %s", sqlite3_errmsg(db->handle));
@@ -135,37 +112,6 @@ int db_exec(struct db *db, const char *sql, struct err *err)
 	int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
 
 	return code == SQLITE_OK ? 0 : fail_db(db, code, err);
-}
-
-void db_leave_log(struct db *db)
-{
-	db->leave_log = true;
-}
-
-bool db_log_is_long(const struct db *db)
-{
-	return db->log_pages >= db->log_max;
-}
-
-/* After each transaction. */
-static int on_logged(void *arg, sqlite3 *handle, const char *name, int pages)
-{
-	struct db *db = arg;
-
-	db->log_pages = pages;
-	if (db_log_is_long(db) && !db->leave_log)
-		(void)sqlite3_wal_checkpoint_v2(
-			handle, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-	return SQLITE_OK;
-}
-
-int db_bound_log(struct db *db, uint64_t bytes, struct err *err)
-{
-	char sql[64];
-
-	snprintf(sql, sizeof(sql), "PRAGMA journal_size_limit = %llu", (unsigned long long)bytes);
-	db->log_max = (int)((bytes - LOG_LAST) / LOG_PAGE);
-	return db_exec(db, sql, err);
 }
 
 /* Nobody asks how much memory SQLite has; counting it takes a lock for each allocation. Without
@@ -187,8 +133,8 @@ static int open_as(const char *path, int flags, const char *mode, struct db **re
 	pthread_once(&once, count_no_memory);
 	code = sqlite3_open_v2(path, &db->handle, flags | SQLITE_OPEN_NOMUTEX, db_vfs());
 	if (code != SQLITE_OK)
-		return fail(db->handle, code, err);
-	sqlite3_wal_hook(db->handle, on_logged, db);
+		return db_fail(db->handle, code, err);
+	sqlite3_wal_hook(db->handle, db_on_logged, db);
 	sqlite3_extended_result_codes(db->handle, 1);
 	sqlite3_busy_timeout(db->handle, DB_BUSY_MS);
 
@@ -250,34 +196,6 @@ void db_close(struct db *db)
 	free(db);
 }
 
-int db_open_emptier(const char *path, struct db **ret, struct err *err)
-{
-	CLEANUP(db_closep) struct db *db = calloc(1, sizeof(*db));
-	int code;
-	int r;
-
-	if (!db)
-		return err_oom(err);
-	code = sqlite3_open_v2(
-		path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, db_vfs());
-	if (code != SQLITE_OK)
-		return fail(db->handle, code, err);
-	/* whoever has read nothing yet knows of no log */
-	r = db_exec(db, "PRAGMA user_version", err);
-	if (r < 0)
-		return r;
-	*ret = db;
-	db = NULL;
-	return 0;
-}
-
-void db_empty_log(struct db *db)
-{
-	if (!fault_hit("db.checkpoint"))
-		(void)sqlite3_wal_checkpoint_v2(
-			db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-}
-
 void db_abandon(struct db *db)
 {
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
@@ -336,7 +254,7 @@ int db_query(struct db *db, const char *sql, struct db_query **ret, struct err *
 		}
 	}
 
-	assert(db->count < MAX_QUERIES);
+	assert(db->count < DB_QUERIES_MAX);
 	query = &db->queries[db->count];
 	code = sqlite3_prepare_v3(
 		db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &query->stmt, NULL);
@@ -429,29 +347,4 @@ bool db_blob(struct db_query *query, int column, void *ret, size_t len)
 		return false;
 	memcpy(ret, bytes, len);
 	return true;
-}
-
-static int explain(struct db *db, const char *sql, db_visit_step *visit, void *arg, struct err *err)
-{
-	char *text = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", sql);
-	sqlite3_stmt *stmt = NULL;
-	int code = text ? sqlite3_prepare_v2(db->handle, text, -1, &stmt, NULL) : SQLITE_NOMEM;
-
-	while (code == SQLITE_OK || code == SQLITE_ROW) {
-		code = sqlite3_step(stmt);
-		if (code == SQLITE_ROW)
-			visit(sql, (const char *)sqlite3_column_text(stmt, 3), arg);
-	}
-	sqlite3_finalize(stmt);
-	sqlite3_free(text);
-	return code == SQLITE_DONE ? 0 : fail(db->handle, code, err);
-}
-
-int db_plans(struct db *db, db_visit_step *visit, void *arg, struct err *err)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < db->count; i++)
-		r = explain(db, db->queries[i].sql, visit, arg, err);
-	return r;
 }

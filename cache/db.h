@@ -1,5 +1,5 @@
 /*
- * SQLite, as the catalog needs it: the only place that knows the library.
+ * SQLite, as the catalog needs it: with db_*.c the only place that knows the library.
  *
  * One connection, used by one thread at a time (the caller's mutex). Statements are prepared once
  * and kept, found again by the address of their text, which is therefore a string literal:
