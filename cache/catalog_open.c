@@ -184,13 +184,24 @@ static void open_emptier(struct catalog *catalog)
 	}
 }
 
-void catalog_empty_log(struct catalog *catalog)
+/* false: there is none, for want of descriptors, say. */
+static bool empty_beside(struct catalog *catalog)
 {
 	WITH_LOCK(&catalog->log_mu);
 
 	open_emptier(catalog);
 	if (catalog->emptier)
 		db_empty_log(catalog->emptier);
+	return catalog->emptier != NULL;
+}
+
+void catalog_empty_log(struct catalog *catalog)
+{
+	if (empty_beside(catalog))
+		return;
+	WITH_LOCK(&catalog->mu);
+	if (catalog->db && is_current(catalog))
+		db_empty_log(catalog->db);
 }
 
 static void close_emptier(struct catalog *catalog)

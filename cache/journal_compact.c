@@ -67,6 +67,9 @@ static int is_due(const struct store *store, uint64_t worth, uint64_t *ret_bytes
 	/* one that does not begin with all there was is of an older cache, or was removed */
 	if (journal_whole(store->dir, &whole) && size >= whole && size <= 2 * whole + LONG)
 		return 0;
+	/* evictors ask again and again */
+	if (worth > 0 && size < worth + SPARE)
+		return 0;
 	r = catalog_leases(store->catalog, 0, 0, count_lease, &things, err);
 	if (r == 0)
 		r = catalog_usage(store->catalog, &usage, err);

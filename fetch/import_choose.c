@@ -69,6 +69,11 @@ static void bound_times(struct entry *entry, int64_t now, bool pin)
 {
 	if (entry->fetched > now)
 		entry->fetched = now;
+	/* nor is it fresh any longer than it was to be */
+	if (entry->verified > now) {
+		entry->expires -= entry->verified - now;
+		entry->verified = now;
+	}
 	entry->pinned |= pin;
 }
 
