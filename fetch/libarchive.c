@@ -110,3 +110,24 @@ void archive_set_error(struct archive *archive, int code, const char *format, ..
 }
 
 /* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
+
+/* A header that the library asks to read once more is tried so often. */
+#define RETRIES 8
+
+int libarchive_next(struct archive *archive, struct archive_entry **ret)
+{
+	for (int i = 0; i < RETRIES; i++) {
+		switch (archive_read_next_header(archive, ret)) {
+		case ARCHIVE_EOF:
+			return 0;
+		case ARCHIVE_OK:
+		case ARCHIVE_WARN:
+			return 1;
+		case ARCHIVE_RETRY:
+			break;
+		default:
+			return -1;
+		}
+	}
+	return -1;
+}

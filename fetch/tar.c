@@ -16,9 +16,6 @@
 
 #define BLOCK (256 * 1024) /* bytes of a read or write */
 
-/* A header that the library asks to read once more is tried so often. */
-#define RETRIES 8
-
 /* More than any tar fills its last block up with. */
 #define DRAIN_MAX (1 << 20)
 
@@ -245,26 +242,15 @@ int tar_reader_new(int fd, struct tar_reader **ret, struct err *err)
 	return 0;
 }
 
-/* A mere warning (of owners, or charsets) is none. */
 static int next_header(struct tar_reader *reader, struct archive_entry **ret, struct err *err)
 {
 	bool first = !reader->begun;
+	int r = libarchive_next(reader->archive, ret);
 
 	reader->begun = true;
-	for (int i = 0; i < RETRIES; i++) {
-		switch (archive_read_next_header(reader->archive, ret)) {
-		case ARCHIVE_EOF:
-			return 0;
-		case ARCHIVE_OK:
-		case ARCHIVE_WARN:
-			return 1;
-		case ARCHIVE_RETRY:
-			break;
-		default:
-			return first ? not_a_tar(reader, err) : cannot_read(reader, err);
-		}
-	}
-	return cannot_read(reader, err);
+	if (r >= 0)
+		return r;
+	return first ? not_a_tar(reader, err) : cannot_read(reader, err);
 }
 
 int tar_reader_next(

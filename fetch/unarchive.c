@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "fetch/libarchive.h"
 #include "fetch/zipnames.h"
 
 #include <archive.h>
@@ -13,9 +14,6 @@
 #include <unistd.h>
 
 #define READ_SIZE (256 * 1024)
-
-/* A header that the library asks to read once more is tried so often. */
-#define RETRIES 8
 
 #define SINGLE_NAME "data"
 
@@ -164,23 +162,12 @@ static int reader_open(struct reader *reader, enum formats formats, struct err *
 	return r == ARCHIVE_OK || r == ARCHIVE_WARN ? 0 : broken(reader, NULL, err);
 }
 
-/* 1: an entry; 0: there are no more. A mere warning (of times, owners, charsets) is none. */
+/* 1: an entry; 0: there are no more. */
 static int next_entry(struct reader *reader, struct archive_entry **ret, struct err *err)
 {
-	for (int i = 0; i < RETRIES; i++) {
-		switch (archive_read_next_header(reader->archive, ret)) {
-		case ARCHIVE_EOF:
-			return 0;
-		case ARCHIVE_OK:
-		case ARCHIVE_WARN:
-			return 1;
-		case ARCHIVE_RETRY:
-			break;
-		default:
-			return broken(reader, NULL, err);
-		}
-	}
-	return broken(reader, NULL, err);
+	int r = libarchive_next(reader->archive, ret);
+
+	return r < 0 ? broken(reader, NULL, err) : r;
 }
 
 /* ---- names: as bytes if there are such, else as UTF-8 ---- */
