@@ -93,10 +93,12 @@ void import_tick(struct import *import, uint64_t bytes);
  */
 bool import_claim(struct import *import, struct import_item *item, struct lock *key);
 
-/* It is published, or @failure (or NULL) says why not, which is told; @key is given back. Whoever
- * looked before, and is about to fetch it, is to look again. */
-void import_end(struct import *import, struct import_item *item, struct lock *key,
-	const struct err *failure);
+/* It is published, or not: @key is given back at once, on whatever thread. Whoever looked before,
+ * and is about to fetch it, is to look again. */
+void import_yield(const struct import *import, const struct import_item *item, struct lock *key);
+
+/* Then: it is published, or @failure (or NULL) says why not, which is told. */
+void import_end(struct import *import, struct import_item *item, const struct err *failure);
 
 /* ---- import_small.c, import_large.c: import_put(), by the size ---- */
 

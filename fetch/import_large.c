@@ -185,7 +185,8 @@ int import_large(struct import *import, struct import_item *items, size_t count,
 			import_tell(import, item, FETCHFS_IMPORT_FAILED, &failure);
 		} else if (import_claim(import, item, &key)) {
 			r = publish(import, item, &large, &failure);
-			import_end(import, item, &key, r < 0 ? &failure : NULL);
+			import_yield(import, item, &key);
+			import_end(import, item, r < 0 ? &failure : NULL);
 		}
 	}
 	if (large.partial)

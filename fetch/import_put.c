@@ -60,16 +60,20 @@ bool import_claim(struct import *import, struct import_item *item, struct lock *
 	return false;
 }
 
-void import_end(struct import *import, struct import_item *item, struct lock *key,
-	const struct err *failure)
+void import_yield(const struct import *import, const struct import_item *item, struct lock *key)
 {
 	const struct cachedir *dir = &import->fetchfs->dir;
-	struct err err = failure ? *failure : ERR_INIT;
-	int r = failure ? -failure->code : 0;
 
 	cachedir_move(dir, &item->entry.key);
 	lock_release(key);
 	cachedir_bump(dir, &item->entry.key);
+}
+
+void import_end(struct import *import, struct import_item *item, const struct err *failure)
+{
+	struct err err = failure ? *failure : ERR_INIT;
+	int r = failure ? -failure->code : 0;
+
 	if (r == 0)
 		r = pin(import, item, &err);
 	import_tell(import, item, r < 0 ? FETCHFS_IMPORT_FAILED : FETCHFS_IMPORT_DONE, &err);

@@ -33,6 +33,8 @@ static void on_published(void *arg, int result, struct object *object, const str
 	if (result < 0)
 		small->err = *err;
 	store_expected_small(&import->fetchfs->store);
+	/* who reads the archive may be waiting for its pipe for long */
+	import_yield(import, small->item, &small->key);
 	WITH_LOCK(&import->mu);
 	small->next = import->ended;
 	import->ended = small;
@@ -60,7 +62,7 @@ void import_reap(struct import *import, unsigned int left)
 		next = small->next;
 		if (!small->err.code)
 			import->sum.bytes += (uint64_t)small->item->entry.size;
-		import_end(import, small->item, &small->key, small->err.code ? &small->err : NULL);
+		import_end(import, small->item, small->err.code ? &small->err : NULL);
 		small_free(small);
 	}
 }

@@ -75,6 +75,19 @@ grep -q '^11 imported, .*; 1 are newer here' "$WORK/said" || fail "said: $(<"$WO
 sound "fetched meanwhile"
 mv "$WORK/original" "$ORIGINROOT/${held##*/}"
 rm -rf "$THERE"
+
+say "nor for one that has come, while another comes slowly"
+in_the_middle "$(tar tvRf "$ALL" | awk '/objects/ && $5 > 300000 { at = ($2 + 1) * 512 + 200000 } END { print at }')"
+come() {
+	small=$("${there[@]}" ls --json |
+		jq -rs 'map(select(.state == "complete" and .size < 262144)) | first | .uri // empty')
+	[ -n "$small" ]
+}
+wait_for 10 come || fail "no small one has come"
+timeout 20 "${there[@]}" fetch --refresh "$small" || fail "who asks for it waits"
+exec 9>&-
+wait $importer && fail "a torn archive is whole"
+rm -rf "$THERE"
 settle_origin
 kill "$ORIGIN_PID"
 wait_for 10 gone "$ORIGIN_PID" || fail "the origin goes on"
