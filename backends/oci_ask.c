@@ -37,11 +37,12 @@ static int make_identity(struct oci_repo *oci, struct err *err)
 		or_empty(access->identity), or_empty(access->helper), or_empty(access->server),
 		or_empty(access->client_cert));
 	struct digest digest;
-	int r = all ? digest_buffer(all, strlen(all), &digest, err) : err_oom(err);
 
-	if (r == 0)
-		digest_hex(&digest, oci->identity);
-	return r;
+	if (!all)
+		return err_oom(err);
+	digest_buffer(all, strlen(all), &digest);
+	digest_hex(&digest, oci->identity);
+	return 0;
 }
 
 int oci_repo_init(struct oci_repo *oci, const struct backend_env *env,

@@ -1,7 +1,7 @@
 #include "backends/s3_sign.h"
 
 #include "base/cleanup.h"
-#include "base/digest.h"
+#include "base/digest_stream.h"
 #include "base/str.h"
 #include "base/uri.h"
 
@@ -134,16 +134,16 @@ static int derive(
 	const char *const steps[] = {day, signing->region, "s3", "aws4_request"};
 	const void *key = start;
 	size_t len = start ? strlen(start) : 0;
-	int r = start ? 0 : err_oom(err);
 
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++) {
-		r = digest_hmac(key, len, steps[i], strlen(steps[i]), ret, err);
+	if (!start)
+		return err_oom(err);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		digest_hmac(key, len, steps[i], strlen(steps[i]), ret);
 		key = ret->bytes;
 		len = sizeof(ret->bytes);
 	}
-	if (start)
-		explicit_bzero(start, strlen(start));
-	return r;
+	explicit_bzero(start, strlen(start));
+	return 0;
 }
 
 int s3_sign(const struct s3_signing *signing, char **ret, struct err *err)
@@ -171,11 +171,10 @@ int s3_sign(const struct s3_signing *signing, char **ret, struct err *err)
 	if (!text)
 		return err_oom(err);
 	r = derive(signing, day, &key, err);
-	if (r == 0)
-		r = digest_hmac(key.bytes, sizeof(key.bytes), text, strlen(text), &digest, err);
-	explicit_bzero(&key, sizeof(key));
 	if (r < 0)
 		return r;
+	digest_hmac(key.bytes, sizeof(key.bytes), text, strlen(text), &digest);
+	explicit_bzero(&key, sizeof(key));
 	digest_hex(&digest, signature);
 	*ret = str_printf(ALGORITHM " Credential=%s/%s,SignedHeaders=%s,Signature=%s",
 		signing->key_id, scope, names, signature);

@@ -2,10 +2,12 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/libcrypto.h"
 #include "base/str.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <nettle/base64.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,15 +109,15 @@ int checksum_parse_base64(
 {
 	size_t size = kinds[kind].size;
 	size_t len = (size + 2) / 3 * 4;
-	size_t padding = (3 - size % 3) % 3;
-	unsigned char bytes[CHECKSUM_BYTES_MAX + 3];
+	uint8_t bytes[BASE64_DECODE_LENGTH((CHECKSUM_BYTES_MAX + 2) / 3 * 4)];
+	struct base64_decode_ctx ctx;
 	struct checksum checksum = {.kind = kind};
-	size_t digits = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				     "0123456789+/");
+	size_t decoded;
 
-	if (strlen(text) != len || digits != len - padding ||
-		strspn(text + digits, "=") != padding ||
-		EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)len) < 0)
+	/* white space, which it passes over, would be digits too few */
+	base64_decode_init(&ctx);
+	if (strlen(text) != len || !base64_decode_update(&ctx, &decoded, bytes, len, text) ||
+		!base64_decode_final(&ctx) || decoded != size)
 		return err_set(err, ERR_USAGE, EINVAL, "'%.140s' is no %s in base64", text,
 			kinds[kind].name);
 	memcpy(checksum.bytes, bytes, size);
@@ -177,8 +179,12 @@ static int failed(enum checksum_kind kind, struct err *err)
 
 int checksum_stream_new(enum checksum_kind kind, struct checksum_stream **ret, struct err *err)
 {
-	CLEANUP(checksum_stream_freep) struct checksum_stream *stream = calloc(1, sizeof(*stream));
+	CLEANUP(checksum_stream_freep) struct checksum_stream *stream = NULL;
+	int r = libcrypto_load(err);
 
+	if (r < 0)
+		return r;
+	stream = calloc(1, sizeof(*stream));
 	if (!stream)
 		return err_oom(err);
 	stream->kind = kind;
@@ -231,12 +237,12 @@ int checksum_stream_finish(struct checksum_stream *stream, struct checksum *ret,
 int checksum_buffer(
 	enum checksum_kind kind, const void *buf, size_t len, struct checksum *ret, struct err *err)
 {
-	struct checksum checksum = {.kind = kind};
+	CLEANUP(checksum_stream_freep) struct checksum_stream *stream = NULL;
+	int r = checksum_stream_new(kind, &stream, err);
 
-	if (!EVP_Digest(buf, len, checksum.bytes, NULL, kinds[kind].method(), NULL))
-		return failed(kind, err);
-	*ret = checksum;
-	return 0;
+	if (r == 0)
+		r = checksum_stream_update(stream, buf, len, err);
+	return r < 0 ? r : checksum_stream_finish(stream, ret, err);
 }
 
 int checksum_file(

@@ -23,6 +23,18 @@ int library_load(struct library *library, struct err *err)
 	return 0;
 }
 
+bool library_is_there(struct library *library)
+{
+	void *handle;
+
+	if (atomic_load_explicit(&library->handle, memory_order_acquire))
+		return true;
+	handle = dlopen(library->soname, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
+	if (handle)
+		dlclose(handle);
+	return handle;
+}
+
 void *library_function(struct library *library, _Atomic(void *) *place, const char *name)
 {
 	void *function = atomic_load_explicit(place, memory_order_acquire);

@@ -1,7 +1,7 @@
 /*
  * Foreign libraries that most runs of the program do not need. libcurl, libarchive and libxml2
  * bring forty others along, and to load these takes three times as long as all that `path` or a
- * `prepare` from the cache does; so the first who needs one loads it.
+ * `prepare` from the cache does; OpenSSL takes half as long. So the first who needs one loads it.
  *
  * What stands in for a library is one file, named after it: it defines the library's functions,
  * by their own declarations, and each hands its arguments on. All others call the library as if
@@ -14,6 +14,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
 struct library {
 	const char *soname;
@@ -31,6 +32,9 @@ struct library {
  * cannot be: to be called where there is somebody to tell, before its functions are.
  */
 int library_load(struct library *library, struct err *err);
+
+/* Whether somebody in this process has loaded it, be it another library. */
+bool library_is_there(struct library *library);
 
 /* The function @name of it, kept in @place. The program ends when there is none: it is not the
  * library that the program was built for. */

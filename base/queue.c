@@ -1,8 +1,8 @@
 #include "base/queue.h"
 
 #include "base/cleanup.h"
-#include "base/digest.h"
 #include "base/fault.h"
+#include "base/libcrypto.h"
 #include "base/str.h"
 #include "base/waker.h"
 
@@ -184,7 +184,7 @@ static void *run_jobs(void *arg)
 		free(ours);
 		pthread_mutex_lock(&queue->mu);
 	}
-	digest_end_thread();
+	libcrypto_end_thread();
 	queue->threads--;
 	pthread_cond_signal(&queue->ended);
 	pthread_mutex_unlock(&queue->mu);

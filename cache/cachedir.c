@@ -24,28 +24,22 @@ int entry_key_make(const char *scope, const char *uri_text, struct entry_key *re
 	size_t uri_len = strlen(uri_text);
 	CLEANUP(str_freep) char *text = malloc(scope_size + uri_len);
 	struct digest digest;
-	int r;
 
 	if (!text)
 		return err_oom(err);
 	memcpy(text, scope, scope_size);
 	memcpy(text + scope_size, uri_text, uri_len);
-	r = digest_buffer(text, scope_size + uri_len, &digest, err);
-	if (r < 0)
-		return r;
+	digest_buffer(text, scope_size + uri_len, &digest);
 	memcpy(ret->bytes, digest.bytes, sizeof(ret->bytes));
 	return 0;
 }
 
-int entry_key_next(const struct entry_key *key, struct entry_key *ret, struct err *err)
+void entry_key_next(const struct entry_key *key, struct entry_key *ret)
 {
 	struct digest digest;
-	int r = digest_buffer(key->bytes, sizeof(key->bytes), &digest, err);
 
-	if (r < 0)
-		return r;
+	digest_buffer(key->bytes, sizeof(key->bytes), &digest);
 	memcpy(ret->bytes, digest.bytes, sizeof(ret->bytes));
-	return 0;
 }
 
 void entry_key_hex(const struct entry_key *key, char *ret)

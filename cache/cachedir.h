@@ -36,7 +36,7 @@ struct entry_key {
 
 int entry_key_make(const char *scope, const char *uri_text, struct entry_key *ret, struct err *err);
 /* The key by which those who wait for a frozen leader of @key go on: as if of another artifact. */
-int entry_key_next(const struct entry_key *key, struct entry_key *ret, struct err *err);
+void entry_key_next(const struct entry_key *key, struct entry_key *ret);
 void entry_key_hex(const struct entry_key *key, char *ret);
 
 struct cachedir {

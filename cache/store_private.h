@@ -4,7 +4,7 @@
 #ifndef FETCHFS_CACHE_STORE_PRIVATE_H
 #define FETCHFS_CACHE_STORE_PRIVATE_H
 
-#include "base/digest.h"
+#include "base/digest_stream.h"
 #include "cache/store.h"
 
 #include <dirent.h>

@@ -2,6 +2,7 @@
 
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
+pkg_check_modules(NETTLE REQUIRED IMPORTED_TARGET nettle>=3.8)
 pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto>=3.0)
 pkg_check_modules(SSL REQUIRED IMPORTED_TARGET libssl>=3.0)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl>=7.87)

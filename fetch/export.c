@@ -1,5 +1,6 @@
 /* From the cache into a tar: fetchfs_export(). */
 #include "base/cleanup.h"
+#include "base/digest_stream.h"
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/str.h"

@@ -250,12 +250,10 @@ int flight_restart(struct flight *flight, struct err *err)
 bool flight_pass_by(struct flight *flight)
 {
 	WITH_LOCK(&flight->mu);
-	struct entry_key next;
 
-	if (flight->passed_by == PASSED_BY_MAX ||
-		entry_key_next(&flight->lead_key, &next, NULL) < 0)
+	if (flight->passed_by == PASSED_BY_MAX)
 		return false;
-	flight->lead_key = next;
+	entry_key_next(&flight->lead_key, &flight->lead_key);
 	flight->passed_by++;
 	return true;
 }

@@ -44,14 +44,11 @@ static int credential_scope(const struct uri *uri, const uint8_t secret[DIGEST_S
 	size_t len = strlen(user) + 1 + strlen(password);
 	char hex[DIGEST_HEX_SIZE];
 	struct digest hmac;
-	int r;
 
 	if (!both)
 		return err_oom(err);
-	r = digest_hmac(secret, DIGEST_SIZE, both, len, &hmac, err);
+	digest_hmac(secret, DIGEST_SIZE, both, len, &hmac);
 	explicit_bzero(both, len);
-	if (r < 0)
-		return r;
 	digest_hex(&hmac, hex);
 	snprintf(ret, SCOPE_MAX, "user:%s", hex);
 	return 0;

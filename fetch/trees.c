@@ -152,7 +152,8 @@ static int wait_for_other(struct fetchfs *fetchfs, struct turn *turn, struct err
 	} else if (now - turn->since_ms >= patience && turn->passed < PASSED_MAX) {
 		turn->since_ms = 0;
 		turn->passed++;
-		return entry_key_next(&turn->key, &turn->key, err);
+		entry_key_next(&turn->key, &turn->key);
+		return 0;
 	}
 	cachedir_wait(&fetchfs->dir, &turn->key, word, LOOK_MS);
 	return 0;

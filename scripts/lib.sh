@@ -9,7 +9,7 @@ cd "$source"
 
 # Debian 12 names, by what they are needed for.
 packages_build=(gcc libc6-dev cmake ninja-build pkgconf libfuse3-dev libcurl4-openssl-dev
-	libsqlite3-dev libssl-dev libxxhash-dev libjansson-dev libxml2-dev libarchive-dev
+	libsqlite3-dev nettle-dev libssl-dev libxxhash-dev libjansson-dev libxml2-dev libarchive-dev
 	libseccomp-dev libexpat1-dev uthash-dev)
 packages_run=(fuse3 ca-certificates)
 packages_sample=(nginx openssl)

@@ -5,7 +5,7 @@
  * us.
  */
 #include "base/cleanup.h"
-#include "base/digest.h"
+#include "base/digest_stream.h"
 #include "base/fault.h"
 #include "base/queue.h"
 

@@ -143,8 +143,12 @@ became_program() {
 # (Not by $(<FILE): where there is no such file, bash 5.2 ends the script.)
 gone() {
 	local stat
-	# A child that ended stays a zombie until it is waited for.
-	! { read -r stat <"/proc/$1/stat"; } 2>/dev/null || [[ $stat == *") Z "* ]]
+	local -a fields
+	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 0
+	# A child that ended stays a zombie until it is waited for. So does the first thread of one that
+	# has threads left: they may still hold its locks.
+	read -ra fields <<<"${stat##*) }"
+	[ "${fields[0]}" = Z ] && [ "${fields[17]}" -le 1 ]
 }
 
 # The milliseconds that a command took; what it prints is dropped.

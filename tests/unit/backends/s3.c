@@ -225,7 +225,7 @@ Test(s3, a_checksum_of_the_whole_is_told)
 	struct remote remote;
 	struct err err = ERR_INIT;
 
-	cr_assert_eq(digest_buffer("", 0, &nothing, NULL), 0);
+	digest_buffer("", 0, &nothing);
 	want = checksum_of_digest(&nothing);
 	bucket_at(&b, "/header/x-amz-checksum-sha256/" OF_NOTHING "/");
 	cr_assert_eq(ask(&b, "s3://b1/a", &remote, &err), 0, "%s", err.msg);

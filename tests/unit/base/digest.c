@@ -1,4 +1,4 @@
-#include "base/digest.h"
+#include "base/digest_stream.h"
 
 #include "base/cleanup.h"
 
@@ -20,7 +20,7 @@ static void check_buffer(const char *text, const char *expected)
 {
 	struct digest digest;
 
-	cr_assert_eq(digest_buffer(text, strlen(text), &digest, NULL), 0);
+	digest_buffer(text, strlen(text), &digest);
 	check_hex(&digest, expected);
 }
 
@@ -54,14 +54,14 @@ Test(digest, vectors_of_rfc_4231)
 	struct digest digest;
 
 	memset(key, 0x0b, 20);
-	cr_assert_eq(digest_hmac(key, 20, "Hi There", 8, &digest, NULL), 0);
+	digest_hmac(key, 20, "Hi There", 8, &digest);
 	check_hex(&digest, "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
 
-	cr_assert_eq(digest_hmac("Jefe", 4, "what do ya want for nothing?", 28, &digest, NULL), 0);
+	digest_hmac("Jefe", 4, "what do ya want for nothing?", 28, &digest);
 	check_hex(&digest, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 
 	memset(key, 0xaa, sizeof(key));
-	cr_assert_eq(digest_hmac(key, sizeof(key), data, strlen(data), &digest, NULL), 0);
+	digest_hmac(key, sizeof(key), data, strlen(data), &digest);
 	check_hex(&digest, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 

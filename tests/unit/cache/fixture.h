@@ -119,7 +119,7 @@ static inline struct digest digest_of_bytes(size_t len, uint64_t seed)
 	struct digest digest;
 
 	fill_bytes(buf, len, 0, seed);
-	cr_assert_eq(digest_buffer(buf, len, &digest, NULL), 0);
+	digest_buffer(buf, len, &digest);
 	free(buf);
 	return digest;
 }
