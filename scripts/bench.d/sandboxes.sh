@@ -73,8 +73,21 @@ used_on_xfs() {
 
 # ---- a directory for each ----
 
+# What was removed last goes on being removed for a while after rm has ended, and its blocks being
+# discarded: of 150,000 files for many seconds. Nobody shall pay for who came before.
+await_disk() {
+	local device now before=
+	device=$(basename "$(findmnt -n -o SOURCE "$xfs")")
+	sync -f "$xfs"
+	while now=$(<"/sys/class/block/$device/stat") && [ "$now" != "$before" ]; do
+		before=$now
+		sleep 1
+	done
+}
+
 make_boxes() {
 	local i
+	await_disk
 	mkdir "$boxes"
 	for ((i = 0; i < $1; i++)); do
 		mkdir "$boxes/$i"
