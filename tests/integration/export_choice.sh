@@ -95,7 +95,8 @@ in_the_middle() {
 }
 # The last time there are no files without a name.
 for signal in TERM KILL TERM; do
-	FETCHFS_FAULT=export.object:3:3000ms${named-} "${fetchfs[@]}" export "$OUT/cut.tar" >"$WORK/said" 2>&1 &
+	# (what is drawn after the first pause stays on the screen during the second)
+FETCHFS_FAULT=export.object:3:3000ms${named-} "${fetchfs[@]}" export "$OUT/cut.tar" >"$WORK/said" 2>&1 &
 	pid=$!
 	children+=("$pid")
 	wait_for 20 in_the_middle || fail "SIG$signal: it writes nothing: $(<"$WORK/said")"
@@ -127,9 +128,9 @@ status=0
 on_terminal --stdout "$WORK/screens" "${fetchfs[@]}" export - || status=$?
 [ $status -eq 2 ] || fail "status $status"
 grep -q 'stdout is a terminal' "$WORK/screens" || fail "not told: $(<"$WORK/screens")"
-FETCHFS_FAULT=export.object:4:1000ms on_terminal "$WORK/screens" "${fetchfs[@]}" export "$OUT/t.tar" >/dev/null ||
+FETCHFS_FAULT=export.object:4:1000ms,export.object:6:1000ms on_terminal "$WORK/screens" "${fetchfs[@]}" export "$OUT/t.tar" >/dev/null ||
 	fail "status $?"
 grep -Eq '[1-6]/6  .*B' "$WORK/screens" || fail "no progress: $(<"$WORK/screens")"
-FETCHFS_FAULT=import.object:4:1000ms on_terminal "$WORK/screens" "$FETCHFS" --cache "$WORK/elsewhere" --config "$CONFIG" \
+FETCHFS_FAULT=import.object:4:1000ms,import.object:6:1000ms on_terminal "$WORK/screens" "$FETCHFS" --cache "$WORK/elsewhere" --config "$CONFIG" \
 	import "$OUT/t.tar" >/dev/null || fail "status $?"
 grep -Eq '[1-7]/7  .*B' "$WORK/screens" || fail "no progress: $(<"$WORK/screens")"
