@@ -17,6 +17,10 @@
 int evict_reserve(
 	const struct store *store, const char *partial, uid_t uid, uint64_t bytes, struct err *err);
 
+/* Whether that may ever succeed, whoever gives up what he has: 0, or -ENOSPC, which tells why not.
+ */
+int evict_could_ever(const struct store *store, uid_t uid, uint64_t bytes, struct err *err);
+
 /* For what has room, but not a reservation of its own: evict of the share of @uid until it has
  * @bytes left. */
 int evict_for_share(const struct store *store, uid_t uid, uint64_t bytes, struct err *err);

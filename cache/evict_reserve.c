@@ -214,6 +214,15 @@ static int make_room(struct making *making, struct err *err)
 	}
 }
 
+int evict_could_ever(const struct store *store, uid_t uid, uint64_t bytes, struct err *err)
+{
+	if (bytes > room_within(store))
+		return too_big(store, bytes, err);
+	if (uid > 0 && store->share > 0 && bytes > store->share)
+		return share_full(store, uid, bytes, 0, err);
+	return 0;
+}
+
 int evict_reserve(
 	const struct store *store, const char *partial, uid_t uid, uint64_t bytes, struct err *err)
 {
@@ -224,12 +233,10 @@ int evict_reserve(
 		.own_idle_left = true,
 		.own_hunt = {.uid = uid},
 	};
-	int r;
+	int r = evict_could_ever(store, uid, bytes, err);
 
-	if (bytes > room_within(store))
-		return too_big(store, bytes, err);
-	if (making.wish.uid > 0 && bytes > store->share)
-		return share_full(store, uid, bytes, 0, err);
+	if (r < 0)
+		return r;
 	r = make_room(&making, err);
 	evict_hunt_end(store, &making.hunt);
 	return r;

@@ -127,6 +127,7 @@ void partial_free(struct partial *partial)
 	free(partial->filled);
 	free(partial->filled_hashes);
 	free(partial->roomed);
+	free(partial->window);
 	pthread_mutex_destroy(&partial->room_mu);
 	pthread_mutex_destroy(&partial->mu);
 	pthread_cond_destroy(&partial->pictured);
@@ -298,6 +299,13 @@ int partial_start_sparse(
 	partial->header.version = *version;
 	r = partial_be_sparse(partial, err);
 	return r < 0 ? r : begin(partial, version, err);
+}
+
+int partial_start_windowed(
+	struct partial *partial, const struct ranges_version *version, struct err *err)
+{
+	partial->header.windowed = true;
+	return partial_start_sparse(partial, version, err);
 }
 
 int partial_mix(struct partial *partial, struct err *err)

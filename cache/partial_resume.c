@@ -116,7 +116,8 @@ static int find_frontier(struct partial *partial, struct err *err)
 	partial_skip_present(partial);
 	chunk = partial->frontier / CHUNK_SIZE;
 	start = chunk * CHUNK_SIZE;
-	if (chunk >= partial->chunk_count || told <= partial->frontier ||
+	if (partial->header.windowed || chunk >= partial->chunk_count ||
+		told <= partial->frontier ||
 		told - start >= chunk_length(chunk, partial->header.version.size))
 		return 0;
 	r = is_right(partial, chunk, told - start, partial->header.frontier_hash, err);
@@ -139,11 +140,25 @@ static int reserve_all(struct partial *partial, uint64_t size, struct err *err)
 	return r;
 }
 
+/* There may be room for all of it by now. */
+static int find_window(struct partial *partial, bool sparse, struct err *err)
+{
+	struct ranges_header *header = &partial->header;
+
+	header->windowed =
+		header->windowed && sparse &&
+		store_could_hold(partial->store, partial->uid, header->version.size, NULL) < 0;
+	return ranges_forgotten(partial->ranges, &partial->forgotten, err);
+}
+
 static int load_data(struct partial *partial, bool sparse, struct err *err)
 {
 	uint64_t size = (uint64_t)partial->header.version.size;
 	uint64_t chunks = (size + CHUNK_SIZE - 1) / CHUNK_SIZE;
-	int r = sparse ? 0 : reserve_all(partial, size, err);
+	int r = find_window(partial, sparse, err);
+
+	if (r == 0 && !sparse)
+		r = reserve_all(partial, size, err);
 
 	if (r == 0)
 		r = ranges_allocate(partial->ranges, chunks, err);

@@ -28,7 +28,7 @@ int partial_be_sparse(struct partial *partial, struct err *err)
 	/* nothing else tells readers how long it will be */
 	if (ftruncate(partial->fd, size) < 0)
 		return err_set(err, ERR_SYSTEM, errno, "lengthen partial/%s: %m", partial->name);
-	return 0;
+	return partial->header.windowed ? partial_be_windowed(partial, err) : 0;
 }
 
 /* Caller holds room_mu. How many bytes of chunks [@first, @last] have no room. */
@@ -41,7 +41,7 @@ static uint64_t lacking(const struct partial *partial, uint64_t first, uint64_t 
 	return bytes;
 }
 
-static int allocate_chunk(struct partial *partial, uint64_t chunk, struct err *err)
+int partial_allocate_chunk(struct partial *partial, uint64_t chunk, struct err *err)
 {
 	uint64_t size = (uint64_t)partial->header.version.size;
 	uint64_t begin = chunk * CHUNK_SIZE;
@@ -75,12 +75,14 @@ int partial_make_room(struct partial *partial, uint64_t offset, uint64_t length,
 	more = lacking(partial, first, last);
 	if (more == 0)
 		return 0;
+	if (partial->window)
+		return partial_move_window(partial, first, last, more / CHUNK_SIZE, err);
 	r = partial_reserve(partial, partial->reserved + more, partial->header.version.size, err);
 	if (r < 0)
 		return r;
 	partial->reserved += more;
 	for (uint64_t i = first; r == 0 && i <= last; i++)
 		if (!partial->roomed[i])
-			r = allocate_chunk(partial, i, err);
+			r = partial_allocate_chunk(partial, i, err);
 	return r;
 }

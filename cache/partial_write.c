@@ -136,6 +136,8 @@ void partial_skip_present(struct partial *partial)
 	uint64_t chunk = partial->frontier / CHUNK_SIZE;
 	int64_t size = partial->header.version.size;
 
+	if (partial->header.windowed) /* what it has passed over may go */
+		return;
 	while (chunk < partial->chunk_count && partial->chunks[chunk] == CHUNK_PRESENT) {
 		chunk++;
 		partial->frontier = chunk * CHUNK_SIZE;
@@ -197,8 +199,13 @@ static int hash_what_is_there(
 static int enter_chunk(struct partial_writer *writer, struct err *err)
 {
 	uint64_t start = writer->offset / CHUNK_SIZE * CHUNK_SIZE;
-	int r = claim_chunk(writer, err);
+	int r = 0;
 
+	/* its room may have gone to those who are faster */
+	if (partial_is_windowed(writer->partial))
+		r = partial_make_room(writer->partial, start, CHUNK_SIZE, err);
+	if (r == 0)
+		r = claim_chunk(writer, err);
 	XXH3_64bits_reset(writer->hash);
 	if (r < 0 || !writer->claimed)
 		return r;

@@ -19,12 +19,12 @@
 
 /* Reads "fetchmap" on a little-endian machine; on one of the other kind it is no map of ours. */
 #define MAGIC   UINT64_C(0x70616d6863746566)
-#define VERSION 3
+#define VERSION 4
 
 /* A header that is being replaced may be seen half. How often to look again before judging. */
 #define TORN_RETRIES 1000
 
-/* A fresh map is one block of a file system, written whole: up to 128 chunks need no other. */
+/* A fresh map is one block of a file system, written whole: up to 127 chunks need no other. */
 #define FIRST_BLOCK 4096
 
 /* What fits in the 48 bits that a frontier has. */
@@ -36,6 +36,7 @@
 #define FLAG_STRONG 2U
 #define FLAG_RETRY  4U
 #define FLAG_MIXED  8U
+#define FLAG_WINDOW 16U
 
 /* The first block, in the byte order of the machine: a map never leaves it. */
 struct disk_header {
@@ -64,7 +65,7 @@ struct disk_header {
 
 static_assert(offsetof(struct disk_header, checksum) == 2000, "nothing is hidden in padding");
 static_assert(sizeof(struct disk_header) <= FRONTIER_OFFSET, "the block ends before the numbers");
-static_assert(WHOLE_OFFSET + 8 <= RANGES_HEADER, "the numbers are in the header");
+static_assert(FORGOTTEN_OFFSET + 8 <= RANGES_HEADER, "the numbers are in the header");
 
 static int make_ranges(int fd, struct ranges **ret, struct err *err)
 {
@@ -100,7 +101,8 @@ static void fill(struct disk_header *disk, const struct ranges_header *header)
 		.modified = header->version.modified,
 		.flags = (header->version.ranges ? FLAG_RANGES : 0) |
 			 (header->version.strong ? FLAG_STRONG : 0) |
-			 (header->err.retry ? FLAG_RETRY : 0) | (header->mixed ? FLAG_MIXED : 0),
+			 (header->err.retry ? FLAG_RETRY : 0) | (header->mixed ? FLAG_MIXED : 0) |
+			 (header->windowed ? FLAG_WINDOW : 0),
 		.err_code = (uint32_t)header->err.code,
 		.err_kind = header->err.kind,
 		.err_retry_after = header->err.retry_after,
@@ -256,6 +258,7 @@ int ranges_load(const struct ranges *ranges, struct ranges_header *ret, struct e
 		.version.ranges = disk.flags & FLAG_RANGES,
 		.version.strong = disk.flags & FLAG_STRONG,
 		.mixed = disk.flags & FLAG_MIXED,
+		.windowed = disk.flags & FLAG_WINDOW,
 		.frontier = frontier.place,
 		.frontier_hash = frontier.hash,
 		.data_inode = disk.data_inode,
@@ -286,7 +289,7 @@ int ranges_store(struct ranges *ranges, const struct ranges_header *header, stru
 	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write map: %m") : 0;
 }
 
-int ranges_is_mixed(const struct ranges *ranges, bool *ret, struct err *err)
+static int has_flag(const struct ranges *ranges, uint32_t flag, bool *ret, struct err *err)
 {
 	uint32_t flags = 0;
 	ssize_t n = fd_pread_full(
@@ -294,8 +297,18 @@ int ranges_is_mixed(const struct ranges *ranges, bool *ret, struct err *err)
 
 	if (n != sizeof(flags))
 		return err_set(err, ERR_SYSTEM, n < 0 ? (int)-n : EIO, "read map: %m");
-	*ret = flags & FLAG_MIXED;
+	*ret = flags & flag;
 	return 0;
+}
+
+int ranges_is_mixed(const struct ranges *ranges, bool *ret, struct err *err)
+{
+	return has_flag(ranges, FLAG_MIXED, ret, err);
+}
+
+int ranges_is_windowed(const struct ranges *ranges, bool *ret, struct err *err)
+{
+	return has_flag(ranges, FLAG_WINDOW, ret, err);
 }
 
 /* ---- the numbers beside it ---- */
@@ -318,6 +331,11 @@ static int read_number(const struct ranges *ranges, uint64_t offset, uint64_t *r
 		return err_set(err, ERR_SYSTEM, (int)-n, "read map: %m");
 	*ret = n == sizeof(number) ? number : 0;
 	return 0;
+}
+
+int ranges_forgotten(const struct ranges *ranges, uint64_t *ret, struct err *err)
+{
+	return read_number(ranges, FORGOTTEN_OFFSET, ret, err);
 }
 
 int ranges_beat(struct ranges *ranges, int64_t ms, struct err *err)

@@ -18,7 +18,7 @@
 #include <sys/types.h>
 
 #define CHUNK_SIZE    UINT64_C(262144)
-#define RANGES_HEADER 2048
+#define RANGES_HEADER 2064
 
 /* Bytes of chunk @chunk in a file of @size bytes (-1: unknown, and then all of it). */
 static inline uint64_t chunk_length(uint64_t chunk, int64_t size)
@@ -67,7 +67,8 @@ struct ranges_header {
 	struct ranges_version version;
 	bool mixed; /* of several versions, maybe: nothing is shown before a digest vouches for it
 		     */
-	uint64_t frontier;      /* all bytes before it are present, to the byte */
+	bool windowed;     /* chunks are forgotten again; its frontier stays at the beginning */
+	uint64_t frontier; /* all bytes before it are present, to the byte */
 	uint64_t frontier_hash; /* as of ranges_advance(); not what ranges_store() stores */
 	uint64_t data_inode;    /* of the .data file */
 	char boot[37];        /* during which the leader wrote: bytes of another boot are checked */
@@ -102,6 +103,10 @@ int ranges_store(struct ranges *ranges, const struct ranges_header *header, stru
  */
 int ranges_is_mixed(const struct ranges *ranges, bool *ret, struct err *err);
 
+/* Likewise whether it says "window"; and, for it, how many chunks have been forgotten. */
+int ranges_is_windowed(const struct ranges *ranges, bool *ret, struct err *err);
+int ranges_forgotten(const struct ranges *ranges, uint64_t *ret, struct err *err);
+
 /* The leader's: it was at work at @ms (monotonic). And when it last was; 0: it has not said so. */
 int ranges_beat(struct ranges *ranges, int64_t ms, struct err *err);
 int ranges_last_beat(const struct ranges *ranges, int64_t *ret, struct err *err);
@@ -116,6 +121,10 @@ int ranges_mark(struct ranges *ranges, uint64_t chunk, uint64_t hash, struct err
 
 /* The leader's: chunk @chunk is not there after all. */
 int ranges_unmark(struct ranges *ranges, uint64_t chunk, struct err *err);
+
+/* The leader's: chunk @chunk is not there any more, nor wanted; @forgotten ones have gone now.
+ * Before its bytes do. */
+int ranges_forget(struct ranges *ranges, uint64_t chunk, uint64_t forgotten, struct err *err);
 
 /* The leader's: the first @filled bytes of chunk @chunk, fewer than it has, are in the data file,
  * and their XXH3-64 is @hash. For a chunk that the frontier has not reached. Cheap, but not for

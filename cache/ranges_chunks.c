@@ -44,6 +44,16 @@ int ranges_unmark(struct ranges *ranges, uint64_t chunk, struct err *err)
 	return put_chunk(ranges, chunk, &(struct disk_chunk){.hash = 0}, err);
 }
 
+int ranges_forget(struct ranges *ranges, uint64_t chunk, uint64_t forgotten, struct err *err)
+{
+	static const struct disk_chunk none = {0};
+	int r = fd_pwrite_all(ranges->fd, &none, sizeof(none), chunk_offset(chunk));
+
+	if (r == 0)
+		r = fd_pwrite_all(ranges->fd, &forgotten, sizeof(forgotten), FORGOTTEN_OFFSET);
+	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write map: %m") : 0;
+}
+
 int ranges_fill(
 	struct ranges *ranges, uint64_t chunk, uint32_t filled, uint64_t hash, struct err *err)
 {

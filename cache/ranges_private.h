@@ -11,10 +11,11 @@
 #include <stddef.h>
 
 /* Written on their own, at any time, and therefore outside of the checksum. */
-#define FRONTIER_OFFSET 2008 /* struct disk_frontier */
-#define BEAT_OFFSET     2024 /* when the leader was last at work, monotonic milliseconds */
-#define WANTS_OFFSET    2032 /* some number, another one whenever a reader asked for a chunk */
-#define WHOLE_OFFSET    2040 /* not zero: a reader needs all of it */
+#define FRONTIER_OFFSET  2008 /* struct disk_frontier */
+#define BEAT_OFFSET      2024 /* when the leader was last at work, monotonic milliseconds */
+#define WANTS_OFFSET     2032 /* some number, another one whenever a reader asked for a chunk */
+#define WHOLE_OFFSET     2040 /* not zero: a reader needs all of it */
+#define FORGOTTEN_OFFSET 2048 /* chunks of a window, ever */
 
 struct disk_frontier {
 	uint64_t hash;  /* of what is there of the chunk that it lies in */

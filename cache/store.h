@@ -192,6 +192,20 @@ int partial_start_sparse(
 	struct partial *partial, const struct ranges_version *version, struct err *err);
 int partial_resume_sparse(const struct store *store, const struct partial_label *label,
 	struct partial **ret, struct err *err);
+/*
+ * The same for what is larger than the cache, or the share of its user, could ever hold (-ENOSPC,
+ * which tells the limit): it has room
+ * for some chunks only, and forgets others for them. What was read of it is right if
+ * partial_forgotten() was the same before partial_has() and after the reading. A run of writing is
+ * at most partial_run_max() long, in bytes, for others may be under way.
+ */
+int store_could_hold(const struct store *store, uid_t uid, int64_t size, struct err *err);
+int partial_start_windowed(
+	struct partial *partial, const struct ranges_version *version, struct err *err);
+bool partial_is_windowed(const struct partial *partial);
+uint64_t partial_forgotten(struct partial *partial);
+uint64_t partial_run_max(const struct partial *partial);
+
 /* Reserve and allocate room for the missing bytes of [@offset, @offset + @length). */
 int partial_make_room(struct partial *partial, uint64_t offset, uint64_t length, struct err *err);
 

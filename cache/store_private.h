@@ -109,6 +109,7 @@ struct partial {
 	struct checksum_stream *also; /* or NULL; goes where sha goes */
 	uint64_t reserved; /* by the only writer, or before there are any; or guarded by room_mu */
 	bool *roomed;      /* of a sparse one: the chunks that have room; guarded by room_mu */
+	struct window *window; /* NULL: it may become whole; guarded by room_mu */
 
 	pthread_mutex_t room_mu; /* taken before mu */
 
@@ -117,7 +118,8 @@ struct partial {
 	uint32_t *filled;        /* of each chunk, but not of a whole one; guarded by mu */
 	uint64_t *filled_hashes; /* XXH3-64 of what is filled; guarded by mu */
 	uint64_t chunk_count;    /* of all three; grows when the size is unknown; guarded by mu */
-	uint64_t frontier;       /* guarded by mu */
+	uint64_t frontier;       /* stays 0 in a window; guarded by mu */
+	uint64_t forgotten;      /* chunks of a window, ever; guarded by mu */
 	uint64_t hashed;         /* guarded by mu */
 	bool hashing;            /* guarded by mu */
 	uint64_t told;           /* the frontier in the map; guarded by mu */
@@ -158,6 +160,16 @@ uint64_t partial_frontier_hash(const struct partial *partial);
 
 /* Make a sparse one of @partial, whose size is known: what is there has room, nothing else. */
 int partial_be_sparse(struct partial *partial, struct err *err);
+
+/* Give its room to one chunk, which has been reserved. Under room_mu. */
+int partial_allocate_chunk(struct partial *partial, uint64_t chunk, struct err *err);
+
+/* Of a sparse one: make it a window of what it has (partial_window.c). */
+int partial_be_windowed(struct partial *partial, struct err *err);
+
+/* Room for those of chunks [@first, @last] that have none, @lacking in number. Under room_mu. */
+int partial_move_window(
+	struct partial *partial, uint64_t first, uint64_t last, uint64_t lacking, struct err *err);
 
 /* Bytes [@start, @start + @len) were just written: if the digest waits for one of them, and they
  * join the prefix, it takes them from memory. */

@@ -111,6 +111,24 @@ static void warn_old(const struct cli *cli, const char *subject, struct fetchfs_
 	fetchfs_info_release(&info);
 }
 
+/*
+ * All bytes are out, but only now are they known to be right, and kept. But for what the cache
+ * could never hold: what is right is up to its origin, which says that all parts are of one
+ * version.
+ */
+static int wait_for_end(struct fetchfs_file *file, struct err *err)
+{
+	struct fetchfs_info info;
+	bool windowed;
+	int r = fetchfs_file_info(file, &info, err);
+
+	if (r < 0)
+		return r;
+	windowed = info.windowed;
+	fetchfs_info_release(&info);
+	return windowed ? 0 : fetchfs_file_wait_until(file, FETCHFS_UNTIL_COMPLETE, 0, 0, -1, err);
+}
+
 static int cat_cached(
 	struct cli *cli, const struct cat *cat, const char **ret_subject, struct err *err)
 {
@@ -129,9 +147,8 @@ static int cat_cached(
 	r = fetchfs_get(fetchfs, &request, &source.file, err);
 	if (r == 0)
 		r = copy_out(&source, err);
-	/* all bytes are out, but only now are they known to be right, and kept */
 	if (r == 0)
-		r = fetchfs_file_wait_until(source.file, FETCHFS_UNTIL_COMPLETE, 0, 0, -1, err);
+		r = wait_for_end(source.file, err);
 	if (r < 0) {
 		fetchfs_file_abandon(source.file);
 	} else {

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "base/units.h"
 #include "cli/cli.h"
 #include "cli/mounted.h"
 
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define READ_SIZE (1 << 20)
@@ -123,19 +125,49 @@ static bool is_complete(int fd)
 	return str_equal(state, fetchfs_state_name(FETCHFS_COMPLETE));
 }
 
+/* The mount shows what is larger than the cache, too, but keeps nothing of it. */
+static int too_large(uint64_t size, uint64_t limit, struct err *err)
+{
+	char needed[UNITS_SIZE_TEXT];
+	char limit_text[UNITS_SIZE_TEXT];
+
+	units_format_size(size, needed);
+	units_format_size(limit, limit_text);
+	return err_set(err, ERR_SPACE, ENOSPC, "larger than the cache: %s needed, limit %s", needed,
+		limit_text);
+}
+
+static int check_kept(int fd, uint64_t size, uint64_t limit, struct err *err)
+{
+	char here[32] = "";
+
+	if (is_complete(fd) || mounted_attribute(fd, "cached_bytes", here, sizeof(here)) < 0 ||
+		strtoull(here, NULL, 10) >= size || is_complete(fd))
+		return 0;
+	return too_large(size, limit, err);
+}
+
 static int read_file(struct fetch_job *job, struct err *err)
 {
 	CLEANUP(fd_closep) int fd = -1;
+	struct statvfs fs = {0};
 	struct stat st;
+	uint64_t limit;
 	int r;
 
 	r = mounted_open(job->crew->mount, job->uri, &fd, err);
 	if (r < 0)
 		return r;
 	job->cached = is_complete(fd);
-	if (fstat(fd, &st) == 0)
-		atomic_store(&job->size, st.st_size);
+	if (fstatvfs(fd, &fs) < 0 || fstat(fd, &st) < 0)
+		return err_set(err, ERR_SYSTEM, errno, "look at what %s has: %m", job->crew->mount);
+	atomic_store(&job->size, st.st_size);
+	limit = (uint64_t)fs.f_blocks * fs.f_frsize;
+	if (!job->cached && (uint64_t)st.st_size > limit)
+		return too_large((uint64_t)st.st_size, limit, err);
 	r = read_all(job, fd, err);
+	if (r == 0)
+		r = check_kept(fd, (uint64_t)atomic_load(&job->bytes), limit, err);
 	if (r < 0)
 		return r;
 	job->state = is_complete(fd) ? FETCHFS_COMPLETE : FETCHFS_IN_FLIGHT;

@@ -184,6 +184,14 @@ static uint64_t missing_until(const struct flight *flight, uint64_t offset, uint
 	return end < size ? end : size;
 }
 
+/* Caller holds mu. */
+static uint64_t run_max(const struct flight *flight, uint64_t length)
+{
+	uint64_t max = partial_run_max(flight->partial);
+
+	return length < max ? length : max;
+}
+
 /* Caller holds mu. The run that a reader waits for; false: nobody waits for anything. */
 static bool run_for_wish(struct flight *flight, struct gap *ret)
 {
@@ -195,7 +203,7 @@ static bool run_for_wish(struct flight *flight, struct gap *ret)
 	if (wish < 0)
 		return false;
 	ret->offset = (uint64_t)wish;
-	max_length = readahead_miss(&flight->readahead, ret->offset);
+	max_length = run_max(flight, readahead_miss(&flight->readahead, ret->offset));
 	end = missing_until(flight, ret->offset, max_length);
 	readahead_cut(&flight->readahead, ret->offset, end - ret->offset);
 	ret->length = end - ret->offset;
@@ -206,7 +214,7 @@ static bool run_for_wish(struct flight *flight, struct gap *ret)
 static bool run_for_reader(struct flight *flight, struct gap *ret)
 {
 	struct flight_ahead ahead = flight->ahead;
-	uint64_t end = ahead.at + ahead.length;
+	uint64_t end = ahead.at + run_max(flight, ahead.length);
 
 	flight->ahead.length = 0;
 	if (end > (uint64_t)flight->version.size)

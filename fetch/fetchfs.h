@@ -119,6 +119,8 @@ struct fetchfs_info {
 	bool is_public; /* everybody on this machine may see it */
 	bool executable;
 	bool pinned;
+	bool windowed;                    /* in flight, and larger than the cache: it can be read,
+					   * but will never be complete */
 	int64_t size;                     /* bytes, -1: unknown */
 	uint64_t cached_bytes;            /* bytes here */
 	char sha256[FETCHFS_SHA256_SIZE]; /* hexadecimal, "" until complete */

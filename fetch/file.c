@@ -1,7 +1,6 @@
 #include "fetch/file.h"
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/fd.h"
 #include "fetch/ahead.h"
 #include "fetch/fetcher.h"
@@ -213,6 +212,8 @@ int fetchfs_file_wait(struct fetchfs_file *file, struct fetchfs_wait *wait, stru
 		r = r < 0 ? r : 1;
 	} else if (waits_satisfied(flight, wait)) {
 		r = 1;
+	} else if (waits_check(flight, wait, err) < 0) {
+		r = -ENOSPC;
 	} else {
 		waits_add(flight, wait);
 		waits_ask(flight);
@@ -242,72 +243,20 @@ bool fetchfs_wait_cancel(struct fetchfs_wait *wait)
 	return queued;
 }
 
-/* A wait that a thread sleeps on. */
-struct sleeper {
-	struct fetchfs_wait wait; /* first: wake() gets from one to the other */
-	pthread_mutex_t mu;
-	pthread_cond_t woken;
-	bool done;
-	struct err err;
+/* One read of a flight, for after it. */
+struct reading {
+	bool ahead;         /* helpers may have something to do */
+	bool windowed;      /* what was there may have gone … */
+	uint64_t forgotten; /* … if this has changed */
 };
-
-static void sleeper_wake(struct fetchfs_wait *wait, const struct err *err)
-{
-	struct sleeper *sleeper = (struct sleeper *)wait;
-	WITH_LOCK(&sleeper->mu);
-
-	sleeper->err = *err;
-	sleeper->done = true;
-	pthread_cond_signal(&sleeper->woken);
-}
-
-/* False when @timeout_ms (-1: none) went by first. */
-static bool sleeper_sleep(struct sleeper *sleeper, int timeout_ms)
-{
-	int64_t until = clock_monotonic_ms() + timeout_ms;
-	struct timespec ts = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
-	WITH_LOCK(&sleeper->mu);
-
-	while (!sleeper->done) {
-		if (timeout_ms < 0)
-			pthread_cond_wait(&sleeper->woken, &sleeper->mu);
-		else if (pthread_cond_clockwait(
-				 &sleeper->woken, &sleeper->mu, CLOCK_MONOTONIC, &ts) == ETIMEDOUT)
-			break;
-	}
-	return sleeper->done;
-}
-
-int fetchfs_file_wait_until(struct fetchfs_file *file, enum fetchfs_until until, uint64_t offset,
-	uint64_t length, int timeout_ms, struct err *err)
-{
-	struct sleeper sleeper = {
-		.wait = {.until = until, .offset = offset, .length = length, .wake = sleeper_wake},
-		.mu = PTHREAD_MUTEX_INITIALIZER,
-		.woken = PTHREAD_COND_INITIALIZER,
-	};
-	int r = fetchfs_file_wait(file, &sleeper.wait, err);
-
-	if (r != 0)
-		return r < 0 ? r : 0;
-	if (!sleeper_sleep(&sleeper, timeout_ms)) {
-		if (fetchfs_wait_cancel(&sleeper.wait))
-			return err_set_retry(
-				err, ERR_NETWORK, ETIMEDOUT, 0, "not here after %d ms", timeout_ms);
-		sleeper_sleep(&sleeper, -1); /* it is being woken right now */
-	}
-	if (sleeper.err.code && err)
-		*err = sleeper.err;
-	return -sleeper.err.code;
-}
 
 /*
  * The descriptor to read [@offset, +@length) from, or -errno. Marks the flight as served: from
  * then on its version is the only one that this flight may ever show, so the descriptor stays
  * open until the flight is freed.
  */
-static int readable_fd(
-	struct fetchfs_file *file, uint64_t offset, size_t length, bool *ret_ahead, struct err *err)
+static int readable_fd(struct fetchfs_file *file, uint64_t offset, size_t length,
+	struct reading *reading, struct err *err)
 {
 	struct flight *flight = file->flight;
 	int r;
@@ -322,28 +271,42 @@ static int readable_fd(
 		r = file_outcome(file, flight, err);
 		return r < 0 ? r : flight->object.fd;
 	}
+	reading->forgotten = flight_forgotten(flight);
 	if (file_has_expected(file) || !flight_has(flight, offset, length))
 		return -EAGAIN;
 	flight->served = true;
-	*ret_ahead = ahead_note_read(flight, offset + length);
+	reading->windowed = flight->windowed;
+	reading->ahead = ahead_note_read(flight, offset + length);
 	return flight->read_fd;
+}
+
+/* Whether what was read of a window may have gone meanwhile. */
+static bool is_lost(struct flight *flight, const struct reading *reading)
+{
+	uint64_t forgotten;
+
+	if (!reading->windowed)
+		return false;
+	WITH_LOCK(&flight->mu);
+	forgotten = flight_forgotten(flight);
+	return forgotten != reading->forgotten || forgotten == UINT64_MAX;
 }
 
 ssize_t fetchfs_file_read_now(
 	struct fetchfs_file *file, void *buf, size_t len, uint64_t offset, struct err *err)
 {
-	bool ahead = false;
-	int fd = readable_fd(file, offset, len, &ahead, err);
+	struct reading reading = {.ahead = false};
+	int fd = readable_fd(file, offset, len, &reading, err);
 	ssize_t n;
 
 	if (fd < 0)
 		return fd;
-	if (ahead)
+	if (reading.ahead)
 		ahead_look(file->flight);
 	n = fd_pread_full(fd, buf, len, offset);
 	if (n < 0)
 		return err_set(err, ERR_SYSTEM, (int)-n, "read from the cache: %m");
-	return n;
+	return is_lost(file->flight, &reading) ? -EAGAIN : n;
 }
 
 ssize_t fetchfs_file_read(

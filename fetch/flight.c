@@ -205,10 +205,22 @@ static int take_read_fd(
 	return 0;
 }
 
+/* Caller holds mu. */
+static bool is_windowed(const struct flight *flight)
+{
+	bool windowed;
+
+	if (flight->partial)
+		return partial_is_windowed(flight->partial);
+	return flight->followed && ranges_is_windowed(flight->followed, &windowed, NULL) == 0 &&
+	       windowed;
+}
+
 int flight_started(struct flight *flight, const struct ranges_version *version, const char *type,
 	int read_fd, struct partial *partial, struct ranges *followed, struct err *err)
 {
-	struct fetchfs_wait *ready = NULL;
+	struct fetchfs_wait *ready = NULL, *refused = NULL;
+	struct err refusal = ERR_INIT;
 	int r;
 
 	pthread_mutex_lock(&flight->mu);
@@ -220,10 +232,13 @@ int flight_started(struct flight *flight, const struct ranges_version *version, 
 		str_fit(flight->type, sizeof(flight->type), type);
 		flight->partial = partial;
 		flight->followed = followed;
+		flight->windowed = is_windowed(flight);
+		refused = waits_take_refused(flight, &refusal);
 		ready = waits_take_ready(flight);
 	}
 	pthread_mutex_unlock(&flight->mu);
 
+	waits_refuse(refused, &refusal);
 	waits_wake(ready, NULL);
 	return r;
 }
@@ -317,6 +332,13 @@ bool flight_is_started(struct flight *flight)
 	WITH_LOCK(&flight->mu);
 
 	return flight->state == FLIGHT_STARTED;
+}
+
+bool flight_is_windowed(struct flight *flight)
+{
+	WITH_LOCK(&flight->mu);
+
+	return flight->windowed;
 }
 
 bool flight_is_served(struct flight *flight)

@@ -110,6 +110,7 @@ struct flight {
 	bool called;                  /* the leader is to look for wishes, there can be no helper */
 	int64_t alert_until_ms;       /* it takes short runs, so that it can do so soon */
 	bool lazy;                    /* led here, and only what readers wish is fetched */
+	bool windowed;                /* it is larger than the cache: it will never be whole */
 	bool resting;                 /* nobody leads: the next wish starts a leader */
 	struct err stood_in;          /* why the entry is an old one; its code is 0: it is not */
 	struct err helper_err;        /* how the last helper failed; its code is 0: none has */
@@ -191,6 +192,9 @@ struct partial_label flight_label(const struct flight *flight);
 /* Its version is known, and bytes of it arrive. */
 bool flight_is_started(struct flight *flight);
 
+/* What is read of it comes through a window, as far as is known here. */
+bool flight_is_windowed(struct flight *flight);
+
 /* Readers have begun with its version: it may not become another one any more. */
 bool flight_is_served(struct flight *flight);
 
@@ -214,6 +218,13 @@ int flight_pause(struct flight *flight, unsigned int ms, struct err *err);
 
 /* Whether [@offset, @offset + @length), cut at the end, can be read. Caller holds mu. */
 bool flight_has(const struct flight *flight, uint64_t offset, uint64_t length);
+
+/*
+ * How many chunks of a window have been forgotten, or another number than ever before if that is
+ * not known: what was found here and read in the meantime is right if it has not changed. Caller
+ * holds mu.
+ */
+uint64_t flight_forgotten(const struct flight *flight);
 
 /* How many of its bytes are here, while it is led or followed. Caller holds mu. */
 uint64_t flight_arrived(const struct flight *flight);

@@ -45,6 +45,19 @@ bool flight_has(const struct flight *flight, uint64_t offset, uint64_t length)
 	return flight->followed && followed_has(flight->followed, offset, end);
 }
 
+uint64_t flight_forgotten(const struct flight *flight)
+{
+	uint64_t forgotten;
+
+	if (!flight->windowed)
+		return 0;
+	if (flight->partial)
+		return partial_forgotten(flight->partial);
+	if (flight->followed && ranges_forgotten(flight->followed, &forgotten, NULL) == 0)
+		return forgotten;
+	return UINT64_MAX;
+}
+
 uint64_t flight_arrived(const struct flight *flight)
 {
 	uint64_t arrived = 0;

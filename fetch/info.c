@@ -107,6 +107,7 @@ int info_of_flight(struct flight *flight, struct fetchfs_info *ret, struct err *
 	info = (struct fetchfs_info){
 		.state = states[flight->state],
 		.executable = target->executable,
+		.windowed = flight->windowed,
 		.size = version->size,
 		.modified = version->modified,
 		.fetched = TIME_UNKNOWN,

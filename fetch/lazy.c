@@ -127,7 +127,7 @@ static int look(struct lead *lead, int64_t *quiet_since, struct err *err)
 		return r;
 	if (partial_next_gap(lead->partial, partial_frontier(lead->partial)) < 0)
 		return 0;
-	if (whole_is_wanted(lead)) {
+	if (!lead->windowed && whole_is_wanted(lead)) {
 		lazy_give_up(flight);
 		lead->lazy = false;
 		return 0;

@@ -114,11 +114,12 @@ static int open_partial(struct lead *lead, struct err *err)
 
 	if (lead->alone)
 		r = -ENOENT;
-	else if (lazy_suits(lead->flight))
+	else if (flight_is_windowed(lead->flight) || lazy_suits(lead->flight))
 		r = partial_resume_sparse(store, &label, &lead->partial, NULL);
 	else
 		r = partial_resume(store, &label, &lead->partial, NULL);
 	lead->started = r == 0;
+	lead->windowed = r == 0 && partial_is_windowed(lead->partial);
 	lead->left = is_left_whole(lead);
 	/* what has an entry is at least as good, and known to be; and what has become an object
 	 * already has nothing to be read along */

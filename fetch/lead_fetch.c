@@ -75,12 +75,46 @@ int lead_create_partial(struct lead *lead, struct err *err)
 	return r < 0 ? r : partial_hash_also(lead->partial, flight->target->expected.kind, err);
 }
 
+/* Whether there will never be room for all of it, and nobody needs more than parts. */
+static bool suits_window(const struct lead *lead, const struct ranges_version *version)
+{
+	struct flight *flight = lead->flight;
+	const struct fetchfs *fetchfs = flight->fetchfs;
+
+	if (!version->ranges || !version->strong ||
+		store_could_hold(&fetchfs->store, target_share(flight->target, fetchfs),
+			version->size, NULL) == 0)
+		return false;
+	WITH_LOCK(&flight->mu);
+	return !flight_wants_whole(flight);
+}
+
+static void become_lazy(struct lead *lead)
+{
+	struct flight *flight = lead->flight;
+
+	lead->lazy = true;
+	lazy_begin(flight);
+	WITH_LOCK(&flight->mu);
+	flight->lazy = true;
+}
+
+static int start_partial(struct lead *lead, const struct ranges_version *version, struct err *err)
+{
+	lead->windowed = suits_window(lead, version);
+	if (lead->windowed) {
+		become_lazy(lead);
+		return partial_start_windowed(lead->partial, version, err);
+	}
+	return lead->lazy ? partial_start_sparse(lead->partial, version, err)
+			  : partial_start(lead->partial, version, err);
+}
+
 /* The origin's first answer for this partial. */
 static int begin_version(struct lead *lead, const struct remote *remote, struct err *err)
 {
 	struct ranges_version version = version_of(lead, remote);
-	int r = lead->lazy ? partial_start_sparse(lead->partial, &version, err)
-			   : partial_start(lead->partial, &version, err);
+	int r = start_partial(lead, &version, err);
 
 	if (r < 0)
 		return r;
@@ -138,7 +172,12 @@ static int begin(
 	if (segment->small)
 		r = on_outgrown(segment, err);
 	segment->small = NULL;
-	return r < 0 ? r : begin_version(lead, remote, err);
+	if (r == 0)
+		r = begin_version(lead, remote, err);
+	if (r < 0 || !lead->windowed)
+		return r;
+	segment->reached = true;
+	return err_set(err, ERR_CANCELLED, ECANCELED, "what is read of it is asked for in parts");
 }
 
 static int on_begin(struct segment *segment, const struct remote *remote, struct err *err)
@@ -262,7 +301,6 @@ static int fetch_gap(struct lead *lead, const struct gap *gap, struct err *err)
 /* The version, without a byte of it, if that is all that is wanted. */
 static int begin_lazily(struct lead *lead, struct err *err)
 {
-	struct flight *flight = lead->flight;
 	struct remote remote;
 	int r = lazy_learn(lead, &remote, err);
 
@@ -281,11 +319,7 @@ static int begin_lazily(struct lead *lead, struct err *err)
 	r = lead->partial ? 0 : lead_create_partial(lead, err);
 	if (r < 0)
 		return r;
-	lazy_begin(flight);
-	{
-		WITH_LOCK(&flight->mu);
-		flight->lazy = true;
-	}
+	become_lazy(lead);
 	return lead->started ? tell_readers(lead, err) : begin_version(lead, &remote, err);
 }
 
@@ -295,10 +329,13 @@ static int fetch_wishes(struct lead *lead, struct err *err)
 	int r = 0;
 
 	/* what seems to change all the time may only be described wrongly */
-	if (!lead->no_ranges && lead->changes < LAZY_CHANGES && lazy_suits(lead->flight))
+	if (!lead->no_ranges && lead->changes < LAZY_CHANGES &&
+		(lead->windowed || lazy_suits(lead->flight)))
 		r = begin_lazily(lead, err);
 	if (r == 0 && lead->lazy && !lead->unchanged)
 		r = lazy_serve(lead, err);
+	if (r == 0 && lead->windowed)
+		return err_set(err, ERR_REMOTE, EOPNOTSUPP, "it does not come in parts any more");
 	if (r == 0 && lead->started)
 		r = partial_make_room(lead->partial, 0, UINT64_MAX, err);
 	return r;
@@ -319,6 +356,8 @@ static int fetch_missing(struct lead *lead, struct err *err)
 	for (;;) {
 		struct gap gap = {0};
 
+		if (lead->windowed)
+			return lazy_serve(lead, err);
 		if (lead->started && !must_be_asked_about(lead) &&
 			!alone_next(lead->flight, &gap) &&
 			!gaps_next(lead->flight, lead->partial, &gap))

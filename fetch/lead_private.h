@@ -35,7 +35,8 @@ struct lead {
 	struct small small;      /* where it arrives until then */
 	bool expects_small;      /* the store keeps room for it */
 	struct route *begun_by;  /* a reference: where the version was begun; NULL: resumed */
-	bool lazy;               /* only what readers wish is fetched */
+	bool lazy;               /* only what readers wish is fetched … */
+	bool windowed;           /* … and forgotten again: it is larger than the cache */
 	bool told;               /* readers were of this version, which they share from then on */
 	bool started;            /* the version of the partial is known, and readers were told */
 	bool confirmed;          /* the origin has answered for this version */

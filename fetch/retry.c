@@ -27,7 +27,7 @@ bool lead_can_continue(const struct lead *lead)
 bool lead_may_keep(const struct lead *lead)
 {
 	/* beside a frozen leader nobody may ever look for it */
-	return lead_can_continue(lead) && lead->flight->passed_by == 0;
+	return lead_can_continue(lead) && lead->flight->passed_by == 0 && !lead->windowed;
 }
 
 /* Whether the same version may come once more, from its beginning: who reads it can go on. */
@@ -38,7 +38,7 @@ static bool may_come_again(const struct lead *lead)
 	if (!lead->started)
 		return false;
 	version = partial_version(lead->partial);
-	return version->strong && version->size >= 0;
+	return version->strong && version->size >= 0 && !lead->windowed;
 }
 
 static int start_afresh(struct lead *lead, const struct err *why, struct err *err)
@@ -53,7 +53,7 @@ static int start_afresh(struct lead *lead, const struct err *why, struct err *er
 	lead->told = false;
 	lead->confirmed = false;
 	lead->from_start = false;
-	lead->lazy = false;
+	lead->lazy = lead->windowed = false;
 	lazy_give_up(flight);
 	routes_afresh(&lead->routes, why->code == ESTALE);
 

@@ -2,6 +2,7 @@
 
 #include "fetch/file.h"
 
+#include <errno.h>
 #include <utlist.h>
 
 #define ASK_MAX 16 /* chunks */
@@ -21,6 +22,21 @@ bool waits_satisfied(const struct flight *flight, const struct fetchfs_wait *wai
 		return false;
 	}
 	return false;
+}
+
+int waits_check(const struct flight *flight, const struct fetchfs_wait *wait, struct err *err)
+{
+	const struct fetchfs *fetchfs = flight->fetchfs;
+	uid_t uid = target_share(flight->target, fetchfs);
+	int r;
+
+	if (!flight->windowed ||
+		(wait->until != FETCHFS_UNTIL_COMPLETE && !file_has_expected(wait->file)))
+		return 0;
+	r = store_could_hold(&fetchfs->store, uid, flight->version.size, err);
+	if (r == 0) /* it could not when it was begun */
+		return err_set(err, ERR_SPACE, ENOSPC, "it is being read in parts");
+	return r;
 }
 
 void waits_add(struct flight *flight, struct fetchfs_wait *wait)
@@ -49,6 +65,22 @@ struct fetchfs_wait *waits_take_ready(struct flight *flight)
 		LL_PREPEND(ready, wait);
 	}
 	return ready;
+}
+
+struct fetchfs_wait *waits_take_refused(struct flight *flight, struct err *err)
+{
+	struct fetchfs_wait *refused = NULL;
+	struct fetchfs_wait *wait;
+	struct fetchfs_wait *next;
+
+	DL_FOREACH_SAFE(flight->waits, wait, next)
+	{
+		if (waits_check(flight, wait, err) == 0)
+			continue;
+		waits_remove(flight, wait);
+		LL_PREPEND(refused, wait);
+	}
+	return refused;
 }
 
 struct fetchfs_wait *waits_take_all(struct flight *flight)
@@ -88,6 +120,16 @@ void waits_ask(const struct flight *flight)
 	/* a leader that has nothing else to do sleeps on it */
 	if (flight->waits)
 		cachedir_bump(&flight->fetchfs->dir, &flight->lead_key);
+}
+
+void waits_refuse(struct fetchfs_wait *list, const struct err *err)
+{
+	struct fetchfs_wait *next;
+
+	for (struct fetchfs_wait *wait = list; wait; wait = next) {
+		next = wait->next;
+		wait->wake(wait, err);
+	}
 }
 
 void waits_wake(struct fetchfs_wait *list, const struct flight *flight)

@@ -14,6 +14,12 @@ struct fetchfs_wait *waits_take_all(struct flight *flight);
 /* Under mu: whether it is true now. */
 bool waits_satisfied(const struct flight *flight, const struct fetchfs_wait *wait);
 
+/* Under mu: -ENOSPC when that will never be, of a window: it is for all of it. And take off those
+ * for whom that is so; under no lock: call each with @err. */
+int waits_check(const struct flight *flight, const struct fetchfs_wait *wait, struct err *err);
+struct fetchfs_wait *waits_take_refused(struct flight *flight, struct err *err);
+void waits_refuse(struct fetchfs_wait *list, const struct err *err);
+
 /* Under mu: put it on the list; take it off. */
 void waits_add(struct flight *flight, struct fetchfs_wait *wait);
 void waits_remove(struct flight *flight, struct fetchfs_wait *wait);

@@ -12,7 +12,7 @@ import stat
 import struct
 import sys
 
-MAP_SIZE = 2048 + 16
+MAP_SIZE = 2064 + 16
 NO_DIGEST = bytes(32)
 
 
