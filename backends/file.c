@@ -274,6 +274,9 @@ static int file_list(const struct backend_env *env, const struct backend_request
 	list = opendir(path);
 	if (!list)
 		return source_failed(err);
+	r = source_check_real(request, dirfd(list), err);
+	if (r < 0)
+		return r;
 	*ret = (struct remote){
 		.size = SIZE_UNKNOWN,
 		.validators.modified = TIME_UNKNOWN,

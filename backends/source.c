@@ -118,12 +118,35 @@ static int open_path(const struct user *user, const char *path, struct source *r
 	return 0;
 }
 
+int source_check_real(const struct backend_request *request, int fd, struct err *err)
+{
+	CLEANUP(uri_release) struct uri real = {.text = NULL};
+	const struct guard *guard = request->guard;
+	char path[PATH_MAX];
+	int r;
+
+	if (!guard)
+		return 0;
+	if (!source_real_path(fd, path))
+		return err_set(err, ERR_SYSTEM, EIO, "find out where the file is");
+	r = uri_of_file(path, &real, err);
+	return r < 0 ? r : guard->uri(guard, &real, err);
+}
+
 int source_open(const struct backend_request *request, struct source *ret, struct err *err)
 {
+	CLEANUP(source_closep) struct source source = {.fd = -1};
 	CLEANUP(str_freep) char *path = NULL;
 	int r = source_path(request, &path, err);
 
-	return r < 0 ? r : open_path(request->user, path, ret, err);
+	if (r == 0)
+		r = open_path(request->user, path, &source, err);
+	if (r == 0)
+		r = source_check_real(request, source.fd, err);
+	if (r < 0)
+		return r;
+	*ret = (struct source){.fd = fd_steal(&source.fd), .st = source.st};
+	return 0;
 }
 
 /* An access list may take away what the mode gives; who has one is not for everybody. */

@@ -22,6 +22,9 @@ int source_path(const struct backend_request *request, char **ret, struct err *e
 int source_open(const struct backend_request *request, struct source *ret, struct err *err);
 void source_closep(struct source *source); /* for CLEANUP() */
 
+/* Whether what was opened is, by its real name, what may be asked for: links may lead anywhere. */
+int source_check_real(const struct backend_request *request, int fd, struct err *err);
+
 /* errno, of opening what was asked for, as an error. */
 int source_failed(struct err *err);
 

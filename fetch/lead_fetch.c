@@ -15,6 +15,10 @@
  * any more, but taken from the answer that brings the whole. */
 #define LAZY_CHANGES 2
 
+/* So many bytes are worth as many tries as the first ones; of an origin that gives a byte for each
+ * of them the end would never come. */
+#define PROGRESS_MIN 16384
+
 static struct validators old_validators(const struct lead *lead)
 {
 	struct validators validators = {.modified = lead->old.modified};
@@ -379,14 +383,15 @@ bool lead_is_whole(const struct lead *lead)
 	       partial_next_gap(lead->partial, 0) < 0;
 }
 
-/* Whether another chunk has come since this was asked: then the origin is not without hope. */
+/* Whether something has come since this was last so: then the origin is not without hope. */
 static bool has_progressed(struct lead *lead)
 {
-	uint64_t before = lead->written;
 	WITH_LOCK(&lead->flight->mu);
 
+	if (lead->flight->written - lead->written < PROGRESS_MIN)
+		return false;
 	lead->written = lead->flight->written;
-	return lead->written - before >= CHUNK_SIZE;
+	return true;
 }
 
 int lead_fetch_all(struct lead *lead, struct err *err)

@@ -52,7 +52,7 @@ struct lead {
 	struct object old_object;
 	struct remote remote;
 	int64_t answered;  /* when it said so, seconds since 1970 */
-	uint64_t written;  /* flight->written at the last failure */
+	uint64_t written;  /* flight->written when tries were last counted afresh */
 	uint64_t received; /* bytes of a file whose size was not told */
 
 	/* the outcome */

@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -199,9 +200,17 @@ static bool below(const char *root, const char *path)
 	       (str_has_prefix(path, root) && (path[len] == '/' || !path[len]));
 }
 
+/* A root that is a link, or is below one, is also where that leads. */
+static bool below_real(const char *root, const char *path)
+{
+	char real[PATH_MAX];
+
+	return realpath(root, real) && below(real, path);
+}
+
 /*
- * By name only: what a symbolic link leads to is seen when the file is opened. Where it is opened
- * with the rights of who asks there is nothing to forbid.
+ * By name: when it has been opened the backend asks once more, by the name to which symbolic links
+ * have led. Where it is opened with the rights of who asks there is nothing to forbid.
  */
 static int check_file(const struct decision *decision, const struct uri *uri, struct err *err)
 {
@@ -215,7 +224,7 @@ static int check_file(const struct decision *decision, const struct uri *uri, st
 	if (decision->as_user || (decision->trusted && !decision->through_mount))
 		return 0;
 	for (size_t i = 0; i < roots->count; i++)
-		if (below(roots->items[i], path))
+		if (below(roots->items[i], path) || below_real(roots->items[i], path))
 			return 0;
 	folder = (int)(strrchr(path, '/') - path);
 	return err_set(err, ERR_POLICY, EACCES,

@@ -217,7 +217,7 @@ int lead_retry_corrupt(struct lead *lead, struct err *err)
 {
 	int r;
 
-	if (!routes_corrupt(&lead->routes)) {
+	if (!routes_corrupt(&lead->routes, err)) {
 		if (lead->retried_digest)
 			return -err->code;
 		lead->retried_digest = true;

@@ -385,14 +385,21 @@ void routes_afresh(struct routes *routes, bool changed)
 	forget_current(routes);
 }
 
-bool routes_corrupt(struct routes *routes)
+bool routes_corrupt(struct routes *routes, const struct err *err)
 {
 	struct place *place = &routes->places[routes->place];
+	char *name;
 
 	if (!routes->current)
 		return false;
+	log_failure(routes, err);
 	/* through a proxy it may have been the proxy: the same place gets another chance */
 	place->useless = place->mirror && (!routes->current->proxy || routes->no_cache);
+	/* what else it has is not asked for first, for a while */
+	name = place->useless ? mirror_name(place->mirror) : NULL;
+	if (name)
+		health_failed(routes->fetchfs->health, name, clock_monotonic_ms(), 0);
+	free(name);
 	routes->no_cache = true;
 	forget_current(routes);
 	proxies_release(&routes->proxies);

@@ -103,10 +103,10 @@ bool routes_differ(const struct routes *routes);
 void routes_afresh(struct routes *routes, bool changed);
 
 /*
- * The bytes that came were not the right ones, though nobody noticed on the way: caches are told to
- * ask again, and a mirror that brought them itself is left out. true: by that a way is ruled out,
- * and others are left.
+ * The bytes that came were not the right ones, as @err says, though nobody noticed on the way:
+ * caches are told to ask again, and a mirror that brought them itself is left out, here, and for a
+ * while by whoever comes later. true: by that a way is ruled out, and others are left.
  */
-bool routes_corrupt(struct routes *routes);
+bool routes_corrupt(struct routes *routes, const struct err *err);
 
 #endif

@@ -133,8 +133,8 @@ done
 
 say "a body that ends too soon is asked for again, and never taken for the whole"
 # (the second time, for the rest)
-keeps 3 'body shorter than promised: 100000 of 616800 bytes' "$RAW/cut/100000/a.bin" 2
-keeps 3 '.*reset by peer|body shorter' "$RAW/reset/100000/a.bin" 2
+keeps 3 'body shorter than promised: 1000 of 715800 bytes' "$RAW/cut/1000/a.bin" 2
+keeps 3 '.*reset by peer|body shorter' "$RAW/reset/1000/a.bin" 2
 # (the length is a lie: there is no rest, and the whole comes as short again)
 fails 3 'body shorter than promised: 716800 of 717800 bytes' "$RAW/lie/1000/a.bin" 3
 keeps 3 'stalled: 0 bytes in 2 s' "$RAW/keep/lie/1000/a.bin" 3
@@ -143,6 +143,9 @@ fails 3 'too long hexadecimal|illegal or missing hexadecimal' "$RAW/hugechunk/10
 fails 3 'transfer closed with outstanding' "$RAW/nolast/a.bin" 2
 fails 3 'illegal or missing hexadecimal' "$RAW/line/Transfer-Encoding:%20chunked/a.bin" 2
 gets "$RAW/once/cut/300000/a.bin" 2
+# (less than a chunk each time, but something: a try that brought some counts as the first one)
+gets "$RAW/cut/100000/a.bin" 8
+gets "$RAWS/cut/100000/nonotify/b.bin" 8
 gets "$RAW/once/reset/300000/a.bin" 2
 gets "$RAW/once/nolast/a.bin" 2
 gets "$RAW/once/badchunk/300000/a.bin" 2
@@ -154,8 +157,8 @@ gets "$RAWS/nonotify/chunked/a.bin" 1
 gets "$RAWS/untilclose/a.bin" 1
 fails 3 'body cut: the connection broke off, and TLS' "$RAWS/untilclose/nonotify/a.bin" 2
 fails 3 'body cut: the connection broke off, and TLS' "$RAWS/untilclose/cut/300000/nonotify/a.bin" 2
-keeps 3 'body shorter than promised' "$RAWS/cut/100000/nonotify/a.bin" 2
-keeps 3 'body shorter than promised' "$RAWS/cuttls/100000/a.bin" 2
+keeps 3 'body shorter than promised' "$RAWS/cut/1000/nonotify/a.bin" 2
+keeps 3 'body shorter than promised' "$RAWS/cuttls/1000/a.bin" 2
 gets "$RAWS/once/cuttls/300000/b.bin" 2
 gets "$RAWS/once/cut/300000/b.bin" 2
 gets "$RAWS/once/reset/300000/b.bin" 2

@@ -123,8 +123,18 @@ fetchfs cat "$ORIGIN/v.bin" | cmp - "$WWW/v.bin" || fail "v.bin differs"
 say "with a digest, a mirror with wrong bytes is left aside"
 random_file 1M "$WORK/third/d.bin" wrong
 random_file 1M "$WWW/d.bin" right
-fetchfs fetch --digest "sha256:$(sha256 "$WWW/d.bin")" "$ORIGIN/d.bin"
+for name in e f; do
+	random_file 1M "$WORK/third/$name.bin" "$name"
+	cp -p "$WORK/third/$name.bin" "$WWW/"
+done
+(cd "$WWW" && sha256sum d.bin e.bin f.bin) >"$WORK/sums"
+fetchfs -vv fetch -j 1 --digests "file://$WORK/sums" "$ORIGIN"/{d,e,f}.bin 2>"$WORK/said"
+grep -Eq "^fetchfs: $SECOND/d.bin: sha256 is [0-9a-f]{64}, expected" "$WORK/said" ||
+	fail "it is not said who had wrong bytes: $(<"$WORK/said")"
 fetchfs cat "$ORIGIN/d.bin" | cmp - "$WWW/d.bin" || fail "d.bin differs"
+[ "$(asked SECOND 'GET /d.bin')" -eq 1 ] || fail "the mirror was asked $(asked SECOND 'GET /d.bin') times"
+say "… also for what else it may have, for a while"
+[ "$(asked SECOND 'GET /[ef].bin')" -eq 0 ] || fail "the mirror was asked on"
 
 say "nobody left: the origin's failure is told"
 kill "$ORIGIN_PID" "$SECOND_PID" "$SLOW_PID"

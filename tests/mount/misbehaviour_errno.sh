@@ -73,19 +73,21 @@ seen EIO 'redirected to http://localhost:[0-9]+/short/1000/a.bin: body shorter' 
 say "silence, before and in the body"
 start=$SECONDS
 seen ETIMEDOUT 'no answer within 2 s' "$ORIGIN/hang/a.bin" 2
-seen ETIMEDOUT 'stalled: 0 bytes in 2 s' "$ORIGIN/stall/100000/a.bin" 2
+seen ETIMEDOUT 'stalled: 0 bytes in 2 s' "$ORIGIN/stall/1000/a.bin" 2
 seen ETIMEDOUT 'no answer within 2 s|stalled' "$RAW/stopinhead/30/a.bin" 2
 [ $((SECONDS - start)) -le 40 ] || fail "it took $((SECONDS - start)) s"
 
 say "a body that breaks off, in all its ways"
-seen EIO 'shorter than promised' "$ORIGIN/short/100000/a.bin" 2
+seen EIO 'shorter than promised' "$ORIGIN/short/1100/a.bin" 2
 seen EIO 'transfer closed' "$ORIGIN/chunked/short/100000/a.bin" 2
-seen EIO 'reset by peer|shorter than promised' "$RAW/reset/100000/a.bin" 2
+seen EIO 'reset by peer|shorter than promised' "$RAW/reset/1000/a.bin" 2
 seen EIO 'hexadecimal' "$RAW/badchunk/100000/a.bin" 2
 seen EIO 'transfer closed' "$RAW/nolast/a.bin" 2
 seen EIO 'shorter than promised' "$RAW/lie/1000/a.bin" 3
-seen EIO 'shorter than promised' "$RAWS/cut/100000/nonotify/a.bin" 2
+seen EIO 'shorter than promised' "$RAWS/cut/1000/nonotify/a.bin" 2
 seen EIO 'body cut: the connection broke off, and TLS' "$RAWS/untilclose/nonotify/a.bin" 2
+
+read_right "$ORIGIN/short/100000/a.bin" 8
 
 say "what is no HTTP"
 seen EBADMSG 'HTTP/0.9' "$RAW/garbage/a.bin"

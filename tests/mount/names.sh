@@ -139,4 +139,21 @@ start_mount
 cmp "$ORIGINROOT/a.bin" "$MNT/file$WORK/local.d/files/a.bin" || fail "bytes differ"
 expect_errno EACCES "$MNT/file$WORK/other.d"
 expect_errno EACCES "$MNT/file$WORK/local.d/a.bin"
+
+say "links lead out of it neither to files nor to folders, but may lead on inside, and the folder be one"
+ln -s ../../other.d/a.bin "$WORK/local.d/files/out.bin"
+ln -s ../../other.d "$WORK/local.d/files/out"
+ln -s /etc/passwd "$WORK/local.d/files/passwd.txt"
+ln -s a.bin "$WORK/local.d/files/in.bin"
+for name in out.bin out/a.bin passwd.txt; do
+	expect_errno EACCES "$MNT/file$WORK/local.d/files/$name"
+	expect_errno EACCES "$(at "file://$WORK/local.d/files/$name")"
+done
+cmp "$ORIGINROOT/a.bin" "$MNT/file$WORK/local.d/files/in.bin" || fail "a link inside"
+stop_mount
+ln -s local.d/files "$WORK/link"
+printf '[policy]\nfile = %s\n' "$WORK/link" >"$CONFIG"
+start_mount
+cmp "$ORIGINROOT/a.bin" "$MNT/file$WORK/link/a.bin" || fail "by way of a folder that is a link"
+expect_errno EACCES "$MNT/file$WORK/link/out.bin"
 stop_mount

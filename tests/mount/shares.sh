@@ -51,11 +51,13 @@ for ((i = 0; i < 60; i++)); do as alice cat "$(at "$ORIGIN/s$i")" >/dev/null; do
 [ "$(share alice)" -ge $((8 << 20)) ] || fail "only $(share alice) bytes are alice's"
 for i in 20 21 22 bobs s59; do cached "$i" || fail "$i went"; done
 
-say "what is larger than that is refused, and the text says why"
-! as alice cat "$(at "$ORIGIN/big")" >"$WORK/bytes" 2>"$WORK/said" || fail "it was read"
-grep -q "No space left" "$WORK/said" || fail "another error: $(<"$WORK/said")"
-fetchfs log --json >"$WORK/log"
-grep -q "per_user" "$WORK/log" || fail "nothing says per_user"
+say "what is larger than that can be read, costs no other anything, and is not kept"
+as alice cmp "$(at "$ORIGIN/big")" "$ORIGINROOT/big" || fail "other bytes"
+cached s59 || fail "it cost something"
+say "who needs all of it is refused, and the text says why"
+folder_of alice whole
+expect_failure 1 "per_user" "${fetchfs[@]}" prepare --user alice --method copy "$box" "$ORIGIN/big"
+rmdir "$box"
 cached s59 || fail "it cost something"
 cmp "$(at "$ORIGIN/big")" "$ORIGINROOT/big" || fail "the owner cannot read it"
 
