@@ -141,7 +141,7 @@ void partial_label(struct partial *partial, const struct partial_label *label, u
 	str_cut(to->uri, sizeof(to->uri), label->uri);
 	str_cut(to->scope, sizeof(to->scope), label->scope);
 	partial->uid = label->uid;
-	to->since = clock_wall_ms();
+	to->since = label->since > 0 ? label->since : clock_wall_ms();
 	to->base = base;
 	to->pid = (int)getpid();
 }

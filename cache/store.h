@@ -134,7 +134,8 @@ struct partial_label {
 	const struct entry_key *key;
 	const char *uri; /* without secrets */
 	const char *scope;
-	uid_t uid; /* on whose share of the cache it is, 0: nobody's */
+	uid_t uid;     /* on whose share of the cache it is, 0: nobody's */
+	int64_t since; /* milliseconds since 1970: when the origin was asked; 0: now */
 };
 
 /*

@@ -239,7 +239,10 @@ static int publish_partial(const struct store *store, const void *bytes, size_t 
 	struct ranges_version version = {.size = (int64_t)len, .modified = entry->modified};
 	struct partial_writer *writer = NULL;
 	struct partial *partial = NULL;
-	struct partial_label label = {&entry->key, entry->uri, entry->scope, entry->uid};
+	/* when the origin was asked is not known here: not after anybody who waits for a new answer
+	 */
+	struct partial_label label = {
+		&entry->key, entry->uri, entry->scope, entry->uid, .since = 1};
 	int r = partial_create(store, &label, &partial, err);
 
 	if (r == 0)

@@ -91,7 +91,7 @@ struct fetchfs_request {
 	bool through_mount; /* asked by way of the mount: file:// only below the configured roots */
 	/* "KIND:HEX" of sha256, sha512, sha1 or md5; NULL: none. Wins over the fragment */
 	const char *digest;
-	bool refresh;    /* ask the origin even when the cache is fresh */
+	bool refresh;    /* ask the origin, from now on, even when the cache is fresh */
 	int timeout_ms;  /* of fetchfs_stat(), for its origins: -ETIMEDOUT; 0: as configured */
 	bool executable; /* hand out as 0555 */
 	bool prefetch;   /* only fill the cache: the file is waited for, but not read (EBADF) */

@@ -33,8 +33,11 @@ static struct flight_key key_of(const struct target *target)
 {
 	struct flight_key key = {.entry = target->key, .executable = target->executable};
 
+	/* content that is known by its digest is never out of date */
 	if (target->has_expected)
 		key.expected = target->expected;
+	else
+		key.afresh = target->refresh;
 	return key;
 }
 
@@ -109,6 +112,8 @@ int flight_join(struct fetchfs *fetchfs, struct target *target, bool prefetch, s
 		flight->in_table = true;
 		HASH_ADD(hh, fetchfs->flights, key, sizeof(flight->key), flight);
 	}
+	if (key.afresh)
+		flight->asked_ms = clock_wall_ms();
 	*ret = flight;
 	return 0;
 }
@@ -280,7 +285,8 @@ struct partial_label flight_label(const struct flight *flight)
 	return (struct partial_label){.key = &flight->lead_key,
 		.uri = target->shown,
 		.scope = target->decision.scope,
-		.uid = target_share(target, flight->fetchfs)};
+		.uid = target_share(target, flight->fetchfs),
+		.since = flight->asks_ms};
 }
 
 bool flight_wants_whole(const struct flight *flight)

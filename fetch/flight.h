@@ -28,15 +28,17 @@ enum flight_state {
 /*
  * What a flight is for: an entry, what its bytes are expected to hash to (zero: any), and whether
  * the file is to be executable. Two who expect different bytes do not share a flight, so that the
- * wrong one fails alone; nor do those who need files of different modes. Compared as bytes.
+ * wrong one fails alone; nor do those who need files of different modes. Who asks for a new answer
+ * shares one that has not asked yet; from its question on it is for all others. Compared as bytes.
  */
 struct flight_key {
 	struct entry_key entry;
 	struct checksum expected;
 	uint32_t executable;
+	uint32_t afresh; /* the question that answers it is still to be sent */
 };
 _Static_assert(sizeof(struct flight_key) ==
-		       sizeof(struct entry_key) + sizeof(struct checksum) + sizeof(uint32_t),
+		       sizeof(struct entry_key) + sizeof(struct checksum) + 2 * sizeof(uint32_t),
 	"no padding: compared as bytes");
 
 /*
@@ -68,9 +70,11 @@ struct flight_ahead {
 struct flight {
 	UT_hash_handle hh;
 	struct fetchfs *fetchfs;
-	struct flight_key key;  /* fixed */
+	struct flight_key key;  /* its afresh is guarded by fetchfs->mu, the rest is fixed */
 	struct target *target;  /* fixed: of whoever asked first */
-	bool in_table;          /* guarded by fetchfs->mu */
+	bool in_table;          /* guarded by fetchfs->mu, as is … */
+	int64_t asked_ms;       /* … when the last one asked for a new answer, since 1970 */
+	int64_t asks_ms;        /* when it asks the origin, since 1970; its flyer's; 0: not yet */
 	bool unknown;           /* fixed: the index had no such entry … */
 	uint32_t word;          /* fixed: … when this was the word of its key */
 	unsigned int passed_by; /* leaders that were frozen; its flyer's */
@@ -176,6 +180,13 @@ bool flight_wants_whole(const struct flight *flight);
  * might: whoever comes finds it in the index.
  */
 bool flight_is_to_be_read(struct flight *flight);
+
+/* The origin is asked from now on: whoever comes and wants a new answer needs another question. */
+void flight_asks(struct flight *flight);
+
+/* Whether who asks at @asks_ms (since 1970), elsewhere, does so for all who are here, too. If so,
+ * it is as if it was asked here. */
+bool flight_is_answered(struct flight *flight, int64_t asks_ms);
 
 /* More bytes may be there: wake those who waited for them. */
 void flight_progress(struct flight *flight);

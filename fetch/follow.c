@@ -113,6 +113,9 @@ static int look(
 
 	if (ranges_load(f->follower.ranges, &f->header, NULL) < 0)
 		return 1;
+	/* a leader that asked before somebody here wanted a new answer is waited for, no more */
+	if (!f->joined && !flight_is_answered(f->flight, header->label.since))
+		return header->state == RANGES_STARTING || header->state == RANGES_ACTIVE ? 2 : 1;
 	switch (header->state) {
 	case RANGES_DONE:
 		if (f->started)

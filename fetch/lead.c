@@ -145,6 +145,7 @@ static int prepare(struct lead *lead)
 	if (r <= 0)
 		return r;
 	lead->prepared = true;
+	flight_asks(flight);
 	lead->old_object = object_steal(&lead->object);
 	routes_init(&lead->routes, flight->fetchfs, flight->target);
 	flight_limit(flight);

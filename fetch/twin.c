@@ -64,6 +64,7 @@ int twin_make(struct flight *flight, const struct object *object, const struct e
 	if (r < 0)
 		return r;
 	twin.uid = label.uid;
+	label.since = entry->verified * 1000; /* nobody is asked for it */
 	r = partial_create(&flight->fetchfs->store, &label, &partial, err);
 	if (r == 0)
 		r = partial_start(partial, &version, err);

@@ -147,5 +147,30 @@ fetchfs fetch "$uri"
 asked 0 0
 fetchfs fetch --refresh "$uri"
 asked 0 1
-fetchfs fetch --refresh "$uri" "$uri"
-asked 0 1
+
+say "--refresh while the old version comes: asked once that has come, for all who wait"
+in_flight() {
+	compgen -G "$CACHE/partial/*.data" >/dev/null
+}
+uri=$ORIGIN/rate/1000000/late.bin
+random_file 3M "$ORIGINROOT/late.bin" old
+fetchfs fetch "$uri" &
+leader=$!
+children+=("$leader")
+wait_for 10 in_flight || fail "nothing is on its way"
+random_file 3M "$ORIGINROOT/new.bin" new
+mv "$ORIGINROOT/new.bin" "$ORIGINROOT/late.bin"
+refreshers=()
+for _ in 1 2 3 4; do
+	fetchfs fetch --refresh "$uri" "$uri" &
+	refreshers+=($!)
+done
+children+=("${refreshers[@]}")
+wait "$leader" || fail "who fetched the old version"
+for pid in "${refreshers[@]}"; do
+	wait "$pid" || fail "who asked for the new version"
+done
+cmp <(fetchfs cat "$uri") "$ORIGINROOT/late.bin" || fail "the old version after --refresh"
+settle_origin
+bodies=$(grep -Ec '^GET [^ ]*late.bin - 200 ' "$ORIGIN_LOG")
+[ "$bodies" -eq 2 ] || fail "$bodies bodies: $(<"$ORIGIN_LOG")"

@@ -243,6 +243,71 @@ Test(flow, many_readers_share_one_download)
 	fetchfs_close(fetchfs);
 }
 
+/* @count that ask for a new answer, and then what they got. */
+static void ask_afresh(struct fetchfs *fetchfs, struct fetchfs_file **ret, int count)
+{
+	struct fetchfs_request request = ask("fake://h/a");
+	struct err err = ERR_INIT;
+
+	request.refresh = true;
+	for (int i = 0; i < count; i++)
+		cr_assert_eq(fetchfs_get(fetchfs, &request, &ret[i], &err), 0, "%s", err.msg);
+}
+
+static void expect_answer(struct fetchfs_file *file, const char *text)
+{
+	char buf[16] = "";
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(fetchfs_file_wait_until(file, FETCHFS_UNTIL_COMPLETE, 0, 0, WAIT_MS, &err), 0,
+		"%s", err.msg);
+	cr_assert_eq(fetchfs_file_read(file, buf, sizeof(buf) - 1, 0, &err), (ssize_t)strlen(text));
+	cr_assert_str_eq(buf, text);
+	fetchfs_file_free(file);
+}
+
+/* The next answer: it begins, and waits to be released. */
+static void put_stalled(const char *text, const char *etag)
+{
+	fake_backend_put("/a", &(struct fake_file){.content = text,
+				       .len = strlen(text),
+				       .etag = etag,
+				       .stall = true,
+				       .stall_at = 1});
+}
+
+Test(flow, who_wants_a_new_answer_gets_that_to_a_question_sent_after_he_asked)
+{
+	struct fetchfs *fetchfs = open_cache();
+	struct fetchfs_request request = ask("fake://h/a");
+	struct fetchfs_file *old;
+	struct fetchfs_file *files[4];
+	struct err err = ERR_INIT;
+
+	put_stalled("one", "\"1\"");
+	cr_assert_eq(fetchfs_get(fetchfs, &request, &old, &err), 0);
+	fake_backend_wait_stalled("/a", 1);
+	put_stalled("two", "\"2\"");
+	ask_afresh(fetchfs, files, 4);
+	fake_backend_release("/a");
+	expect_answer(old, "one");
+	for (int i = 0; i < 4; i++)
+		expect_answer(files[i], "two");
+	cr_assert_eq(fake_backend_counts("/a").fetches, 2);
+
+	put_stalled("three", "\"3\"");
+	ask_afresh(fetchfs, files, 1);
+	fake_backend_wait_stalled("/a", 1);
+	put_stalled("three", "\"3\"");
+	ask_afresh(fetchfs, files + 1, 3);
+	fake_backend_release("/a");
+	for (int i = 0; i < 4; i++)
+		expect_answer(files[i], "three");
+	cr_assert_eq(fake_backend_counts("/a").fetches, 4);
+	cr_assert_eq(fake_backend_counts("/a").unchanged, 1);
+	fetchfs_close(fetchfs);
+}
+
 Test(flow, bytes_are_read_while_the_rest_is_on_its_way)
 {
 	struct fetchfs *fetchfs = open_cache();
