@@ -12,6 +12,7 @@
 #include "fetch/health.h"
 #include "fetch/machine.h"
 #include "fetch/meter.h"
+#include "fetch/refusals.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -47,6 +48,7 @@ struct fetchfs {
 	atomic_bool closing;
 
 	struct meter meter;
+	struct refusals refusals;
 };
 
 /*

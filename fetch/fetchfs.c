@@ -217,6 +217,7 @@ int fetchfs_open(const struct fetchfs_options *options, struct fetchfs **ret, st
 	if (!fetchfs)
 		return err_oom(err);
 	pthread_mutex_init(&fetchfs->mu, NULL);
+	pthread_mutex_init(&fetchfs->refusals.mu, NULL);
 	pthread_cond_init(&fetchfs->none, NULL);
 	machine_init(&fetchfs->machine);
 	fetchfs->owner = geteuid();
@@ -270,6 +271,7 @@ void fetchfs_close(struct fetchfs *fetchfs)
 	config_release(&fetchfs->config);
 	machine_release(&fetchfs->machine);
 	pthread_cond_destroy(&fetchfs->none);
+	pthread_mutex_destroy(&fetchfs->refusals.mu);
 	pthread_mutex_destroy(&fetchfs->mu);
 	free(fetchfs);
 }

@@ -143,7 +143,7 @@ int fetchfs_stat(struct fetchfs *fetchfs, const struct fetchfs_request *request,
 {
 	CLEANUP(target_unrefp) struct target *target = NULL;
 	struct fetchfs_info info;
-	int r = target_new(fetchfs, request, &target, err);
+	int r = refusals_target(fetchfs, request, &target, err);
 
 	if (r < 0)
 		return r;
@@ -194,7 +194,7 @@ int fetchfs_get(struct fetchfs *fetchfs, const struct fetchfs_request *request,
 	struct entry entry = {0};
 	bool unknown = false;
 	uint32_t word;
-	int r = target_new(fetchfs, request, &target, err);
+	int r = refusals_target(fetchfs, request, &target, err);
 
 	if (r < 0)
 		return r;

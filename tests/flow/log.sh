@@ -23,6 +23,12 @@ fetchfs log --json | jq -es 'length == 3 and .[0].event == "fetched" and .[0].by
 	.[0].seconds >= 0 and .[0].error == null and .[0].time > 1e9 and .[0].pid > 1 and
 	.[1].error == "404 not found" and .[2].seconds == null' >/dev/null || fail "$(fetchfs log --json)"
 
+say "what the policy refuses, without its secrets"
+! fetchfs fetch "http://me:hidden@169.254.169.254/key?token=hidden" 2>/dev/null || fail "not refused"
+fetchfs log -n 1 | grep -Eq ' failed    http://169\.254\.169\.254/key\?…: .*policy' || fail "$(fetchfs log)"
+! grep -q hidden "$CACHE/events" || fail "$(<"$CACHE/events")"
+fetchfs log >"$WORK/log"
+
 say "what is no event of ours is passed over"
 printf 'nonsense\n\n12\tfetched\t1\n99\tfuture\t0\t0\t1\t\tx\ty\n\t\t\t\t\t\t\t\n77\tfetched\t1' >>"$CACHE/events"
 cmp <(fetchfs log) "$WORK/log" || fail "$(fetchfs log)"

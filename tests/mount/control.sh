@@ -83,6 +83,21 @@ metric_is 1 'fetchfs_events_total{event="failed"}'
 grep -Eq " retried   $ORIGIN/b\.bin: .*sha256" "$MNT/.fetchfs/log" || fail "log: $(<"$MNT/.fetchfs/log")"
 grep -Eq " failed    $ORIGIN/b\.bin: .*sha256" "$MNT/.fetchfs/log" || fail "log: $(<"$MNT/.fetchfs/log")"
 
+say "what the policy refuses: counted, and one line, however often it is asked for"
+expect_errno EACCES "$MNT/file/etc/passwd"
+expect_errno EACCES "$MNT/file/etc/passwd"
+[ "$(metric 'fetchfs_errors_total{kind="policy"}')" -ge 2 ] || fail "$(grep policy "$MNT/.fetchfs/metrics")"
+[ "$(grep -c ' failed    file:///etc/passwd: .*policy' "$MNT/.fetchfs/log")" -eq 1 ] ||
+	fail "log: $(<"$MNT/.fetchfs/log")"
+if [ "$(id -u)" -eq 0 ]; then
+	nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	"${nobody[@]}" cat "$MNT/.fetchfs/log" >"$WORK/theirs"
+	! grep -q passwd "$WORK/theirs" || fail "others see what was refused to root"
+	! "${nobody[@]}" cat "$MNT/file/etc/passwd" 2>/dev/null || fail "not refused"
+	"${nobody[@]}" cat "$MNT/.fetchfs/log" >"$WORK/theirs"
+	[ "$(grep -c passwd "$WORK/theirs")" -eq 1 ] || fail "nobody sees: $(<"$WORK/theirs")"
+fi
+
 say "what another process does is in the log, too"
 fetchfs fetch "$ORIGIN/large.bin?public"
 grep -q "fetched   $ORIGIN/large.bin?… " "$MNT/.fetchfs/log" || fail "log: $(<"$MNT/.fetchfs/log")"
