@@ -85,6 +85,12 @@ folders() {
 	timeout 60 "$libcways" seek "$folder" || fail "seekdir(), $mode"
 }
 
+# refused WHY COMMAND…
+refused() {
+	! LC_ALL=C "${@:2}" </dev/null >/dev/null 2>"$WORK/stderr" || fail "not refused: ${*:2}"
+	grep -q ": $1\$" "$WORK/stderr" || fail "${*:2}: $(<"$WORK/stderr")"
+}
+
 writing() {
 	local host=$MNT/http/${ORIGIN#http://}
 	timeout 60 "$libcways" writes "$(at "$ORIGIN/a.bin")" "$MNT/uri/none" "$MNT/uri" >/dev/null ||
@@ -92,6 +98,11 @@ writing() {
 	timeout 60 "$libcways" writes "$host/a.bin" "$host/none.bin" "$host/many" >/dev/null ||
 		fail "the tree, $mode"
 	cmp "$ORIGINROOT/a.bin" "$host/a.bin" || fail "written, $mode"
+	# what may be a folder, since it has no suffix, is one
+	refused 'File exists' mkdir "$host/new"
+	refused 'File exists' ln -sT target "$host/new"
+	refused 'File exists' mknod "$host/new" p
+	refused 'Is a directory' dd "of=$host/new" status=none
 }
 
 for mode in passthrough nopassthrough; do
