@@ -1,5 +1,6 @@
 /*
- * fetchfs unmount: take a mount down, and wait until its daemon has put the cache to rest.
+ * fetchfs unmount: take a mount down, and wait until its daemon has put the cache to rest; with
+ * --lazy that may be long after, when the last file in it is closed, and nobody waits for it.
  */
 #include "base/cleanup.h"
 #include "base/fd.h"
@@ -29,7 +30,10 @@
 enum { OPTION_LAZY = 'l' };
 
 static const struct argp_option options[] = {
-	{"lazy", OPTION_LAZY, 0, 0, "even if files in it are open: they stay readable no longer",
+	{"lazy", OPTION_LAZY, 0, 0,
+		"even if files in it are open: they stay readable, and its daemon, which is not "
+		"waited "
+		"for, ends when the last one is closed",
 		0},
 	{0},
 };
@@ -212,7 +216,7 @@ int cmd_unmount(struct cli *cli, int argc, char **argv)
 
 	cli_parse(cli, &argp, argc, argv, &unmounting);
 	r = check(unmounting.directory, &err);
-	pid = r == 0 ? ask_pid(unmounting.directory) : 0;
+	pid = r == 0 && !unmounting.lazy ? ask_pid(unmounting.directory) : 0;
 	/* Opened before the daemon can end, so that the number cannot be somebody else's. */
 	CLEANUP(fd_closep) int pidfd = pid ? pidfd_open(pid, 0) : -1;
 

@@ -84,9 +84,10 @@ say "a file in use keeps it mounted, unless --lazy"
 start_daemon
 exec 3<"$(at "$ORIGIN/a.bin")"
 expect_failure 1 "in use" "${fetchfs[@]}" unmount "$MNT"
-"${fetchfs[@]}" unmount --lazy "$MNT" 2>/dev/null &
-children+=($!)
-wait_for 10 bash -c "! mountpoint -q '$MNT'" || fail "still mounted"
+timeout 5 "${fetchfs[@]}" unmount --lazy "$MNT" || fail "--lazy waits for who has it open"
+! mountpoint -q "$MNT" || fail "still mounted"
+! gone "$MOUNT_PID" || fail "the daemon has left an open file alone"
+cmp "$ORIGINROOT/a.bin" <&3 || fail "what is open is not readable any more"
 exec 3<&-
 wait_for 20 gone "$MOUNT_PID" || fail "the daemon stays"
 no_debris
