@@ -88,6 +88,12 @@ int uri_child(const struct uri *folder, const char *name, struct uri *ret, struc
 /* The file:// URI of the absolute @path (any bytes). *ret is the caller's, for uri_release(). */
 int uri_of_file(const char *path, struct uri *ret, struct err *err);
 
+/*
+ * What somebody means who types @text: a URI, or the absolute path of a file of this machine, in
+ * which nothing is unescaped. -EINVAL otherwise. *ret is the caller's, for uri_release().
+ */
+int uri_of_text(const char *text, struct uri *ret, struct err *err);
+
 /* @text with all bytes as %XX but unreserved characters (RFC 3986, 2.3) and those in @keep. The
  * caller's to free(); NULL when out of memory. */
 char *uri_escape(const char *text, const char *keep);

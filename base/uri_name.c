@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "base/uri_private.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -131,6 +132,16 @@ int uri_of_file(const char *path, struct uri *ret, struct err *err)
 	CLEANUP(str_freep) char *text = escaped ? str_printf("file://%s", escaped) : NULL;
 
 	return text ? uri_parse(text, ret, err) : err_oom(err);
+}
+
+int uri_of_text(const char *text, struct uri *ret, struct err *err)
+{
+	if (*text == '/')
+		return uri_of_file(text, ret, err);
+	if (!strstr(text, "://"))
+		return uri_malformed(
+			err, "it does not begin with SCHEME:// (of a file, say its absolute path)");
+	return uri_parse(text, ret, err);
 }
 
 int uri_to_name(const struct uri *uri, char **ret, struct err *err)

@@ -204,7 +204,7 @@ void cli_fragment(const char *uri, char *ret)
 	CLEANUP(uri_release) struct uri parsed = {0};
 
 	*ret = '\0';
-	if (strchr(uri, '#') && uri_parse(uri, &parsed, NULL) == 0)
+	if (strchr(uri, '#') && uri_of_text(uri, &parsed, NULL) == 0)
 		checksum_format(&parsed.expected, ret);
 }
 
@@ -251,7 +251,7 @@ char *cli_shown(const char *text)
 	CLEANUP(uri_release) struct uri uri = {0};
 	struct err ignored = ERR_INIT;
 
-	if (uri_parse(text, &uri, &ignored) < 0)
+	if (uri_of_text(text, &uri, &ignored) < 0)
 		return shown_malformed(text);
 	return uri_display(&uri);
 }

@@ -47,7 +47,7 @@ static int file_of(const char *mount, const char *text, char **ret, struct err *
 	struct err why = ERR_INIT;
 	int r;
 
-	r = uri_parse(text, &uri, err);
+	r = uri_of_text(text, &uri, err);
 	if (r < 0)
 		return r;
 	if (uri.user || uri.expected.kind != CHECKSUM_NONE)

@@ -113,7 +113,7 @@ int fetchfs_digests_load(struct fetchfs *fetchfs, const struct fetchfs_request *
 
 	if (!digests)
 		return err_oom(err);
-	r = uri_parse(request->uri, &digests->uri, err);
+	r = uri_of_text(request->uri, &digests->uri, err);
 	if (r < 0)
 		return err_context(err, "digests");
 	digests->shown = uri_display(&digests->uri);
@@ -159,7 +159,7 @@ int fetchfs_digests_find(
 {
 	CLEANUP(uri_release) struct uri parsed = {0};
 	struct checksum checksum;
-	int r = uri_parse(uri, &parsed, err);
+	int r = uri_of_text(uri, &parsed, err);
 
 	if (r < 0)
 		return r;

@@ -345,7 +345,7 @@ int fetchfs_mount_path(const char *uri_text, char **ret, struct err *err)
 {
 	CLEANUP(uri_release) struct uri uri = {0};
 	CLEANUP(str_freep) char *name = NULL;
-	int r = uri_parse(uri_text, &uri, err);
+	int r = uri_of_text(uri_text, &uri, err);
 
 	if (r < 0)
 		return r;

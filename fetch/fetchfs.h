@@ -85,9 +85,10 @@ FETCHFS_API enum fetchfs_lookup_head fetchfs_lookup_head(const struct fetchfs *f
 /* ---- asking for an artifact ---- */
 
 struct fetchfs_request {
-	const char
-		*uri; /* absolute; userinfo is used and not stored, a fragment may hold a digest */
-	uid_t uid;    /* on whose behalf: decides policy, credentials and scope */
+	/* a URI: userinfo is used and not stored, a fragment may hold a digest; or the absolute
+	 * path of a file */
+	const char *uri;
+	uid_t uid;          /* on whose behalf: decides policy, credentials and scope */
 	bool through_mount; /* asked by way of the mount: file:// only below the configured roots */
 	/* "KIND:HEX" of sha256, sha512, sha1 or md5; NULL: none. Wins over the fragment */
 	const char *digest;

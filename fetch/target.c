@@ -77,7 +77,7 @@ static int narrow_local_scope(struct fetchfs *fetchfs, struct target *target, st
 static int fill(struct fetchfs *fetchfs, const struct fetchfs_request *request, struct target *ret,
 	struct err *err)
 {
-	int r = uri_parse(request->uri, &ret->uri, err);
+	int r = uri_of_text(request->uri, &ret->uri, err);
 
 	if (r < 0)
 		return r;

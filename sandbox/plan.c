@@ -122,7 +122,7 @@ static int check_item(struct plan_item *item, struct err *err)
 	struct checksum digest;
 	int r;
 
-	r = uri_parse(item->uri, &uri, err);
+	r = uri_of_text(item->uri, &uri, err);
 	if (r < 0)
 		return err_context(err, "value");
 	item->shown = uri_display(&uri);

@@ -5,7 +5,7 @@
  * a listing (fetchfs_digests_load()) for the items that have no digest of their own; an item is an
  *object with the field names of the Mesos fetcher and three of our own:
  *
- *	value        the URI (required)
+ *	value        the URI, or an absolute path (required)
  *	output_file  name in the directory, may have folders; default: the last segment of the URI
  *	executable   true: mode 0755 instead of 0644
  *	digest       "sha256:HEX" (or sha512, sha1, md5), what the bytes must hash to

@@ -83,7 +83,7 @@ static int find_name(
 	CLEANUP(uri_release) struct uri uri = {0};
 	CLEANUP(str_freep) char *name = NULL;
 	uint8_t random[(FETCHFS_TOKEN_SIZE - 1) / 2];
-	int r = uri_parse(item->uri, &uri, err);
+	int r = uri_of_text(item->uri, &uri, err);
 
 	if (r < 0)
 		return r;

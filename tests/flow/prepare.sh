@@ -42,6 +42,21 @@ jq -e --arg box "$box" --arg sha "$(sha256 "$WWW/two")" 'length == 2 and
 [ "$(stat -c %a "$box/one")" = 644 ] || fail "mode $(stat -c %a "$box/one")"
 leases_are 1
 
+say "an absolute path is a file, in arguments, in a specification, and wherever else a URI is said"
+fresh
+odd=$'o dd#?%41\xff'
+cp "$WWW/one" "$WWW/$odd"
+jq -n --arg path "$WWW/two" '[{value: $path}]' | fetchfs prepare --spec - "$box" "$WWW/$odd"
+same "$odd" one
+same two two
+fetchfs release "$box"
+(cd "$WWW" && sha256sum one >SUMS)
+fetchfs cat "$WWW/one" | cmp - "$WWW/one" || fail "cat: other bytes"
+fetchfs fetch --digests "$WWW/SUMS" "$WWW/one"
+expect_failure 1 'digests: .*absolute path' "${fetchfs[@]}" fetch --digests ./SUMS "$WWW/one"
+expect_failure 1 'value: .*absolute path' "${fetchfs[@]}" prepare "$box" one
+fetchfs prepare --json "$box" "$own/two" "$own/one" >"$WORK/json"
+
 say "doing it again changes nothing"
 before=$(stat -c '%i %y' "$box/one" "$box/two")
 fetchfs prepare "$box" "$own/two" "$own/one"

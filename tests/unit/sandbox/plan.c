@@ -58,6 +58,20 @@ Test(plan, a_list_of_items_is_taken_with_all_its_fields)
 	cr_expect_not(plan.items[1].executable);
 }
 
+Test(plan, an_absolute_path_is_a_file_and_its_bytes_are_kept)
+{
+	CLEANUP(plan_release) struct plan plan = {0};
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(plan_add_uri(&plan, "/srv/a b#?%41\xff", false, &err), 0, "%s", err.msg);
+	cr_assert_eq(parse("[{\"value\": \"/srv/x\"}]", &plan, &err), 0, "%s", err.msg);
+	cr_expect_str_eq(plan.items[0].shown, "file:///srv/a%20b%23%3F%2541%FF");
+	cr_expect_str_eq(plan.items[0].name, "a b#?%41\xff");
+	cr_expect_str_eq(plan.items[1].shown, "file:///srv/x");
+	refused("[{\"value\": \"srv/x\"}]", "item 1: value: ");
+	refused("[{\"value\": \"./x\"}]", "say its absolute path");
+}
+
 Test(plan, an_object_may_name_the_user)
 {
 	CLEANUP(plan_release) struct plan plan = {0};
