@@ -27,11 +27,22 @@ int treemaker_take_room(struct treemaker *maker, uint64_t bytes, struct err *err
 	return 0;
 }
 
+/* The entry that is being made is one too many, or too large, as @err says already. */
+static int too_much(const struct treemaker *maker, struct err *err)
+{
+	char shown[ENTRYNAME_SHOWN];
+
+	entryname_show(maker->name.path, shown);
+	return err_context(err, "entry %s", shown);
+}
+
 int treemaker_count_entry(struct treemaker *maker, const char *name, struct err *err)
 {
-	if (maker->entries >= maker->limits->entries)
-		return err_set(err, ERR_USAGE, E2BIG, "more than %u entries ([unpack] entries)",
+	if (maker->entries >= maker->limits->entries) {
+		err_set(err, ERR_USAGE, E2BIG, "more than %u entries ([unpack] entries)",
 			maker->limits->entries);
+		return too_much(maker, err);
+	}
 	maker->entries++;
 	return treemaker_take_room(maker, ENTRY_ROOM + NAME_ROOM * strlen(name), err);
 }
@@ -45,7 +56,8 @@ int treemaker_count_logical(struct treemaker *maker, uint64_t bytes, struct err 
 		return 0;
 	}
 	units_format_size(maker->limits->size, limit);
-	return err_set(err, ERR_USAGE, E2BIG, "it unpacks to more than %s ([unpack] size)", limit);
+	err_set(err, ERR_USAGE, E2BIG, "the whole unpacks to more than %s ([unpack] size)", limit);
+	return too_much(maker, err);
 }
 
 int treemaker_count_written(struct treemaker *maker, uint64_t bytes, struct err *err)
@@ -54,6 +66,8 @@ int treemaker_count_written(struct treemaker *maker, uint64_t bytes, struct err 
 	if (maker->written <= UNPACK_RATIO_FROM ||
 		maker->written / maker->limits->ratio <= maker->archive_size)
 		return 0;
-	return err_set(err, ERR_USAGE, E2BIG,
-		"it unpacks to more than %u times its size ([unpack] ratio)", maker->limits->ratio);
+	err_set(err, ERR_USAGE, E2BIG,
+		"the whole unpacks to more than %u times its size ([unpack] ratio)",
+		maker->limits->ratio);
+	return too_much(maker, err);
 }
