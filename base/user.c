@@ -17,25 +17,31 @@
 #define GROUPS_MAX 65536 /* NGROUPS_MAX of Linux */
 #define NO_GROUP   65534 /* what the kernel shows for a group that it cannot name */
 
+/* Whether @name is the number of a user: digits, and not what stands for none. */
+static bool is_number(const char *name, uid_t *ret)
+{
+	char *end;
+	unsigned long number;
+
+	if (*name < '0' || *name > '9')
+		return false;
+	number = strtoul(name, &end, 10);
+	if (*end || number >= UINT32_MAX)
+		return false;
+	*ret = (uid_t)number;
+	return true;
+}
+
+/* 1: @ret is who is called @name; 0: nobody is. */
 static int find_passwd(
 	const char *name, struct passwd *ret, char *buffer, size_t size, struct err *err)
 {
 	struct passwd *found = NULL;
-	char *end;
-	unsigned long number;
-	int r;
+	int r = getpwnam_r(name, ret, buffer, size, &found);
 
-	r = getpwnam_r(name, ret, buffer, size, &found);
-	if (r == 0 && !found && *name >= '0' && *name <= '9') {
-		number = strtoul(name, &end, 10);
-		if (!*end && number < UINT32_MAX)
-			r = getpwuid_r((uid_t)number, ret, buffer, size, &found);
-	}
 	if (r != 0)
 		return err_set(err, ERR_SYSTEM, r, "look up user %s: %m", name);
-	if (!found)
-		return err_set(err, ERR_USAGE, ENOENT, "no user %s", name);
-	return 0;
+	return found != NULL;
 }
 
 static int find_groups(const char *name, struct user *user, struct err *err)
@@ -58,35 +64,6 @@ static int find_groups(const char *name, struct user *user, struct err *err)
 				err, ERR_SYSTEM, E2BIG, "user %s is in too many groups", name);
 		room *= 2;
 	}
-}
-
-int user_find(const char *name, struct user *ret, struct err *err)
-{
-	CLEANUP(user_release) struct user user = {.uid = geteuid(), .gid = getegid()};
-	CLEANUP(str_freep) char *buffer = NULL;
-	struct passwd entry;
-	int r;
-
-	if (name) {
-		buffer = malloc(PASSWD_MAX);
-		if (!buffer)
-			return err_oom(err);
-		r = find_passwd(name, &entry, buffer, PASSWD_MAX, err);
-		if (r < 0)
-			return r;
-		user.other = entry.pw_uid != geteuid();
-		if (user.other && geteuid() != 0)
-			return err_set(
-				err, ERR_SYSTEM, EPERM, "only root may act for another user");
-		user.uid = entry.pw_uid;
-		user.gid = entry.pw_gid;
-		r = user.other ? find_groups(entry.pw_name, &user, err) : 0;
-		if (r < 0)
-			return r;
-	}
-	*ret = user;
-	user.groups = NULL;
-	return 0;
 }
 
 /* What the user database says of @uid, to whom @user is then filled in; @groups: also which groups.
@@ -127,6 +104,54 @@ int user_of(uid_t uid, struct user *ret, struct err *err)
 	CLEANUP(user_release)
 	struct user user = {.uid = uid, .gid = (gid_t)uid, .other = uid != geteuid()};
 	int r = look_up(uid, user.other, &user, err);
+
+	if (r < 0)
+		return r;
+	*ret = user;
+	user.groups = NULL;
+	return 0;
+}
+
+/* Root, for @user, or the user itself. */
+static int check_right(const struct user *user, struct err *err)
+{
+	if (user->other && geteuid() != 0)
+		return err_set(err, ERR_SYSTEM, EPERM, "only root may act for another user");
+	return 0;
+}
+
+static int find_named(const char *name, struct user *user, struct err *err)
+{
+	CLEANUP(str_freep) char *buffer = malloc(PASSWD_MAX);
+	struct passwd entry;
+	uid_t uid;
+	int r;
+
+	if (!buffer)
+		return err_oom(err);
+	r = find_passwd(name, &entry, buffer, PASSWD_MAX, err);
+	if (r < 0)
+		return r;
+	if (r == 0 && is_number(name, &uid)) {
+		/* who is not in the database is the caller all the same */
+		if (uid == geteuid())
+			return 0;
+		r = user_of(uid, user, err);
+		return r < 0 ? r : check_right(user, err);
+	}
+	if (r == 0)
+		return err_set(err, ERR_USAGE, ENOENT, "no user %s", name);
+	user->uid = entry.pw_uid;
+	user->gid = entry.pw_gid;
+	user->other = user->uid != geteuid();
+	r = check_right(user, err);
+	return r == 0 && user->other ? find_groups(entry.pw_name, user, err) : r;
+}
+
+int user_find(const char *name, struct user *ret, struct err *err)
+{
+	CLEANUP(user_release) struct user user = {.uid = geteuid(), .gid = getegid()};
+	int r = name ? find_named(name, &user, err) : 0;
 
 	if (r < 0)
 		return r;

@@ -19,7 +19,8 @@ struct user {
 	bool other; /* not the caller */
 };
 
-/* The user @name, or the number in it; NULL: the caller. -EPERM unless root asks for another. */
+/* The user @name, else who has the number that it is, as by user_of(); NULL: the caller. -EPERM
+ * unless root asks for another. */
 int user_find(const char *name, struct user *ret, struct err *err);
 
 /*

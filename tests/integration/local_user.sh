@@ -58,10 +58,28 @@ say "a file of a group that the user is in"
 placed alice crews
 refused bob "file://$home/crews"
 
+say "a user who has a number only: with the group of that number, which opens nothing to it"
+folder_of 64042 box-number
+random_file 40K "$home/numbers" numbers
+chown 64042:64042 "$home/numbers"
+chmod 600 "$home/numbers"
+fetchfs prepare --method copy --user 64042 "$box" "file://$home/numbers"
+cmp "$box/numbers" "$home/numbers" || fail "numbers: other bytes"
+[ "$(stat -c %u:%g "$box/numbers")" = 64042:64042 ] || fail "it belongs to $(stat -c %u:%g "$box/numbers")"
+random_file 1K "$home/groups" groups
+chown root:64042 "$home/groups"
+chmod 640 "$home/groups"
+refused 64042 "file://$home/groups"
+refused 64043 "file://$home/numbers"
+rm -rf "$WORK/box-refused"
+folder_of alice box-refused
+expect_failure 1 'no user 64042x' "${fetchfs[@]}" prepare --user 64042x "$box" "file://$home/public"
+expect_failure 1 'no user 4294967295' "${fetchfs[@]}" prepare --user 4294967295 "$box" "file://$home/public"
+
 say "what everybody may read is everybody's, and in the cache once"
 placed alice public
 placed bob public
-[ "$(find "$CACHE/objects" -type f | wc -l)" -eq 3 ] ||
+[ "$(find "$CACHE/objects" -type f | wc -l)" -eq 4 ] ||
 	fail "objects: $(find "$CACHE/objects" -type f | wc -l)"
 
 say "what only root may read is for no user, by whatever link"
