@@ -7,11 +7,12 @@
 #include <libxml/HTMLparser.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The library takes time that grows with the square of both. */
 #define DEPTH_MAX 256
 #define TAG_MAX   65536 /* bytes, of a tag, a comment, a script */
-#define PIECE     4096  /* after which that is looked at */
+#define PIECE     4096  /* that the library is given at once, at most */
 
 struct html_links {
 	htmlParserCtxtPtr parser;
@@ -19,6 +20,8 @@ struct html_links {
 	void *arg;
 	int r; /* what it answered; not 0: nothing follows */
 	struct err err;
+	char piece[PIECE];
+	size_t len; /* of it, gathered */
 };
 
 static void begin_element(void *arg, const xmlChar *name, const xmlChar **attributes)
@@ -79,29 +82,53 @@ void html_links_free(struct html_links *links)
 	free(links);
 }
 
-/* What it answers is about the HTML, which may be as it likes. */
-static void parse(struct html_links *links, const char *buf, size_t len)
+/*
+ * The first @len bytes of what is gathered. What the library answers is about the HTML, which may
+ * be as it likes. It remembers up to where it looked for the end of a tag, but not in which kind of
+ * quotes that was (2.9.14), and would never find it: it has to begin at the tag again, which it
+ * does for each piece of one, up to TAG_MAX.
+ */
+static void parse(struct html_links *links, size_t len, bool is_end)
 {
 	const xmlParserInput *input;
 
-	htmlParseChunk(links->parser, buf, (int)len, len == 0);
+	links->parser->checkIndex = 0;
+	htmlParseChunk(links->parser, links->piece, (int)len, is_end);
+	links->len -= len;
+	memmove(links->piece, links->piece + len, links->len);
 	input = links->parser->input;
 	if (links->r == 0 && input && input->end - input->cur > TAG_MAX)
 		links->r = err_set(&links->err, ERR_REMOTE, EFBIG,
 			"a tag, comment or script of more than %d bytes", TAG_MAX);
 }
 
+/* Of a full piece, what comes before its last tag, which may not have ended: after a script whose
+ * end tag is cut the library finds nothing more. A tag that takes all of it is cut. */
+static size_t before_last_tag(const struct html_links *links)
+{
+	const char *tag = memrchr(links->piece, '<', links->len);
+
+	return tag && tag > links->piece ? (size_t)(tag - links->piece) : links->len;
+}
+
 int html_links_feed(struct html_links *links, const void *buf, size_t len, struct err *err)
 {
-	size_t done = 0;
+	const char *from = buf;
+	bool is_end = len == 0;
 
-	do {
-		size_t piece = len - done < PIECE ? len - done : PIECE;
+	while (links->r == 0 && len > 0) {
+		size_t room = PIECE - links->len;
+		size_t some = len < room ? len : room;
 
-		if (links->r == 0)
-			parse(links, (const char *)buf + done, piece);
-		done += piece;
-	} while (done < len);
+		memcpy(links->piece + links->len, from, some);
+		links->len += some;
+		from += some;
+		len -= some;
+		if (links->len == PIECE)
+			parse(links, before_last_tag(links), false);
+	}
+	if (links->r == 0 && is_end)
+		parse(links, links->len, true);
 	if (links->r < 0 && err)
 		*err = links->err;
 	return links->r;

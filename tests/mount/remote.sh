@@ -14,6 +14,8 @@ for n in {1..200}; do
 done
 printf 'deep' >"$WWW/pub/sub/deep/x.tgz"
 echo secret >"$WWW/other/hidden.txt"
+mkdir "$WWW/many"
+(cd "$WWW/many" && printf 'tool_%s_amd64.deb\n' {1..10000} | xargs touch)
 cat >"$WWW/page/index.html" <<'END'
 <!doctype html><base href="/page/"><p><A HREF=one.txt>one</A><a href='two/'>two</a><a>none</a>
 <a href="/page/three%2etxt">3</a><a href="//elsewhere.invalid/page/no">x</a><a href="..">up</a>
@@ -27,6 +29,7 @@ echo '<a href=dir>dir</a>' >"$WWW/slash/index.html"
 echo '<a href=x.txt>x</a>' >"$WWW/slash/dir/index.html"
 NGINX_MORE="location /pub/ { alias $WWW/pub/; autoindex on; }
 	location /cached/ { alias $WWW/pub/sub/; autoindex on; add_header Cache-Control max-age=0; }
+	location /many/ { alias $WWW/many/; autoindex on; }
 	location = /page/two { return 200 two; }
 	location /moved/ { return 302 /pub/sub/; }"
 start_nginx
@@ -36,6 +39,8 @@ cat >"$CONFIG" <<-END
 	[origin "$HTTP/pub"]
 	list = yes
 	[origin "$HTTP/cached"]
+	list = yes
+	[origin "$HTTP/many"]
 	list = yes
 	[origin "$HTTP/page"]
 	list = yes
@@ -80,6 +85,9 @@ ls -l "$tree/pub/sub" >"$WORK/long"
 [ "$(awk '$9 == "150.bin" { print $5 }' "$WORK/long")" = 150 ] || fail "$(<"$WORK/long")"
 settle_nginx
 [ "$(requests GET '/pub/sub/')" -eq 1 ] || fail "$(requests GET '/pub/sub/') requests"
+
+say "a page of ten thousand names, a megabyte, has all of them"
+names "$tree/many" | diff - <(LC_ALL=C ls "$WWW/many") || fail "other names"
 
 say "what is cached, complete or absent, is shown once"
 cat "$tree/pub/sub/7.bin" >/dev/null

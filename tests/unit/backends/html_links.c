@@ -46,7 +46,24 @@ static int feed(const char *page, size_t len, size_t step, struct seen *seen, st
 	return r;
 }
 
+#define PIECE 4096 /* that the library is given: about there pages are cut */
+
 Test(html_links, are_the_same_however_the_page_is_cut)
+{
+	static char page[PIECE + sizeof(PAGE)];
+
+	for (size_t before = PIECE - sizeof(PAGE); before <= PIECE; before++) {
+		struct seen seen = {.text = ""};
+
+		memset(page, ' ', before);
+		strcpy(page + before, PAGE);
+		cr_assert_eq(feed(page, strlen(page), 1000, &seen, NULL), 0);
+		cr_assert_str_eq(seen.text, "=/base/ one.txt a&b\"c %C3%84 plain",
+			"after %zu blanks: %s", before, seen.text);
+	}
+}
+
+Test(html_links, are_the_same_however_the_page_comes_in)
 {
 	for (size_t step = 1; step <= sizeof(PAGE); step += step < 20 ? 1 : 50) {
 		struct seen seen = {.text = ""};
@@ -113,4 +130,48 @@ Test(html_links, of_long_pages_are_not)
 	cr_assert_eq(feed_many("<ul>", "<li><a name=x>y</a>", 100000), 0);
 	cr_assert_eq(feed_many("", "<p>a paragraph<br><hr><img src=x>", 100000), 0);
 	cr_assert_eq(feed_many("<pre>", "<a name=x>y</a> 2026 5\n", 100000), 0);
+}
+
+static int count(const char *href, bool is_base, void *arg, struct err *err)
+{
+	size_t *links = arg;
+
+	(void)href;
+	(void)is_base;
+	(void)err;
+	(*links)++;
+	return 0;
+}
+
+/* As nginx writes them, after @before blanks, brought in pieces of @step: which are cut inside of
+ * tags, of quotes, of comments and between them. */
+static void find_all(size_t before, size_t step)
+{
+	static const char line[] = "<a href=\"name<1>.txt\" title='it\"s'>na</a> 5 <!-- it's -->\n";
+	size_t links = 0;
+	size_t len = before + 1500 * (sizeof(line) - 1);
+	CLEANUP(str_freep) char *page = malloc(len + 1);
+	struct html_links *parser;
+	struct err err = ERR_INIT;
+
+	cr_assert_not_null(page);
+	memset(page, ' ', before);
+	for (char *at = page + before; at < page + len;)
+		at = stpcpy(at, line);
+	cr_assert_eq(html_links_new(count, &links, &parser, &err), 0);
+	for (size_t at = 0; at < len; at += step)
+		cr_assert_eq(
+			html_links_feed(parser, page + at, len - at < step ? len - at : step, &err),
+			0, "%zu blanks, steps of %zu: %s", before, step, err.msg);
+	cr_assert_eq(html_links_feed(parser, "", 0, &err), 0);
+	html_links_free(parser);
+	cr_assert_eq(links, 1500, "%zu blanks, steps of %zu: %zu", before, step, links);
+}
+
+Test(html_links, of_a_large_listing_are_all_found_wherever_it_is_cut)
+{
+	for (size_t before = 0; before < 64; before++)
+		find_all(before, 16384);
+	for (size_t step = 1; step < 10000; step = 2 * step + 1)
+		find_all(0, step);
 }
