@@ -7,12 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CODE_LENGTH  3
-#define SIZE_DIGITS  18 /* more of them are no size */
-#define REPLY_BYE    421
-#define REPLY_CREDS  430
-#define REPLY_LOGIN  530
-#define REPLY_NOFILE 550
+#define CODE_LENGTH   3
+#define SIZE_DIGITS   18 /* more of them are no size */
+#define REPLY_AUTH_OK 234
+#define REPLY_BYE     421
+#define REPLY_CREDS   430
+#define REPLY_CLEAR   522 /* data connections, RFC 4217 */
+#define REPLY_LOGIN   530
+#define REPLY_POLICY  534 /* RFC 4217 */
+#define REPLY_NOFILE  550
 
 static bool is_any(const char *word, const char *const *words, size_t count)
 {
@@ -80,6 +83,8 @@ int ftp_talk_hear(struct ftp_talk *talk, const char *line, size_t len, struct er
 		len = sizeof(talk->text) - 1;
 	memcpy(talk->text, line + CODE_LENGTH + rest, len);
 	talk->text[len] = '\0';
+	if (str_equal(talk->verb, "AUTH") && code == REPLY_AUTH_OK)
+		talk->has_tls = true;
 	if (str_equal(talk->verb, "SIZE") && code == 213)
 		talk->size = number_of(talk->text);
 	if (str_equal(talk->verb, "REST") && code >= 400)
@@ -104,9 +109,32 @@ static bool says_any(const struct ftp_talk *talk, const char *const *words, size
 /* Before anything was asked for. */
 static bool is_login(const struct ftp_talk *talk)
 {
-	static const char *const verbs[] = {"", "AUTH", "PBSZ", "PROT", "USER", "PASS", "ACCT"};
+	static const char *const verbs[] = {"", "USER", "PASS", "ACCT", "PBSZ"};
 
 	return is_any(talk->verb, verbs, ARRAY_SIZE(verbs));
+}
+
+/* What we asked for, and the server does not have. */
+static bool lacks_tls(const struct ftp_talk *talk)
+{
+	return talk->reply >= 400 && talk->reply != REPLY_BYE &&
+	       (str_equal(talk->verb, "AUTH") || str_equal(talk->verb, "PROT"));
+}
+
+/* Servers have many codes for it, also those of a wrong name: then only the words tell. They are
+ * looked at where they repeat nothing that we named. */
+static bool demands_tls(const struct ftp_talk *talk)
+{
+	static const char *const verbs[] = {"", "USER", "EPSV", "PASV", "EPRT", "PORT"};
+	static const char *const words[] = {"tls", "ssl", "encrypt", "cleartext", "use auth"};
+
+	if (talk->has_tls)
+		return false;
+	if (talk->reply == REPLY_CLEAR || talk->reply == REPLY_POLICY)
+		return true;
+	return (talk->reply == REPLY_BYE || talk->reply >= 500) &&
+	       is_any(talk->verb, verbs, ARRAY_SIZE(verbs)) &&
+	       says_any(talk, words, ARRAY_SIZE(words));
 }
 
 /* One code for a wrong password and for a full house; the text may repeat the password. */
@@ -138,11 +166,18 @@ int ftp_talk_judge(const struct ftp_talk *talk, struct err *err)
 {
 	static const char *const names[] = {"SIZE", "MDTM", "RETR", "CWD", "LIST", "MLSD"};
 
+	if (lacks_tls(talk))
+		return err_set(err, ERR_NETWORK, EHOSTUNREACH,
+			"the server has no TLS, which ftp_tls demands: %d to %s", talk->reply,
+			talk->verb);
+	if (demands_tls(talk))
+		return err_set(err, ERR_REMOTE, EACCES,
+			"the server demands TLS (ftp_tls = yes): %d", talk->reply);
 	if (talk->reply == REPLY_BYE)
 		return err_set_retry(
 			err, ERR_REMOTE, EIO, 0, "the server ends the connection: %d", talk->reply);
 	if (talk->reply == REPLY_LOGIN || talk->reply == REPLY_CREDS ||
-		(is_login(talk) && talk->reply >= 500 && !str_equal(talk->verb, "AUTH")))
+		(is_login(talk) && talk->reply >= 500))
 		return judge_login(talk, err);
 	/* what is said to a login may repeat the password */
 	if (talk->reply >= 400 && talk->reply < 500 && is_login(talk) && talk->verb[0])

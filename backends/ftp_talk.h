@@ -22,6 +22,7 @@ struct ftp_talk {
 	char text[FTP_TEXT_MAX];  /* what it says for people, as it may be shown */
 	int64_t size;             /* as SIZE has it, or FTP_UNKNOWN */
 	bool no_rest;             /* REST was refused */
+	bool has_tls;             /* from the first byte, or since AUTH */
 	size_t heard;             /* bytes */
 };
 

@@ -75,6 +75,7 @@ void transfer_init(struct transfer *transfer, const struct transfer_request *req
 		.told_ready = !request->on_ready,
 		.talk = FTP_TALK_INIT,
 	};
+	transfer->talk.has_tls = str_equal(request->uri->scheme, "ftps");
 	relay_init(&transfer->relay);
 }
 

@@ -200,4 +200,17 @@ active() {
 	! commands | grep -E '^(EPSV|PASV)' || fail "passive"
 }
 each active
+
+say "TLS that the server does not have, and TLS that it demands: not a matter of the login"
+printf '[fetch]\nca_file = %s\nretries = 0\n' "$CA" >"$CONFIG"
+printf '[origin "%s/"]\nftp_tls = yes\n' "$FTP" "$PY" >>"$CONFIG"
+expect_failure 1 'the server has no TLS, which ftp_tls demands: 5[0-9]+ to AUTH' \
+	"${fetchfs[@]}" fetch "$FTP/never.bin"
+expect_failure 1 'the server has no TLS, which ftp_tls demands: 5[0-9]+ to AUTH' \
+	"${fetchfs[@]}" fetch "$PY/never.bin"
+expect_failure 1 'the server demands TLS \(ftp_tls = yes\): 530' \
+	"${fetchfs[@]}" fetch "$EXPLICIT/never.bin"
+another_vsftpd DATA ftp://localhost "${tls[@]}" force_anon_logins_ssl=NO
+expect_failure 1 'the server demands TLS \(ftp_tls = yes\): 522' \
+	"${fetchfs[@]}" fetch "$DATA/whole.bin"
 no_debris

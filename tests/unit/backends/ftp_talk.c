@@ -59,7 +59,22 @@ Test(ftp_talk, codes_become_errors)
 		{"CWD x\r\n", "550 No\r\n", 5, ENOENT, false, "no such file"},
 		{"RETR x\r\n", "425 No data connection\r\n", 5, EIO, true, "425"},
 		{"RETR x\r\n", "451 Disk\x1b[2J\r\n", 5, EIO, true, "451: Disk?"},
-		{"AUTH TLS\r\n", "500 Unknown\r\n", -1, 0, false, ""},
+		{"AUTH TLS\r\n", "500 Unknown\r\n", -1, EHOSTUNREACH, false, "has no TLS"},
+		{"AUTH TLS\r\n", "530 Please login.\r\n", -1, EHOSTUNREACH, false, "530 to AUTH"},
+		{"AUTH TLS\r\n", "431 No\r\n", -1, EHOSTUNREACH, false, "431 to AUTH"},
+		{"AUTH TLS\r\n", "421 Too many\r\n", -1, EIO, true, "421"},
+		{"PROT P\r\n", "536 No\r\n", -1, EHOSTUNREACH, false, "536 to PROT"},
+		{"USER x\r\n", "530 Anonymous sessions must use encryption.\r\n", -1, EACCES, false,
+			"demands TLS"},
+		{"USER x\r\n", "550 SSL/TLS required\r\n", -1, EACCES, false, "demands TLS"},
+		{"USER x\r\n", "503 Use AUTH first.\r\n", -1, EACCES, false, "demands TLS"},
+		{"USER x\r\n", "421 Sorry, cleartext sessions are not accepted\r\n", -1, EACCES,
+			false, "demands TLS"},
+		{"PASS x\r\n", "534 Policy\r\n", -1, EACCES, false, "demands TLS"},
+		{"RETR ssl\r\n", "522 Data connections must be so.\r\n", 5, EACCES, false,
+			"demands TLS"},
+		{"PASS ssl\r\n", "530 ssl is wrong\r\n", -1, EACCES, false, "login was refused"},
+		{"SIZE ssl\r\n", "550 ssl: none\r\n", -1, ENOENT, false, "no such file"},
 		{"RETR x\r\n", "226 Fine\r\n", 5, 0, false, ""},
 		{"TYPE I\r\n", "500 No\r\n", -1, 0, false, ""},
 	};
@@ -72,6 +87,19 @@ Test(ftp_talk, codes_become_errors)
 		cr_assert_not_null(strstr(err.msg, cases[i].text), "%zu: %s", i, err.msg);
 		cr_assert_null(strstr(err.msg, "hunter2"));
 	}
+}
+
+Test(ftp_talk, over_tls_is_not_told_to_use_it)
+{
+	struct ftp_talk talk = FTP_TALK_INIT;
+	struct err err = ERR_INIT;
+
+	say(&talk, "AUTH TLS\r\n");
+	hear(&talk, "234 Go on\r\n");
+	say(&talk, "USER x\r\n");
+	hear(&talk, "530 A TLS certificate of yours is needed\r\n");
+	cr_assert_eq(ftp_talk_judge(&talk, &err), -EACCES);
+	cr_assert_str_eq(err.msg, "the login was refused: 530");
 }
 
 Test(ftp_talk, keeps_the_size_but_takes_no_time_for_one)
