@@ -6,6 +6,9 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
+/* The parameters have our names, not those that this version of it has in its headers. */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
+
 static struct library library = LIBRARY_INIT(FETCHFS_LIBCRYPTO);
 
 #define FUNCTION(type, name, params, args) LIBRARY_FUNCTION(&library, type, name, params, args)
@@ -31,6 +34,8 @@ FUNCTION(int, EVP_DigestFinal_ex, (EVP_MD_CTX * ctx, unsigned char *ret, unsigne
 	(ctx, ret, ret_size))
 
 FUNCTION(void, OPENSSL_thread_stop, (void), ())
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
 
 void libcrypto_end_thread(void)
 {

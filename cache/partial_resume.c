@@ -140,14 +140,10 @@ static int reserve_all(struct partial *partial, uint64_t size, struct err *err)
 	return r;
 }
 
-/* There may be room for all of it by now. */
+/* Who needs all of it has no use for a window. */
 static int find_window(struct partial *partial, bool sparse, struct err *err)
 {
-	struct ranges_header *header = &partial->header;
-
-	header->windowed =
-		header->windowed && sparse &&
-		store_could_hold(partial->store, partial->uid, header->version.size, NULL) < 0;
+	partial->header.windowed = partial->header.windowed && sparse;
 	return ranges_forgotten(partial->ranges, &partial->forgotten, err);
 }
 

@@ -60,14 +60,14 @@ int partial_allocate_chunk(struct partial *partial, uint64_t chunk, struct err *
 	return 0;
 }
 
-int partial_make_room(struct partial *partial, uint64_t offset, uint64_t length, struct err *err)
+int partial_make_room_locked(
+	struct partial *partial, uint64_t offset, uint64_t length, struct err *err)
 {
 	uint64_t size = (uint64_t)partial->header.version.size;
 	uint64_t first = offset / CHUNK_SIZE;
 	uint64_t last;
 	uint64_t more;
 	int r;
-	WITH_LOCK(&partial->room_mu);
 
 	if (!partial->roomed || length == 0 || offset >= size)
 		return 0;
@@ -85,4 +85,11 @@ int partial_make_room(struct partial *partial, uint64_t offset, uint64_t length,
 		if (!partial->roomed[i])
 			r = partial_allocate_chunk(partial, i, err);
 	return r;
+}
+
+int partial_make_room(struct partial *partial, uint64_t offset, uint64_t length, struct err *err)
+{
+	WITH_LOCK(&partial->room_mu);
+
+	return partial_make_room_locked(partial, offset, length, err);
 }

@@ -64,11 +64,24 @@ int store_could_hold(const struct store *store, uid_t uid, int64_t size, struct 
 	return evict_could_ever(store, uid, partial_footprint((uint64_t)size, size), err);
 }
 
+/* Readers elsewhere, of what an interrupted predecessor was about to drop, are to notice. */
+static int tell_dropping(struct partial *partial, struct err *err)
+{
+	for (uint64_t i = 0; i < partial->chunk_count; i++)
+		if (!partial->roomed[i])
+			return ranges_forget(partial->ranges, i, ++partial->forgotten, err);
+	return 0;
+}
+
 /* What has no room, also by an interrupted predecessor, has no bytes. */
 static int drop_the_rest(struct partial *partial, struct err *err)
 {
 	uint64_t size = (uint64_t)partial->header.version.size;
 	uint64_t from = 0;
+	int r = tell_dropping(partial, err);
+
+	if (r < 0)
+		return r;
 
 	for (uint64_t i = 0; i <= partial->chunk_count; i++) {
 		uint64_t begin = from * CHUNK_SIZE;
@@ -177,26 +190,40 @@ static int forget_one(struct partial *partial, struct err *err)
 		err, ERR_SPACE, ENOSPC, 0, "no room in the cache for what is being read of it");
 }
 
-/* Under room_mu. More of the cache, as long as the window may grow and others have some to give. */
-static uint64_t widen(struct partial *partial, uint64_t lacking)
+/*
+ * Under room_mu. More of the cache, for *ret chunks, as long as the window may grow and others have
+ * some to give. -ENOSPC: it is too narrow as it is, what is brought would go before it was read.
+ */
+static int widen(struct partial *partial, uint64_t lacking, uint64_t *ret, struct err *err)
 {
 	const struct window *window = partial->window;
 	uint64_t more = window->capacity - window->count;
+	struct err why = ERR_INIT;
 	uint64_t bytes;
+	int r;
 
-	more = (more < lacking ? more : lacking) * CHUNK_SIZE;
-	bytes = partial->reserved + more;
-	if (more == 0 || partial_reserve(partial, bytes, partial->header.version.size, NULL) < 0)
+	more = more < lacking ? more : lacking;
+	bytes = partial->reserved + more * CHUNK_SIZE;
+	*ret = 0;
+	if (more == 0)
 		return 0;
-	partial->reserved = bytes;
-	return more / CHUNK_SIZE;
+	r = partial_reserve(partial, bytes, partial->header.version.size, &why);
+	if (r == 0) {
+		partial->reserved = bytes;
+		*ret = more;
+	} else if (window->count < RUNS) {
+		if (err)
+			*err = why;
+		return r;
+	}
+	return 0;
 }
 
 int partial_move_window(
 	struct partial *partial, uint64_t first, uint64_t last, uint64_t lacking, struct err *err)
 {
-	uint64_t free = widen(partial, lacking);
-	int r = 0;
+	uint64_t free;
+	int r = widen(partial, lacking, &free, err);
 
 	for (uint64_t i = first; r == 0 && i <= last; i++) {
 		if (partial->roomed[i])

@@ -196,16 +196,21 @@ static int hash_what_is_there(
 	return 0;
 }
 
+/* Its room may have gone to those who are faster; once it is claimed nobody takes it. */
+static int claim_in_window(struct partial_writer *writer, struct err *err)
+{
+	WITH_LOCK(&writer->partial->room_mu);
+	int r = partial_make_room_locked(writer->partial, writer->offset, 1, err);
+
+	return r < 0 ? r : claim_chunk(writer, err);
+}
+
 static int enter_chunk(struct partial_writer *writer, struct err *err)
 {
 	uint64_t start = writer->offset / CHUNK_SIZE * CHUNK_SIZE;
-	int r = 0;
+	int r = partial_is_windowed(writer->partial) ? claim_in_window(writer, err)
+						     : claim_chunk(writer, err);
 
-	/* its room may have gone to those who are faster */
-	if (partial_is_windowed(writer->partial))
-		r = partial_make_room(writer->partial, start, CHUNK_SIZE, err);
-	if (r == 0)
-		r = claim_chunk(writer, err);
 	XXH3_64bits_reset(writer->hash);
 	if (r < 0 || !writer->claimed)
 		return r;

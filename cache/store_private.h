@@ -164,6 +164,10 @@ int partial_be_sparse(struct partial *partial, struct err *err);
 /* Give its room to one chunk, which has been reserved. Under room_mu. */
 int partial_allocate_chunk(struct partial *partial, uint64_t chunk, struct err *err);
 
+/* partial_make_room(), under room_mu. */
+int partial_make_room_locked(
+	struct partial *partial, uint64_t offset, uint64_t length, struct err *err);
+
 /* Of a sparse one: make it a window of what it has (partial_window.c). */
 int partial_be_windowed(struct partial *partial, struct err *err);
 

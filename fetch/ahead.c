@@ -263,6 +263,10 @@ static void skip_begun(const struct flight *flight, struct gap *run)
 {
 	uint64_t first = (uint64_t)partial_next_gap(flight->partial, run->offset);
 
+	/* of a window it may go before the rest has come; who writes the chunk keeps what is there
+	 */
+	if (flight->windowed)
+		return;
 	if (first <= run->offset || first >= run->offset + run->length)
 		return;
 	run->length -= first - run->offset;

@@ -243,6 +243,11 @@ bool fetchfs_wait_cancel(struct fetchfs_wait *wait)
 	return queued;
 }
 
+/* Of one window: what is read anew when others made something go. */
+#define WINDOW_TRIES 64
+
+#define PIECE ((size_t)1 << 20)
+
 /* One read of a flight, for after it. */
 struct reading {
 	bool ahead;         /* helpers may have something to do */
@@ -281,7 +286,7 @@ static int readable_fd(struct fetchfs_file *file, uint64_t offset, size_t length
 }
 
 /* Whether what was read of a window may have gone meanwhile. */
-static bool is_lost(struct flight *flight, const struct reading *reading)
+static bool is_lost(struct flight *flight, int fd, const struct reading *reading)
 {
 	uint64_t forgotten;
 
@@ -289,10 +294,21 @@ static bool is_lost(struct flight *flight, const struct reading *reading)
 		return false;
 	WITH_LOCK(&flight->mu);
 	forgotten = flight_forgotten(flight);
-	return forgotten != reading->forgotten || forgotten == UINT64_MAX;
+	return forgotten != reading->forgotten || forgotten == UINT64_MAX || flight->read_fd != fd;
 }
 
-ssize_t fetchfs_file_read_now(
+static bool is_here(struct fetchfs_file *file, uint64_t offset, size_t length)
+{
+	struct flight *flight = file->flight;
+
+	if (!flight)
+		return true;
+	WITH_LOCK(&flight->mu);
+	return flight->windowed && !file_has_expected(file) && flight_has(flight, offset, length);
+}
+
+/* Once; -EAGAIN also when what was read of a window may have gone meanwhile. */
+static ssize_t read_once(
 	struct fetchfs_file *file, void *buf, size_t len, uint64_t offset, struct err *err)
 {
 	struct reading reading = {.ahead = false};
@@ -306,22 +322,49 @@ ssize_t fetchfs_file_read_now(
 	n = fd_pread_full(fd, buf, len, offset);
 	if (n < 0)
 		return err_set(err, ERR_SYSTEM, (int)-n, "read from the cache: %m");
-	return is_lost(file->flight, &reading) ? -EAGAIN : n;
+	return is_lost(file->flight, fd, &reading) ? -EAGAIN : n;
+}
+
+ssize_t fetchfs_file_read_now(
+	struct fetchfs_file *file, void *buf, size_t len, uint64_t offset, struct err *err)
+{
+	ssize_t n = -EAGAIN;
+
+	/* most often something else has gone; if it was this, the first look says so */
+	for (int tries = 0; n == -EAGAIN && tries < WINDOW_TRIES; tries++) {
+		n = read_once(file, buf, len, offset, err);
+		if (n == -EAGAIN && !is_here(file, offset, len))
+			break;
+	}
+	return n;
 }
 
 ssize_t fetchfs_file_read(
 	struct fetchfs_file *file, void *buf, size_t len, uint64_t offset, struct err *err)
 {
-	for (;;) {
-		ssize_t n = fetchfs_file_read_now(file, buf, len, offset, err);
+	size_t done = 0;
+
+	/* in pieces: a window may be narrower than what is asked for */
+	while (done < len) {
+		size_t piece = len - done < PIECE ? len - done : PIECE;
+		ssize_t n =
+			fetchfs_file_read_now(file, (char *)buf + done, piece, offset + done, err);
 		int r;
 
-		if (n != -EAGAIN)
+		if (n == -EAGAIN) {
+			r = fetchfs_file_wait_until(
+				file, FETCHFS_UNTIL_RANGE, offset + done, piece, -1, err);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		if (n < 0)
 			return n;
-		r = fetchfs_file_wait_until(file, FETCHFS_UNTIL_RANGE, offset, len, -1, err);
-		if (r < 0)
-			return r;
+		done += (size_t)n;
+		if ((size_t)n < piece)
+			break;
 	}
+	return (ssize_t)done;
 }
 
 struct fetchfs *file_fetchfs(const struct fetchfs_file *file)

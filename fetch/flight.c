@@ -263,6 +263,7 @@ int flight_restart(struct flight *flight, struct err *err)
 	WITH_LOCK(&flight->mu);
 	if (flight->served)
 		return stale(err);
+	flight->windowed = false;
 	flight->state = FLIGHT_QUEUED;
 	return 0;
 }

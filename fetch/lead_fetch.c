@@ -79,18 +79,18 @@ int lead_create_partial(struct lead *lead, struct err *err)
 	return r < 0 ? r : partial_hash_also(lead->partial, flight->target->expected.kind, err);
 }
 
-/* Whether there will never be room for all of it, and nobody needs more than parts. */
+/* Whether there will never be room for all of it, and somebody may do with parts. */
 static bool suits_window(const struct lead *lead, const struct ranges_version *version)
 {
 	struct flight *flight = lead->flight;
 	const struct fetchfs *fetchfs = flight->fetchfs;
 
-	if (!version->ranges || !version->strong ||
+	if (!version->ranges || !version->strong || flight->target->has_expected ||
 		store_could_hold(&fetchfs->store, target_share(flight->target, fetchfs),
 			version->size, NULL) == 0)
 		return false;
 	WITH_LOCK(&flight->mu);
-	return !flight_wants_whole(flight);
+	return flight->to_be_read;
 }
 
 static void become_lazy(struct lead *lead)

@@ -224,7 +224,11 @@ static int check_file(const struct decision *decision, const struct uri *uri, st
 	if (decision->as_user || (decision->trusted && !decision->through_mount))
 		return 0;
 	for (size_t i = 0; i < roots->count; i++)
-		if (below(roots->items[i], path) || below_real(roots->items[i], path))
+		if (below(roots->items[i], path))
+			return 0;
+	/* only then: a root may be on a file system that does not answer */
+	for (size_t i = 0; i < roots->count; i++)
+		if (below_real(roots->items[i], path))
 			return 0;
 	folder = (int)(strrchr(path, '/') - path);
 	return err_set(err, ERR_POLICY, EACCES,

@@ -41,7 +41,7 @@ static void note(
 	char scope[SCOPE_MAX];
 
 	policy_user_scope(request->uid, scope);
-	if (uri_parse(request->uri, &uri, NULL) < 0 ||
+	if (uri_of_text(request->uri, &uri, NULL) < 0 ||
 		entry_key_make(scope, uri.text, &key, NULL) < 0 ||
 		!refusals_tell(&fetchfs->refusals, &key, request->uid, clock_monotonic_ms()))
 		return;

@@ -82,7 +82,7 @@ say "what a URI holds cannot command the terminal"
 on_terminal --size 200x24 "$WORK/screens" "${fetchfs[@]}" fetch "$slow/"$'\033[2Jé.bin' "$slow/1.bin" ||
 	[ $? -eq 1 ] || fail "status $?"
 
-on_terminal "$WORK/screens" "${fetchfs[@]}" fetch $'\xc2\x9b31m\x9b32m' || [ $? -eq 1 ] || fail "status $?"
+on_terminal --size 200x24 "$WORK/screens" "${fetchfs[@]}" fetch $'\xc2\x9b31m\x9b32m' || [ $? -eq 1 ] || fail "status $?"
 
 say "stopped and continued it leaves alone what others wrote; in the background it draws nothing"
 fetchfs evict --all >/dev/null

@@ -7,7 +7,7 @@ import re
 MIB = 1 << 20
 
 # Failures that are in order: there was no room, another was at it, or it was not there (any more).
-NO_ROOM = r"cache full: |No space left on device"
+NO_ROOM = r"cache full( for user \d+)?: |No space left on device"
 CHANGED = r"changed|Stale file handle"
 KEPT = r"pinned or leased|is open|linked elsewhere|in use at this moment|not in the cache"
 DAEMON_DIED = r"not connected|connection abort|No such file|Input/output error|No such device|not a mount"

@@ -177,7 +177,8 @@ Test(window, a_successor_goes_on_with_it_and_drops_what_is_not_known)
 	cr_assert_eq(partial_resume_sparse(&cache->store, LABEL(&key), &partial, &err), 0, "%s",
 		err.msg);
 	cr_assert(partial_is_windowed(partial));
-	cr_assert_eq(partial_forgotten(partial), forgotten);
+	cr_assert(partial_forgotten(partial) >
+		  forgotten); /* for those who read while it was dropped */
 	cr_assert(blocks_of(partial) <= here + MIB / 4); /* the file system's notes vary */
 	cr_assert(partial_has(partial, LIMIT - CHUNK_SIZE, CHUNK_SIZE));
 	bring(partial, 0, CHUNK_SIZE);
