@@ -1,7 +1,7 @@
 #include "backends/s3_sign.h"
 
+#include "base/checksum.h"
 #include "base/cleanup.h"
-#include "base/digest_stream.h"
 #include "base/str.h"
 #include "base/uri.h"
 
@@ -97,13 +97,13 @@ static void names_of(const char *const *headers, char ret[SIGNED_MAX])
 static int hash_request(const struct s3_signing *signing, const char *names,
 	char hex[DIGEST_HEX_SIZE], struct err *err)
 {
-	CLEANUP(digest_stream_freep) struct digest_stream *stream = NULL;
+	CLEANUP(checksum_stream_freep) struct checksum_stream *stream = NULL;
 	CLEANUP(str_freep) char *query = NULL;
 	struct digest digest;
 	int r = canonical_query(signing->query, &query, err);
 
 	if (r == 0)
-		r = digest_stream_new(&stream, err);
+		r = checksum_stream_new(CHECKSUM_SHA256, &stream, err);
 	if (r < 0)
 		return r;
 
@@ -111,16 +111,16 @@ static int hash_request(const struct s3_signing *signing, const char *names,
 	const char *const after[] = {"\n", names, "\n", signing->body};
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(before); i++)
-		r = digest_stream_update(stream, before[i], strlen(before[i]), err);
+		r = checksum_stream_update(stream, before[i], strlen(before[i]), err);
 	for (const char *const *header = signing->headers; r == 0 && *header; header++) {
-		r = digest_stream_update(stream, *header, strlen(*header), err);
+		r = checksum_stream_update(stream, *header, strlen(*header), err);
 		if (r == 0)
-			r = digest_stream_update(stream, "\n", 1, err);
+			r = checksum_stream_update(stream, "\n", 1, err);
 	}
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(after); i++)
-		r = digest_stream_update(stream, after[i], strlen(after[i]), err);
+		r = checksum_stream_update(stream, after[i], strlen(after[i]), err);
 	if (r == 0)
-		r = digest_stream_finish(stream, &digest, err);
+		r = checksum_stream_digest(stream, &digest, err);
 	if (r == 0)
 		digest_hex(&digest, hex);
 	return r;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <nettle/base64.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -23,13 +24,13 @@ struct checksum_stream {
 static const struct {
 	const char *name;
 	size_t size;
-	const EVP_MD *(*method)(void);
+	const char *method; /* as OpenSSL calls it */
 } kinds[CHECKSUM_KINDS] = {
 	[CHECKSUM_NONE] = {"none", 0, NULL},
-	[CHECKSUM_MD5] = {"md5", 16, EVP_md5},
-	[CHECKSUM_SHA1] = {"sha1", 20, EVP_sha1},
-	[CHECKSUM_SHA512] = {"sha512", 64, EVP_sha512},
-	[CHECKSUM_SHA256] = {"sha256", DIGEST_SIZE, EVP_sha256},
+	[CHECKSUM_MD5] = {"md5", 16, "MD5"},
+	[CHECKSUM_SHA1] = {"sha1", 20, "SHA1"},
+	[CHECKSUM_SHA512] = {"sha512", 64, "SHA512"},
+	[CHECKSUM_SHA256] = {"sha256", DIGEST_SIZE, "SHA256"},
 };
 
 const char *checksum_kind_name(enum checksum_kind kind)
@@ -177,13 +178,34 @@ static int failed(enum checksum_kind kind, struct err *err)
 	return err_set(err, ERR_SYSTEM, EIO, "compute %s: libcrypto does not", kinds[kind].name);
 }
 
+static EVP_MD *methods[CHECKSUM_KINDS]; /* by look_up(), once; then they never change */
+
+static void look_up(void)
+{
+	for (enum checksum_kind kind = CHECKSUM_NONE + 1; kind < CHECKSUM_KINDS; kind++)
+		methods[kind] = EVP_MD_fetch(NULL, kinds[kind].method, NULL);
+}
+
+/* Looking one up takes as long as hashing a kilobyte: once is enough for a process. */
+static const EVP_MD *find_method(enum checksum_kind kind)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, look_up);
+	return methods[kind];
+}
+
 int checksum_stream_new(enum checksum_kind kind, struct checksum_stream **ret, struct err *err)
 {
 	CLEANUP(checksum_stream_freep) struct checksum_stream *stream = NULL;
+	const EVP_MD *method;
 	int r = libcrypto_load(err);
 
 	if (r < 0)
 		return r;
+	method = find_method(kind);
+	if (!method)
+		return failed(kind, err);
 	stream = calloc(1, sizeof(*stream));
 	if (!stream)
 		return err_oom(err);
@@ -191,7 +213,7 @@ int checksum_stream_new(enum checksum_kind kind, struct checksum_stream **ret, s
 	stream->ctx = EVP_MD_CTX_new();
 	if (!stream->ctx)
 		return err_oom(err);
-	if (!EVP_DigestInit_ex(stream->ctx, kinds[kind].method(), NULL))
+	if (!EVP_DigestInit_ex(stream->ctx, method, NULL))
 		return failed(kind, err);
 
 	*ret = stream;
@@ -232,6 +254,16 @@ int checksum_stream_finish(struct checksum_stream *stream, struct checksum *ret,
 		return failed(stream->kind, err);
 	*ret = checksum;
 	return 0;
+}
+
+int checksum_stream_digest(struct checksum_stream *stream, struct digest *ret, struct err *err)
+{
+	struct checksum checksum;
+	int r = checksum_stream_finish(stream, &checksum, err);
+
+	if (r == 0)
+		memcpy(ret->bytes, checksum.bytes, DIGEST_SIZE);
+	return r;
 }
 
 int checksum_buffer(

@@ -1,7 +1,8 @@
 /*
  * What somebody says the bytes hash to: SHA-256 or SHA-512 (FIPS 180-4), and SHA-1 and MD5
  * (RFC 1321), which old listings have and which no longer protect against forgery. Objects are
- * named by SHA-256 whatever was asked for (base/digest.h).
+ * named by SHA-256 whatever was asked for (base/digest.h). By OpenSSL, the fastest there is for
+ * files, which takes two milliseconds to load.
  */
 #ifndef FETCHFS_BASE_CHECKSUM_H
 #define FETCHFS_BASE_CHECKSUM_H
@@ -76,6 +77,8 @@ int checksum_stream_update(
 
 /* The checksum of all bytes so far. Afterwards the stream can only be freed. */
 int checksum_stream_finish(struct checksum_stream *stream, struct checksum *ret, struct err *err);
+/* The same of one of SHA-256, as the name of an object. */
+int checksum_stream_digest(struct checksum_stream *stream, struct digest *ret, struct err *err);
 
 /* Of a buffer, and of the @size bytes of the file @fd (-EIO when it has fewer). */
 int checksum_buffer(enum checksum_kind kind, const void *buf, size_t len, struct checksum *ret,

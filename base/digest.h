@@ -1,6 +1,6 @@
 /*
  * SHA-256, the name of every object (FIPS 180-4). What is in memory, as the keys of entries are, is
- * hashed by nettle, which is there at once; files and streams are by digest_stream.h. Both use the
+ * hashed by nettle, which is there at once; files and streams are by checksum.h. Both use the
  * processor's instructions for it.
  */
 #ifndef FETCHFS_BASE_DIGEST_H

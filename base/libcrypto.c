@@ -20,10 +20,6 @@ int libcrypto_load(struct err *err)
 
 FUNCTION(EVP_MD *, EVP_MD_fetch, (OSSL_LIB_CTX * ctx, const char *name, const char *properties),
 	(ctx, name, properties))
-FUNCTION(const EVP_MD *, EVP_md5, (void), ())
-FUNCTION(const EVP_MD *, EVP_sha1, (void), ())
-FUNCTION(const EVP_MD *, EVP_sha256, (void), ())
-FUNCTION(const EVP_MD *, EVP_sha512, (void), ())
 
 FUNCTION(EVP_MD_CTX *, EVP_MD_CTX_new, (void), ())
 FUNCTION(void, EVP_MD_CTX_free, (EVP_MD_CTX * ctx), (ctx))

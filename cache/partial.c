@@ -121,7 +121,7 @@ void partial_free(struct partial *partial)
 		return;
 	fd_close(&partial->fd);
 	ranges_free(partial->ranges);
-	digest_stream_free(partial->sha);
+	checksum_stream_free(partial->sha);
 	checksum_stream_free(partial->also);
 	free(partial->chunks);
 	free(partial->filled);
@@ -164,7 +164,7 @@ int partial_new(const struct store *store, const struct partial_label *label, ui
 	pthread_mutex_init(&partial->mu, NULL);
 	pthread_mutex_init(&partial->room_mu, NULL);
 	pthread_cond_init(&partial->pictured, NULL);
-	r = digest_stream_new(&partial->sha, err);
+	r = checksum_stream_new(CHECKSUM_SHA256, &partial->sha, err);
 	if (r < 0) {
 		partial_free(partial);
 		return r;

@@ -17,7 +17,7 @@
 
 static int hash_bytes(struct partial *partial, const void *buf, size_t len, struct err *err)
 {
-	int r = digest_stream_update(partial->sha, buf, len, err);
+	int r = checksum_stream_update(partial->sha, buf, len, err);
 
 	if (r == 0 && partial->also)
 		r = checksum_stream_update(partial->also, buf, len, err);
@@ -118,5 +118,5 @@ int partial_hash_finish(struct partial *partial, struct digest *ret, struct err 
 {
 	int r = catch_up(partial, UINT64_MAX, err);
 
-	return r < 0 ? r : digest_stream_finish(partial->sha, ret, err);
+	return r < 0 ? r : checksum_stream_digest(partial->sha, ret, err);
 }

@@ -1,5 +1,6 @@
 /* A partial of which only parts are asked for has room for these and no more. */
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "cache/store.h"
 #include "cache/store_private.h"
 
@@ -11,7 +12,6 @@
 int partial_be_sparse(struct partial *partial, struct err *err)
 {
 	off_t size = (off_t)partial->header.version.size;
-	uint64_t present = 0;
 	int r;
 
 	partial->roomed = calloc(partial->chunk_count + 1, sizeof(*partial->roomed));
@@ -19,9 +19,9 @@ int partial_be_sparse(struct partial *partial, struct err *err)
 		return err_oom(err);
 	for (uint64_t i = 0; i < partial->chunk_count; i++) {
 		partial->roomed[i] = partial_chunk_reach(partial, i) > i * CHUNK_SIZE;
-		present += partial->roomed[i];
+		partial->rooms += partial->roomed[i];
 	}
-	partial->reserved = present * CHUNK_SIZE;
+	partial->reserved = partial->rooms * CHUNK_SIZE;
 	r = partial_reserve(partial, partial->reserved, partial->header.version.size, err);
 	if (r < 0)
 		return r;
@@ -31,14 +31,27 @@ int partial_be_sparse(struct partial *partial, struct err *err)
 	return partial->header.windowed ? partial_be_windowed(partial, err) : 0;
 }
 
-/* Caller holds room_mu. How many bytes of chunks [@first, @last] have no room. */
-static uint64_t lacking(const struct partial *partial, uint64_t first, uint64_t last)
+/* Caller holds room_mu. How many of the chunks [@first, @last] have no room. */
+static uint64_t count_lacking(const struct partial *partial, uint64_t first, uint64_t last)
 {
-	uint64_t bytes = 0;
+	uint64_t count = 0;
 
 	for (uint64_t i = first; i <= last; i++)
-		bytes += partial->roomed[i] ? 0 : CHUNK_SIZE;
-	return bytes;
+		count += !partial->roomed[i];
+	return count;
+}
+
+int partial_reserve_rooms(struct partial *partial, uint64_t count, struct err *err)
+{
+	uint64_t bytes = count * CHUNK_SIZE;
+	int r;
+
+	if (bytes <= partial->reserved)
+		return 0;
+	r = partial_reserve(partial, bytes, partial->header.version.size, err);
+	if (r == 0)
+		partial->reserved = bytes;
+	return r;
 }
 
 int partial_allocate_chunk(struct partial *partial, uint64_t chunk, struct err *err)
@@ -49,7 +62,10 @@ int partial_allocate_chunk(struct partial *partial, uint64_t chunk, struct err *
 	int r;
 
 	do {
-		r = fallocate(partial->fd, 0, (off_t)begin, (off_t)length) < 0 ? -errno : 0;
+		r = fault_hit("partial.chunk") ||
+				    fallocate(partial->fd, 0, (off_t)begin, (off_t)length) < 0
+			    ? -errno
+			    : 0;
 	} while (r == -EINTR);
 	if (r == -EOPNOTSUPP) /* written, it finds its room */
 		r = 0;
@@ -57,6 +73,7 @@ int partial_allocate_chunk(struct partial *partial, uint64_t chunk, struct err *
 		return err_set(err, r == -ENOSPC ? ERR_SPACE : ERR_SYSTEM, -r,
 			"allocate a chunk of partial/%s: %m", partial->name);
 	partial->roomed[chunk] = true;
+	partial->rooms++;
 	return 0;
 }
 
@@ -66,21 +83,18 @@ int partial_make_room_locked(
 	uint64_t size = (uint64_t)partial->header.version.size;
 	uint64_t first = offset / CHUNK_SIZE;
 	uint64_t last;
-	uint64_t more;
+	uint64_t lacking;
 	int r;
 
 	if (!partial->roomed || length == 0 || offset >= size)
 		return 0;
 	last = (length < size - offset ? offset + length - 1 : size - 1) / CHUNK_SIZE;
-	more = lacking(partial, first, last);
-	if (more == 0)
+	lacking = count_lacking(partial, first, last);
+	if (lacking == 0)
 		return 0;
 	if (partial->window)
-		return partial_move_window(partial, first, last, more / CHUNK_SIZE, err);
-	r = partial_reserve(partial, partial->reserved + more, partial->header.version.size, err);
-	if (r < 0)
-		return r;
-	partial->reserved += more;
+		return partial_move_window(partial, first, last, lacking, err);
+	r = partial_reserve_rooms(partial, partial->rooms + lacking, err);
 	for (uint64_t i = first; r == 0 && i <= last; i++)
 		if (!partial->roomed[i])
 			r = partial_allocate_chunk(partial, i, err);

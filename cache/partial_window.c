@@ -101,12 +101,9 @@ static int drop_the_rest(struct partial *partial, struct err *err)
 int partial_be_windowed(struct partial *partial, struct err *err)
 {
 	uint64_t capacity = bytes_for(partial) / CHUNK_SIZE;
-	uint64_t here = 0;
 
-	for (uint64_t i = 0; i < partial->chunk_count; i++)
-		here += partial->roomed[i];
-	if (capacity < here) /* of a wider one */
-		capacity = here;
+	if (capacity < partial->rooms) /* of a wider one */
+		capacity = partial->rooms;
 	partial->window = calloc(1, sizeof(*partial->window) + capacity * sizeof(uint64_t));
 	if (!partial->window)
 		return err_oom(err);
@@ -168,6 +165,7 @@ static int forget(struct partial *partial, uint64_t chunk, struct err *err)
 		return err_set(
 			err, ERR_SYSTEM, errno, "make a hole in partial/%s: %m", partial->name);
 	partial->roomed[chunk] = false;
+	partial->rooms--;
 	return 1;
 }
 
@@ -191,46 +189,33 @@ static int forget_one(struct partial *partial, struct err *err)
 }
 
 /*
- * Under room_mu. More of the cache, for *ret chunks, as long as the window may grow and others have
- * some to give. -ENOSPC: it is too narrow as it is, what is brought would go before it was read.
+ * Under room_mu. More of the cache, for @lacking chunks, as long as the window may grow and others
+ * have some to give. -ENOSPC: it is too narrow as it is, what is brought would go before it was
+ * read.
  */
-static int widen(struct partial *partial, uint64_t lacking, uint64_t *ret, struct err *err)
+static int widen(struct partial *partial, uint64_t lacking, struct err *err)
 {
-	const struct window *window = partial->window;
-	uint64_t more = window->capacity - window->count;
+	uint64_t capacity = partial->window->capacity;
+	uint64_t count = partial->rooms + lacking;
 	struct err why = ERR_INIT;
-	uint64_t bytes;
-	int r;
+	int r = partial_reserve_rooms(partial, count < capacity ? count : capacity, &why);
 
-	more = more < lacking ? more : lacking;
-	bytes = partial->reserved + more * CHUNK_SIZE;
-	*ret = 0;
-	if (more == 0)
+	if (r == 0 || partial->rooms >= RUNS)
 		return 0;
-	r = partial_reserve(partial, bytes, partial->header.version.size, &why);
-	if (r == 0) {
-		partial->reserved = bytes;
-		*ret = more;
-	} else if (window->count < RUNS) {
-		if (err)
-			*err = why;
-		return r;
-	}
-	return 0;
+	if (err)
+		*err = why;
+	return r;
 }
 
 int partial_move_window(
 	struct partial *partial, uint64_t first, uint64_t last, uint64_t lacking, struct err *err)
 {
-	uint64_t free;
-	int r = widen(partial, lacking, &free, err);
+	int r = widen(partial, lacking, err);
 
 	for (uint64_t i = first; r == 0 && i <= last; i++) {
 		if (partial->roomed[i])
 			continue;
-		if (free > 0)
-			free--;
-		else
+		if ((partial->rooms + 1) * CHUNK_SIZE > partial->reserved)
 			r = forget_one(partial, err);
 		if (r == 0)
 			r = partial_allocate_chunk(partial, i, err);

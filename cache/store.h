@@ -195,10 +195,10 @@ int partial_resume_sparse(const struct store *store, const struct partial_label 
 	struct partial **ret, struct err *err);
 /*
  * The same for what is larger than the cache, or the share of its user, could ever hold (-ENOSPC,
- * which tells the limit): it has room
- * for some chunks only, and forgets others for them. What was read of it is right if
- * partial_forgotten() was the same before partial_has() and after the reading. A run of writing is
- * at most partial_run_max() long, in bytes, for others may be under way.
+ * which tells the limit): it has room for some chunks only, and forgets others for them. What was
+ * read of it is right if partial_forgotten() was the same before partial_has() and after the
+ * reading. A run of writing is at most partial_run_max() long, in bytes, for others may be under
+ * way.
  */
 int store_could_hold(const struct store *store, uid_t uid, int64_t size, struct err *err);
 int partial_start_windowed(

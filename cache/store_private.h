@@ -4,7 +4,7 @@
 #ifndef FETCHFS_CACHE_STORE_PRIVATE_H
 #define FETCHFS_CACHE_STORE_PRIVATE_H
 
-#include "base/digest_stream.h"
+#include "base/checksum.h"
 #include "cache/store.h"
 
 #include <dirent.h>
@@ -105,10 +105,11 @@ struct partial {
 	int fd;                       /* of the data, for writing; -1 once that is over */
 	struct ranges_header header;  /* as last stored: by the leader's own thread only */
 	_Atomic int64_t beat_ms;      /* when it was last said that somebody is at work */
-	struct digest_stream *sha;    /* the thread's that set hashing */
+	struct checksum_stream *sha;  /* the thread's that set hashing */
 	struct checksum_stream *also; /* or NULL; goes where sha goes */
 	uint64_t reserved; /* by the only writer, or before there are any; or guarded by room_mu */
 	bool *roomed;      /* of a sparse one: the chunks that have room; guarded by room_mu */
+	uint64_t rooms;    /* how many they are, at most what is reserved; guarded by room_mu */
 	struct window *window; /* NULL: it may become whole; guarded by room_mu */
 
 	pthread_mutex_t room_mu; /* taken before mu */
@@ -160,6 +161,9 @@ uint64_t partial_frontier_hash(const struct partial *partial);
 
 /* Make a sparse one of @partial, whose size is known: what is there has room, nothing else. */
 int partial_be_sparse(struct partial *partial, struct err *err);
+
+/* Of a sparse one: reserve for @count chunks in all, with or without room yet. Under room_mu. */
+int partial_reserve_rooms(struct partial *partial, uint64_t count, struct err *err);
 
 /* Give its room to one chunk, which has been reserved. Under room_mu. */
 int partial_allocate_chunk(struct partial *partial, uint64_t chunk, struct err *err);

@@ -1,6 +1,6 @@
 /* From the cache into a tar: fetchfs_export(). */
+#include "base/checksum.h"
 #include "base/cleanup.h"
-#include "base/digest_stream.h"
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/str.h"
@@ -180,9 +180,9 @@ static void tick(const struct export *export)
 static int copy(
 	struct export *export, const struct object *object, struct digest *ret, struct err *err)
 {
-	CLEANUP(digest_stream_freep) struct digest_stream *sha = NULL;
+	CLEANUP(checksum_stream_freep) struct checksum_stream *sha = NULL;
 	uint64_t offset = 0;
-	int r = digest_stream_new(&sha, err);
+	int r = checksum_stream_new(CHECKSUM_SHA256, &sha, err);
 
 	while (r == 0 && offset < object->size) {
 		uint64_t left = object->size - offset;
@@ -192,7 +192,7 @@ static int copy(
 		if (n < (ssize_t)want)
 			return err_set(
 				err, ERR_SYSTEM, n < 0 ? (int)-n : EIO, "read an object: %m");
-		r = digest_stream_update(sha, export->buf, want, err);
+		r = checksum_stream_update(sha, export->buf, want, err);
 		if (r == 0)
 			r = tar_writer_bytes(export->tar, export->buf, want, err);
 		offset += want;
@@ -201,7 +201,7 @@ static int copy(
 		if (r == 0 && atomic_load(&export->fetchfs->closing))
 			r = err_set(err, ERR_CANCELLED, ECANCELED, "interrupted");
 	}
-	return r < 0 ? r : digest_stream_finish(sha, ret, err);
+	return r < 0 ? r : checksum_stream_digest(sha, ret, err);
 }
 
 /* @object, which was right a moment ago: in the archive it must be. */

@@ -209,10 +209,11 @@ static bool below_real(const char *root, const char *path)
 }
 
 /*
- * By name: when it has been opened the backend asks once more, by the name to which symbolic links
+ * By name; and when it was @found the backend asks once more, by the name to which symbolic links
  * have led. Where it is opened with the rights of who asks there is nothing to forbid.
  */
-static int check_file(const struct decision *decision, const struct uri *uri, struct err *err)
+static int check_file(
+	const struct decision *decision, const struct uri *uri, bool found, struct err *err)
 {
 	const struct config_list *roots = &decision->config->file_roots;
 	CLEANUP(str_freep) char *path = NULL;
@@ -226,8 +227,8 @@ static int check_file(const struct decision *decision, const struct uri *uri, st
 	for (size_t i = 0; i < roots->count; i++)
 		if (below(roots->items[i], path))
 			return 0;
-	/* only then: a root may be on a file system that does not answer */
-	for (size_t i = 0; i < roots->count; i++)
+	/* only then, and on no thread of a mount: a root's file system may not answer */
+	for (size_t i = 0; found && i < roots->count; i++)
 		if (below_real(roots->items[i], path))
 			return 0;
 	folder = (int)(strrchr(path, '/') - path);
@@ -255,7 +256,9 @@ static int check_users(const struct decision *decision, const struct uri *uri, s
 		config_section_of(origin), origin->prefix, (unsigned int)decision->uid);
 }
 
-static int check_uri(const struct decision *decision, const struct uri *uri, struct err *err)
+/* @found: not as it was asked for, but as what that has led to. */
+static int check_uri(
+	const struct decision *decision, const struct uri *uri, bool found, struct err *err)
 {
 	const struct config *config = decision->config;
 	const char *deny = longest(&config->deny, uri->text, covers_loosely);
@@ -271,7 +274,7 @@ static int check_uri(const struct decision *decision, const struct uri *uri, str
 	if (r < 0)
 		return r;
 	if (str_equal(uri->scheme, "file"))
-		return check_file(decision, uri, err);
+		return check_file(decision, uri, found, err);
 
 	for (size_t i = 0; i < ARRAY_SIZE(open_schemes); i++)
 		open = open || str_equal(uri->scheme, open_schemes[i]);
@@ -301,7 +304,7 @@ static const struct decision *decision_of(const struct guard *guard)
 
 static int guard_uri(const struct guard *guard, const struct uri *uri, struct err *err)
 {
-	return check_uri(decision_of(guard), uri, err);
+	return check_uri(decision_of(guard), uri, true, err);
 }
 
 static int guard_address(const struct guard *guard, const struct uri *uri,
@@ -336,7 +339,7 @@ int policy_decide(const struct config *config, const struct uri *uri, uid_t uid,
 		/* only root can; and who comes by a mount may have given up rights of his uid */
 		.as_user = owner == 0 && uid != owner && !through_mount,
 	};
-	int r = check_uri(&decision, uri, err);
+	int r = check_uri(&decision, uri, false, err);
 
 	if (r == 0)
 		r = policy_scope(uri, secret, &decision, err);

@@ -4,8 +4,8 @@
  * sanitizer, at the very end. A program of its own: that of the unit tests has used OpenSSL before
  * us.
  */
+#include "base/checksum.h"
 #include "base/cleanup.h"
-#include "base/digest_stream.h"
 #include "base/fault.h"
 #include "base/queue.h"
 
@@ -18,9 +18,9 @@
 
 static void hash(void *arg)
 {
-	CLEANUP(digest_stream_freep) struct digest_stream *stream = NULL;
+	CLEANUP(checksum_stream_freep) struct checksum_stream *stream = NULL;
 
-	*(bool *)arg = digest_stream_new(&stream, NULL) == 0;
+	*(bool *)arg = checksum_stream_new(CHECKSUM_SHA256, &stream, NULL) == 0;
 }
 
 static nlink_t count_threads(void)

@@ -1,4 +1,4 @@
-#include "base/digest_stream.h"
+#include "base/checksum.h"
 
 #include "base/cleanup.h"
 
@@ -34,16 +34,16 @@ Test(digest, vectors_of_fips_180_4)
 
 Test(digest, a_stream_is_the_sum_of_its_parts)
 {
-	CLEANUP(digest_stream_freep) struct digest_stream *stream = NULL;
+	CLEANUP(checksum_stream_freep) struct checksum_stream *stream = NULL;
 	static char block[1000];
 	struct digest digest;
 
 	memset(block, 'a', sizeof(block));
-	cr_assert_eq(digest_stream_new(&stream, NULL), 0);
+	cr_assert_eq(checksum_stream_new(CHECKSUM_SHA256, &stream, NULL), 0);
 	for (int i = 0; i < 1000; i++)
-		cr_assert_eq(digest_stream_update(stream, block, sizeof(block), NULL), 0);
-	cr_assert_eq(digest_stream_update(stream, NULL, 0, NULL), 0);
-	cr_assert_eq(digest_stream_finish(stream, &digest, NULL), 0);
+		cr_assert_eq(checksum_stream_update(stream, block, sizeof(block), NULL), 0);
+	cr_assert_eq(checksum_stream_update(stream, NULL, 0, NULL), 0);
+	cr_assert_eq(checksum_stream_digest(stream, &digest, NULL), 0);
 	check_hex(&digest, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 

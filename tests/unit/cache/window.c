@@ -1,4 +1,5 @@
 /* A partial of what is larger than the cache: a window of it. */
+#include "base/fault.h"
 #include "tests/unit/cache/fixture.h"
 
 #define LIMIT (UINT64_C(40) << 20)
@@ -210,6 +211,41 @@ Test(window, it_is_as_narrow_as_the_others_leave_it)
 	}
 	partial_fail(&partial, NULL, false);
 	partial_fail(&other, NULL, false);
+}
+
+/* What was reserved for a chunk that found no room is there for the next one. */
+static void fail_and_go_on(struct cache *cache, struct partial *partial)
+{
+	uint64_t before = reserved_in(cache);
+
+	for (int i = 0; i < 20; i++) {
+		cr_assert_eq(fault_setup("partial.chunk:1:ENOSPC"), 0);
+		cr_assert_eq(partial_make_room(partial, 0, CHUNK_SIZE, NULL), -ENOSPC);
+	}
+	cr_assert_eq(fault_setup(NULL), 0);
+	bring(partial, 0, CHUNK_SIZE);
+	expect_right(partial, 0, CHUNK_SIZE);
+	cr_assert(reserved_in(cache) <= before + CHUNK_SIZE + MIB / 4);
+	partial_fail(&partial, NULL, false);
+	cr_assert_eq(reserved_in(cache), 0);
+}
+
+Test(window, what_a_chunk_could_not_use_another_does)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+	struct ranges_version version = version_of((int64_t)(10 * MIB));
+	struct entry_key key;
+	struct partial *partial;
+
+	cr_assert_eq(fault_setup("none"), 0);
+	if (fault_hit("other"), fault_count() == 0)
+		cr_skip("built without fault points");
+
+	fail_and_go_on(cache, begin(cache, &key));
+	key = key_of("https://example.org/sparse");
+	cr_assert_eq(partial_create(&cache->store, LABEL(&key), &partial, NULL), 0);
+	cr_assert_eq(partial_start_sparse(partial, &version, NULL), 0);
+	fail_and_go_on(cache, partial);
 }
 
 Test(window, only_what_could_never_be_held_needs_one)

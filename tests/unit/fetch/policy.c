@@ -7,7 +7,9 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { OWNER = 0, USER = 1000 };
 
@@ -181,6 +183,33 @@ Test(policy, files_through_the_mount_lie_below_the_roots)
 		-EINVAL);
 	cr_assert_eq(decide(&config, "file:///etc/passwd", OWNER, false, &decision, NULL), 0);
 	cr_assert_not(decision.as_user);
+}
+
+/* Where a root leads is asked of what was opened only: before that no file system is. */
+Test(policy, a_root_may_be_a_link)
+{
+	char folder[] = "/tmp/fetchfs-policy-XXXXXX";
+	CLEANUP(str_freep) char *link = NULL;
+	CLEANUP(str_freep) char *asked = NULL;
+	CLEANUP(str_freep) char *found = NULL;
+	CLEANUP(uri_release) struct uri uri = {0};
+	struct config config = config_of(NULL, NULL);
+	struct decision decision;
+
+	cr_assert(mkdtemp(folder));
+	link = str_printf("%s.link", folder);
+	asked = str_printf("file://%s/a", link);
+	found = str_printf("file://%s/a", folder);
+	cr_assert_eq(symlink(folder, link), 0);
+	config.file_roots = list_of(link);
+
+	cr_assert_eq(decide(&config, asked, USER, true, &decision, NULL), 0);
+	cr_assert_eq(uri_parse(found, &uri, NULL), 0);
+	cr_assert_eq(decision.guard.uri(&decision.guard, &uri, NULL), 0);
+	cr_assert_not(may(&config, found, USER));
+	cr_assert_eq(unlink(link), 0);
+	cr_assert_eq(rmdir(folder), 0);
+	cr_assert_eq(decision.guard.uri(&decision.guard, &uri, NULL), -EACCES);
 }
 
 Test(policy, files_are_opened_with_the_rights_of_whom_root_asks_for_and_lie_anywhere)
