@@ -2,6 +2,7 @@
 
 #include "backends/easy.h"
 #include "backends/limits.h"
+#include "backends/tls.h"
 #include "base/cleanup.h"
 #include "base/str.h"
 
@@ -20,7 +21,6 @@ static const struct {
 	{CURLE_COULDNT_RESOLVE_HOST, EHOSTUNREACH, ERR_NETWORK, true},
 	{CURLE_COULDNT_CONNECT, EHOSTUNREACH, ERR_NETWORK, true},
 	{CURLE_OPERATION_TIMEDOUT, ETIMEDOUT, ERR_NETWORK, true},
-	{CURLE_PEER_FAILED_VERIFICATION, EHOSTUNREACH, ERR_NETWORK, false},
 	{CURLE_SSL_CACERT_BADFILE, EHOSTUNREACH, ERR_NETWORK, false},
 	{CURLE_SSL_CONNECT_ERROR, EHOSTUNREACH, ERR_NETWORK, true},
 	{CURLE_SSL_CERTPROBLEM, EHOSTUNREACH, ERR_NETWORK, false},
@@ -66,7 +66,6 @@ static bool is_proxys(const struct transfer *transfer, CURLcode code)
 	const struct transfer_request *request = transfer->request;
 	bool relayed = str_has_prefix(request->proxy, "http") &&
 		       !str_has_suffix(request->uri->scheme, "s"); /* no tunnel: it answers */
-	long mistrust = 0;
 
 	switch (code) {
 	case CURLE_COULDNT_RESOLVE_PROXY:
@@ -77,9 +76,6 @@ static bool is_proxys(const struct transfer *transfer, CURLcode code)
 	case CURLE_RECV_ERROR:
 	case CURLE_SEND_ERROR:
 		return !transfer->asked || (relayed && !transfer->answered);
-	case CURLE_PEER_FAILED_VERIFICATION:
-		curl_easy_getinfo(transfer->easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &mistrust);
-		return mistrust != 0;
 	default:
 		return false;
 	}
@@ -117,6 +113,27 @@ static bool translate_proxy(
 	err_set_retry(ret, is_beyond_proxy(transfer) ? ERR_NETWORK : ERR_PROXY, EHOSTUNREACH, 0,
 		"by way of the proxy: %s", text);
 	return true;
+}
+
+static const char *behind(const char *text, const char *prefix)
+{
+	return str_has_prefix(text, prefix) ? text + strlen(prefix) : text;
+}
+
+/* Whose certificate nobody vouches for is not who he says he is, however often he is asked. It is
+ * not that nobody is there: another way, or an old copy, may do all the same. */
+static void refuse_certificate(const struct transfer *transfer, const char *text, struct err *ret)
+{
+	long verdict = 0;
+	bool proxys;
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &verdict);
+	proxys = transfer->request->proxy && verdict != 0;
+	if (!proxys)
+		curl_easy_getinfo(transfer->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
+	err_set(ret, proxys ? ERR_PROXY : ERR_NETWORK, EACCES,
+		"the certificate of the %s is not trusted: %s (%s)", proxys ? "proxy" : "server",
+		behind(behind(text, "SSL certificate problem: "), "SSL: "), tls_remedy(verdict));
 }
 
 /* Whether an FTP server's last words may be the reason. */
@@ -160,6 +177,10 @@ void codes_translate(const struct transfer *transfer, int code, struct err *ret)
 		ftp_talk_judge(&transfer->talk, ret) < 0)
 		return;
 	curl_text(transfer, (CURLcode)code, text, sizeof(text));
+	if (code == CURLE_PEER_FAILED_VERIFICATION) {
+		refuse_certificate(transfer, text, ret);
+		return;
+	}
 	if (translate_proxy(transfer, (CURLcode)code, text, ret))
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(translations); i++)

@@ -21,3 +21,17 @@ bool tls_speaks_http2(const void *ssl)
 	SSL_get0_alpn_selected(ssl, &name, &len);
 	return len == 2 && memcmp(name, "h2", 2) == 0;
 }
+
+const char *tls_remedy(long verdict)
+{
+	switch (verdict) {
+	case X509_V_OK:
+	case X509_V_ERR_UNSPECIFIED: /* libcurl's, until it has asked */
+		return "ask for a name that it is for";
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		return "it is to be renewed, unless the clock of this machine is wrong";
+	default:
+		return "'ca_file = FILE' in [fetch] says which authorities to trust";
+	}
+}

@@ -15,4 +15,8 @@ bool tls_has_unread(const void *ssl);
 /* The two agreed on HTTP/2. */
 bool tls_speaks_http2(const void *ssl);
 
+/* What to do about a certificate that is refused. @verdict is OpenSSL's on its chain, as libcurl
+ * tells it; where there is nothing wrong with that, it is for another name than the server's. */
+const char *tls_remedy(long verdict);
+
 #endif

@@ -293,7 +293,8 @@ static void remember_failure(struct fetchfs *fetchfs, const struct target *targe
 {
 	CLEANUP(folders_unrefp)
 	struct folder_names *old = recall(fetchfs->folders, &target->key);
-	bool is_gone = why->code == ENOENT || why->code == EACCES || why->code == ENOTDIR;
+	bool is_gone = why->kind != ERR_NETWORK && why->kind != ERR_PROXY &&
+		       (why->code == ENOENT || why->code == EACCES || why->code == ENOTDIR);
 
 	if (why->code == ECANCELED || why->code == ENOMEM)
 		return;
