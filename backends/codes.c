@@ -136,6 +136,23 @@ static void refuse_certificate(const struct transfer *transfer, const char *text
 		behind(behind(text, "SSL certificate problem: "), "SSL: "), tls_remedy(verdict));
 }
 
+/* What answers, and not a proxy on the way there, speaks something else. */
+static bool lacks_tls(const struct transfer *transfer, CURLcode code, const char *text)
+{
+	const char *proxy = transfer->request->proxy;
+
+	return code == CURLE_SSL_CONNECT_ERROR && strstr(text, "wrong version number") &&
+	       !(proxy && str_has_prefix(proxy, "https:"));
+}
+
+static void refuse_plain(const struct transfer *transfer, struct err *ret)
+{
+	const char *instead = transfer->request->without_tls;
+
+	err_set(ret, ERR_NETWORK, EHOSTUNREACH, "what answers speaks no TLS%s%s",
+		instead ? ": " : "", instead ? instead : "");
+}
+
 /* Whether an FTP server's last words may be the reason. */
 static bool is_the_servers(int code)
 {
@@ -179,6 +196,10 @@ void codes_translate(const struct transfer *transfer, int code, struct err *ret)
 	curl_text(transfer, (CURLcode)code, text, sizeof(text));
 	if (code == CURLE_PEER_FAILED_VERIFICATION) {
 		refuse_certificate(transfer, text, ret);
+		return;
+	}
+	if (lacks_tls(transfer, (CURLcode)code, text)) {
+		refuse_plain(transfer, ret);
 		return;
 	}
 	if (translate_proxy(transfer, (CURLcode)code, text, ret))

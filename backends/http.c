@@ -246,6 +246,8 @@ static int begin_hop(struct exchange *exchange, struct err *err)
 		.guard = guard,
 		.proxy = request->proxy,
 		.access = request->access,
+		.without_tls =
+			is_first && exchange->dialect ? exchange->dialect->without_tls : NULL,
 		.on_answer = on_answer,
 		.on_body = on_body,
 		.on_poll = on_poll,

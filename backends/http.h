@@ -22,6 +22,7 @@ struct http_dialect {
 	const char *method; /* instead of GET */
 	const char *form;   /* sent by POST (application/x-www-form-urlencoded); or NULL */
 	bool no_pages;      /* what is text/html is a file as any, and never stands for a folder */
+	const char *without_tls; /* what to do if who is asked first speaks no TLS; or NULL */
 
 	/*
 	 * The lines that a request to @at has beside the usual ones, from malloc(), into @ret,

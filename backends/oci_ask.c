@@ -45,6 +45,23 @@ static int make_identity(struct oci_repo *oci, struct err *err)
 	return 0;
 }
 
+/* Where the registry is: as configured, or at https, which is a guess. */
+static int make_endpoint(struct oci_repo *oci, const struct uri *uri, struct err *err)
+{
+	const char *colon = uri->port ? ":" : "";
+	const char *port = or_empty(uri->port);
+
+	if (oci->access->endpoint) {
+		oci->endpoint = str_copy(oci->access->endpoint);
+		return oci->endpoint ? 0 : err_oom(err);
+	}
+	oci->endpoint = str_printf("https://%s%s%s/", uri->host, colon, port);
+	oci->without_tls = str_printf(
+		"for plain http [oci \"oci://%s%s%s/\"] needs 'endpoint = http://%s%s%s'",
+		uri->host, colon, port, uri->host, colon, port);
+	return oci->endpoint && oci->without_tls ? 0 : err_oom(err);
+}
+
 int oci_repo_init(struct oci_repo *oci, const struct backend_env *env,
 	const struct backend_request *asked, struct sink *sink, struct err *err)
 {
@@ -58,20 +75,16 @@ int oci_repo_init(struct oci_repo *oci, const struct backend_env *env,
 	r = asked->guard ? asked->guard->uri(asked->guard, uri, err) : 0;
 	if (r == 0)
 		r = oci_name_init(&oci->name, uri, err);
-	if (r < 0)
-		return r;
-	if (oci->access->endpoint)
-		oci->endpoint = str_copy(oci->access->endpoint);
-	else
-		oci->endpoint = str_printf("https://%s%s%s/", uri->host, uri->port ? ":" : "",
-			uri->port ? uri->port : "");
-	return oci->endpoint ? make_identity(oci, err) : err_oom(err);
+	if (r == 0)
+		r = make_endpoint(oci, uri, err);
+	return r == 0 ? make_identity(oci, err) : r;
 }
 
 void oci_repo_release(struct oci_repo *oci)
 {
 	oci_name_release(&oci->name);
 	free(oci->endpoint);
+	free(oci->without_tls);
 }
 
 int oci_repo_poll(void *arg, struct err *err)
@@ -164,6 +177,7 @@ static int ask_once(struct oci_repo *oci, struct oci_question *question, const s
 	question->challenge = (struct oci_challenge){.basic = false};
 	question->dialect = (struct http_dialect){
 		.no_pages = true,
+		.without_tls = oci->without_tls,
 		.headers = headers,
 		.moved = moved,
 		.told = told,

@@ -20,6 +20,7 @@ struct oci_repo {
 	struct sink *sink; /* is polled while small answers are waited for; NULL: the request is */
 	struct oci_name name;
 	char *endpoint;                   /* ends in '/' */
+	char *without_tls;                /* NULL, or what to do if the registry has none */
 	char identity[OCI_IDENTITY_SIZE]; /* who asks: a hash of all that opens doors */
 };
 

@@ -51,6 +51,7 @@ struct transfer_request {
 	const struct guard *guard;
 	const char *proxy;           /* see struct backend_request */
 	const struct access *access; /* or NULL; sent only if the URI is below its prefix */
+	const char *without_tls;     /* or NULL: what to do if the server speaks no TLS */
 
 	enum transfer_ftp ftp; /* these are for ftp and ftps only */
 	bool ftp_active;       /* the server connects to us for the data */

@@ -46,10 +46,18 @@ expect_errno EACCES "$(at "$HTTPS/a.bin")"
 expect_errno EACCES "$(at "$FTPS/a.bin")"
 stop_mount
 
+say "what speaks no TLS is told from that"
+expect_failure 1 ': what answers speaks no TLS$' "${fetchfs[@]}" cat "https${HTTP#http}/a.bin"
+expect_failure 1 ': what answers speaks no TLS$' "${fetchfs[@]}" cat "ftps${FTP#ftp}/a.bin"
+
 say "one for another name"
 config "ca_file = $CA" >"$CONFIG"
 expect_failure 1 'is not trusted: no alternative certificate .*other.localhost.* \(ask for a name that it is for' \
 	"${fetchfs[@]}" cat "https://other.$host/a.bin"
+
+say "a proxy's, too"
+config "proxy = $HTTPS" >"$CONFIG"
+expect_failure 1 ': the certificate of the proxy is not trusted: .*ca_file' "${fetchfs[@]}" cat http://origin.example/a.bin
 
 say "an old copy may stand in, and a folder is shown as it was"
 config "ca_file = $CA" 'stale_if_error = 1h' >"$CONFIG"

@@ -116,6 +116,8 @@ refused 1 'no repository can be called so' "oci://$REG/Team/files:v1/a.bin"
 refused 1 'has no query' "$OCI/files:v1/a?b"
 refused 1 'it is a registry' "oci://$REG/"
 refused 3 'cat oci://gone.example/x:v1/y: ' oci://gone.example/x:v1/y
+refused 1 "speaks no TLS: for plain http \[oci .oci://${PUSH#http://}/.\] needs 'endpoint = $PUSH'" \
+	"oci://${PUSH#http://}/team/files:v1/a.bin"
 expect_failure 1 'MANIFEST_UNKNOWN' "${fetchfs[@]}" stat "$OCI/files:v9/a.bin"
 
 say "a tag that moves is a new version, one that stays is not sent again"
