@@ -84,7 +84,7 @@ static const struct config_key keys[] = {
 	{"s3", "ttl", config_set_duration, ORIGIN(ttl_ms), 0, 36500 * DAY_MS},
 	{"hdfs", "endpoint", config_set_endpoints, ORIGIN_LIST(endpoints), 0, 0},
 	{"hdfs", "conf_dir", config_set_path, ORIGIN(conf_dir), 0, 0},
-	{"hdfs", "user", config_set_name, ORIGIN(hdfs_user) | CONFIG_SECRET, 0, 0},
+	{"hdfs", "user", config_set_name, ORIGIN(hdfs_user), 0, 0},
 	{"hdfs", "token_file", config_set_path, ORIGIN(token_file), 0, 0},
 	{"hdfs", "datanodes", config_set_hosts, ORIGIN(datanodes), 0, 0},
 	{"hdfs", "users", config_set_users, ORIGIN_LIST(users), 0, 0},

@@ -361,6 +361,7 @@ Test(config, a_secret_that_everybody_may_read_is_warned_of)
 		{ORIGIN "bearer_file = /etc/token\n", false},
 		{"[fetch]\nproxy = http://u:hunter2@p:1\n", true},
 		{"[fetch]\nproxy = http://p:1\n", false},
+		{"[hdfs \"hdfs://n/\"]\nuser = hunter2\n", false},
 	};
 	CLEANUP(tmpdir_removep) char *dir = tmpdir_make();
 
