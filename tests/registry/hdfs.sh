@@ -10,6 +10,7 @@ need_hadoop
 
 unset "${!HADOOP_@}"
 make_hdfs_tls
+java+=(-Dorg.slf4j.simpleLogger.log.datanode.webhdfs=info) # the datanodes log what they are asked for
 start_hdfs "${HDFS_TLS[@]}"
 
 say "filling it"
@@ -177,8 +178,17 @@ stop_mount
 
 say "what was broken off goes on where it was"
 rm -rf "$CACHE"
+# the first and the last byte of each part that a datanode was asked for
+parts() {
+	sed -n 's/.*datanode\.webhdfs.*?op=OPEN&.*length=\([0-9]*\)&offset=\([0-9]*\).*/\1 \2/p' "$LOGS/hdfs" |
+		while read -r length offset; do echo "$offset $((offset + length - 1))"; done
+}
 (set +o pipefail; get hdfs://prod/files/large.bin | head -c 50M >/dev/null) || :
+parts >"$WORK/before"
 get hdfs://prod/files/large.bin | cmp - "$put/large.bin" || fail "large.bin differs"
+parts | tail -n "+$(($(wc -l <"$WORK/before") + 1))" | sort -n >"$WORK/again"
+awk -v here=$((50 << 20)) -v end=$(((300 << 20) - 1)) '$1 < here || $2 > end { exit 1 } $2 == end { whole = 1 }
+	END { exit !whole }' "$WORK/again" || fail "asked for again: $(<"$WORK/again")"
 
 say "the namenodes change places"
 hdfs active 1
