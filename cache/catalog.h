@@ -30,6 +30,7 @@ struct entry {
 	enum entry_state state;
 	bool has_query;  /* the URI has a query that keeps it out of the natural tree's listings */
 	bool executable; /* handed out 0555 */
+	bool beside;     /* of what is published: only its file is new, the entry stays as it is */
 	bool pinned;
 	struct digest digest; /* when COMPLETE */
 	int64_t size;         /* bytes, -1: unknown */

@@ -242,14 +242,14 @@ static int put_object(struct catalog *catalog, const struct entry *entry,
 int catalog_put(struct catalog *catalog, const struct entry *entry,
 	const struct catalog_object *object, struct err *err)
 {
-	int r = put_entry(catalog->db, entry, catalog->journal, err);
+	int r = entry->beside ? 0 : put_entry(catalog->db, entry, catalog->journal, err);
 
 	if (r < 0 || entry->state != ENTRY_COMPLETE)
 		return r;
 	r = put_object(catalog, entry, object, err);
 	if (r == 0 && object->verified)
 		r = catalog_put_checksum(catalog->db, &entry->digest, object->verified, err);
-	if (r == 0 && catalog->journal)
+	if (r == 0 && catalog->journal && !entry->beside)
 		journal_entry(catalog->journal, entry, object->hash);
 	return r;
 }

@@ -126,6 +126,8 @@ static int get_uri(struct mesos_run *run, const struct mesos_job *job, const cha
 		.uri = uri,
 		.uid = run->user->uid,
 		.refresh = !job->item->cache, /* never older than the origin's */
+		/* a second name of the cache's file has the mode of that */
+		.plain = run->hardlink && !job->item->executable,
 	};
 
 	return fetchfs_get(run->fetchfs, &request, ret, err);

@@ -95,6 +95,7 @@ struct fetchfs_request {
 	bool refresh;    /* ask the origin, from now on, even when the cache is fresh */
 	int timeout_ms;  /* of fetchfs_stat(), for its origins: -ETIMEDOUT; 0: as configured */
 	bool executable; /* hand out as 0555 */
+	bool plain;      /* hand out as 0444, else what was asked for as 0555 once stays that */
 	bool prefetch;   /* only fill the cache: the file is waited for, but not read (EBADF) */
 };
 

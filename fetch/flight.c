@@ -31,8 +31,12 @@ static void flight_free(struct flight *flight)
 
 static struct flight_key key_of(const struct target *target)
 {
-	struct flight_key key = {.entry = target->key, .executable = target->executable};
+	struct flight_key key = {.entry = target->key};
 
+	if (target->executable)
+		key.mode = 0555;
+	else if (target->plain)
+		key.mode = 0444;
 	/* content that is known by its digest is never out of date */
 	if (target->has_expected)
 		key.expected = target->expected;

@@ -26,15 +26,15 @@ enum flight_state {
 };
 
 /*
- * What a flight is for: an entry, what its bytes are expected to hash to (zero: any), and whether
- * the file is to be executable. Two who expect different bytes do not share a flight, so that the
+ * What a flight is for: an entry, what its bytes are expected to hash to (zero: any), and which
+ * mode the file is to have. Two who expect different bytes do not share a flight, so that the
  * wrong one fails alone; nor do those who need files of different modes. Who asks for a new answer
  * shares one that has not asked yet; from its question on it is for all others. Compared as bytes.
  */
 struct flight_key {
 	struct entry_key entry;
 	struct checksum expected;
-	uint32_t executable;
+	uint32_t mode;   /* 0: whichever there is */
 	uint32_t afresh; /* the question that answers it is still to be sent */
 };
 _Static_assert(sizeof(struct flight_key) ==
@@ -137,7 +137,7 @@ struct flight {
 int flight_join(struct fetchfs *fetchfs, struct target *target, bool prefetch, struct flight **ret,
 	bool *ret_new, struct err *err);
 
-/* The plain flight of @key (no digest expected, not executable), with a reference, or NULL. */
+/* The plain flight of @key (no digest expected, of whichever mode), with a reference, or NULL. */
 struct flight *flight_find(struct fetchfs *fetchfs, const struct entry_key *key);
 
 /* Another reference, to @flight itself. */

@@ -166,20 +166,33 @@ static int entry_of_lease(
 	return digest_parse(lease->sha256, &ret->digest, err);
 }
 
+static int open_leased(
+	struct fetchfs *fetchfs, struct entry *entry, struct object *ret, struct err *err)
+{
+	struct catalog_file known = {.unsure = true};
+	int r = catalog_file(fetchfs->catalog, &entry->digest, entry->executable, &known, err);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	entry->lent = known.lent;
+	entry->unsure = known.unsure;
+	return lookup_object(fetchfs, entry, EXPECTED_BY_HASHING, ret, err);
+}
+
 int fetchfs_get_leased(struct fetchfs *fetchfs, const struct fetchfs_lease *lease, bool executable,
 	struct fetchfs_file **ret, struct err *err)
 {
 	CLEANUP(object_release) struct object object = {.fd = -1};
 	CLEANUP(entry_releasep) struct entry entry = {0};
-	struct catalog_file known = {.unsure = true};
 	int r = entry_of_lease(lease, executable, &entry, err);
 
 	if (r == 0)
-		r = catalog_file(fetchfs->catalog, &entry.digest, executable, &known, err);
-	entry.lent = known.lent;
-	entry.unsure = known.unsure;
-	if (r == 0 || r == -ENOENT)
-		r = lookup_object(fetchfs, &entry, EXPECTED_BY_HASHING, &object, err);
+		r = open_leased(fetchfs, &entry, &object, err);
+	/* whose bytes are copied may be an executable that has no twin */
+	if (r == -ENOENT && !executable) {
+		entry.executable = true;
+		r = open_leased(fetchfs, &entry, &object, err);
+	}
 	if (r < 0)
 		return r;
 	entry.size = (int64_t)object.size;

@@ -75,14 +75,40 @@ int lookup_object(struct fetchfs *fetchfs, const struct entry *entry, enum expec
 	return 0;
 }
 
-static int open_entry(struct fetchfs *fetchfs, struct entry *entry, enum expected_effort effort,
-	struct object *ret_object, struct entry *ret_entry, struct err *err)
+static bool has_mode(const struct target *target, const struct entry *entry)
 {
-	int r = lookup_object(fetchfs, entry, effort, ret_object, err);
+	return entry->executable ? !target->plain : !target->executable;
+}
+
+/* The file of @entry that @target may have. An executable may have a twin that is none. */
+static int open_object(struct fetchfs *fetchfs, const struct target *target,
+	const struct entry *entry, enum expected_effort effort, struct object *ret, struct err *err)
+{
+	struct entry twin = *entry;
+	struct catalog_file file;
+	int r;
+
+	if (!target->plain || !entry->executable)
+		return lookup_object(fetchfs, entry, effort, ret, err);
+	r = catalog_file(fetchfs->catalog, &entry->digest, false, &file, err);
+	if (r < 0)
+		return r;
+	twin.executable = false;
+	twin.lent = file.lent;
+	twin.unsure = file.unsure;
+	return lookup_object(fetchfs, &twin, effort, ret, err);
+}
+
+static int open_entry(struct fetchfs *fetchfs, const struct target *target, struct entry *entry,
+	enum expected_effort effort, struct object *ret_object, struct entry *ret_entry,
+	struct err *err)
+{
+	int r = open_object(fetchfs, target, entry, effort, ret_object, err);
 
 	if (r < 0)
 		return r;
 	*ret_entry = entry_steal(entry);
+	ret_entry->executable = ret_object->executable;
 	return 0;
 }
 
@@ -102,7 +128,7 @@ int lookup_cached(struct fetchfs *fetchfs, const struct target *target, struct o
 	if (!is_fresh(target, &entry, now) || !accepts(fetchfs, target, &entry, EXPECTED_BY_INDEX))
 		return 0;
 
-	r = open_entry(fetchfs, &entry, EXPECTED_BY_INDEX, ret_object, ret_entry, err);
+	r = open_entry(fetchfs, target, &entry, EXPECTED_BY_INDEX, ret_object, ret_entry, err);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	catalog_touch(fetchfs->catalog, &ret_object->digest, now);
@@ -119,7 +145,7 @@ int lookup_complete(struct fetchfs *fetchfs, const struct target *target, struct
 		return r;
 	if (!accepts(fetchfs, target, &entry, EXPECTED_BY_HASHING))
 		return err_set(err, ERR_SYSTEM, ENOENT, "not in the cache");
-	return open_entry(fetchfs, &entry, EXPECTED_BY_HASHING, ret_object, ret_entry, err);
+	return open_entry(fetchfs, target, &entry, EXPECTED_BY_HASHING, ret_object, ret_entry, err);
 }
 
 /* The same content under another name that this user may see: it only needs a row. */
@@ -173,20 +199,21 @@ static int consider_old(struct flight *flight, struct entry *entry, struct objec
 {
 	const struct target *target = flight->target;
 	bool matching = matches(flight->fetchfs, target, entry, EXPECTED_BY_HASHING);
-	bool accepted = matching && (entry->executable || !target->executable);
 	struct object object = {.fd = -1};
 
 	if (lookup_object(flight->fetchfs, entry, EXPECTED_BY_HASHING, &object, NULL) < 0)
 		return 1;
 
-	if (!accepted && matching && is_fresh(target, entry, clock_wall())) {
+	if (matching && !has_mode(target, entry) && is_fresh(target, entry, clock_wall())) {
 		int r = twin_make(flight, &object, entry, ret_object, ret_entry, err);
 
 		object_release(&object);
 		return r;
 	}
-	if (accepted) {
-		*ret_object = object_steal(&object);
+	if (matching && (entry->executable || !target->executable)) {
+		if (open_object(flight->fetchfs, target, entry, EXPECTED_BY_HASHING, ret_object,
+			    NULL) < 0)
+			*ret_object = object_steal(&object);
 		*ret_old = entry_steal(entry);
 	}
 	object_release(&object);
@@ -218,7 +245,8 @@ int lookup_again(struct flight *flight, struct object *ret_object, struct entry 
 		return r;
 	if (r == 0 && is_fresh(target, &entry, now) &&
 		accepts(fetchfs, target, &entry, EXPECTED_BY_HASHING) &&
-		open_entry(fetchfs, &entry, EXPECTED_BY_HASHING, ret_object, ret_entry, NULL) == 0)
+		open_entry(fetchfs, target, &entry, EXPECTED_BY_HASHING, ret_object, ret_entry,
+			NULL) == 0)
 		return 0;
 	if (target->has_expected && adopt(flight, ret_object, ret_entry, NULL) == 0)
 		return 0;

@@ -5,6 +5,7 @@
 #include "fetch/ahead.h"
 #include "fetch/freshness.h"
 #include "fetch/lead_private.h"
+#include "fetch/twin.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -115,8 +116,12 @@ static int hand_out_old(
 	lead->old.verified = verified;
 	lead->old.expires = expires;
 	lead->old.must_ask |= must_ask;
+	if (lead->flight->target->plain && lead->old_object.executable)
+		return twin_make(lead->flight, &lead->old_object, &lead->old, &lead->object,
+			&lead->entry, err);
 	lead->object = object_steal(&lead->old_object);
 	lead->entry = lead->old;
+	lead->entry.executable = lead->object.executable;
 	lead->old = (struct entry){0};
 	return 0;
 }

@@ -87,6 +87,7 @@ static int fill(struct fetchfs *fetchfs, const struct fetchfs_request *request, 
 
 	ret->uid = request->uid;
 	ret->executable = request->executable;
+	ret->plain = request->plain;
 	ret->refresh = request->refresh;
 	ret->backend = registry_find(fetchfs->backends, ret->uri.scheme, err);
 	if (!ret->backend)

@@ -21,6 +21,7 @@ struct target {
 	uid_t uid;
 	struct user user; /* when decision.as_user and the file is local: who opens it */
 	bool executable;
+	bool plain;
 	bool refresh; /* ask the origin whatever the index says */
 	bool has_expected;
 	struct checksum expected; /* when has_expected; else none */

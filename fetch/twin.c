@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define COPY_SIZE (1024 * 1024)
 
@@ -34,22 +33,6 @@ int twin_copy(const struct object *object, struct partial *partial, struct err *
 	return r;
 }
 
-static int copy_entry(const struct entry *from, struct entry *ret, struct err *err)
-{
-	struct entry entry = *from;
-
-	entry.executable = true;
-	entry.scope = strdup(from->scope);
-	entry.uri = strdup(from->uri);
-	entry.etag = str_copy(from->etag);
-	if (!entry.scope || !entry.uri || (from->etag && !entry.etag)) {
-		entry_release(&entry);
-		return err_oom(err);
-	}
-	*ret = entry;
-	return 0;
-}
-
 int twin_make(struct flight *flight, const struct object *object, const struct entry *entry,
 	struct object *ret_object, struct entry *ret_entry, struct err *err)
 {
@@ -59,10 +42,13 @@ int twin_make(struct flight *flight, const struct object *object, const struct e
 	struct partial_label label = flight_label(flight);
 	struct partial *partial = NULL;
 	struct entry twin = {0};
-	int r = copy_entry(entry, &twin, err);
+	int r;
 
-	if (r < 0)
-		return r;
+	if (!entry_copy(entry, &twin))
+		return err_oom(err);
+	twin.executable = !entry->executable;
+	/* for everybody else what was wanted as an executable is one */
+	twin.beside = entry->executable;
 	twin.uid = label.uid;
 	label.since = entry->verified * 1000; /* nobody is asked for it */
 	r = partial_create(&flight->fetchfs->store, &label, &partial, err);

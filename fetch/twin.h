@@ -1,6 +1,7 @@
 /*
- * The executable twin of an object: the same bytes in a file of its own with mode 0555, since the
- * mode belongs to the inode that all who use the content share.
+ * The executable twin of an object, or that of an executable which is none: the same bytes in a
+ * file of its own with mode 0555 or 0444, since the mode belongs to the inode that all who use the
+ * content share.
  */
 #ifndef FETCHFS_FETCH_TWIN_H
 #define FETCHFS_FETCH_TWIN_H

@@ -89,16 +89,25 @@ size_t methods_of(const struct methods *methods, const struct plan_item *item, b
 	return count;
 }
 
-bool methods_need_executable(const struct methods *methods, const struct plan_item *item)
+/* Whether the cached file itself may be what is placed. */
+static bool may_place_object(const struct methods *methods, const struct plan_item *item)
 {
 	enum plan_method order[METHODS_MAX];
-	size_t count;
+	size_t count = methods_of(methods, item, true, order);
 
-	if (!item->executable)
-		return false;
-	count = methods_of(methods, item, true, order);
 	for (size_t i = 0; i < count; i++)
 		if (plan_is_of_object(order[i]))
 			return true;
 	return false;
+}
+
+bool methods_need_executable(const struct methods *methods, const struct plan_item *item)
+{
+	return item->executable && may_place_object(methods, item);
+}
+
+bool methods_need_plain(const struct methods *methods, const struct plan_item *item)
+{
+	/* a symlink leads to what the mount shows */
+	return !item->executable && item->method != PLAN_SYMLINK && may_place_object(methods, item);
 }

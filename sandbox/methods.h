@@ -37,5 +37,7 @@ size_t methods_of(const struct methods *methods, const struct plan_item *item, b
 
 /* Whether one of them needs the cached file to be executable. */
 bool methods_need_executable(const struct methods *methods, const struct plan_item *item);
+/* Whether one of them needs it not to be. */
+bool methods_need_plain(const struct methods *methods, const struct plan_item *item);
 
 #endif

@@ -62,6 +62,7 @@ static int start(struct prepare *prepare, size_t i, struct err *err)
 		.uid = prepare->user->uid,
 		.through_mount = prepare->below_roots,
 		.executable = methods_need_executable(&prepare->methods, item),
+		.plain = methods_need_plain(&prepare->methods, item),
 	};
 
 	if (*prepare->results[i].digest)

@@ -142,6 +142,11 @@ fetched "$(down "$HTTP/data?key=1" c5-data)" "$(item "$HTTP/data" '{"executable"
 	"$(item "$HTTP/data?key=1" '{"output_file": "y"}')" "$(item "$HTTP/data" '{"output_file": "z"}')"
 [ "$(stat -c %h "$AGENTS/c5-data" "$box/x" "$box/y" | sort -u)" = 1 ] || fail "hardlinks of it"
 [ "$box/z" -ef "$object" ] || fail "what is everybody's is no hardlink"
+fetchfs fetch --executable "$HTTP/data"
+new_box
+fetched "$(item "$HTTP/data")"
+mode_is "$box/data" 444
+[ "$box/data" -ef "$object" ] || fail "what others wanted as an executable is no hardlink"
 USER_NAME=
 AGENTS=$WORK/agent/cache/root
 new_box

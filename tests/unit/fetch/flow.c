@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "fetch/context.h"
 #include "fetch/fetchfs.h"
+#include "fetch/fetchfs_sandbox.h"
 #include "tests/support/fake_backend.h"
 #include "tests/support/tmpdir.h"
 
@@ -12,6 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -823,24 +825,149 @@ Test(flow, what_the_origin_says_is_a_folder_or_a_page_is_remembered_as_that_and_
 	fetchfs_close(fetchfs);
 }
 
-Test(flow, an_executable_is_an_object_of_its_own)
+/* How many files there are in the folder @name of the cache and those in it. */
+static unsigned int files_below(const char *name)
 {
-	struct fetchfs *fetchfs = open_cache();
-	struct fetchfs_request request = ask("fake://h/a");
-	struct fetchfs_file *file;
+	CLEANUP(str_freep) char *path = str_printf("%s/%s", dir, name);
+	char *const paths[] = {path, NULL};
+	FTS *walk = fts_open(paths, FTS_PHYSICAL, NULL);
+	unsigned int count = 0;
+
+	for (FTSENT *entry = fts_read(walk); entry; entry = fts_read(walk))
+		count += entry->fts_info == FTS_F;
+	fts_close(walk);
+	return count;
+}
+
+enum wish { WISH_ANY, WISH_PLAIN, WISH_EXECUTABLE };
+
+static struct fetchfs_request ask_for(const char *uri, enum wish wish)
+{
+	struct fetchfs_request request = ask(uri);
+
+	request.plain = wish == WISH_PLAIN;
+	request.executable = wish == WISH_EXECUTABLE;
+	return request;
+}
+
+/* The mode of the whole @file, which is given back. */
+static mode_t mode_of(struct fetchfs_file *file)
+{
+	CLEANUP(fetchfs_info_release) struct fetchfs_info info = {0};
 	struct err err = ERR_INIT;
 	struct stat st;
 
-	fake_backend_put("/a", &(struct fake_file){.content = "hello", .len = 5});
-	expect_text(fetchfs, "fake://h/a", "hello");
-	request.executable = true;
-	cr_assert_eq(fetchfs_get(fetchfs, &request, &file, &err), 0);
 	cr_assert_eq(fetchfs_file_wait_until(file, FETCHFS_UNTIL_COMPLETE, 0, 0, WAIT_MS, &err), 0,
 		"%s", err.msg);
 	cr_assert_eq(fstat(fetchfs_file_fd(file), &st), 0);
-	cr_assert_eq(st.st_mode & 07777, 0555);
+	cr_assert_eq(fetchfs_file_info(file, &info, &err), 0);
+	cr_assert_eq(info.executable, (st.st_mode & 0111) != 0);
 	fetchfs_file_free(file);
+	return st.st_mode & 07777;
+}
+
+static mode_t mode_for(struct fetchfs *fetchfs, const char *uri, enum wish wish)
+{
+	const struct fetchfs_request request = ask_for(uri, wish);
+	struct fetchfs_file *file;
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(fetchfs_get(fetchfs, &request, &file, &err), 0, "%s", err.msg);
+	return mode_of(file);
+}
+
+static bool is_shown_executable(struct fetchfs *fetchfs, const char *uri)
+{
+	CLEANUP(fetchfs_info_release) struct fetchfs_info info = {0};
+	const struct fetchfs_request request = ask(uri);
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(fetchfs_stat(fetchfs, &request, &info, &err), 0, "%s", err.msg);
+	return info.executable;
+}
+
+Test(flow, an_executable_is_an_object_of_its_own)
+{
+	struct fetchfs *fetchfs = open_cache();
+
+	fake_backend_put("/a", &(struct fake_file){.content = "hello", .len = 5});
+	expect_text(fetchfs, "fake://h/a", "hello");
+	cr_assert_eq(mode_for(fetchfs, "fake://h/a", WISH_EXECUTABLE), 0555);
 	cr_assert_eq(fake_backend_counts("/a").fetches, 1);
+	fetchfs_close(fetchfs);
+}
+
+Test(flow, who_wants_no_executable_gets_none_and_for_the_others_it_stays_one)
+{
+	struct fetchfs *fetchfs = open_cache();
+
+	fake_backend_put("/a", &(struct fake_file){.content = "hello", .len = 5});
+	cr_assert_eq(mode_for(fetchfs, "fake://h/a", WISH_EXECUTABLE), 0555);
+
+	/* whoever does not care takes what there is, and makes nothing */
+	cr_assert_eq(mode_for(fetchfs, "fake://h/a", WISH_ANY), 0555);
+	cr_assert_eq(files_below("objects"), 1);
+
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(mode_for(fetchfs, "fake://h/a", WISH_PLAIN), 0444);
+		cr_assert(is_shown_executable(fetchfs, "fake://h/a"));
+		cr_assert_eq(mode_for(fetchfs, "fake://h/a", WISH_EXECUTABLE), 0555);
+		cr_assert_eq(mode_for(fetchfs, "fake://h/a", WISH_ANY), 0555);
+	}
+	cr_assert_eq(files_below("objects"), 2);
+	cr_assert_eq(fake_backend_counts("/a").fetches, 1);
+	fetchfs_close(fetchfs);
+}
+
+Test(flow, both_kinds_at_once_are_one_download)
+{
+	const char *uri = "fake://h/a";
+	struct fetchfs *caches[] = {open_cache(), open_cache()};
+	const enum wish wishes[] = {WISH_EXECUTABLE, WISH_PLAIN, WISH_ANY, WISH_PLAIN};
+	struct fetchfs_file *files[ARRAY_SIZE(wishes)];
+	struct err err = ERR_INIT;
+
+	fake_backend_put("/a", &(struct fake_file){.content = "hello", .len = 5, .stall = true});
+	for (size_t i = 0; i < ARRAY_SIZE(wishes); i++) {
+		const struct fetchfs_request request = ask_for(uri, wishes[i]);
+
+		cr_assert_eq(
+			fetchfs_get(caches[i / 2], &request, &files[i], &err), 0, "%s", err.msg);
+	}
+	fake_backend_wait_stalled("/a", 1);
+	fake_backend_release("/a");
+	cr_assert_eq(mode_of(files[0]), 0555);
+	cr_assert_eq(mode_of(files[1]), 0444);
+	(void)mode_of(files[2]);
+	cr_assert_eq(mode_of(files[3]), 0444);
+	cr_assert(is_shown_executable(caches[1], uri));
+	cr_assert_eq(fake_backend_counts("/a").fetches, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(caches); i++)
+		fetchfs_close(caches[i]);
+}
+
+Test(flow, what_a_lease_keeps_is_had_though_there_is_only_an_executable)
+{
+	struct fetchfs *fetchfs = open_cache();
+	const struct fetchfs_request request = ask_for("fake://h/a", WISH_EXECUTABLE);
+	CLEANUP(fetchfs_info_release) struct fetchfs_info info = {0};
+	char uri[] = "fake://h/a";
+	struct fetchfs_lease lease = {.uri = uri};
+	struct fetchfs_file *file;
+	struct err err = ERR_INIT;
+
+	fake_backend_put("/a", &(struct fake_file){.content = "hello", .len = 5});
+	cr_assert_eq(mode_for(fetchfs, "fake://h/a", WISH_EXECUTABLE), 0555);
+	cr_assert_eq(fetchfs_stat(fetchfs, &request, &info, &err), 0, "%s", err.msg);
+	str_fit(lease.sha256, sizeof(lease.sha256), info.sha256);
+	cr_assert_eq(fetchfs_get_leased(fetchfs, &lease, false, &file, &err), 0, "%s", err.msg);
+	cr_assert_eq(mode_of(file), 0555);
+
+	cr_assert_eq(mode_for(fetchfs, "fake://h/a", WISH_PLAIN), 0444);
+	cr_assert_eq(fetchfs_get_leased(fetchfs, &lease, false, &file, &err), 0, "%s", err.msg);
+	cr_assert_eq(mode_of(file), 0444);
+	cr_assert_eq(fetchfs_get_leased(fetchfs, &lease, true, &file, &err), 0, "%s", err.msg);
+	cr_assert_eq(mode_of(file), 0555);
 	fetchfs_close(fetchfs);
 }
 
