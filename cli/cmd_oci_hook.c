@@ -320,13 +320,23 @@ static void poststop(struct cli *cli, const struct oci *oci)
 		cli_fail(cli, oci->root, &err);
 }
 
+/* A state without annotations asks for nothing; but they may have been in a bundle elsewhere. */
+static int no_bundle(const struct cli *cli, const struct err *err)
+{
+	if (!cli->quiet)
+		fprintf(stderr, "fetchfs: oci-hook: %s: nothing is done\n", err->msg);
+	return EXIT_DONE;
+}
+
 static int run(struct cli *cli, struct order *order, struct oci *oci, struct err *err)
 {
 	int r = oci_read_bundle(oci, err);
 
 	if (order->stage == STAGE_UNKNOWN)
 		order->stage = find_stage(oci);
-	if (r == -ENOENT && oci->root && (order->stage == POSTSTOP || !oci->uris))
+	if (r == -ENOENT && order->stage != POSTSTOP && !oci->uris)
+		return no_bundle(cli, err);
+	if (r == -ENOENT && oci->root && order->stage == POSTSTOP)
 		r = 0;
 	if (r < 0)
 		return cli_fail(cli, NULL, err);

@@ -43,6 +43,17 @@ static void left_alone(const char *name, void *arg)
 		plain);
 }
 
+/* What another cache placed stays, with its mounts: whoever gave the wrong one is to know. */
+static void nothing_there(const struct cli *cli, const char *directory, struct fetchfs *fetchfs)
+{
+	if (!cli->quiet)
+		fprintf(stderr,
+			"fetchfs: release: nothing was prepared in %s by the cache %s (of another "
+			"one, "
+			"by --cache or --mount)\n",
+			directory, fetchfs_cache_path(fetchfs));
+}
+
 int cmd_release(struct cli *cli, int argc, char **argv)
 {
 	const struct argp argp = {.options = options, .parser = parse};
@@ -60,10 +71,8 @@ int cmd_release(struct cli *cli, int argc, char **argv)
 	if (r < 0)
 		return cli_fail(cli, NULL, &err);
 	r = release_run(fetchfs, target.directory, left_alone, cli, &count, &err);
+	if (r == 0 && count == 0)
+		nothing_there(cli, target.directory, fetchfs);
 	fetchfs_close(fetchfs);
-	if (r < 0)
-		return cli_fail(cli, target.directory, &err);
-	if (count == 0 && cli->verbose)
-		fprintf(stderr, "fetchfs: release: nothing was prepared in %s\n", target.directory);
-	return EXIT_DONE;
+	return r < 0 ? cli_fail(cli, target.directory, &err) : EXIT_DONE;
 }

@@ -61,11 +61,19 @@ refused "/proc/$!/ns/mnt" < <(state "+ {pid: $!}")
 
 rm -rf "$CACHE"
 say "without an annotation nothing is done, and nothing needed"
-rm "$bundle/config.json"
-for stage in createRuntime createContainer poststop; do
+for stage in createRuntime createContainer poststop ''; do
 	state '| del(.annotations)' | hook $stage || fail "$stage: $(<"$WORK/stderr")"
+	[ ! -s "$WORK/stderr" ] || fail "$stage: said: $(<"$WORK/stderr")"
 done
-state '| del(.annotations)' | hook || fail "no stage: $(<"$WORK/stderr")"
+
+say "… but what it would be read from is missed"
+rm "$bundle/config.json"
+for stage in createRuntime createContainer ''; do
+	state '| del(.annotations)' | hook $stage || fail "$stage: $(<"$WORK/stderr")"
+	grep -qxE 'fetchfs: oci-hook: read .*/bundle/config.json: No such file or directory: nothing is done' \
+		"$WORK/stderr" || fail "$stage: said: $(<"$WORK/stderr")"
+done
+state '| del(.annotations)' | hook poststop || fail "poststop: $(<"$WORK/stderr")"
 [ ! -e "$CACHE" ] || fail "a cache was made"
 
 say "the annotations of config.json count, too"

@@ -76,9 +76,12 @@ grep -q 'two was replaced' "$WORK/stderr" || fail "said: $(<"$WORK/stderr")"
 [ "$(contents)" = "./mine ./two " ] || fail "there is $(contents)"
 leases_are 0
 
-say "a second release, and one of a folder that never was one, have nothing to do"
-fetchfs -v release "$box" 2>&1 | grep -q 'nothing was prepared' || fail "no word of it"
-[ -z "$(fetchfs release "$box" 2>&1)" ] || fail "a word without -v"
+say "a second release, and one of a folder that never was one, have nothing to do, and say by which cache"
+for folder in "$box" "$WORK/never"; do
+	fetchfs release "$folder" 2>&1 | grep -qF "nothing was prepared in $folder by the cache $CACHE " ||
+		fail "no word of it"
+	[ -z "$(fetchfs -q release "$folder" 2>&1)" ] || fail "a word with -q"
+done
 
 say "a foreign file in the way is kept, and nothing is placed beside it"
 expect_failure 1 "two exists" "${fetchfs[@]}" prepare "$box" "$own/one" "$own/two"
