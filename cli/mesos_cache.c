@@ -99,7 +99,7 @@ bool mesos_cache_has(const struct folder *cache, const char *name)
 }
 
 int mesos_cache_keep(struct fetchfs *fetchfs, const struct folder *cache, struct fetchfs_file *file,
-	const char *name, const char *shown, bool hardlink, struct err *err)
+	const char *name, const char *shown, bool replace, bool hardlink, struct err *err)
 {
 	CLEANUP(fetchfs_info_release) struct fetchfs_info info = {0};
 	struct put put = {
@@ -108,7 +108,7 @@ int mesos_cache_keep(struct fetchfs *fetchfs, const struct folder *cache, struct
 		.name = name,
 		.source = fetchfs_file_fd(file),
 		.mode = FILE_MODE,
-		.exclusive = true,
+		.exclusive = !replace,
 	};
 	struct fetchfs_loan loan = {.fd = -1};
 	int r = fetchfs_file_info(file, &info, err);

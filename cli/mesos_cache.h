@@ -22,9 +22,10 @@ bool mesos_cache_has(const struct folder *cache, const char *name);
 
 /*
  * Have the complete @file there, too; by a second name of it where that is cheaper and @hardlink
- * allows it for what is public. Somebody else's file of that name stays. @shown is for the error.
+ * allows it for what is public. Somebody else's file of that name stays unless @replace. @shown is
+ * for the error.
  */
 int mesos_cache_keep(struct fetchfs *fetchfs, const struct folder *cache, struct fetchfs_file *file,
-	const char *name, const char *shown, bool hardlink, struct err *err);
+	const char *name, const char *shown, bool replace, bool hardlink, struct err *err);
 
 #endif

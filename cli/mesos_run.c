@@ -119,16 +119,22 @@ int mesos_run_open(struct mesos_run *run, struct err *err)
 
 /* ---- downloads ---- */
 
-static int get_uri(struct mesos_run *run, const struct mesos_job *job, const char *uri,
-	struct fetchfs_file **ret, struct err *err)
+static struct fetchfs_request request_for(
+	const struct mesos_run *run, const struct mesos_job *job, const char *uri)
 {
-	const struct fetchfs_request request = {
+	return (struct fetchfs_request){
 		.uri = uri,
 		.uid = run->user->uid,
 		.refresh = !job->item->cache, /* never older than the origin's */
 		/* a second name of the cache's file has the mode of that */
 		.plain = run->hardlink && !job->item->executable,
 	};
+}
+
+static int get_uri(struct mesos_run *run, const struct mesos_job *job, const char *uri,
+	struct fetchfs_file **ret, struct err *err)
+{
+	const struct fetchfs_request request = request_for(run, job, uri);
 
 	return fetchfs_get(run->fetchfs, &request, ret, err);
 }
@@ -239,29 +245,73 @@ static int bypass(
 	return download(run, job, ret, err);
 }
 
-/* *ret: what is, or is to be, in the agent's cache. */
+/* What the agent's cache has under this name; @shown is for the error. */
+static int from_cache(struct mesos_run *run, const struct mesos_job *job, const char *path,
+	const char *shown, struct fetchfs_file **ret, struct err *err)
+{
+	struct fetchfs_file *file = NULL;
+	int r;
+
+	mesos_log(MESOS_INFO, "Fetching URI '%s' from cache", job->shown);
+	r = get_path(run, job, path, &file, err);
+	if (r == 0)
+		r = fetchfs_file_wait_until(file, FETCHFS_UNTIL_COMPLETE, 0, 0, -1, err);
+	if (r < 0) {
+		fetchfs_file_free(file);
+		return err_context(err, "Cache file '%s/%s'", run->cache.path, shown);
+	}
+	*ret = file;
+	return 0;
+}
+
+/* Whether the cache underneath has the same bytes under the item's URI. Nobody is asked. */
+static bool is_known(struct mesos_run *run, const struct mesos_job *job, struct fetchfs_file *file)
+{
+	CLEANUP(fetchfs_info_release) struct fetchfs_info is = {0}, known = {0};
+	CLEANUP(uri_release) struct uri uri = {0};
+	struct fetchfs_request request = request_for(run, job, job->item->uri);
+
+	if (job->path && uri_of_file(job->path, &uri, NULL) < 0)
+		return false;
+	if (job->path)
+		request.uri = uri.text;
+	return fetchfs_file_info(file, &is, NULL) == 0 &&
+	       fetchfs_find(run->fetchfs, &request, &known, NULL) == 0 &&
+	       known.state == FETCHFS_COMPLETE && str_equal(is.sha256, known.sha256);
+}
+
+/*
+ * *ret: what is, or is to be, in the agent's cache. Whatever is there before its download was
+ * published by this cache, or somebody else put it there.
+ */
 static int through_cache(
 	struct mesos_run *run, struct mesos_job *job, struct fetchfs_file **ret, struct err *err)
 {
 	const char *name = job->item->cache_filename;
 	CLEANUP(str_freep) char *shown = mesos_uri_shown_file(job->item->uri, name);
 	CLEANUP(str_freep) char *path = str_printf("%s/%s", run->cache.path, name);
+	bool is_there;
 	int r;
 
 	if (!shown || !path)
 		return err_oom(err);
-	if (job->item->action == MESOS_RETRIEVE_FROM_CACHE || mesos_cache_has(&run->cache, name)) {
-		mesos_log(MESOS_INFO, "Fetching URI '%s' from cache", job->shown);
-		r = get_path(run, job, path, ret, err);
-		if (r == 0)
-			r = fetchfs_file_wait_until(*ret, FETCHFS_UNTIL_COMPLETE, 0, 0, -1, err);
-		return r < 0 ? err_context(err, "Cache file '%s/%s'", run->cache.path, shown) : 0;
+	if (job->item->action == MESOS_RETRIEVE_FROM_CACHE)
+		return from_cache(run, job, path, shown, ret, err);
+	is_there = mesos_cache_has(&run->cache, name);
+	if (is_there) {
+		r = from_cache(run, job, path, shown, ret, err);
+		if (r < 0 || is_known(run, job, *ret))
+			return r;
+		mesos_log(MESOS_WARNING, "Cache file '%s/%s' is not what came from '%s'",
+			run->cache.path, shown, job->shown);
+		fetchfs_file_free(*ret);
+		*ret = NULL;
 	}
 	tell_download(job, run->cache.path, shown);
 	r = download(run, job, ret, err);
 	if (r == 0)
 		r = mesos_cache_keep(
-			run->fetchfs, &run->cache, *ret, name, shown, run->hardlink, err);
+			run->fetchfs, &run->cache, *ret, name, shown, is_there, run->hardlink, err);
 	if (r == 0)
 		mesos_log(MESOS_INFO, "Fetching URI '%s' from cache", job->shown);
 	return r;

@@ -51,12 +51,31 @@ settle_nginx
 
 say "what is there already is not downloaded again: that is how an agent has one for two items"
 new_box
-echo 'the agents' >"$AGENTS/c2-data"
-chown alice "$AGENTS/c2-data"
-fetched "$(down "$HTTP/data" c2-data)" "$(down "$HTTP/data" c2-data '"output_file": "two"')"
-[ "$(<"$box/data")" = 'the agents' ] || fail "not from the agent's cache"
-[ "$(<"$box/two")" = 'the agents' ] || fail "two: not from the agent's cache"
+before=$(stat -c '%i %z' "$AGENTS/c1-data")
+fetched "$(down "$HTTP/data" c1-data)" "$(down "$HTTP/data" c1-data '"output_file": "two"')"
+same data "$WWW/data"
+same two "$WWW/data"
 unsaid Downloading
+[ "$(stat -c '%i %z' "$AGENTS/c1-data")" = "$before" ] || fail "the agent's file is another one"
+
+say "… unless somebody else made it: then it is replaced, and what came after gets the right one, too"
+for how in shorter "of that size" "of another URI" "of nothing known"; do
+	new_box
+	case $how in
+	shorter) echo 'the agents' ;;
+	"of that size") tr '\0-\377' '\1-\377\0' <"$WWW/data" ;;
+	"of another URI") cat "$WWW/word.gz" && fetchfs fetch "$HTTP/word.gz" ;;
+	"of nothing known") cat "$WWW/data" && fetchfs evict "$HTTP/data" ;;
+	esac >"$AGENTS/c1-data"
+	fetched "$(down "$HTTP/data" c1-data)" "$(down "$HTTP/data" c1-data '"output_file": "two"')"
+	same data "$WWW/data"
+	same two "$WWW/data"
+	cmp "$AGENTS/c1-data" "$WWW/data" || fail "$how: it stayed"
+	mode_is "$AGENTS/c1-data" 600
+	[ "$(stat -c %U "$AGENTS/c1-data")" = alice ] || fail "$how: whose it is"
+	said "Cache file '$AGENTS/c1-data' is not what came from '$HTTP/data'"
+	[ "$(grep -c Downloading "$WORK/stderr")" -eq 1 ] || fail "$how: $(<"$WORK/stderr")"
+done
 
 say "of archives there are only the contents, by the rules that hold without a cache"
 new_box
@@ -116,7 +135,8 @@ said 'Could not create the fetcher cache directory'
 [ "$(stat -c %U /etc)" = root ] || fail "/etc was given away"
 
 say "one content is on the disk once, however many users have it"
-[ "$(find "$CACHE/objects" -type f -size +150k | wc -l)" -eq 1 ] || fail "$(find "$CACHE/objects" -type f)"
+[ "$(find "$CACHE/objects" -type f -exec cmp -s {} "$WWW/data" \; -print | wc -l)" -eq 1 ] ||
+	fail "$(find "$CACHE/objects" -type f)"
 
 if cp --reflink=always "$WWW/data" "$CACHE/reflinked" 2>/dev/null; then
 	say "(blocks can be shared here: nothing is ever a hardlink)"
