@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "fetch/fetchfs.h"
+#include "tests/support/tinytar.h"
 #include "tests/support/tmpdir.h"
 
 #include <criterion/criterion.h>
@@ -16,31 +17,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BLOCK 512
-
 static char *dir;
 static char *uri;
 static struct fetchfs *fetchfs;
-
-/* A tar of one file. */
-static void make_tar(const char *path)
-{
-	CLEANUP(fd_closep) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	char tar[4 * BLOCK] = "file";
-	unsigned int sum = 0;
-
-	strcpy(tar + 100, "0000644");
-	strcpy(tar + 124, "00000000005");
-	strcpy(tar + 136, "00000000000");
-	memset(tar + 148, ' ', 8);
-	tar[156] = '0';
-	memcpy(tar + 257, "ustar\00000", 8);
-	for (size_t i = 0; i < BLOCK; i++)
-		sum += (unsigned char)tar[i];
-	snprintf(tar + 148, 8, "%06o", sum);
-	memcpy(tar + BLOCK, "bytes", 5);
-	cr_assert_eq(fd_write_all(fd, tar, sizeof(tar)), 0);
-}
 
 /* A script that stands in for fetchfs; the caller's to free(). */
 static char *make_program(const char *text)
@@ -88,7 +67,7 @@ static void setup(void)
 	dir = tmpdir_make();
 	tar = str_printf("%s/a.tar", dir);
 	uri = str_printf("file://%s", tar);
-	make_tar(tar);
+	tinytar_make(tar);
 }
 
 static void teardown(void)
