@@ -8,8 +8,11 @@ need_root
 need_program jq runc crun
 
 start_nginx
+mkdir "$WORK/local"
+echo a local one >"$WORK/local/four"
 echo "[policy]
 allow = $HTTP/
+file = $WORK/local
 [fetch]
 ttl = 1h" >"$CONFIG"
 artifacts one two three
@@ -78,7 +81,42 @@ for RUNTIME in runc crun; do
 	grep -q "^$(sha256 "$WWW/one")" "$WORK/stdout" || fail "said: $(<"$WORK/stdout")"
 	nothing_left "./bin ./data ./lib ./lib64 ./proc ./tmp ./usr "
 
+	say "$RUNTIME: a read-only root takes what the bundle mounts; crun lets nobody put anything else there"
+	reconfigure '.root.readonly = true'
+	for method in bind copy; do
+		annotate fetchfs.method $method
+		ran tmpfs
+		grep -q "^$(sha256 "$WWW/one")" "$WORK/stdout" || fail "said: $(<"$WORK/stdout")"
+		nothing_left "./bin ./data ./lib ./lib64 ./proc ./tmp ./usr "
+	done
+	reconfigure '.mounts |= map(select(.destination != "/data"))'
+	if [ $RUNTIME = crun ]; then
+		refused 'data/one: Read-only file system' "./bin ./data ./lib ./lib64 ./proc ./tmp ./usr "
+	else
+		ran tmpfs
+		grep -q "^$(sha256 "$WWW/one")" "$WORK/stdout" || fail "said: $(<"$WORK/stdout")"
+		nothing_left "./bin ./data ./lib ./lib64 ./proc ./tmp ./usr "
+	fi
+
+	say "$RUNTIME: an absolute path is a file, of the roots that are allowed"
+	bundle path 'cat /four'
+	uris --arg path "$WORK/local/four" '[{value: $path}]'
+	ran path
+	[ "$(<"$WORK/stdout")" = "a local one" ] || fail "said: $(<"$WORK/stdout")"
+	nothing_left
+	for path in "$WWW/one" "$WORK/local/../www/one"; do
+		uris --arg path "$path" '[{value: $path, output_file: "one"}]'
+		refused 'forbidden by policy: add .file = '
+	done
+	uris '[{value: "local/four"}]'
+	refused 'say its absolute path'
+
 	say "$RUNTIME: stages are known without being named, and the environment may be empty"
+	bundle tmpfs 'sha256sum </data/one'
+	reconfigure '.mounts += [{destination: "/data", type: "tmpfs", source: "tmpfs"}]'
+	annotate fetchfs.directory /data
+	annotate fetchfs.method bind
+	uris '[{value: "\($http)/one"}]'
 	reconfigure '.hooks[][] |= (.args |= .[:-1] | .env = [])'
 	ran tmpfs
 	grep -q "^$(sha256 "$WWW/one")" "$WORK/stdout" || fail "said: $(<"$WORK/stdout")"
