@@ -110,7 +110,7 @@ finish_boxes() {
 	used=$((($(used_on_xfs) - used) * scale[$name]))
 	label[$name]="${said[$name]}; $used MiB"
 	for i in 0 $((count - 1)); do
-		[ "$(find "$boxes/$i" -type f | wc -l)" -eq "$files" ] || die "$name: not all is in $boxes/$i"
+		[ "$(find "$boxes/$i" -xtype f | wc -l)" -eq "$files" ] || die "$name: not all is in $boxes/$i"
 	done
 	for ((i = 0; i < count; i++)); do prepare_ release "$boxes/$i"; done
 	rm -rf --one-file-system "$boxes"
@@ -143,6 +143,26 @@ contestants_of() {
 	done
 }
 
+prepare_links() {
+	prepare_ prepare --user nobody --method symlink --mount "$work/links" "$1" "${@:2}"
+}
+link_ten() { prepare_links "$1" "${uris[@]}"; }
+link_double() { prepare_links "$1" "$http/sandboxes/double"; }
+
+start_links() {
+	mkdir -p "$work/links"
+	prepare_ mount "$work/links"
+	mounts+=("$work/links")
+}
+
+# links_of PREFIX COUNT FILES: method symlink, which leads into a mount. It is there for these only,
+# and before their time begins.
+links_of() {
+	in_boxes "$1_symlink" "$2" 1 "$3" "fetchfs prepare --method symlink" "link_$1"
+	eval "before_$1_symlink() { start_links; make_boxes $2; }
+		after_$1_symlink() { finish_boxes $1_symlink $2 $3; unmount_ $work/links; }"
+}
+
 measure_sandboxes() {
 	local rounds=$((rounds < 3 ? rounds : 3))
 	local own=() some=$((sandboxes / 10 > few ? few : (sandboxes + 9) / 10)) many times
@@ -154,13 +174,15 @@ measure_sandboxes() {
 	in_boxes ten_cp "$sandboxes" 1 $artifacts "cp --reflink=never" cp_ten never
 	in_boxes ten_cp_reflink "$sandboxes" 1 $artifacts "cp --reflink=always" cp_ten always
 	contestants_of ten "$sandboxes" 1 $artifacts
+	links_of ten "$sandboxes" $artifacts
 	row "$sandboxes sandboxes of $artifacts cached artifacts of $artifact KiB; and what they occupy" 0 \
-		ten_cp ten_cp_reflink ten_bind ten_hardlink ten_reflink ten_copy
+		ten_cp ten_cp_reflink ten_bind ten_hardlink ten_reflink ten_copy ten_symlink
 	in_boxes double_cp 1 $doubles 1 "cp --reflink=never (1, × $doubles)" cp_double never
 	in_boxes double_cp_reflink $doubles 1 1 "cp --reflink=always" cp_double always
 	contestants_of double $doubles 1 1
+	links_of double $doubles 1
 	row "one artifact of $(size $((2 * large))) in $doubles sandboxes" 0 \
-		double_cp double_cp_reflink double_bind double_hardlink double_reflink double_copy
+		double_cp double_cp_reflink double_bind double_hardlink double_reflink double_copy double_symlink
 	measure_archive "$many" "$some" "$times"
 	stop_xfs
 }
