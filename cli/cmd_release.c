@@ -48,9 +48,8 @@ static void nothing_there(const struct cli *cli, const char *directory, struct f
 {
 	if (!cli->quiet)
 		fprintf(stderr,
-			"fetchfs: release: nothing was prepared in %s by the cache %s (of another "
-			"one, "
-			"by --cache or --mount)\n",
+			"fetchfs: release: nothing was prepared in %s by the cache %s "
+			"(of another one, by --cache or --mount)\n",
 			directory, fetchfs_cache_path(fetchfs));
 }
 
