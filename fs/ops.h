@@ -28,8 +28,13 @@ struct handle;
 struct passthrough;
 struct watch;
 
-#define OPS_READAHEAD  (1024 * 1024) /* bytes */
-#define OPS_BACKGROUND 64            /* reads ahead that the kernel may have under way */
+#define OPS_READAHEAD (1024 * 1024) /* bytes */
+/*
+ * Reads of pages that the kernel may have under way: as many as it can count. Each may wait for its
+ * origin, and once there are so many no other file's pages are asked for. Who reads bounds them: a
+ * window ahead for each.
+ */
+#define OPS_BACKGROUND UINT16_MAX
 
 /* One mount. */
 struct fs {
