@@ -42,20 +42,23 @@ for type in fetchfs fuse.fetchfs; do
 	served "$CACHE"
 done
 
-say "a line of fstab; its first field is the cache, and umount takes it down"
-cat >"$WORK/fstab" <<END
-$CACHE $MNT fetchfs config=$CONFIG,defaults,_netdev,known 0 0
-END
-timeout 60 mount --fstab "$WORK/fstab" "$MNT"
-mounts+=("$MNT")
-pid=$(jq .pid "$MNT/.fetchfs/status")
-children+=("$pid")
-[ "$(jq -r .cache "$MNT/.fetchfs/status")" = "$CACHE" ] || fail "another cache"
-expect_errno ENOENT "$MNT/${ORIGIN/:\//}/b.bin"
-[ "$(origin_requests '[A-Z]*' /b.bin)" -eq 0 ] || fail "known is not passed on"
-timeout 60 mount --fstab "$WORK/fstab" --all || fail "what is mounted is mounted again"
-umount "$MNT"
-wait_for 10 gone "$pid" || fail "the daemon outlives umount"
+for type in fetchfs fuse.fetchfs; do
+	say "a line of fstab of type $type; its first field is the cache, and umount takes it down"
+	cat >"$WORK/fstab" <<-END
+		$CACHE $MNT $type config=$CONFIG,defaults,_netdev,known 0 0
+	END
+	timeout 60 mount --fstab "$WORK/fstab" "$MNT"
+	mounts+=("$MNT")
+	pid=$(jq .pid "$MNT/.fetchfs/status")
+	children+=("$pid")
+	[ "$(jq -r .cache "$MNT/.fetchfs/status")" = "$CACHE" ] || fail "another cache"
+	expect_errno ENOENT "$MNT/${ORIGIN/:\//}/b.bin"
+	[ "$(origin_requests '[A-Z]*' /b.bin)" -eq 0 ] || fail "known is not passed on"
+	timeout 60 mount --fstab "$WORK/fstab" --all || fail "mount --all"
+	[ "$(grep -c " $MNT " /proc/self/mountinfo)" -eq 1 ] || fail "what is mounted is mounted again"
+	umount "$MNT"
+	wait_for 10 gone "$pid" || fail "the daemon outlives umount"
+done
 
 say "what fails, fails as mount(8) has it"
 expect_failure 32 "not a folder" mount -t fetchfs fetchfs "$CONFIG"
@@ -81,7 +84,7 @@ END
 # manager SOCKET
 manager() {
 	: >"$WORK/heard"
-	python3 "$WORK/manager.py" "$1" >"$WORK/heard" &
+	python3 "$WORK/manager.py" "$1" >>"$WORK/heard" &
 	manager=$!
 	children+=("$manager")
 	wait_for 10 grep -q listens "$WORK/heard" || fail "the manager does not listen"
@@ -95,6 +98,13 @@ for socket in "$WORK/notify" "@fetchfs-test-$$"; do
 	! grep -q STOPPING "$WORK/heard" || fail "it stops"
 	stop_mount
 	wait_for 10 grep -qx STOPPING=1 "$WORK/heard" || fail "heard: $(<"$WORK/heard")"
+	say "when it is told to end, too"
+	: >"$WORK/heard"
+	NOTIFY_SOCKET=$socket start_mount
+	wait_for 10 grep -qx READY=1 "$WORK/heard" || fail "heard: $(<"$WORK/heard")"
+	kill -TERM "$MOUNT_PID"
+	wait_for 10 grep -qx STOPPING=1 "$WORK/heard" || fail "heard: $(<"$WORK/heard")"
+	wait_for 30 gone "$MOUNT_PID" || fail "the daemon does not end"
 	kill "$manager"
 done
 
