@@ -170,6 +170,7 @@ int main(int argc, char **argv)
 	if (argc == 2 && strcmp(current, "list") == 0) {
 		list(ways_of_bytes);
 		list(ways_of_names);
+		list(ways_of_uring);
 	} else if (argc == 3 && strcmp(current, "run") == 0) {
 		run(argv[2]);
 	} else if (argc == 4 && strcmp(current, "names") == 0) {
@@ -178,7 +179,8 @@ int main(int argc, char **argv)
 		folder_seek(argv[2]);
 	} else if (argc == 5 && strcmp(current, "writes") == 0) {
 		writes_fail(argv[2], argv[3], argv[4]);
-	} else if (argc != 4 || (!go(ways_of_bytes, argv) && !go(ways_of_names, argv))) {
+	} else if (argc != 4 || (!go(ways_of_bytes, argv) && !go(ways_of_names, argv) &&
+					!go(ways_of_uring, argv))) {
 		fprintf(stderr, "usage: libcways list | WAY FILE REFERENCE | run FILE | "
 				"names SIZE FOLDER | seek FOLDER | writes FILE NEW FOLDER\n");
 		return 2;

@@ -24,6 +24,7 @@ struct way {
 /* They end with an entry without a name. */
 extern const struct way ways_of_bytes[];
 extern const struct way ways_of_names[];
+extern const struct way ways_of_uring[];
 
 /* Each says on stderr what is wrong, and in which way, and ends the process. */
 _Noreturn void ways_die(const char *call); /* with the errno */
