@@ -21,7 +21,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define SIZE_DEFAULT_MIN (UINT64_C(1) << 30)
+#define SIZE_DEFAULT_MIN  (UINT64_C(1) << 30)
+#define SIZE_DEFAULT_STEP (UINT64_C(64) << 20)
 
 /* Threads that may wait for origins at the same time, beside those of flights that have been
  * answered; connections are bounded elsewhere. */
@@ -67,6 +68,25 @@ static int choose_cache(const struct fetchfs_options *options, const struct conf
 	return *ret ? 0 : err_oom(err);
 }
 
+/*
+ * What a cache may occupy when nobody said it. What it holds counts as free, or it would shrink as
+ * it fills; what little else is written meanwhile shall make no difference, so that all processes
+ * that use the cache say the same.
+ */
+static uint64_t default_size(struct fetchfs *fetchfs, const struct statvfs *st)
+{
+	uint64_t quarter = (uint64_t)st->f_blocks * st->f_frsize / 4;
+	struct usage usage = {0};
+	uint64_t half_free;
+	uint64_t size;
+
+	(void)catalog_usage(fetchfs->catalog, &usage, NULL);
+	half_free = ((uint64_t)st->f_bavail * st->f_frsize + usage.objects) / 2;
+	size = half_free < quarter ? half_free : quarter;
+	size -= size % SIZE_DEFAULT_STEP;
+	return size < SIZE_DEFAULT_MIN ? SIZE_DEFAULT_MIN : size;
+}
+
 /* The bounds in bytes, from the configuration and the file system that the cache is on. */
 static int choose_limits(struct fetchfs *fetchfs, struct err *err)
 {
@@ -74,18 +94,12 @@ static int choose_limits(struct fetchfs *fetchfs, struct err *err)
 	struct store *store = &fetchfs->store;
 	struct statvfs st;
 	uint64_t total;
-	uint64_t half_free;
 
 	if (fstatvfs(fetchfs->dir.fd, &st) < 0)
 		return err_set(err, ERR_SYSTEM, errno, "look at the file system of the cache: %m");
 	total = (uint64_t)st.f_blocks * st.f_frsize;
-	half_free = (uint64_t)st.f_bavail * st.f_frsize / 2;
 
-	store->limit = config->size;
-	if (!store->limit)
-		store->limit = half_free < total / 4 ? half_free : total / 4;
-	if (!config->size && store->limit < SIZE_DEFAULT_MIN)
-		store->limit = SIZE_DEFAULT_MIN;
+	store->limit = config->size ? config->size : default_size(fetchfs, &st);
 	store->min_free = config->min_free_percent ? total / 100 * config->min_free_percent
 						   : config->min_free;
 	store->share = config->per_user_percent ? store->limit / 100 * config->per_user_percent
