@@ -32,6 +32,8 @@ int catalog_file(struct catalog *catalog, const struct digest *digest, bool exec
 		.unsure = !catalog_is_sure(catalog, db_int(query, 3), db_text(query, 4)),
 		.uid = (uid_t)db_int(query, 6),
 	};
+	/* what the row says is of the other one: it knows nothing of this */
+	ret->unsure |= ret->size > 0 && ret->bytes == 0;
 	return 0;
 }
 

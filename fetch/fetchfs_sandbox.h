@@ -121,11 +121,11 @@ FETCHFS_API int fetchfs_leases_near(struct fetchfs *fetchfs, uint64_t inode, con
 
 /*
  * The bytes that @lease keeps here (by its sha256, uri and key alone): neither the origin nor the
- * policy is asked, and it does not matter what has become of the URI since. -ENOENT. *ret is the
- * caller's.
+ * policy is asked, and it does not matter what has become of the URI since. @executable, @plain:
+ * the file of 0555, that of 0444; neither: 0444 if there is one. -ENOENT. *ret is the caller's.
  */
 FETCHFS_API int fetchfs_get_leased(struct fetchfs *fetchfs, const struct fetchfs_lease *lease,
-	bool executable, struct fetchfs_file **ret, struct err *err);
+	bool executable, bool plain, struct fetchfs_file **ret, struct err *err);
 
 /*
  * A directory is changed by one at a time, of all who use the cache: wait until nobody else holds

@@ -180,7 +180,7 @@ static int open_leased(
 }
 
 int fetchfs_get_leased(struct fetchfs *fetchfs, const struct fetchfs_lease *lease, bool executable,
-	struct fetchfs_file **ret, struct err *err)
+	bool plain, struct fetchfs_file **ret, struct err *err)
 {
 	CLEANUP(object_release) struct object object = {.fd = -1};
 	CLEANUP(entry_releasep) struct entry entry = {0};
@@ -189,7 +189,7 @@ int fetchfs_get_leased(struct fetchfs *fetchfs, const struct fetchfs_lease *leas
 	if (r == 0)
 		r = open_leased(fetchfs, &entry, &object, err);
 	/* whose bytes are copied may be an executable that has no twin */
-	if (r == -ENOENT && !executable) {
+	if (r == -ENOENT && !executable && !plain) {
 		entry.executable = true;
 		r = open_leased(fetchfs, &entry, &object, err);
 	}

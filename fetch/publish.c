@@ -103,6 +103,22 @@ int lead_publish(struct lead *lead, struct err *err)
 	return r;
 }
 
+/* Who wants no executable gets a twin, unless there is no room: others wait for the version, too.
+ */
+static void prefer_plain(struct lead *lead)
+{
+	struct object object = {.fd = -1};
+	struct entry entry = {0};
+
+	if (!lead->flight->target->plain || !lead->object.executable ||
+		twin_make(lead->flight, &lead->object, &lead->entry, &object, &entry, NULL) < 0)
+		return;
+	object_release(&lead->object);
+	entry_release(&lead->entry);
+	lead->object = object;
+	lead->entry = entry;
+}
+
 /* The old version, as fresh as @verified and @expires say. */
 static int hand_out_old(
 	struct lead *lead, int64_t verified, int64_t expires, bool must_ask, struct err *err)
@@ -116,13 +132,11 @@ static int hand_out_old(
 	lead->old.verified = verified;
 	lead->old.expires = expires;
 	lead->old.must_ask |= must_ask;
-	if (lead->flight->target->plain && lead->old_object.executable)
-		return twin_make(lead->flight, &lead->old_object, &lead->old, &lead->object,
-			&lead->entry, err);
 	lead->object = object_steal(&lead->old_object);
 	lead->entry = lead->old;
 	lead->entry.executable = lead->object.executable;
 	lead->old = (struct entry){0};
+	prefer_plain(lead);
 	return 0;
 }
 

@@ -43,7 +43,7 @@ static int get_kept(
 {
 	if (!has_content(&leased->lease))
 		return -ENOENT;
-	return fetchfs_get_leased(fs->fetchfs, &leased->lease, false, ret, err);
+	return fetchfs_get_leased(fs->fetchfs, &leased->lease, false, false, ret, err);
 }
 
 int leased_get(struct fs *fs, const struct node *node, struct fetchfs_file **ret, struct err *err)

@@ -139,7 +139,8 @@ static int open_pending(struct prepare *prepare, uint64_t space, struct err *err
 			return err_set(err, ERR_USAGE, ENOENT,
 				"%s was not fetched for this container", item->name);
 		r = fetchfs_get_leased(prepare->fetchfs, lease,
-			methods_need_executable(&prepare->methods, item), &prepare->files[i], err);
+			methods_need_executable(&prepare->methods, item),
+			methods_need_plain(&prepare->methods, item), &prepare->files[i], err);
 	}
 	return r;
 }

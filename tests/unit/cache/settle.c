@@ -114,6 +114,22 @@ Test(settle, what_was_settled_stays_sure)
 	cr_assert(is_unsure(cache));
 }
 
+/* A power cut may leave the name of a twin without the row that knew of it. */
+Test(settle, a_file_that_its_row_does_not_know_is_not_sure)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(object_release) struct object executable = {.fd = -1};
+	struct digest digest = digest_of_bytes(SIZE, 1);
+	struct catalog_file file;
+
+	cr_assert_eq(put_executable(cache, URI, SIZE, 1, true, &executable, NULL), 0);
+	cr_assert_eq(catalog_file(cache->store.catalog, &digest, true, &file, NULL), 0);
+	cr_assert_not(file.unsure);
+	cr_assert_not(catalog_trusts(cache, &digest));
+	put_away(cache, URI, SIZE, 1);
+	cr_assert(catalog_trusts(cache, &digest));
+}
+
 Test(settle, what_came_after_the_sync_began_is_not_settled)
 {
 	CLEANUP(store_settle_release) struct settling settling = SETTLING_INIT;

@@ -960,13 +960,17 @@ Test(flow, what_a_lease_keeps_is_had_though_there_is_only_an_executable)
 	cr_assert_eq(mode_for(fetchfs, "fake://h/a", WISH_EXECUTABLE), 0555);
 	cr_assert_eq(fetchfs_stat(fetchfs, &request, &info, &err), 0, "%s", err.msg);
 	str_fit(lease.sha256, sizeof(lease.sha256), info.sha256);
-	cr_assert_eq(fetchfs_get_leased(fetchfs, &lease, false, &file, &err), 0, "%s", err.msg);
+	cr_assert_eq(fetchfs_get_leased(fetchfs, &lease, false, true, &file, NULL), -ENOENT);
+	cr_assert_eq(
+		fetchfs_get_leased(fetchfs, &lease, false, false, &file, &err), 0, "%s", err.msg);
 	cr_assert_eq(mode_of(file), 0555);
 
 	cr_assert_eq(mode_for(fetchfs, "fake://h/a", WISH_PLAIN), 0444);
-	cr_assert_eq(fetchfs_get_leased(fetchfs, &lease, false, &file, &err), 0, "%s", err.msg);
+	cr_assert_eq(
+		fetchfs_get_leased(fetchfs, &lease, false, false, &file, &err), 0, "%s", err.msg);
 	cr_assert_eq(mode_of(file), 0444);
-	cr_assert_eq(fetchfs_get_leased(fetchfs, &lease, true, &file, &err), 0, "%s", err.msg);
+	cr_assert_eq(
+		fetchfs_get_leased(fetchfs, &lease, true, false, &file, &err), 0, "%s", err.msg);
 	cr_assert_eq(mode_of(file), 0555);
 	fetchfs_close(fetchfs);
 }
