@@ -43,6 +43,9 @@ flip() {
 	END
 }
 
+# What a link leads to: a file of the test's own, for a later damage may follow it.
+decoy=$WORK/decoy
+
 # replace FILE KIND
 replace() {
 	local size
@@ -54,7 +57,7 @@ replace() {
 	huge) truncate -s 1T "$1" ;;
 	gone) rm "$1" ;;
 	folder) rm "$1" && mkdir "$1" && : >"$1/something" ;;
-	link) rm "$1" && ln -s /etc/passwd "$1" ;;
+	link) rm "$1" && random_file 2K "$decoy" decoy && ln -s "$decoy" "$1" ;;
 	pipe) rm "$1" && mkfifo "$1" ;;
 	other) rm "$1" && random_file "$size" "$1" other ;;
 	flipped) flip "$1" $((1 + RANDOM % 30)) ;;

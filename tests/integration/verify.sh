@@ -12,6 +12,9 @@ for ((i = 0; i < 12; i++)); do
 	echo "$ORIGIN/$i"
 done >"$WORK/list"
 fetchfs fetch -i "$WORK/list"
+# what links lead to
+random_file 2K "$WORK/decoy" decoy
+cp "$WORK/decoy" "$WORK/decoy.right"
 
 object_of() {
 	local hash
@@ -40,7 +43,7 @@ chown nobody "$(object_of 5)"
 chmod u+w "$(object_of 6)"
 rm "$(object_of 7)"
 rm "$(object_of 8)" && mkdir -p "$(object_of 8)/with/something"
-rm "$(object_of 9)" && ln -s /etc/passwd "$(object_of 9)"
+rm "$(object_of 9)" && ln -s "$WORK/decoy" "$(object_of 9)"
 rm "$(object_of 10)" && mkfifo "$(object_of 10)"
 fetchfs pin "$ORIGIN/3"
 status=0
@@ -65,12 +68,14 @@ fetchfs gc
 
 say "what is no file is not served, nor followed, whether verified or not"
 rm "$(object_of 8)" && mkdir -p "$(object_of 8)/with/something"
-rm "$(object_of 9)" && ln -s /etc/passwd "$(object_of 9)"
+rm "$(object_of 9)" && ln -s "$WORK/decoy" "$(object_of 9)"
 rm "$(object_of 10)" && mkfifo "$(object_of 10)"
 truncate -s 1000 "$(object_of 4)"
 for i in 4 8 9 10; do
 	timeout 60 "${fetchfs[@]}" cat "$ORIGIN/$i" | cmp - "$ORIGINROOT/$i" || fail "$i: other bytes"
 done
+
+cmp "$WORK/decoy" "$WORK/decoy.right" || fail "what a link led to was changed"
 
 say "--repair fetches at once"
 flip_byte "$(object_of 3)"
