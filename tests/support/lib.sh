@@ -84,6 +84,7 @@ cleanup() {
 		done
 		[ $status -lt 128 ] || echo "FAIL: ended by signal $((status - 128))"
 	fi
+	give_back_ports
 	rm -rf --one-file-system "$WORK"
 	exit $status
 }
@@ -164,10 +165,28 @@ listening() {
 	grep -q "^ *[0-9]*: [0-9A-F]*:$hex 0*:0000 0A" /proc/net/tcp /proc/net/tcp6
 }
 
-# A port of loopback where nobody listens, below those that the kernel gives to clients.
+# Ports that were given out, each a file with the pid of its test, as long as that runs.
+PORTS=${TMPDIR:-/tmp}/fetchfs-ports
+
+# claim_port PORT: true if it is this test's from now on, and was nobody's before.
+claim_port() {
+	local owner
+	[ -w "$PORTS" ] || return 0
+	(set -o noclobber && echo $$ >"$PORTS/$1") 2>/dev/null && return
+	owner=$(cat "$PORTS/$1" 2>/dev/null) || return
+	[ -n "$owner" ] && [ ! -d "/proc/$owner" ] && echo $$ 2>/dev/null >"$PORTS/$1"
+}
+
+give_back_ports() {
+	grep -lxs $$ "$PORTS"/* | xargs -r rm -f
+}
+
+# A port of loopback where nobody listens, nor will one that another test was given, or this one before;
+# below those that the kernel gives to clients.
 free_port() {
 	local port
-	while port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000)); listening $port; do :; done
+	[ -d "$PORTS" ] || mkdir -m 1777 "$PORTS" 2>/dev/null || [ -d "$PORTS" ]
+	while port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000)); listening $port || ! claim_port $port; do :; done
 	echo $port
 }
 
