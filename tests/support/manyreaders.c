@@ -4,8 +4,8 @@
  *	manyreaders COUNT FILE…
  *
  * COUNT threads, shared out evenly among the files, each read one page of their own: none waits for
- *the page of another, as those would that read the same one, and nothing is read ahead. Ends when
- *all of them have their answer, whatever it is, or by a signal.
+ * the page of another, as those would that read the same one, and nothing is read ahead. Ends when
+ * all of them have their answer, whatever it is, or by a signal.
  */
 #include <errno.h>
 #include <fcntl.h>
