@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#define COPY_SIZE (1 << 20) /* bytes at a time, where the kernel does not copy itself */
 
 void fd_close(int *fd)
 {
@@ -162,6 +165,44 @@ int fd_clone(int from, int to)
 	if (errno == EXDEV || errno == EINVAL || errno == ENOTTY || errno == EOPNOTSUPP)
 		return -EOPNOTSUPP;
 	return -errno;
+}
+
+/* From @offset on. */
+static int copy_by_hand(int from, int to, uint64_t offset)
+{
+	CLEANUP(str_freep) char *buffer = malloc(COPY_SIZE);
+	ssize_t n;
+
+	if (!buffer)
+		return -ENOMEM;
+	while ((n = fd_pread_full(from, buffer, COPY_SIZE, offset)) > 0) {
+		int r = fd_pwrite_all(to, buffer, (size_t)n, offset);
+
+		if (r < 0)
+			return r;
+		offset += (uint64_t)n;
+	}
+	return (int)n;
+}
+
+int fd_copy(int from, int to)
+{
+	off_t in = 0, out = 0;
+	struct stat st;
+
+	if (fstat(from, &st) < 0)
+		return -errno;
+	while (out < st.st_size) {
+		ssize_t n = copy_file_range(from, &in, to, &out, SIZE_MAX / 4, 0);
+
+		if (n > 0 || (n < 0 && errno == EINTR))
+			continue;
+		if (n < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
+			return -errno;
+		/* some file systems say 0 of what they cannot do */
+		return copy_by_hand(from, to, (uint64_t)out);
+	}
+	return 0;
 }
 
 void fd_expect(unsigned int count)

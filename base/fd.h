@@ -52,6 +52,9 @@ void fd_close_list(DIR **list); /* for CLEANUP(); NULL is ignored */
  */
 int fd_clone(int from, int to);
 
+/* All bytes of the file @from into the empty file @to, by the kernel where it can. 0 or -errno. */
+int fd_copy(int from, int to);
+
 /*
  * Let this process hold as many descriptors as the system grants, and make its table hold @count of
  * them already (or as many as are granted). A table that threads share is enlarged only after the

@@ -264,6 +264,12 @@ static bool reader_is_gone(void)
 	return poll(&out, 1, 0) == 1 && (out.revents & POLLERR);
 }
 
+void cli_end_by_pipe(void)
+{
+	signal(SIGPIPE, SIG_DFL);
+	raise(SIGPIPE);
+}
+
 int cli_finish(const struct cli *cli, int status)
 {
 	struct err err = ERR_INIT;
@@ -272,10 +278,8 @@ int cli_finish(const struct cli *cli, int status)
 
 	if (r == 0 && !ferror(stdout))
 		return status;
-	if (reader_is_gone()) {
-		signal(SIGPIPE, SIG_DFL);
-		raise(SIGPIPE);
-	}
+	if (reader_is_gone())
+		cli_end_by_pipe();
 	err_set(&err, ERR_SYSTEM,
 		r < 0            ? code
 		: cli->out_error ? cli->out_error

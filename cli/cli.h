@@ -109,10 +109,14 @@ char *cli_shown(const char *text);
 /* Flush stdout and return @status, or the failure to write. Dies by SIGPIPE if nobody reads. */
 int cli_finish(const struct cli *cli, int status);
 
+/* Nobody reads stdout any more: end as programs do then, without a word. */
+void cli_end_by_pipe(void);
+
 int cmd_mount(struct cli *cli, int argc, char **argv);
 int cmd_unmount(struct cli *cli, int argc, char **argv);
 int cmd_fetch(struct cli *cli, int argc, char **argv);
 int cmd_cat(struct cli *cli, int argc, char **argv);
+int cmd_get(struct cli *cli, int argc, char **argv);
 int cmd_path(struct cli *cli, int argc, char **argv);
 int cmd_ls(struct cli *cli, int argc, char **argv);
 int cmd_stat(struct cli *cli, int argc, char **argv);

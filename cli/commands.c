@@ -11,6 +11,7 @@ const struct command command_table[] = {
 	{"unmount", "DIR", "take a mount down", cmd_unmount},
 	{"fetch", "[-i FILE|-] [-j N] [URI…]", "download into the cache", cmd_fetch},
 	{"cat", "URI", "write an artifact to stdout while it arrives", cmd_cat},
+	{"get", "URI [FILE]", "copy an artifact into a file of your own", cmd_get},
 	{"path", "URI", "print the path of a URI under the mount", cmd_path},
 	{"ls", "[-l] [PREFIX]", "list what the cache knows", cmd_ls},
 	{"stat", "URI", "show all that is known of one URI", cmd_stat},

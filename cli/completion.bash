@@ -26,7 +26,7 @@ _fetchfs_words() {
 
 _fetchfs() {
 	local line=${COMP_LINE:0:COMP_POINT} cur prev command='' seen=0 i
-	local commands='mount unmount fetch cat path ls stat status log evict pin unpin export import verify prepare release sandboxes gc oci-hook'
+	local commands='mount unmount fetch cat get path ls stat status log evict pin unpin export import verify prepare release sandboxes gc oci-hook'
 	local common='--cache --config --quiet --verbose --help --usage --version'
 	local -a words global=()
 
@@ -63,7 +63,7 @@ _fetchfs() {
 	fetch:-*)
 		_fetchfs_words "--input --jobs --digest --digests --refresh --executable --pin --mount --json $common"
 		;;
-	cat:-*) _fetchfs_words "--mount --digest $common" ;;
+	cat:-* | get:-*) _fetchfs_words "--mount --digest --refresh $common" ;;
 	path:-*) _fetchfs_words "--mount $common" ;;
 	ls:-*) _fetchfs_words "--long --json --mount $common" ;;
 	stat:-* | status:-*) _fetchfs_words "--json --mount $common" ;;
@@ -80,6 +80,7 @@ _fetchfs() {
 	export:*) if ((seen)); then _fetchfs_uris "$cur"; else _fetchfs_files -f; fi ;;
 	oci-hook:*) _fetchfs_words 'createRuntime createContainer poststop' ;;
 	prepare:*) if ((seen)); then _fetchfs_uris "$cur"; else _fetchfs_files -d; fi ;;
+	get:*) if ((seen)); then _fetchfs_files -f; else _fetchfs_uris "$cur"; fi ;;
 	fetch:* | cat:* | path:* | ls:* | stat:* | evict:* | pin:* | unpin:*) _fetchfs_uris "$cur" ;;
 	esac
 }

@@ -15,10 +15,13 @@
 
 #define MODE 0666 /* without what the umask takes */
 
+/* /dev/stdout and its like stand for what is open already, and must be there for others. */
 static bool is_special(const char *path)
 {
 	struct stat st;
 
+	if (str_has_prefix(path, "/dev/") || str_has_prefix(path, "/proc/"))
+		return lstat(path, &st) == 0 && !S_ISREG(st.st_mode);
 	return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
 }
 
@@ -45,7 +48,7 @@ int newfile_open(const char *path, struct newfile *ret, struct err *err)
 	if (!file.temp)
 		return err_oom(err);
 	if (file.as_it_is)
-		file.fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+		file.fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
 	else
 		file.fd = make(path, file.temp, &file.named);
 	if (file.fd < 0) {

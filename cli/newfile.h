@@ -1,7 +1,8 @@
 /*
  * A file that has its name only once it is whole: until then nothing is under that name, or what
  * was there before. Where the file system can, it has none at all, so that nothing is left of it
- * however this process ends. What is no regular file (a device, a pipe) is written to as it is.
+ * however this process ends. What is no regular file (a device, a pipe, /dev/stdout) is written to
+ * as it is.
  */
 #ifndef FETCHFS_CLI_NEWFILE_H
 #define FETCHFS_CLI_NEWFILE_H

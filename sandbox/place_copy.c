@@ -4,50 +4,10 @@
 #include "base/cleanup.h"
 #include "base/fault.h"
 #include "base/fd.h"
-#include "base/str.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define BUFFER_SIZE (1 << 20)
-
-/* Where the kernel cannot copy between these two files, in its own time. */
-static int copy_by_hand(int from, int to, uint64_t offset)
-{
-	CLEANUP(str_freep) char *buffer = malloc(BUFFER_SIZE);
-	ssize_t n;
-	int r;
-
-	if (!buffer)
-		return -ENOMEM;
-	while ((n = fd_pread_full(from, buffer, BUFFER_SIZE, offset)) > 0) {
-		r = fd_pwrite_all(to, buffer, (size_t)n, offset);
-		if (r < 0)
-			return r;
-		offset += (uint64_t)n;
-	}
-	return (int)n;
-}
-
-static int copy_bytes(int from, int to)
-{
-	off_t in = 0, out = 0;
-
-	for (;;) {
-		ssize_t n = copy_file_range(from, &in, to, &out, SIZE_MAX / 4, 0);
-
-		if (n == 0)
-			/* some file systems answer 0 for what they cannot do */
-			return copy_by_hand(from, to, (uint64_t)out);
-		if (n > 0 || errno == EINTR)
-			continue;
-		if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
-			return -errno;
-		return copy_by_hand(from, to, (uint64_t)out);
-	}
-}
 
 static int fill(const struct placement *placement)
 {
@@ -59,7 +19,7 @@ static int fill(const struct placement *placement)
 	if (order->method == PLAN_REFLINK)
 		r = fd_clone(order->source, placement->own);
 	else
-		r = copy_bytes(order->source, placement->own);
+		r = fd_copy(order->source, placement->own);
 	if (r == 0 && fchmod(placement->own, order->mode) < 0)
 		r = -errno;
 	return r;

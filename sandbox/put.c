@@ -3,7 +3,6 @@
 #include "base/cleanup.h"
 #include "base/fault.h"
 #include "base/fd.h"
-#include "sandbox/clone.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -139,13 +138,13 @@ static void note_inode(int fd, uint64_t *ret)
 /* 1: no blocks can be shared, and a hardlink is to be tried. */
 static int fill(const struct put *put, const struct copy *copy, bool try_hardlink)
 {
-	int r = fault_hit("put.copy") ? -errno : clone_reflink(put->source, copy->fd);
+	int r = fault_hit("put.copy") ? -errno : fd_clone(put->source, copy->fd);
 
 	if (r == 0 || r == -ENOSPC || r == -EDQUOT)
 		return r;
 	if (put->only)
-		return r == -EXDEV || r == -EINVAL || r == -ENOTTY ? -EOPNOTSUPP : r;
-	return try_hardlink ? 1 : clone_copy(put->source, copy->fd);
+		return r;
+	return try_hardlink ? 1 : fd_copy(put->source, copy->fd);
 }
 
 static int put_copy(const struct put *put, bool try_hardlink, uint64_t *ret_inode)
