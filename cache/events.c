@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/lock.h"
 #include "base/str.h"
+#include "cache/events_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,30 +18,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME     "events"
-#define NAME_OLD "events.old"
-
-#define LINE_MAX_BYTES 4096
-#define FIELDS         8
-
-static const char *const kind_names[EVENT_KINDS] = {
+const char *const events_kind_names[EVENT_KINDS] = {
 	[EVENT_FETCHED] = "fetched",
 	[EVENT_CONFIRMED] = "confirmed",
 	[EVENT_STOOD_IN] = "stale",
 	[EVENT_RETRIED] = "retried",
 	[EVENT_FAILED] = "failed",
 	[EVENT_EVICTED] = "evicted",
-};
-
-struct events {
-	const struct cachedir *dir;
-	struct {
-		atomic_uint_fast64_t count;
-		atomic_uint_fast64_t bytes;
-	} noted[EVENT_KINDS];
-
-	pthread_mutex_t mu;
-	int fd; /* -1: not opened yet, or it could not be; guarded by mu */
 };
 
 int events_open(const struct cachedir *dir, struct events **ret, struct err *err)
@@ -65,14 +49,12 @@ void events_close(struct events *events)
 	free(events);
 }
 
-/* ---- writing ---- */
-
 /* The file of that name. Under mu. */
 static void open_file(struct events *events)
 {
 	fd_close(&events->fd);
-	events->fd = openat(
-		events->dir->fd, NAME, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	events->fd = openat(events->dir->fd, EVENTS_NAME,
+		O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
 /* Whether the name still leads to the file that is open. */
@@ -81,7 +63,7 @@ static bool is_current(const struct events *events)
 	struct stat named;
 	struct stat open;
 
-	return fstatat(events->dir->fd, NAME, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	return fstatat(events->dir->fd, EVENTS_NAME, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       fstat(events->fd, &open) == 0 && named.st_ino == open.st_ino;
 }
 
@@ -96,8 +78,8 @@ static void rotate(struct events *events)
 	if (is_current(events)) {
 		if (fcntl(events->fd, F_OFD_SETLK, &whole) < 0)
 			return;
-		if (is_current(events) &&
-			renameat(events->dir->fd, NAME, events->dir->fd, NAME_OLD) < 0)
+		if (is_current(events) && renameat(events->dir->fd, EVENTS_NAME, events->dir->fd,
+						  EVENTS_NAME_OLD) < 0)
 			(void)ftruncate(events->fd, 0);
 	}
 	open_file(events);
@@ -144,12 +126,12 @@ void events_add(struct events *events, const struct event *event)
 
 void events_note(struct events *events, const struct event *event)
 {
-	char line[LINE_MAX_BYTES];
+	char line[EVENTS_LINE_MAX];
 	size_t len;
 
 	len = (size_t)snprintf(line, sizeof(line),
 		"%" PRId64 "\t%s\t%" PRIu64 "\t%" PRId64 "\t%d\t", clock_wall_ms(),
-		kind_names[event->kind], event->bytes, event->duration_ms, (int)getpid());
+		events_kind_names[event->kind], event->bytes, event->duration_ms, (int)getpid());
 	len += add_text(line + len, event->scope, 256);
 	line[len++] = '\t';
 	len += add_text(line + len, event->uri, 2048);
@@ -164,72 +146,4 @@ void events_count(
 {
 	*ret_count = atomic_load(&events->noted[kind].count);
 	*ret_bytes = atomic_load(&events->noted[kind].bytes);
-}
-
-/* ---- reading ---- */
-
-static int parse_kind(const char *name, enum event_kind *ret)
-{
-	for (int kind = 0; kind < EVENT_KINDS; kind++) {
-		if (str_equal(name, kind_names[kind])) {
-			*ret = (enum event_kind)kind;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
-/* false: a line that was cut off, or is of a version to come. It is passed over. */
-static bool parse(char *line, struct event *ret)
-{
-	char *fields[FIELDS];
-	char *rest = line;
-
-	for (int i = 0; i < FIELDS; i++) {
-		fields[i] = strsep(&rest, "\t");
-		if (!fields[i])
-			return false;
-	}
-	*ret = (struct event){
-		.time_ms = strtoll(fields[0], NULL, 10),
-		.bytes = strtoull(fields[2], NULL, 10),
-		.duration_ms = strtoll(fields[3], NULL, 10),
-		.pid = (int)strtol(fields[4], NULL, 10),
-		.scope = fields[5],
-		.uri = fields[6],
-		.text = fields[7],
-	};
-	return !rest && ret->time_ms > 0 && parse_kind(fields[1], &ret->kind) == 0;
-}
-
-static int visit_file(
-	struct events *events, const char *name, events_visitor *visit, void *arg, struct err *err)
-{
-	CLEANUP(str_freep) char *text = NULL;
-	struct event event;
-	char *rest;
-	char *line;
-	size_t len;
-	/* who writes does not look at the size under a lock: some lines more than the limit */
-	int r = fd_read_file(events->dir->fd, name, 2 * EVENTS_FILE_MAX, &text, &len);
-
-	if (r == -ENOENT)
-		return 0;
-	if (r < 0)
-		return err_set(err, ERR_SYSTEM, -r, "read %s/%s: %m", events->dir->path, name);
-	/* after a power cut there may be zeros in it */
-	for (char *zero = text; (zero = memchr(zero, '\0', (size_t)(text + len - zero)));)
-		*zero = '\n';
-	rest = text;
-	for (r = 0; r == 0 && (line = strsep(&rest, "\n"));)
-		if (rest && parse(line, &event)) /* the last one has no end yet */
-			r = visit(&event, arg);
-	return r;
-}
-
-int events_visit(struct events *events, events_visitor *visit, void *arg, struct err *err)
-{
-	int r = visit_file(events, NAME_OLD, visit, arg, err);
-
-	return r != 0 ? r : visit_file(events, NAME, visit, arg, err);
 }

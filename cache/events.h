@@ -57,4 +57,16 @@ void events_count(
 typedef int events_visitor(const struct event *event, void *arg);
 int events_visit(struct events *events, events_visitor *visit, void *arg, struct err *err);
 
+/* Reading along: from the oldest on, then what is added, in the order of the file. */
+struct events_tail;
+
+int events_tail_open(struct events *events, struct events_tail **ret, struct err *err);
+void events_tail_free(struct events_tail *tail); /* NULL is ignored */
+
+/* Those that have been added since the last call. As events_visit(). */
+int events_tail_read(struct events_tail *tail, events_visitor *visit, void *arg, struct err *err);
+
+/* Wait until something may have been added, for a second at most: look then anyhow. */
+void events_tail_wait(struct events_tail *tail);
+
 #endif

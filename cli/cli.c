@@ -256,8 +256,7 @@ char *cli_shown(const char *text)
 	return uri_display(&uri);
 }
 
-/* Whether stdout is a pipe or socket that nobody reads any more. */
-static bool reader_is_gone(void)
+bool cli_reader_is_gone(void)
 {
 	struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
 
@@ -278,7 +277,7 @@ int cli_finish(const struct cli *cli, int status)
 
 	if (r == 0 && !ferror(stdout))
 		return status;
-	if (reader_is_gone())
+	if (cli_reader_is_gone())
 		cli_end_by_pipe();
 	err_set(&err, ERR_SYSTEM,
 		r < 0            ? code

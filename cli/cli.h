@@ -109,6 +109,9 @@ char *cli_shown(const char *text);
 /* Flush stdout and return @status, or the failure to write. Dies by SIGPIPE if nobody reads. */
 int cli_finish(const struct cli *cli, int status);
 
+/* Whether stdout is a pipe or socket that nobody reads any more. */
+bool cli_reader_is_gone(void);
+
 /* Nobody reads stdout any more: end as programs do then, without a word. */
 void cli_end_by_pipe(void);
 

@@ -17,6 +17,7 @@ enum { OPTION_JSON = 1, OPTION_MOUNT };
 
 static const struct argp_option options[] = {
 	{"lines", 'n', "N", 0, "the last N events (default 100)", 0},
+	{"follow", 'f', 0, 0, "then show each event as it happens", 0},
 	{"json", OPTION_JSON, 0, 0, "print one JSON object for each event", 0},
 	{"mount", OPTION_MOUNT, "DIR", 0, "the cache behind this mount", 0},
 	{0},
@@ -26,6 +27,7 @@ struct look {
 	const char *mount;
 	size_t lines;
 	bool json;
+	bool follow;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -42,6 +44,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 				arg);
 		look->lines = (size_t)n;
 		return 0;
+	case 'f':
+		look->follow = true;
+		return 0;
 	case OPTION_JSON:
 		look->json = true;
 		return 0;
@@ -53,21 +58,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static int print_line(const struct fetchfs_event *event, void *arg)
+static void print_line(const struct fetchfs_event *event)
 {
 	char line[FETCHFS_EVENT_TEXT];
 
-	(void)arg;
 	fetchfs_event_format(event, line);
 	puts(line);
-	return 0;
 }
 
-static int print_json(const struct fetchfs_event *event, void *arg)
+static void print_json(const struct fetchfs_event *event)
 {
 	struct json json = {.out = stdout};
 
-	(void)arg;
 	json_open(&json, NULL, '{');
 	json_thousandths(&json, "time", event->time_ms);
 	json_text(&json, "event", fetchfs_event_kind_name(event->kind));
@@ -80,7 +82,27 @@ static int print_json(const struct fetchfs_event *event, void *arg)
 	json_text(&json, "error", event->text[0] ? event->text : NULL);
 	json_number(&json, "pid", event->pid);
 	json_close(&json, '}');
+}
+
+static int print(const struct fetchfs_event *event, void *arg)
+{
+	const struct look *look = arg;
+
+	if (look->json)
+		print_json(event);
+	else
+		print_line(event);
 	return 0;
+}
+
+/* What has been printed is to be seen at once. Where it cannot be, the end says why. */
+static int follow(const struct fetchfs_event *event, void *arg)
+{
+	if (event)
+		return print(event, arg);
+	if (cli_reader_is_gone())
+		cli_end_by_pipe();
+	return fflush(stdout) != 0;
 }
 
 int cmd_log(struct cli *cli, int argc, char **argv)
@@ -98,8 +120,10 @@ int cmd_log(struct cli *cli, int argc, char **argv)
 		r = cli_open(cli, &fetchfs, &err);
 	if (r < 0)
 		return cli_fail(cli, NULL, &err);
-	r = fetchfs_events(
-		fetchfs, getuid(), look.lines, look.json ? print_json : print_line, NULL, &err);
+	if (look.follow)
+		r = fetchfs_events_follow(fetchfs, getuid(), look.lines, follow, &look, &err);
+	else
+		r = fetchfs_events(fetchfs, getuid(), look.lines, print, &look, &err);
 	fetchfs_close(fetchfs);
 	return r < 0 ? cli_fail(cli, NULL, &err) : EXIT_DONE;
 }

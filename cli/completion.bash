@@ -67,7 +67,7 @@ _fetchfs() {
 	path:-*) _fetchfs_words "--mount $common" ;;
 	ls:-*) _fetchfs_words "--long --json --mount $common" ;;
 	stat:-* | status:-*) _fetchfs_words "--json --mount $common" ;;
-	log:-*) _fetchfs_words "--lines --json --mount $common" ;;
+	log:-*) _fetchfs_words "--follow --lines --json --mount $common" ;;
 	evict:-*) _fetchfs_words "--all --to --json --mount $common" ;;
 	prepare:-*) _fetchfs_words "--spec --digests --method --user --mount --timeout --keep-going --confined --extract --lazy --json $common" ;;
 	oci-hook:-*) _fetchfs_words "--user $common" ;;

@@ -39,44 +39,100 @@ struct gather {
 	size_t count; /* in all; the oldest are overwritten */
 };
 
-static int gather_one(const struct event *event, void *arg)
+/* false: it is not for who asks. */
+static bool show(const struct fetchfs *fetchfs, uid_t uid, const struct event *event,
+	struct fetchfs_event *ret)
 {
-	struct gather *gather = arg;
-	struct fetchfs_event *to;
-
-	if (!policy_may_see(
-		    &gather->fetchfs->config, event->scope, gather->uid, gather->fetchfs->owner))
-		return 0;
-	to = &gather->ring[gather->count++ % gather->room];
-	*to = (struct fetchfs_event){
+	if (!policy_may_see(&fetchfs->config, event->scope, uid, fetchfs->owner))
+		return false;
+	*ret = (struct fetchfs_event){
 		.kind = (enum fetchfs_event_kind)event->kind,
 		.time_ms = event->time_ms,
 		.bytes = event->bytes,
 		.duration_ms = event->duration_ms,
 		.pid = event->pid,
 	};
-	str_cut(to->uri, sizeof(to->uri), event->uri);
-	str_cut(to->text, sizeof(to->text), event->text);
+	str_cut(ret->uri, sizeof(ret->uri), event->uri);
+	str_cut(ret->text, sizeof(ret->text), event->text);
+	return true;
+}
+
+static int gather_one(const struct event *event, void *arg)
+{
+	struct gather *gather = arg;
+
+	if (show(gather->fetchfs, gather->uid, event, &gather->ring[gather->count % gather->room]))
+		gather->count++;
 	return 0;
 }
 
-int fetchfs_events(struct fetchfs *fetchfs, uid_t uid, size_t max, fetchfs_visit_event *visit,
-	void *arg, struct err *err)
+/* The last @max of what @tail has come to. */
+static int visit_last(struct fetchfs *fetchfs, uid_t uid, size_t max, struct events_tail *tail,
+	fetchfs_visit_event *visit, void *arg, struct err *err)
 {
 	struct gather gather = {.fetchfs = fetchfs, .uid = uid, .room = max};
 	size_t first;
 	int r;
 
-	if (max == 0)
-		return 0;
 	gather.ring = calloc(max, sizeof(*gather.ring));
 	if (!gather.ring)
 		return err_oom(err);
-	r = events_visit(fetchfs->store.events, gather_one, &gather, err);
+	r = events_tail_read(tail, gather_one, &gather, err);
 	first = gather.count > max ? gather.count - max : 0;
 	for (size_t i = first; r == 0 && i < gather.count; i++)
 		r = visit(&gather.ring[i % max], arg);
 	free(gather.ring);
+	return r;
+}
+
+int fetchfs_events(struct fetchfs *fetchfs, uid_t uid, size_t max, fetchfs_visit_event *visit,
+	void *arg, struct err *err)
+{
+	struct events_tail *tail;
+	int r = events_tail_open(fetchfs->store.events, &tail, err);
+
+	if (r < 0)
+		return r;
+	r = visit_last(fetchfs, uid, max, tail, visit, arg, err);
+	events_tail_free(tail);
+	return r;
+}
+
+struct follow {
+	const struct fetchfs *fetchfs;
+	uid_t uid;
+	fetchfs_visit_event *visit;
+	void *arg;
+};
+
+static int pass_on(const struct event *event, void *arg)
+{
+	const struct follow *follow = arg;
+	struct fetchfs_event shown;
+
+	return show(follow->fetchfs, follow->uid, event, &shown)
+		       ? follow->visit(&shown, follow->arg)
+		       : 0;
+}
+
+int fetchfs_events_follow(struct fetchfs *fetchfs, uid_t uid, size_t max,
+	fetchfs_visit_event *visit, void *arg, struct err *err)
+{
+	struct follow follow = {fetchfs, uid, visit, arg};
+	struct events_tail *tail;
+	int r = events_tail_open(fetchfs->store.events, &tail, err);
+
+	if (r < 0)
+		return r;
+	r = visit_last(fetchfs, uid, max, tail, visit, arg, err);
+	while (r == 0) {
+		r = visit(NULL, arg);
+		if (r == 0)
+			events_tail_wait(tail);
+		if (r == 0)
+			r = events_tail_read(tail, pass_on, &follow, err);
+	}
+	events_tail_free(tail);
 	return r;
 }
 

@@ -248,6 +248,13 @@ typedef int fetchfs_visit_event(const struct fetchfs_event *event, void *arg);
 FETCHFS_API int fetchfs_events(struct fetchfs *fetchfs, uid_t uid, size_t max,
 	fetchfs_visit_event *visit, void *arg, struct err *err);
 
+/*
+ * The same, and then each one that is added, at once, until @visit answers non-zero, which is
+ * returned. It is called with NULL when that was all for now, and about once a second.
+ */
+FETCHFS_API int fetchfs_events_follow(struct fetchfs *fetchfs, uid_t uid, size_t max,
+	fetchfs_visit_event *visit, void *arg, struct err *err);
+
 /* The event as one line for people, without a newline. */
 #define FETCHFS_EVENT_TEXT 1536
 FETCHFS_API void fetchfs_event_format(

@@ -38,6 +38,25 @@ fetchfs fetch "$ORIGIN/one.bin"
 [ "$(fetchfs log | wc -l)" -eq 1 ] || fail "nothing behind the zeros: $(fetchfs log)"
 fetchfs evict "$ORIGIN/one.bin"
 
+say "followed: what is there, then each one as it happens, also in the next file"
+"${fetchfs[@]}" log -f -n 1 >"$WORK/follow" &
+follower=$!
+children+=("$follower")
+shows() { grep -q "$1" "$WORK/follow"; }
+wait_for 20 shows "evicted .*/one.bin" || fail "not followed: $(<"$WORK/follow")"
+fetchfs fetch "$ORIGIN/one.bin"
+wait_for 20 shows "fetched .*/one.bin" || fail "not followed: $(<"$WORK/follow")"
+mv "$CACHE/events" "$CACHE/events.old"
+! fetchfs fetch "$ORIGIN/two.bin" 2>/dev/null || fail "two.bin is there"
+wait_for 20 shows "failed .*/two.bin" || fail "not followed: $(<"$WORK/follow")"
+fetchfs evict "$ORIGIN/one.bin"
+is_long() { [ "$(wc -l <"$WORK/follow")" -eq 4 ]; }
+wait_for 20 is_long || fail "$(<"$WORK/follow")"
+tail -n 1 "$WORK/follow" | grep -q "evicted .*/one.bin" || fail "$(<"$WORK/follow")"
+kill "$follower"
+wait "$follower" && fail "it ended by itself" || [ $? -eq 143 ] || fail "status $?"
+timeout 20 "${fetchfs[@]}" log -f | head -n 1 >/dev/null || [ "${PIPESTATUS[0]}" -eq 141 ] || fail "it goes on without a reader"
+
 say "a log that cannot be written keeps nobody from fetching"
 rm "$CACHE/events"
 mkdir "$CACHE/events"
