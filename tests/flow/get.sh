@@ -42,7 +42,9 @@ expect_failure 1 "404" "${fetchfs[@]}" get "$ORIGIN/d/none"
 expect_failure 1 "not found" "${fetchfs[@]}" get "$ORIGIN/d/none" file
 cmp file "$ORIGINROOT/d/c" || fail "what was there is gone"
 expect_failure 1 "sha256" "${fetchfs[@]}" get --digest "sha256:$(printf %064d 0)" "$ORIGIN/d/a%20b.bin" wrong
-[ "$(ls -A | paste -sd,)" = "a b.bin,both,file,link" ] || fail "left: $(ls -A)"
+shopt -s dotglob
+files=(*)
+[ "${files[*]}" = "a b.bin both file link" ] || fail "left: ${files[*]}"
 expect_failure 1 "No such file" "${fetchfs[@]}" get "$ORIGIN/d/c" none/file
 expect_failure 1 "no name for a copy; say one: fetchfs get URI FILE" "${fetchfs[@]}" get "$ORIGIN/d/"
 expect_failure 1 "No space left" "${fetchfs[@]}" get "$ORIGIN/d/c" /dev/full
