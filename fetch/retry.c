@@ -141,10 +141,17 @@ static bool may_come_back(const struct lead *lead, const struct err *err)
 	       lead->tries < lead->flight->fetchfs->config.retries && !flight_is_late(lead->flight);
 }
 
-/* Where it was begun it does not come back in time: then what others have, if they have it. */
+/* A mirror's no is not the last word. */
+static bool is_final(const struct lead *lead, const struct err *err)
+{
+	return !err->retry && (err->kind != ERR_REMOTE || !lead->flight->route->is_mirror);
+}
+
+/* Where it was begun it does not come back in time, or is no more: then what others have, if they
+ * have it. */
 static bool may_turn_to_another(struct lead *lead, const struct err *err)
 {
-	return err->retry && lead->started && routes_differ(&lead->routes) &&
+	return lead->started && !is_final(lead, err) && routes_differ(&lead->routes) &&
 	       lead->changes++ < CHANGES_MAX && !flight_is_late(lead->flight);
 }
 

@@ -112,15 +112,36 @@ fetchfs fetch -j 1 "$ORIGIN/n1.bin" "$ORIGIN/n2.bin" "$ORIGIN/n3.bin" "$ORIGIN/n
 [ "$(asked SECOND 'GET /n')" -eq 3 ] || fail "the fast mirror was used too rarely"
 
 say "a mirror with another version is not mixed in, and does no harm"
-rm -rf "$CACHE"
-random_file 1M "$WWW/v.bin" one
-random_file 1M "$WORK/third/v.bin" one
+# a scripted server, as a mirror that breaks off
+start_scripted() {
+	local ORIGIN ORIGIN_PID ORIGIN_LOG
+	start_origin
+	SCRIPTED=$ORIGIN SCRIPTED_LOG=$ORIGIN_LOG
+}
+# comes_as FILE: v.bin, afresh
+comes_as() {
+	rm -rf "$CACHE"
+	fetchfs fetch "$ORIGIN/v.bin"
+	fetchfs cat "$ORIGIN/v.bin" | cmp - "$1" || fail "v.bin is not as it is in ${1%/*}"
+}
+start_scripted
+random_file 4M "$WWW/v.bin" one
+random_file 4M "$WORK/third/v.bin" two
+cp "$WORK/third/v.bin" "$ORIGINROOT/v.bin"
 touch -d @1000000 "$WWW/v.bin"
 configure "$SECOND/"
-fetchfs fetch "$ORIGIN/v.bin"
-fetchfs cat "$ORIGIN/v.bin" | cmp - "$WWW/v.bin" || fail "v.bin differs"
+comes_as "$WORK/third/v.bin"
+say "… when it breaks off, and then lacks the file: all of it is as the origin has it"
+configure "$SCRIPTED/statusafter/1/404/short/1500000/"
+comes_as "$WWW/v.bin"
+grep -q '^GET /statusafter/[^ ]* - 200 1500000 ' "$SCRIPTED_LOG" || fail "it did not break off: $(<"$SCRIPTED_LOG")"
+say "… when it breaks off once: all of it is as the mirror has it"
+configure "$SCRIPTED/first/1/short/1500000/"
+comes_as "$WORK/third/v.bin"
+grep -q '^GET /first/[^ ]* bytes=[1-9][0-9]*- 206 ' "$SCRIPTED_LOG" || fail "it was not asked for the rest: $(<"$SCRIPTED_LOG")"
 
 say "with a digest, a mirror with wrong bytes is left aside"
+configure "$SECOND/"
 random_file 1M "$WORK/third/d.bin" wrong
 random_file 1M "$WWW/d.bin" right
 for name in e f; do
