@@ -1,21 +1,18 @@
 #!/bin/bash
 # Who leads a download is killed at a random moment, 100 times over, be it a command or the mount:
-# another one takes over, the bytes are right, and a kill costs less than a chunk.
+# another one takes over, the bytes are right, and a kill costs less than a chunk. Then 20 times more, with
+# as many connections as there are by default, and the mount the first to lead.
 . "$(dirname "$0")/../support/lib.sh"
 need_root
 need_fuse
 
 kills=0
-wanted=100
-rate=2000000
-size=$((8 << 20))
+kills_of_mount=0
 chunk=$((256 << 10))
 # Besides what lies in sockets when a reader dies: pieces of 16 KiB that were counted and not sent, or
 # read and not put away.
 on_its_way=$((64 << 10))
 
-# One connection for a download. (leaders_streams.sh has several.)
-printf '[fetch]\nper_host = 1\n' >"$CONFIG"
 start_origin
 
 # The commands, by number, and the reader at the mount, number 4.
@@ -42,7 +39,7 @@ find_leader() {
 	local i
 	for i in 0 1 2 3; do
 		leader=$i
-		! leads "${pids[i]}" || return 0
+		! leads "${pids[i]-none}" || return 0
 	done
 	leader=4
 	leads "$MOUNT_PID"
@@ -77,7 +74,7 @@ kill_leader() {
 	local status=0
 	if [ "$leader" -eq 4 ]; then
 		kill_counting "$MOUNT_PID" || :
-		kills=$((kills + 1))
+		kills=$((kills + 1)) kills_of_mount=$((kills_of_mount + 1))
 		umount -l "$MNT"
 		ended 4 || :
 		start_mount
@@ -96,14 +93,16 @@ kill_leader() {
 kills_of=()
 queued_of=()
 
-# One file, and as many kills as its download lasts for.
+# one_file NUMBER FIRST: one file, and as many kills as its download lasts for; the reader FIRST starts first.
 one_file() {
 	local before=$kills queued_before=$queued i
 	file=$1.bin
 	uri=$ORIGIN/rate/$rate/$file
 	random_file $size "$ORIGINROOT/$file" "$1"
+	start_one "$2"
+	wait_for 60 find_leader || fail "reader $2 does not begin"
 	for i in {0..4}; do
-		start_one "$i"
+		[ "$i" -eq "$2" ] || start_one "$i"
 	done
 	while wait_for 60 leader_or_end || fail "nobody takes over"; do
 		! all_ended || break
@@ -119,20 +118,41 @@ one_file() {
 	queued_of[$1]=$((queued - queued_before))
 }
 
-start_mount
-locks=$(stat -c %i "$CACHE/locks")
-for ((n = 0; kills < wanted; n++)); do
-	one_file $n
-done
-settle_mount
-stop_mount
-no_debris
+# campaign FIRST: until there are $wanted kills
+campaign() {
+	local first=$n sent again
+	start_mount
+	locks=$(stat -c %i "$CACHE/locks")
+	for ((; kills < wanted; n++)); do
+		one_file $n "$1"
+	done
+	settle_mount
+	stop_mount
+	no_debris
 
-settle_origin
-for n in "${!kills_of[@]}"; do
-	sent=$(origin_sent "/rate/$rate/$n.bin")
-	again=$((sent - size))
-	say "$n.bin: ${kills_of[n]} kills, $again bytes were sent twice, ${queued_of[n]} were in sockets"
-	[ $again -ge 0 ] || fail "the log lacks something"
-	[ $again -le $((kills_of[n] * (chunk + on_its_way) + queued_of[n])) ] || fail "these are too many"
-done
+	settle_origin
+	for ((; first < n; first++)); do
+		sent=$(origin_sent "/rate/$rate/$first.bin")
+		again=$((sent - size))
+		say "$first.bin: ${kills_of[first]} kills, $again bytes were sent twice, ${queued_of[first]} were in sockets"
+		[ $again -ge 0 ] || fail "the log lacks something"
+		[ $again -le $((kills_of[first] * (chunk + on_its_way) + queued_of[first])) ] ||
+			fail "these are too many"
+	done
+}
+n=0
+
+say "one connection for a download (leaders_streams.sh has several)"
+wanted=100 rate=2000000 size=$((8 << 20))
+printf '[fetch]\nper_host = 1\n' >"$CONFIG"
+campaign 0
+
+say "by default: several, and the mount leads first"
+# what each of eight connections had on its way is less than a chunk in all
+wanted=120 rate=1000000 size=$((24 << 20)) on_its_way=0
+: >"$CONFIG"
+kills_of_mount=0
+campaign 4
+say "the mount was killed $kills_of_mount times"
+[ $kills_of_mount -gt 0 ] || fail "the mount was never killed as one that leads"
+[ "$(origin_stat most)" -ge 4 ] || fail "there were only $(origin_stat most) connections at once"

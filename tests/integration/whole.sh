@@ -17,7 +17,7 @@ sent_once() {
 	sent=$(served /large.bin)
 	say "$sent bytes were sent, in $(requests GET /large.bin) answers"
 	[ "$sent" -ge $size ] || fail "the log lacks something"
-	[ "$sent" -le $((size / 100 * 101)) ] || fail "more than 1.01 of the file was sent"
+	[ "$sent" -le $((size * 101 / 100)) ] || fail "more than 1.01 of the file was sent"
 	: >"$NGINX_LOG"
 }
 
