@@ -15,28 +15,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PARENT_MODE 0755
-#define FOLDER_MODE 0700 /* what is fetched with credentials is not for the others */
+/* What is fetched with credentials is not for the others, who have their folders in these. */
+#define SHARED_MODE 0711
+#define OWN_MODE    0700
 #define FILE_MODE   0600
 
-/* The folders above @path, as mkdir -p has it. */
-static int make_parents(const char *path, struct err *err)
-{
-	CLEANUP(str_freep) char *prefix = str_copy(path);
-
-	if (!prefix)
-		return err_oom(err);
-	for (char *slash = strchr(prefix + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(prefix, PARENT_MODE) < 0 && errno != EEXIST)
-			return err_set(err, ERR_SYSTEM, errno, "make %s: %m", prefix);
-		*slash = '/';
-	}
-	return 0;
-}
-
-/* It appears under its name once it is the user's, so that others who come now can work in it. */
-static int make_folder(const char *path, const struct user *user, struct err *err)
+/*
+ * It appears under its name once it is the owner's and has its mode, whatever the umask, so that
+ * others who come now can work in it. @owner: NULL, the caller.
+ */
+static int make_folder(const char *path, mode_t mode, const struct user *owner, struct err *err)
 {
 	CLEANUP(str_freep) char *temp = NULL;
 	uint64_t random;
@@ -47,13 +35,34 @@ static int make_folder(const char *path, const struct user *user, struct err *er
 	temp = str_printf("%s.%016llx", path, (unsigned long long)random);
 	if (!temp)
 		return err_oom(err);
-	if (mkdir(temp, FOLDER_MODE) < 0)
+	if (mkdir(temp, OWN_MODE) < 0)
 		return err_set(err, ERR_SYSTEM, errno, "make %s: %m", path);
-	if (user->other && lchown(temp, user->uid, user->gid) < 0)
+	if (chmod(temp, mode) < 0)
+		r = err_set(err, ERR_SYSTEM, errno, "chmod %s: %m", path);
+	else if (owner && owner->other && lchown(temp, owner->uid, owner->gid) < 0)
 		r = err_set(err, ERR_SYSTEM, errno, "chown %s: %m", path);
 	else if (renameat2(AT_FDCWD, temp, AT_FDCWD, path, RENAME_NOREPLACE) < 0 && errno != EEXIST)
 		r = err_set(err, ERR_SYSTEM, errno, "make %s: %m", path);
 	rmdir(temp);
+	return r;
+}
+
+/* The folders above @path, as mkdir -p has it. */
+static int make_parents(const char *path, struct err *err)
+{
+	CLEANUP(str_freep) char *prefix = str_copy(path);
+	struct stat st;
+	int r = 0;
+
+	if (!prefix)
+		return err_oom(err);
+	for (char *slash = strchr(prefix + 1, '/'); slash && r == 0;
+		slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (stat(prefix, &st) < 0)
+			r = make_folder(prefix, SHARED_MODE, NULL, err);
+		*slash = '/';
+	}
 	return r;
 }
 
@@ -72,7 +81,8 @@ static int give_away(const char *path, const struct user *user, struct err *err)
 	return 0;
 }
 
-int mesos_cache_open(const char *path, const struct user *user, struct folder *ret, struct err *err)
+int mesos_cache_open(const char *path, const struct user *user, bool is_shared, struct folder *ret,
+	struct err *err)
 {
 	CLEANUP(str_freep) char *trimmed = str_copy(path);
 	struct stat st;
@@ -85,7 +95,7 @@ int mesos_cache_open(const char *path, const struct user *user, struct folder *r
 	if (lstat(trimmed, &st) == 0)
 		r = give_away(trimmed, user, err);
 	else if ((r = make_parents(trimmed, err)) == 0)
-		r = make_folder(trimmed, user, err);
+		r = make_folder(trimmed, is_shared ? SHARED_MODE : OWN_MODE, user, err);
 	if (r == 0)
 		r = folder_open(trimmed, user, ret, err);
 	return r < 0 ? err_context(err, "Could not create the fetcher cache directory") : 0;

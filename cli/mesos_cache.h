@@ -11,11 +11,12 @@
 #include <stdbool.h>
 
 /*
- * Open the folder @path; where there is none it is made, for nobody but @user. *ret is for
+ * Open the folder @path; where there is none it is made, for nobody but @user. When it @is_shared
+ * others have folders of their own in it: they get there, but do not see what it holds. *ret is for
  * folder_release().
  */
-int mesos_cache_open(
-	const char *path, const struct user *user, struct folder *ret, struct err *err);
+int mesos_cache_open(const char *path, const struct user *user, bool is_shared, struct folder *ret,
+	struct err *err);
 
 /* Whether there is anything called @name. */
 bool mesos_cache_has(const struct folder *cache, const char *name);

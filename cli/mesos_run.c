@@ -113,7 +113,9 @@ int mesos_run_open(struct mesos_run *run, struct err *err)
 		r = decide_hardlink(run, err);
 	for (size_t i = 0; r == 0 && i < run->info->count; i++)
 		if (run->info->items[i].action != MESOS_BYPASS_CACHE && run->cache.fd < 0)
-			r = mesos_cache_open(run->info->cache, run->user, &run->cache, err);
+			/* an agent has the folders of users in that of tasks without one */
+			r = mesos_cache_open(
+				run->info->cache, run->user, !run->info->user, &run->cache, err);
 	return r;
 }
 

@@ -135,6 +135,37 @@ fetcher "$(info "$(down "$HTTP/data" c1-data)")"
 said 'Could not create the fetcher cache directory'
 [ "$(stat -c %U "$WORK/elsewhere")" = root ] || fail "what it leads to was given away"
 
+say "a task without a user comes first: its folder is what the users' are in, and theirs are usable"
+for mask in 022 077; do
+	rm -rf "$WORK/agent"
+	umask $mask
+	USER_NAME=
+	AGENTS=$WORK/agent/cache
+	new_box
+	fetched "$(down "$HTTP/data" c1-data)"
+	USER_NAME=alice
+	AGENTS=$WORK/agent/cache/alice
+	for action in down down back; do
+		new_box
+		fetched "$($action "$HTTP/data" c2-data)"
+		same data "$WWW/data"
+	done
+	umask 022
+	unsaid Downloading
+	mode_is "$WORK/agent/cache" 711
+	mode_is "$AGENTS" 700
+	mode_is "$WORK/agent/cache/c1-data" 600
+	! as alice ls "$WORK/agent/cache" 2>/dev/null || fail "alice sees what root has"
+	! as alice cat "$WORK/agent/cache/c1-data" 2>/dev/null || fail "alice reads what root has"
+done
+
+say "… or with a user: likewise"
+rm -rf "$WORK/agent"
+(umask 077 && fetched "$(down "$HTTP/data" c1-data)" && fetched "$(back "$HTTP/data" c1-data)")
+mode_is "$WORK/agent" 711
+mode_is "$WORK/agent/cache" 711
+rm -rf "$WORK/agent"
+
 say "one content is on the disk once, however many users have it"
 [ "$(find "$CACHE/objects" -type f -exec cmp -s {} "$WWW/data" \; -print | wc -l)" -eq 1 ] ||
 	fail "$(find "$CACHE/objects" -type f)"
