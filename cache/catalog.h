@@ -349,9 +349,12 @@ struct lease {
 	char *directory; /* absolute path of the sandbox, for people */
 	uint64_t device; /* of the directory, with inode: its identity */
 	uint64_t inode;
+	int64_t born;         /* when it was made, ns since 1970, 0: not known; its number may be
+			       * that of another by now */
 	char *name;           /* of the file, relative to the directory */
 	char *method;         /* "hardlink", "copy" … */
 	uint64_t file_inode;  /* of the file that was placed, so that release removes only that */
+	int64_t file_born;    /* likewise */
 	uint64_t mount;       /* the unique id of the mount that was made, 0: none */
 	uint64_t mount_space; /* the mount namespace it was made in */
 	int64_t uid;          /* for whom, -1: not known */

@@ -27,9 +27,9 @@ int catalog_put_lease(
 	int r = db_query(catalog->db,
 		"INSERT INTO lease (id, directory, device, inode, name, method,"
 		"	file_inode, digest, since, boot, namespace, mount, uid, uri, key, token,"
-		"	expected)"
+		"	expected, born, file_born)"
 		" VALUES (?17, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
-		"	?15, ?16)",
+		"	?15, ?16, ?18, ?19)",
 		&query, err);
 
 	if (r < 0)
@@ -54,6 +54,8 @@ int catalog_put_lease(
 		db_bind_blob(query, 16, lease->expected.bytes, sizeof(lease->expected.bytes));
 	if (lease->id > 0)
 		db_bind_int(query, 17, lease->id);
+	db_bind_int(query, 18, lease->born);
+	db_bind_int(query, 19, lease->file_born);
 	return db_run(query, err);
 }
 
@@ -174,6 +176,8 @@ static int read_lease(
 		.mount = (uint64_t)db_int(query, 11),
 		.uid = db_int(query, 12),
 		.uri = str_copy(db_text(query, 13)),
+		.born = db_int(query, 17),
+		.file_born = db_int(query, 18),
 	};
 
 	if (!lease.directory || !lease.name || !lease.method || !lease.uri) {
@@ -194,7 +198,8 @@ static int read_lease(
 
 #define LEASE_SELECT                                                                               \
 	"SELECT id, directory, device, inode, name, method, file_inode, digest, since, "           \
-	"boot, namespace, mount, uid, uri, key, token, expected FROM lease"
+	"boot, namespace, mount, uid, uri, key, token, expected, born, file_born "                 \
+	"FROM lease"
 
 int catalog_lease_find(
 	struct catalog *catalog, const char *token, struct lease *ret, struct err *err)

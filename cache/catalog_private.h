@@ -98,7 +98,7 @@ int catalog_commit_visible(struct catalog_txn *txn, struct err *err);
 void catalog_rollback(struct catalog_txn *txn); /* for CLEANUP() */
 
 /* The tables. catalog_schema_make() needs a transaction, and does nothing when they are there. */
-#define CATALOG_SCHEMA 9
+#define CATALOG_SCHEMA 10
 
 int catalog_schema_version(struct db *db, int64_t *ret, struct err *err); /* 0: none yet */
 int catalog_schema_make(struct db *db, struct err *err);

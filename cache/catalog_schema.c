@@ -233,8 +233,14 @@ static const char upgrade_9[] =
 		SHARE_TRIGGERS("reservation", "bytes, uid", "new.bytes",
 			"old.bytes") "PRAGMA user_version = 9";
 
+/* Numbers of inodes are given again. */
+static const char upgrade_10[] =
+	"ALTER TABLE lease ADD COLUMN born INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE lease ADD COLUMN file_born INTEGER NOT NULL DEFAULT 0;"
+	"PRAGMA user_version = 10";
+
 static const char *const upgrades[CATALOG_SCHEMA + 1] = {NULL, NULL, upgrade_2, upgrade_3,
-	upgrade_4, upgrade_5, upgrade_6, upgrade_7, upgrade_8, upgrade_9};
+	upgrade_4, upgrade_5, upgrade_6, upgrade_7, upgrade_8, upgrade_9, upgrade_10};
 
 _Static_assert(ENTRY_KNOWN == 0 && ENTRY_COMPLETE == 1 && ENTRY_ABSENT == 2, "stored on disk");
 

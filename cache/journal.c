@@ -189,9 +189,11 @@ void journal_lease(struct journal *journal, const struct lease *lease, const cha
 	json_text(&json, "directory", lease->directory);
 	json_number(&json, "device", (int64_t)lease->device);
 	json_number(&json, "inode", (int64_t)lease->inode);
+	json_number(&json, "born", lease->born);
 	json_text(&json, "name", lease->name);
 	json_text(&json, "method", lease->method);
 	json_number(&json, "file_inode", (int64_t)lease->file_inode);
+	json_number(&json, "file_born", lease->file_born);
 	json_number(&json, "mount", (int64_t)lease->mount);
 	json_number(&json, "mount_space", (int64_t)lease->mount_space);
 	json_number(&json, "uid", lease->uid);

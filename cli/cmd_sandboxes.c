@@ -127,7 +127,7 @@ int cmd_sandboxes(struct cli *cli, int argc, char **argv)
 		r = cli_open(cli, &fetchfs, &err);
 	if (r < 0)
 		return cli_fail(cli, NULL, &err);
-	r = leases_load(fetchfs, 0, 0, &leases, &err);
+	r = leases_load(fetchfs, &leases, &err);
 	fetchfs_close(fetchfs);
 	if (r < 0)
 		return cli_fail(cli, NULL, &err);

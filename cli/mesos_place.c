@@ -28,10 +28,10 @@ enum mesos_suffix mesos_place_suffix(const char *name)
 }
 
 /* No folder that is made on the way has to be remembered. */
-static int ignore_made(const char *name, uint64_t inode, void *arg, struct err *err)
+static int ignore_made(const char *name, const struct node_id *id, void *arg, struct err *err)
 {
 	(void)name;
-	(void)inode;
+	(void)id;
 	(void)arg;
 	(void)err;
 	return 0;

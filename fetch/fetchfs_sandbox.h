@@ -77,11 +77,13 @@ FETCHFS_API int fetchfs_unpack_run(void);
 struct fetchfs_lease {
 	int64_t id;
 	char *directory; /* for people */
-	uint64_t device; /* identity of the directory: st_dev, st_ino */
+	uint64_t device; /* identity of the directory: st_dev, st_ino … */
 	uint64_t inode;
-	char *name;           /* of the file, relative to the directory */
-	char *method;         /* "hardlink", "copy" … */
-	uint64_t file_inode;  /* st_ino of what was placed */
+	int64_t born;        /* … and when it was made, ns since 1970, 0: not known */
+	char *name;          /* of the file, relative to the directory */
+	char *method;        /* "hardlink", "copy" … */
+	uint64_t file_inode; /* st_ino of what was placed, and when that was made */
+	int64_t file_born;
 	uint64_t mount;       /* the unique id of the mount that was made, 0: none … */
 	uint64_t mount_space; /* … in this mount namespace (its id; of kernels before 6.11 its
 				 st_ino) */

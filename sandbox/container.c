@@ -20,8 +20,7 @@ static bool is_pending_for(const struct fetchfs_lease *lease, uint64_t space)
 static int drop_pending(struct prepare *prepare, uint64_t space, struct err *err)
 {
 	CLEANUP(leases_release) struct leases now = {0};
-	int r = leases_load(
-		prepare->fetchfs, prepare->folder.device, prepare->folder.inode, &now, err);
+	int r = leases_load_of(prepare->fetchfs, &prepare->folder, &now, err);
 
 	for (size_t i = 0; i < now.count && r == 0; i++)
 		if (is_pending_for(&now.items[i], space) || leases_is_forlorn(&now.items[i]))
@@ -51,7 +50,8 @@ static int add_pending(struct prepare *prepare, size_t i, uint64_t space, struct
 	struct fetchfs_lease row = {
 		.directory = prepare->folder.path,
 		.device = prepare->folder.device,
-		.inode = prepare->folder.inode,
+		.inode = prepare->folder.id.inode,
+		.born = prepare->folder.id.born,
 		.name = item->name,
 		.method = method,
 		.mount_space = space,
@@ -128,8 +128,7 @@ static const struct fetchfs_lease *find_pending(
 static int open_pending(struct prepare *prepare, uint64_t space, struct err *err)
 {
 	CLEANUP(leases_release) struct leases now = {0};
-	int r = leases_load(
-		prepare->fetchfs, prepare->folder.device, prepare->folder.inode, &now, err);
+	int r = leases_load_of(prepare->fetchfs, &prepare->folder, &now, err);
 
 	for (size_t i = 0; i < prepare->plan->count && r == 0; i++) {
 		const struct plan_item *item = &prepare->plan->items[i];

@@ -45,22 +45,23 @@ int folder_open(const char *path, const struct user *user, struct folder *ret, s
 {
 	CLEANUP(fd_closep) int fd = -1;
 	CLEANUP(str_freep) char *absolute = NULL;
-	struct stat st;
+	struct node node;
 	int r;
 
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return err_set(err, ERR_SYSTEM, errno, "open directory %s: %m", path);
-	if (fstat(fd, &st) < 0)
-		return err_set(err, ERR_SYSTEM, errno, "stat %s: %m", path);
+	r = node_look(fd, "", &node);
+	if (r < 0)
+		return err_set(err, ERR_SYSTEM, -r, "stat %s: %m", path);
 	r = folder_absolute(path, &absolute, err);
 	if (r < 0)
 		return r;
 	*ret = (struct folder){
 		.fd = fd_steal(&fd),
 		.path = str_steal(&absolute),
-		.device = st.st_dev,
-		.inode = st.st_ino,
+		.device = node.device,
+		.id = node.id,
 		.user = user,
 	};
 	return 0;
@@ -105,10 +106,11 @@ static int open_beneath(int dirfd, const char *name)
 }
 
 /* Make and open the folder @segment of @dirfd. 1: made; 0: somebody else was quicker. */
-static int make_one(int dirfd, const char *segment, int *ret, uint64_t *ret_inode)
+static int make_one(int dirfd, const char *segment, int *ret, struct node_id *ret_id)
 {
 	CLEANUP(fd_closep) int fd = -1;
-	struct stat st;
+	struct node node;
+	int r;
 	bool made = mkdirat(dirfd, segment, FOLDER_MODE) == 0;
 
 	if (!made && errno != EEXIST)
@@ -119,9 +121,10 @@ static int make_one(int dirfd, const char *segment, int *ret, uint64_t *ret_inod
 	/* the umask is the caller's business, not the sandbox's */
 	if (made && fchmod(fd, FOLDER_MODE) < 0)
 		return -errno;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	*ret_inode = st.st_ino;
+	r = node_look(fd, "", &node);
+	if (r < 0)
+		return r;
+	*ret_id = node.id;
 	*ret = fd_steal(&fd);
 	return made;
 }
@@ -138,7 +141,7 @@ static int step(const struct walk *walk, int *fd, const char *prefix, struct err
 	CLEANUP(fd_closep) int next = -1;
 	CLEANUP(user_return) struct user_guard guard = {0};
 	const char *segment = folder_last(prefix);
-	uint64_t inode = 0;
+	struct node_id id = {0};
 	int r;
 
 	r = user_become(walk->folder->user, &guard, err);
@@ -147,10 +150,10 @@ static int step(const struct walk *walk, int *fd, const char *prefix, struct err
 	next = open_beneath(*fd, segment);
 	r = next < 0 ? next : 0;
 	if (r == -ENOENT && walk->made)
-		r = make_one(*fd, segment, &next, &inode);
+		r = make_one(*fd, segment, &next, &id);
 	user_return(&guard);
 	if (r == 1)
-		r = walk->made(prefix, inode, walk->arg, err);
+		r = walk->made(prefix, &id, walk->arg, err);
 	else if (r == -ELOOP || r == -ENOTDIR)
 		return err_set(err, ERR_SYSTEM, -r, "%s/%s is no folder, or a symbolic link",
 			walk->folder->path, prefix);
@@ -201,13 +204,13 @@ int folder_make_parent(const struct folder *folder, const char *name, folder_mad
 	return walk_to_parent(&walk, name, ret, err);
 }
 
-int folder_remove(const struct folder *folder, const char *name, uint64_t inode, bool is_folder,
-	struct err *err)
+int folder_remove(const struct folder *folder, const char *name, const struct node_id *id,
+	bool is_folder, struct err *err)
 {
 	CLEANUP(fd_closep) int parent = -1;
 	CLEANUP(user_return) struct user_guard guard = {0};
 	const char *last = folder_last(name);
-	struct stat st;
+	struct node node;
 	int r;
 
 	r = folder_parent(folder, name, &parent, err);
@@ -219,11 +222,11 @@ int folder_remove(const struct folder *folder, const char *name, uint64_t inode,
 		r = user_become(folder->user, &guard, err);
 	if (r < 0)
 		return r;
-	if (fstatat(parent, last, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		r = errno;
-	else if ((inode != 0 && st.st_ino != inode) || S_ISDIR(st.st_mode) != is_folder)
+	r = -node_look(parent, last, &node);
+	if (r == 0 &&
+		((id->inode != 0 && !node_is(&node.id, id)) || S_ISDIR(node.mode) != is_folder))
 		return FOLDER_FOREIGN;
-	else if (unlinkat(parent, last, is_folder ? AT_REMOVEDIR : 0) < 0)
+	if (r == 0 && unlinkat(parent, last, is_folder ? AT_REMOVEDIR : 0) < 0)
 		r = errno;
 	if (r == 0)
 		return FOLDER_REMOVED;

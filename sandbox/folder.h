@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/user.h"
+#include "sandbox/node.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,7 +17,7 @@ struct folder {
 	int fd;
 	char *path; /* absolute, for people */
 	uint64_t device;
-	uint64_t inode;
+	struct node_id id;
 	const struct user *user; /* with whose rights it is changed */
 };
 
@@ -37,7 +38,7 @@ int folder_parent(const struct folder *folder, const char *name, int *ret, struc
  * Called for each folder that folder_make_parent() made, by its relative name. Not 0: the walk
  * ends with that.
  */
-typedef int folder_made(const char *name, uint64_t inode, void *arg, struct err *err);
+typedef int folder_made(const char *name, const struct node_id *id, void *arg, struct err *err);
 
 /* The same, making folders (0755, the user's) that are missing. */
 int folder_make_parent(const struct folder *folder, const char *name, folder_made *made, void *arg,
@@ -54,18 +55,18 @@ enum folder_removal {
 };
 
 /*
- * Remove @name (a directory when @is_folder) if it still is the inode @inode (0: whatever it is).
- * Returns an enum folder_removal or -errno.
+ * Remove @name (a directory when @is_folder) if it still is what @id says (all zeros: whatever it
+ * is). Returns an enum folder_removal or -errno.
  */
-int folder_remove(const struct folder *folder, const char *name, uint64_t inode, bool is_folder,
-	struct err *err);
+int folder_remove(const struct folder *folder, const char *name, const struct node_id *id,
+	bool is_folder, struct err *err);
 
 /*
  * The same for a folder and what it holds of @tree, a folder that is open (-1: for all that it
  * holds), by name. What else is in it stays, with the folders that lead there: FOLDER_NOT_EMPTY.
  * Nothing is followed.
  */
-int folder_remove_tree(
-	const struct folder *folder, const char *name, uint64_t inode, int tree, struct err *err);
+int folder_remove_tree(const struct folder *folder, const char *name, const struct node_id *id,
+	int tree, struct err *err);
 
 #endif

@@ -112,14 +112,14 @@ static int remove_content(int fd, int tree, unsigned int depth)
 	return first;
 }
 
-int folder_remove_tree(
-	const struct folder *folder, const char *name, uint64_t inode, int tree, struct err *err)
+int folder_remove_tree(const struct folder *folder, const char *name, const struct node_id *id,
+	int tree, struct err *err)
 {
 	CLEANUP(fd_closep) int parent = -1;
 	CLEANUP(fd_closep) int fd = -1;
 	CLEANUP(user_return) struct user_guard guard = {0};
 	const char *last = folder_last(name);
-	struct stat st;
+	struct node node;
 	int r;
 
 	r = folder_parent(folder, name, &parent, err);
@@ -136,11 +136,11 @@ int folder_remove_tree(
 		return FOLDER_ABSENT;
 	if (r == -ENOTDIR || r == -ELOOP || r == -EXDEV)
 		return FOLDER_FOREIGN;
-	if (r >= 0 && fstat(fd, &st) < 0)
-		r = -errno;
+	if (r >= 0)
+		r = node_look(fd, "", &node);
 	if (r < 0)
 		return err_set(err, ERR_SYSTEM, -r, "open folder %s/%s: %m", folder->path, name);
-	if (inode != 0 && st.st_ino != inode)
+	if (id->inode != 0 && !node_is(&node.id, id))
 		return FOLDER_FOREIGN;
 	r = remove_content(fd, tree, 1);
 	if (r == 0 && unlinkat(parent, last, AT_REMOVEDIR) < 0)

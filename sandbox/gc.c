@@ -18,13 +18,13 @@
 static int is_at(const struct fetchfs_lease *lease, const char *path)
 {
 	CLEANUP(fd_closep) int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
+	struct node node;
+	int r;
 
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
 		return 0;
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	return leases_is_of_directory(lease, st.st_dev, st.st_ino, path);
+	r = fd < 0 ? -errno : node_look(fd, "", &node);
+	return r < 0 ? r : leases_is_of_directory(lease, node.device, &node.id, path);
 }
 
 bool gc_is_gone(const struct fetchfs_lease *lease)
@@ -112,7 +112,7 @@ int gc_sandboxes(struct fetchfs *fetchfs, gc_told *told, void *arg, struct err *
 {
 	CLEANUP(leases_release) struct leases all = {0};
 	int first = 0;
-	int r = leases_load(fetchfs, 0, 0, &all, err);
+	int r = leases_load(fetchfs, &all, err);
 
 	if (r < 0)
 		return r;

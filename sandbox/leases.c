@@ -70,12 +70,11 @@ static int load_one(const struct fetchfs_lease *lease, void *arg)
 	return leases_add(load->leases, lease, load->err);
 }
 
-int leases_load(struct fetchfs *fetchfs, uint64_t device, uint64_t inode, struct leases *ret,
-	struct err *err)
+int leases_load(struct fetchfs *fetchfs, struct leases *ret, struct err *err)
 {
 	CLEANUP(leases_release) struct leases leases = {0};
 	struct load load = {.leases = &leases, .err = err};
-	int r = fetchfs_leases(fetchfs, device, inode, load_one, &load, err);
+	int r = fetchfs_leases(fetchfs, 0, 0, load_one, &load, err);
 
 	if (r == 0)
 		*ret = leases_steal(&leases);
@@ -94,13 +93,31 @@ int leases_load_near(struct fetchfs *fetchfs, uint64_t inode, const char *path, 
 	return r;
 }
 
+int leases_load_of(
+	struct fetchfs *fetchfs, const struct folder *folder, struct leases *ret, struct err *err)
+{
+	CLEANUP(leases_release) struct leases near = {0};
+	CLEANUP(leases_release) struct leases leases = {0};
+	int r = leases_load_near(fetchfs, folder->id.inode, folder->path, &near, err);
+
+	for (size_t i = 0; i < near.count && r == 0; i++)
+		if (leases_is_of_directory(
+			    &near.items[i], folder->device, &folder->id, folder->path))
+			r = leases_add(&leases, &near.items[i], err);
+	if (r == 0)
+		*ret = leases_steal(&leases);
+	return r;
+}
+
 static int compare_directories(const struct fetchfs_lease *x, const struct fetchfs_lease *y)
 {
 	int r = strcmp(x->directory, y->directory);
 
 	if (r == 0)
 		r = (x->device > y->device) - (x->device < y->device);
-	return r != 0 ? r : (x->inode > y->inode) - (x->inode < y->inode);
+	if (r == 0)
+		r = (x->inode > y->inode) - (x->inode < y->inode);
+	return r != 0 ? r : (x->born > y->born) - (x->born < y->born);
 }
 
 static int compare_age(const void *a, const void *b)
@@ -129,13 +146,20 @@ size_t leases_group_end(const struct leases *leases, size_t from)
 
 /* Another boot may have numbered devices otherwise; but the roots of all volumes of a kind have the
  * same inode, so that then the path counts, too. */
-bool leases_is_of_directory(
-	const struct fetchfs_lease *lease, uint64_t device, uint64_t inode, const char *path)
+bool leases_is_of_directory(const struct fetchfs_lease *lease, uint64_t device,
+	const struct node_id *id, const char *path)
 {
-	if (lease->inode != inode)
+	const struct node_id own = {.inode = lease->inode, .born = lease->born};
+
+	if (!node_is(&own, id))
 		return false;
 	return lease->device == device ||
 	       (!lease->of_this_boot && str_equal(lease->directory, path));
+}
+
+struct node_id leases_file_id(const struct fetchfs_lease *lease)
+{
+	return (struct node_id){.inode = lease->file_inode, .born = lease->file_born};
 }
 
 bool leases_is_of_file(const struct fetchfs_lease *lease)

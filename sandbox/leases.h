@@ -36,9 +36,10 @@ struct leases {
 	size_t count;
 };
 
-/* Those of the directory with this identity; of all when both numbers are 0. */
-int leases_load(struct fetchfs *fetchfs, uint64_t device, uint64_t inode, struct leases *ret,
-	struct err *err);
+/* All; and those of the directory that is open as @folder. */
+int leases_load(struct fetchfs *fetchfs, struct leases *ret, struct err *err);
+int leases_load_of(
+	struct fetchfs *fetchfs, const struct folder *folder, struct leases *ret, struct err *err);
 
 /* As fetchfs_leases_near(). */
 int leases_load_near(struct fetchfs *fetchfs, uint64_t inode, const char *path, struct leases *ret,
@@ -58,8 +59,11 @@ void leases_sort(struct leases *leases);
 size_t leases_group_end(const struct leases *leases, size_t from);
 
 /* Whether the directory at the absolute @path is that of @lease. */
-bool leases_is_of_directory(
-	const struct fetchfs_lease *lease, uint64_t device, uint64_t inode, const char *path);
+bool leases_is_of_directory(const struct fetchfs_lease *lease, uint64_t device,
+	const struct node_id *id, const char *path);
+
+/* What was placed. */
+struct node_id leases_file_id(const struct fetchfs_lease *lease);
 
 /* Whether @lease is on a file: not on a folder, not temporary, not pending. */
 bool leases_is_of_file(const struct fetchfs_lease *lease);
@@ -83,8 +87,8 @@ bool leases_knows_content(const struct fetchfs_lease *lease);
 typedef void leases_notice(const char *name, void *arg);
 
 /*
- * Take down the mounts of @leases, remove from @folder what they say, each only if it still is the
- * inode that was placed, then the folders if they are empty, and drop the leases. Goes on after a
+ * Take down the mounts of @leases, remove from @folder what they say, each only if it still is
+ * what was placed, then the folders if they are empty, and drop the leases. Goes on after a
  * failure, whose lease stays; the first one is returned. @notice may be NULL. @folder is NULL when
  * the directory is gone: then there is nothing to remove. -EBUSY: something is mounted, or about to
  * be, in another mount namespace; it keeps the file it is mounted on, and the folders.

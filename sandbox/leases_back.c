@@ -74,11 +74,12 @@ static bool is_hardlink(const struct fetchfs_lease *lease)
 static int remove_hardlink(struct fetchfs *fetchfs, const struct folder *folder,
 	const struct fetchfs_lease *lease, struct err *err)
 {
+	const struct node_id id = leases_file_id(lease);
 	struct fetchfs_loan loan = {.fd = -1};
 	int r;
 
 	(void)fetchfs_loan_of_lease(fetchfs, lease, &loan, NULL);
-	r = folder_remove(folder, lease->name, lease->file_inode, false, err);
+	r = folder_remove(folder, lease->name, &id, false, err);
 	(void)fetchfs_loan_end(fetchfs, &loan, NULL);
 	return r;
 }
@@ -89,6 +90,7 @@ static int remove_extracted(struct fetchfs *fetchfs, const struct folder *folder
 {
 	CLEANUP(fd_closep) int whole = -1;
 	CLEANUP(fd_closep) int entry = -1;
+	const struct node_id id = leases_file_id(lease);
 	int r = fetchfs_tree_open_names(fetchfs, lease->sha256, &whole, err);
 
 	/* nobody can tell any more what was placed */
@@ -102,8 +104,7 @@ static int remove_extracted(struct fetchfs *fetchfs, const struct folder *folder
 		if (entry < 0)
 			return FOLDER_NOT_EMPTY;
 	}
-	return folder_remove_tree(
-		folder, lease->name, lease->file_inode, entry >= 0 ? entry : whole, err);
+	return folder_remove_tree(folder, lease->name, &id, entry >= 0 ? entry : whole, err);
 }
 
 /*
@@ -124,7 +125,7 @@ static int remove_below(struct fetchfs *fetchfs, const struct folder *folder,
 		own.user = &user;
 	}
 	r = str_equal(lease->method, LEASES_TEMPORARY)
-		    ? folder_remove_tree(&own, lease->name, 0, -1, err)
+		    ? folder_remove_tree(&own, lease->name, &(struct node_id){0}, -1, err)
 		    : remove_extracted(fetchfs, &own, lease, err);
 	/* what its user may not remove is not what was placed for them */
 	return own.user != folder->user && (r == -EACCES || r == -EPERM) ? FOLDER_FOREIGN : r;
@@ -136,14 +137,15 @@ static int remove_placed(struct fetchfs *fetchfs, const struct folder *folder,
 {
 	bool is_folder = str_equal(lease->method, LEASES_FOLDER);
 	bool is_temporary = str_equal(lease->method, LEASES_TEMPORARY);
+	const struct node_id id = leases_file_id(lease);
 	int r = is_hardlink(lease) && !leases_is_extracted(lease)
 			? remove_hardlink(fetchfs, folder, lease, err)
-			: folder_remove(folder, lease->name, lease->file_inode, is_folder, err);
+			: folder_remove(folder, lease->name, &id, is_folder, err);
 
 	if (r != FOLDER_FOREIGN || (!is_temporary && !leases_is_extracted(lease)))
 		return r;
 	/* where a mount was there is an empty folder */
-	r = folder_remove(folder, lease->name, lease->file_inode, true, err);
+	r = folder_remove(folder, lease->name, &id, true, err);
 	if (r != FOLDER_NOT_EMPTY || lease->mount != 0)
 		return r;
 	return remove_below(fetchfs, folder, lease, err);

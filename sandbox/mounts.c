@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "sandbox/leases.h"
+#include "sandbox/node.h"
 #include "sandbox/spaces.h"
 
 #include <errno.h>
@@ -14,33 +15,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
-
-#ifndef STATX_MNT_ID_UNIQUE
-#define STATX_MNT_ID_UNIQUE 0x4000U /* Linux 6.8 */
-#endif
-
-int mounts_look(int dirfd, const char *last, struct mounts_node *ret)
-{
-	const unsigned int wanted = STATX_BASIC_STATS | STATX_MNT_ID;
-	/* whoever serves it, if it is a mount of somebody's, is not asked: it may hang, or be gone
-	 */
-	const int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC |
-			  (*last ? 0 : AT_EMPTY_PATH);
-	struct statx stx;
-
-	if (statx(dirfd, last, flags, wanted | STATX_MNT_ID_UNIQUE, &stx) < 0)
-		return -errno;
-	*ret = (struct mounts_node){
-		.mount = stx.stx_mnt_id,
-		.device = makedev(stx.stx_dev_major, stx.stx_dev_minor),
-		.inode = stx.stx_ino,
-		.size = stx.stx_size,
-		.mode = stx.stx_mode,
-	};
-	return 0;
-}
 
 enum mounts_state mounts_state(const struct fetchfs_lease *lease)
 {
@@ -130,9 +105,9 @@ static bool parse(char *line, const char **ret_root, const char **ret_point)
 /* Whether @fd is in the mount of @lease. */
 static bool is_it(const struct fetchfs_lease *lease, int fd)
 {
-	struct mounts_node node;
+	struct node node;
 
-	return mounts_look(fd, "", &node) == 0 && node.mount == lease->mount;
+	return node_look(fd, "", &node) == 0 && node.mount == lease->mount;
 }
 
 /*

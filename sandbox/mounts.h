@@ -12,18 +12,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/stat.h>
-
-/* What has the name @last in @dirfd; the mount it is in, or of which it is the root. With an empty
- * @last: what is open as @dirfd. -errno. */
-struct mounts_node {
-	uint64_t mount;
-	uint64_t device;
-	uint64_t inode;
-	uint64_t size;
-	mode_t mode;
-};
-int mounts_look(int dirfd, const char *last, struct mounts_node *ret);
 
 /* Where a lease's mount is, or will be. */
 enum mounts_state {

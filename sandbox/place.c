@@ -117,6 +117,16 @@ int place_give_name(struct placement *placement)
 	return 0;
 }
 
+int place_note_id(struct placement *placement, int fd)
+{
+	struct node node;
+	int r = node_look(fd, "", &node);
+
+	if (r == 0)
+		placement->id = node.id;
+	return r;
+}
+
 void place_set_time(const struct placement *placement)
 {
 	const struct timespec *modified = placement->order.modified;
@@ -179,9 +189,9 @@ static void remove_folder(struct placement *placement)
 
 	parent.fd = order->parent;
 	if (order->method == PLAN_BIND)
-		(void)folder_remove(&parent, placement->temp, placement->inode, true, NULL);
+		(void)folder_remove(&parent, placement->temp, &placement->id, true, NULL);
 	else
-		(void)folder_remove_tree(&parent, placement->temp, placement->inode, -1, NULL);
+		(void)folder_remove_tree(&parent, placement->temp, &placement->id, -1, NULL);
 	placement->temp[0] = '\0';
 }
 

@@ -3,7 +3,7 @@
  *over something that is there.
  *
  *	place_begin(&order, &placement, &err);  it is ready, under no name
- *	…                                       placement.inode and .mount are known: write them
+ *	…                                       placement.id and .mount are known: write them
  *down place_commit(&placement, &err);         now it has its name
  *
  * What is made is made with the folder's user's rights, so it is that user's: a copy, a reflink, a
@@ -48,7 +48,7 @@ struct placement {
 	int own;                    /* the file or folder we made, or -1 */
 	int tree;                   /* of a bind: the mount, attached to nothing yet; else -1 */
 	char temp[PLACE_TEMP_SIZE]; /* the name it has where it cannot be without one, or "" */
-	uint64_t inode;             /* of what will be there: under the mount, if there is one */
+	struct node_id id;          /* of what will be there: under the mount, if there is one */
 	uint64_t mount;             /* the unique id of the mount, or 0 */
 };
 
@@ -69,10 +69,10 @@ int place_commit(struct placement *placement, struct err *err);
 
 /*
  * The same for a bind whose empty file is there, of an earlier call, but nothing is mounted on it:
- * begin with what is @inode, commit by mounting. No file is made.
+ * begin with what is @id, commit by mounting. No file is made.
  */
-int place_begin_again(
-	const struct place_order *order, uint64_t inode, struct placement *ret, struct err *err);
+int place_begin_again(const struct place_order *order, const struct node_id *id,
+	struct placement *ret, struct err *err);
 
 /* Ends a placement; what has not been committed is gone. Also for CLEANUP(). */
 void place_release(struct placement *placement);

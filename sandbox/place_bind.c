@@ -27,7 +27,7 @@ static int make_tree(struct placement *placement, struct err *err)
 		.propagation = MS_PRIVATE,
 	};
 	const struct place_order *order = &placement->order;
-	struct mounts_node node;
+	struct node node;
 	int r;
 
 	placement->tree = fault_hit("place.tree")
@@ -41,7 +41,7 @@ static int make_tree(struct placement *placement, struct err *err)
 		return err_set(err, ERR_SYSTEM, r, "bind %s/%s: %s%m", order->folder->path,
 			order->name, r == EPERM ? "needs CAP_SYS_ADMIN: " : "");
 	}
-	r = mounts_look(placement->tree, "", &node);
+	r = node_look(placement->tree, "", &node);
 	if (r < 0)
 		return place_failed(placement, r, err);
 	placement->mount = node.mount;
@@ -50,7 +50,6 @@ static int make_tree(struct placement *placement, struct err *err)
 
 int place_bind_begin(struct placement *placement, struct err *err)
 {
-	struct stat st;
 	int r = make_tree(placement, err);
 
 	/* by O_PATH: nobody may open it otherwise */
@@ -60,10 +59,8 @@ int place_bind_begin(struct placement *placement, struct err *err)
 		r = place_make_file(placement, err);
 	if (r < 0)
 		return r;
-	if (fchmod(placement->own, 0) < 0 || fstat(placement->own, &st) < 0)
-		return place_failed(placement, -errno, err);
-	placement->inode = st.st_ino;
-	return 0;
+	r = fchmod(placement->own, 0) < 0 ? -errno : place_note_id(placement, placement->own);
+	return place_failed(placement, r, err);
 }
 
 /* Mount it on what has the name now, if that is the empty file. */
@@ -72,12 +69,13 @@ static int attach(struct placement *placement)
 	const struct place_order *order = &placement->order;
 	CLEANUP(fd_closep)
 	int fd = openat(order->parent, folder_last(order->name), O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
+	struct node node;
+	int r = fd < 0 ? -errno : node_look(fd, "", &node);
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	if (st.st_ino != placement->inode ||
-		!(order->is_folder ? S_ISDIR(st.st_mode) : S_ISREG(st.st_mode) && st.st_size == 0))
+	if (r < 0)
+		return r;
+	if (!node_is(&node.id, &placement->id) ||
+		!(order->is_folder ? S_ISDIR(node.mode) : S_ISREG(node.mode) && node.size == 0))
 		return -ESTALE;
 	if (!fault_hit("place.mount") &&
 		move_mount(placement->tree, "", fd, "",
@@ -107,18 +105,18 @@ int place_bind_commit(struct placement *placement, struct err *err)
 	r = attach(placement);
 	if (r < 0 && !again)
 		(void)folder_remove(
-			order->folder, order->name, placement->inode, order->is_folder, NULL);
+			order->folder, order->name, &placement->id, order->is_folder, NULL);
 	return place_failed(placement, r, err);
 }
 
-int place_begin_again(
-	const struct place_order *order, uint64_t inode, struct placement *ret, struct err *err)
+int place_begin_again(const struct place_order *order, const struct node_id *id,
+	struct placement *ret, struct err *err)
 {
 	CLEANUP(place_release) struct placement placement = PLACEMENT_INIT;
 	int r;
 
 	placement.order = *order;
-	placement.inode = inode;
+	placement.id = *id;
 	r = make_tree(&placement, err);
 	if (r < 0)
 		return r;

@@ -29,7 +29,6 @@ int place_copy_begin(struct placement *placement, struct err *err)
 {
 	const struct place_order *order = &placement->order;
 	CLEANUP(user_return) struct user_guard guard = {0};
-	struct stat st;
 	int r;
 
 	r = place_make_file(placement, err);
@@ -40,17 +39,14 @@ int place_copy_begin(struct placement *placement, struct err *err)
 	r = fill(placement);
 	if (r == 0)
 		place_set_time(placement);
-	if (r == 0 && fstat(placement->own, &st) < 0)
-		r = -errno;
+	if (r == 0)
+		r = place_note_id(placement, placement->own);
 	if (r == -EOPNOTSUPP)
 		return err_set(err, ERR_SYSTEM, EOPNOTSUPP,
 			"reflink %s/%s: it and the cache are not on one file system that shares "
 			"blocks",
 			order->folder->path, order->name);
-	if (r < 0)
-		return place_failed(placement, r, err);
-	placement->inode = st.st_ino;
-	return 0;
+	return place_failed(placement, r, err);
 }
 
 int place_copy_commit(struct placement *placement, struct err *err)

@@ -22,7 +22,6 @@ static int make_folder(struct placement *placement, mode_t mode, int flags, stru
 {
 	const struct place_order *order = &placement->order;
 	CLEANUP(user_return) struct user_guard guard = {0};
-	struct stat st;
 	int r = user_become(order->folder->user, &guard, err);
 
 	if (r < 0)
@@ -34,10 +33,7 @@ static int make_folder(struct placement *placement, mode_t mode, int flags, stru
 	}
 	placement->own = openat(
 		order->parent, placement->temp, flags | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (placement->own < 0 || fstat(placement->own, &st) < 0)
-		return -errno;
-	placement->inode = st.st_ino;
-	return 0;
+	return placement->own < 0 ? -errno : place_note_id(placement, placement->own);
 }
 
 int place_make_folder(struct placement *placement, mode_t mode, int flags, struct err *err)

@@ -27,8 +27,7 @@ int place_hardlink_begin(struct placement *placement, struct err *err)
 		return err_set(err, ERR_SYSTEM, errno, "stat %s: %m", order->name);
 	if (st.st_dev != parent.st_dev)
 		return place_failed(placement, -EXDEV, err);
-	placement->inode = st.st_ino;
-	return 0;
+	return place_failed(placement, place_note_id(placement, order->source), err);
 }
 
 int place_hardlink_commit(struct placement *placement, struct err *err)
@@ -45,7 +44,7 @@ int place_symlink_begin(struct placement *placement, struct err *err)
 {
 	const struct place_order *order = &placement->order;
 	CLEANUP(user_return) struct user_guard guard = {0};
-	struct stat st;
+	struct node node;
 	int r;
 
 	r = place_choose_temp(placement, err);
@@ -58,10 +57,10 @@ int place_symlink_begin(struct placement *placement, struct err *err)
 		placement->temp[0] = '\0';
 		return place_failed(placement, r, err);
 	}
-	if (fstatat(order->parent, placement->temp, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return place_failed(placement, -errno, err);
-	placement->inode = st.st_ino;
-	return 0;
+	r = node_look(order->parent, placement->temp, &node);
+	if (r == 0)
+		placement->id = node.id;
+	return place_failed(placement, r, err);
 }
 
 int place_symlink_commit(struct placement *placement, struct err *err)

@@ -18,6 +18,9 @@ int place_choose_temp(struct placement *placement, struct err *err);
 /* Make placement->own, a folder of the user's, opened by @flags, under placement->temp. */
 int place_make_folder(struct placement *placement, mode_t mode, int flags, struct err *err);
 
+/* Learn placement->id of what is open as @fd. -errno. */
+int place_note_id(struct placement *placement, int fd);
+
 /* What was made gets the time that it is to have. With the user's rights. */
 void place_set_time(const struct placement *placement);
 

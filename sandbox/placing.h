@@ -47,7 +47,7 @@ int prepare_intend(const char *name, void *arg, struct err *err);
 /* A lease at the end of prepare->ours; and write those from @from on to the cache: before anything
  * of them can be seen. */
 int prepare_note_lease(const struct placing *placing, const char *name, const char *method,
-	uint64_t inode, uint64_t mount, struct err *err);
+	const struct node_id *id, uint64_t mount, struct err *err);
 int prepare_write_leases(struct prepare *prepare, size_t from, struct err *err);
 
 /* Give placing->piece its name: after its lease. */

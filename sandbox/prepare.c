@@ -54,7 +54,7 @@ int prepare_take_back(struct prepare *prepare, size_t from, struct err *err)
 
 	if (prepare->ours.count == from)
 		return 0;
-	r = leases_load(prepare->fetchfs, prepare->folder.device, prepare->folder.inode, &now, err);
+	r = leases_load_of(prepare->fetchfs, &prepare->folder, &now, err);
 	for (size_t i = 0; i < now.count && r == 0; i++)
 		if (is_ours(prepare, from, &now.items[i]))
 			r = leases_add(&ours, &now.items[i], err);
@@ -86,16 +86,8 @@ static int clear_temporary(struct prepare *prepare, const struct leases *leases,
 /* A reboot may have given its device another number. */
 int prepare_load_before(struct prepare *prepare, struct err *err)
 {
-	CLEANUP(leases_release) struct leases near = {0};
-	const struct folder *folder = &prepare->folder;
-	int r = leases_load_near(prepare->fetchfs, folder->inode, folder->path, &near, err);
-
 	leases_release(&prepare->before);
-	for (size_t i = 0; i < near.count && r == 0; i++)
-		if (leases_is_of_directory(
-			    &near.items[i], folder->device, folder->inode, folder->path))
-			r = leases_add(&prepare->before, &near.items[i], err);
-	return r;
+	return leases_load_of(prepare->fetchfs, &prepare->folder, &prepare->before, err);
 }
 
 static int end_temporary(struct prepare *prepare, struct err *err)
@@ -105,7 +97,7 @@ static int end_temporary(struct prepare *prepare, struct err *err)
 
 	if (!prepare->had_temporary)
 		return 0;
-	r = leases_load(prepare->fetchfs, prepare->folder.device, prepare->folder.inode, &now, err);
+	r = leases_load_of(prepare->fetchfs, &prepare->folder, &now, err);
 	return r < 0 ? r : clear_temporary(prepare, &now, err);
 }
 
@@ -115,8 +107,8 @@ int prepare_commit(struct prepare *prepare, struct err *err)
 	CLEANUP(fd_closep) int hold = -1;
 	int r;
 
-	r = fetchfs_hold_directory(prepare->fetchfs, prepare->folder.device, prepare->folder.inode,
-		PATIENCE_MS, &hold, err);
+	r = fetchfs_hold_directory(prepare->fetchfs, prepare->folder.device,
+		prepare->folder.id.inode, PATIENCE_MS, &hold, err);
 	if (r == 0)
 		r = prepare_load_before(prepare, err);
 	if (r == 0)

@@ -19,7 +19,7 @@
 /* ---- leases ---- */
 
 int prepare_note_lease(const struct placing *placing, const char *name, const char *method,
-	uint64_t inode, uint64_t mount, struct err *err)
+	const struct node_id *id, uint64_t mount, struct err *err)
 {
 	struct prepare *prepare = placing->prepare;
 	CLEANUP(str_freep) char *own_name = str_copy(name);
@@ -27,10 +27,12 @@ int prepare_note_lease(const struct placing *placing, const char *name, const ch
 	struct fetchfs_lease row = {
 		.directory = prepare->folder.path,
 		.device = prepare->folder.device,
-		.inode = prepare->folder.inode,
+		.inode = prepare->folder.id.inode,
+		.born = prepare->folder.id.born,
 		.name = own_name,
 		.method = own_method,
-		.file_inode = inode,
+		.file_inode = id->inode,
+		.file_born = id->born,
 		.mount = mount,
 		.mount_space = mount ? spaces_own() : 0,
 		.uid = prepare->folder.user->uid, /* with whose rights it is placed, and removed */
@@ -61,17 +63,17 @@ int prepare_write_leases(struct prepare *prepare, size_t from, struct err *err)
 
 /* Write the lease down, here and in the cache, before there is anything of it to be seen. */
 static int lease(const struct placing *placing, const char *name, const char *method,
-	uint64_t inode, uint64_t mount, struct err *err)
+	const struct node_id *id, uint64_t mount, struct err *err)
 {
 	size_t from = placing->prepare->ours.count;
-	int r = prepare_note_lease(placing, name, method, inode, mount, err);
+	int r = prepare_note_lease(placing, name, method, id, mount, err);
 
 	return r < 0 ? r : prepare_write_leases(placing->prepare, from, err);
 }
 
-static int folder_was_made(const char *name, uint64_t inode, void *arg, struct err *err)
+static int folder_was_made(const char *name, const struct node_id *id, void *arg, struct err *err)
 {
-	return lease(arg, name, LEASES_FOLDER, inode, 0, err);
+	return lease(arg, name, LEASES_FOLDER, id, 0, err);
 }
 
 int prepare_intend(const char *name, void *arg, struct err *err)
@@ -79,7 +81,7 @@ int prepare_intend(const char *name, void *arg, struct err *err)
 	const struct placing *placing = arg;
 
 	placing->prepare->had_temporary = true;
-	return lease(placing, name, LEASES_TEMPORARY, 0, 0, err);
+	return lease(placing, name, LEASES_TEMPORARY, &(struct node_id){0}, 0, err);
 }
 
 /* Leases of earlier calls on a file that is gone, or on a mount that has been made again. */
@@ -135,8 +137,7 @@ static int place_by(const struct placing *placing, enum plan_method method, stru
 	if (r == 0)
 		r = place_begin(&order, &placement, err);
 	if (r == 0)
-		r = lease(
-			placing, placing->piece->name, said, placement.inode, placement.mount, err);
+		r = lease(placing, placing->piece->name, said, &placement.id, placement.mount, err);
 	return r < 0 ? r : prepare_commit_piece(placing, &placement, err);
 }
 
@@ -150,6 +151,7 @@ static int mount_again(struct placing *placing, const struct fetchfs_lease *old,
 	CLEANUP(place_release) struct placement placement = PLACEMENT_INIT;
 	CLEANUP(str_freep) char *method = prepare_lease_method(placing->piece, PLAN_BIND);
 	struct prepare *prepare = placing->prepare;
+	const struct node_id id = leases_file_id(old);
 	size_t from = prepare->ours.count;
 	struct place_order order;
 	int r;
@@ -162,10 +164,10 @@ static int mount_again(struct placing *placing, const struct fetchfs_lease *old,
 		memcpy(placing->content.sha256, old->sha256, sizeof(old->sha256));
 	r = prepare_order(placing, PLAN_BIND, &means, &order, err);
 	if (r == 0)
-		r = place_begin_again(&order, old->file_inode, &placement, err);
+		r = place_begin_again(&order, &id, &placement, err);
 	if (r == 0)
-		r = lease(placing, placing->piece->name, method, placement.inode, placement.mount,
-			err);
+		r = lease(
+			placing, placing->piece->name, method, &placement.id, placement.mount, err);
 	leases_forget(&prepare->ours, from);
 	if (r == 0)
 		r = place_commit(&placement, err);

@@ -28,23 +28,25 @@ char *prepare_lease_method(const struct piece *piece, enum plan_method method)
 }
 
 /* Whether it could be what a mount was on. */
-static bool is_empty(const struct mounts_node *node)
+static bool is_empty(const struct node *node)
 {
 	return S_ISDIR(node->mode) || (S_ISREG(node->mode) && node->size == 0);
 }
 
-static enum there compare(const struct fetchfs_lease *lease, const struct mounts_node *node)
+static enum there compare(const struct fetchfs_lease *lease, const struct node *node)
 {
+	const struct node_id id = leases_file_id(lease);
+
 	if (lease->mount == 0)
-		return lease->file_inode == node->inode ? THERE_PLACED : THERE_NOTHING;
+		return node_is(&id, &node->id) ? THERE_PLACED : THERE_NOTHING;
 	if (lease->of_this_boot && lease->mount == node->mount)
 		return THERE_PLACED;
-	return lease->file_inode == node->inode && is_empty(node) ? THERE_UNMOUNTED : THERE_NOTHING;
+	return node_is(&id, &node->id) && is_empty(node) ? THERE_UNMOUNTED : THERE_NOTHING;
 }
 
 /* The lease that says what @node is, with the best word on it. */
-static const struct fetchfs_lease *find_lease(const struct prepare *prepare, const char *name,
-	const struct mounts_node *node, enum there *ret)
+static const struct fetchfs_lease *find_lease(
+	const struct prepare *prepare, const char *name, const struct node *node, enum there *ret)
 {
 	const struct fetchfs_lease *found = NULL;
 
@@ -91,9 +93,9 @@ int prepare_check_there(const struct prepare *prepare, int parent, const struct 
 	const struct content *content, const struct fetchfs_lease **ret, struct err *err)
 {
 	const char *path = prepare->folder.path;
-	struct mounts_node node;
+	struct node node;
 	enum there there;
-	int r = mounts_look(parent, folder_last(piece->name), &node);
+	int r = node_look(parent, folder_last(piece->name), &node);
 
 	if (r == -ENOENT)
 		return THERE_NOTHING;

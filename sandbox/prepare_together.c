@@ -67,7 +67,7 @@ static int note_leases(struct together *together, struct err *err)
 		char *said = prepare_lease_method(ready->placing.piece, placement->order.method);
 
 		r = said ? prepare_note_lease(&ready->placing, ready->placing.piece->name, said,
-				   placement->inode, placement->mount, err)
+				   &placement->id, placement->mount, err)
 			 : err_oom(err);
 	}
 	return r;

@@ -21,7 +21,7 @@ static int divide(const struct leases *all, const struct folder *folder, const c
 	for (size_t i = 0; i < all->count && r == 0; i++) {
 		const struct fetchfs_lease *lease = &all->items[i];
 
-		if (folder && leases_is_of_directory(lease, folder->device, folder->inode, path))
+		if (folder && leases_is_of_directory(lease, folder->device, &folder->id, path))
 			r = leases_add(of_folder, lease, err);
 		else if (str_equal(lease->directory, path))
 			r = leases_add(orphans, lease, err);
@@ -37,7 +37,7 @@ static int take_back(struct fetchfs *fetchfs, const struct folder *folder, const
 	CLEANUP(leases_release) struct leases orphans = {0};
 	int r;
 
-	r = leases_load_near(fetchfs, folder ? folder->inode : 0, path, &all, err);
+	r = leases_load_near(fetchfs, folder ? folder->id.inode : 0, path, &all, err);
 	if (r == 0)
 		r = divide(&all, folder, path, &of_folder, &orphans, err);
 	if (r == 0)
@@ -86,7 +86,7 @@ int release_run(struct fetchfs *fetchfs, const char *directory, leases_notice *n
 	r = find_path(directory, &path, err);
 	if (r == 0 && !gone)
 		r = fetchfs_hold_directory(
-			fetchfs, folder.device, folder.inode, PATIENCE_MS, &hold, err);
+			fetchfs, folder.device, folder.id.inode, PATIENCE_MS, &hold, err);
 	if (r == 0)
 		r = take_back(fetchfs, gone ? NULL : &folder, path, notice, arg, ret_count, err);
 	return r;

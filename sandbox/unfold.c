@@ -73,7 +73,8 @@ static int note(
 
 		if (!thing) {
 			/* not noted, so it has to go now */
-			folder_remove(unfold->folder, name, inode, is_folder, NULL);
+			folder_remove(unfold->folder, name, &(struct node_id){.inode = inode},
+				is_folder, NULL);
 			return err_oom(err);
 		}
 		*thing = (struct thing){
@@ -91,8 +92,8 @@ static void unwind(struct walk *walk, bool take_back)
 		struct thing *thing = walk->last;
 
 		if (take_back)
-			folder_remove(walk->unfold->folder, thing->name, thing->inode,
-				thing->is_folder, NULL);
+			folder_remove(walk->unfold->folder, thing->name,
+				&(struct node_id){.inode = thing->inode}, thing->is_folder, NULL);
 		walk->last = thing->before;
 		free(thing);
 	}

@@ -40,12 +40,13 @@ static int add_lease(const struct lease *lease, void *arg)
 	if (lease->has_expected)
 		digest_hex(&lease->expected, expected);
 	known->len += (size_t)snprintf(known->text + known->len, sizeof(known->text) - known->len,
-		"%lld|%s|%llu|%llu|%s|%s|%llu|%llu|%llu|%lld|%s|%s|%s|%s|%s|%lld|%d\n",
+		"%lld|%s|%llu|%llu|%lld|%s|%s|%llu|%lld|%llu|%llu|%lld|%s|%s|%s|%s|%s|%lld|%d\n",
 		(long long)lease->id, lease->directory, (unsigned long long)lease->device,
-		(unsigned long long)lease->inode, lease->name, lease->method,
-		(unsigned long long)lease->file_inode, (unsigned long long)lease->mount,
-		(unsigned long long)lease->mount_space, (long long)lease->uid, lease->uri, hex, key,
-		expected, lease->token, (long long)lease->since, lease->of_this_boot);
+		(unsigned long long)lease->inode, (long long)lease->born, lease->name,
+		lease->method, (unsigned long long)lease->file_inode, (long long)lease->file_born,
+		(unsigned long long)lease->mount, (unsigned long long)lease->mount_space,
+		(long long)lease->uid, lease->uri, hex, key, expected, lease->token,
+		(long long)lease->since, lease->of_this_boot);
 	return 0;
 }
 
@@ -78,9 +79,11 @@ static struct lease lease_of(const struct digest *digest)
 		.directory = (char *)(uintptr_t) "/srv/\"box\" \xc3\xa9",
 		.device = UINT64_MAX,
 		.inode = 5,
+		.born = 1700000000123456789,
 		.name = (char *)(uintptr_t) "sub/file",
 		.method = (char *)(uintptr_t) "bind",
 		.file_inode = 7,
+		.file_born = 1700000000987654321,
 		.mount = 8,
 		.mount_space = 9,
 		.uid = 1000,
@@ -156,6 +159,8 @@ Test(journal, an_index_that_was_lost_is_made_anew)
 	fill(cache);
 	before = known_of(cache);
 	cr_assert(strstr(before.text, "origin:12:1000"));
+	cr_assert(strstr(before.text, "|5|1700000000123456789|"));
+	cr_assert(strstr(before.text, "|7|1700000000987654321|"));
 	lose_index(cache);
 	expect_same(cache, &before, "lost");
 	/* whoever had it open finds the new one */

@@ -128,6 +128,39 @@ static void expect_usage(struct catalog *catalog, uint64_t objects, uint64_t cou
 	cr_assert_eq(usage.entries, entries);
 }
 
+static int note_births(const struct lease *lease, void *arg)
+{
+	int64_t *births = arg;
+
+	births[lease->id - 1] = lease->born;
+	births[lease->id + 1] = lease->file_born;
+	return 0;
+}
+
+Test(schema, leases_of_the_first_version_are_of_an_unknown_birth)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	struct lease lease = {
+		.directory = (char *)(uintptr_t) "/d",
+		.born = 1700000000123456789,
+		.name = (char *)(uintptr_t) "m",
+		.method = (char *)(uintptr_t) "copy",
+		.file_born = -1,
+	};
+	int64_t births[4] = {-1, -1, -1, -1};
+	struct err err = ERR_INIT;
+
+	make_first(cache);
+	cr_assert_eq(catalog_open(&cache->dir, &cache->store.catalog, &err), 0, "%s", err.msg);
+	cr_assert_eq(catalog_lease_add(cache->store.catalog, &lease, 1, &err), 0, "%s", err.msg);
+	cr_assert_eq(lease.id, 2);
+	cr_assert_eq(catalog_leases(cache->store.catalog, 0, 0, note_births, births, NULL), 0);
+	cr_expect_eq(births[0], 0);
+	cr_expect_eq(births[1], 1700000000123456789);
+	cr_expect_eq(births[2], 0);
+	cr_expect_eq(births[3], -1);
+}
+
 Test(schema, first_version_is_brought_up_to_date_in_place)
 {
 	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);

@@ -73,10 +73,10 @@ static char *in_sandbox(const struct scene *scene, const char *name)
 	return str_printf("%s/%s", scene->sandbox, name);
 }
 
-static int ignore_made(const char *name, uint64_t inode, void *arg, struct err *err)
+static int ignore_made(const char *name, const struct node_id *id, void *arg, struct err *err)
 {
 	(void)name;
-	(void)inode;
+	(void)id;
 	(void)err;
 	if (arg)
 		(*(int *)arg)++;
@@ -130,6 +130,15 @@ static struct stat stat_of(const struct scene *scene, const char *name)
 
 	cr_assert_eq(lstat(path, &st), 0, "%s: %m", path);
 	return st;
+}
+
+static struct node_id id_of(const struct scene *scene, const char *name)
+{
+	struct node node = {0};
+
+	cr_assert_eq(node_look(scene->folder.fd, name, &node), 0);
+	cr_assert_eq(node.id.inode, stat_of(scene, name).st_ino);
+	return node.id;
 }
 
 /* How many names the folder @path holds. */
@@ -220,8 +229,9 @@ Test(place, a_name_for_the_moment_is_told_before_and_gone_after)
 	order.parent = parent;
 	cr_assert_eq(place_begin(&order, &placement, &err), 0, "%s", err.msg);
 	cr_expect(str_has_prefix(told, "a/.fetchfs."), "%s", told);
-	cr_expect_eq(stat_of(&scene, told).st_ino, placement.inode);
-	cr_expect_eq(folder_remove(&scene.folder, told, 0, false, &err), FOLDER_REMOVED);
+	cr_expect_eq(stat_of(&scene, told).st_ino, placement.id.inode);
+	cr_expect_eq(folder_remove(&scene.folder, told, &(struct node_id){0}, false, &err),
+		FOLDER_REMOVED);
 	cr_expect_eq(place_commit(&placement, &err), -ENOENT);
 	place_release(&placement);
 }
@@ -315,7 +325,7 @@ Test(place, a_placement_that_is_not_committed_leaves_nothing)
 
 	scene_open(&scene);
 	cr_assert_eq(begin(&scene, scene.folder.fd, "file", PLAN_COPY, 0644, &placement, &err), 0);
-	cr_expect_neq(placement.inode, 0);
+	cr_expect_neq(placement.id.inode, 0);
 	place_release(&placement);
 	cr_expect_eq(names_in(scene.sandbox), 0);
 }
@@ -346,24 +356,31 @@ Test(folder, a_symbolic_link_to_a_directory_is_no_sandbox)
 	cr_expect_lt(folder_open(link_path, &scene.user, &scene.folder, &err), 0);
 }
 
-Test(folder, only_what_is_still_the_placed_inode_is_removed)
+Test(folder, only_what_is_still_the_placed_file_is_removed)
 {
 	CLEANUP(scene_remove) struct scene scene = scene_make();
 	CLEANUP(str_freep) char *path = in_sandbox(&scene, "file");
 	CLEANUP(str_freep) char *kept = str_printf("%s/kept", scene.root);
 	struct err err = ERR_INIT;
-	uint64_t inode;
+	struct node_id id;
 
 	scene_open(&scene);
 	cr_assert_eq(place(&scene, "file", PLAN_COPY, 0644, &err), 0);
-	inode = stat_of(&scene, "file").st_ino;
+	id = id_of(&scene, "file");
 	cr_assert_eq(rename(path, kept), 0); /* so that its inode is not given out again */
 	write_file(path, "another", 0644);
-	cr_expect_eq(folder_remove(&scene.folder, "file", inode, false, &err), FOLDER_FOREIGN);
+	cr_expect_eq(folder_remove(&scene.folder, "file", &id, false, &err), FOLDER_FOREIGN);
 	holds(&scene, "file", "another");
 	cr_assert_eq(rename(kept, path), 0);
-	cr_expect_eq(folder_remove(&scene.folder, "file", inode, false, &err), FOLDER_REMOVED);
-	cr_expect_eq(folder_remove(&scene.folder, "file", inode, false, &err), FOLDER_ABSENT);
+	/* of another birth, with its number */
+	if (id.born != 0) {
+		id.born--;
+		cr_expect_eq(
+			folder_remove(&scene.folder, "file", &id, false, &err), FOLDER_FOREIGN);
+		id.born = 0;
+	}
+	cr_expect_eq(folder_remove(&scene.folder, "file", &id, false, &err), FOLDER_REMOVED);
+	cr_expect_eq(folder_remove(&scene.folder, "file", &id, false, &err), FOLDER_ABSENT);
 }
 
 Test(folder, made_folders_are_told_of_and_removed_only_when_empty)
@@ -373,7 +390,7 @@ Test(folder, made_folders_are_told_of_and_removed_only_when_empty)
 	CLEANUP(str_freep) char *mine = in_sandbox(&scene, "there/new/mine");
 	CLEANUP(fd_closep) int parent = -1;
 	struct err err = ERR_INIT;
-	uint64_t inode;
+	struct node_id id;
 	int made = 0;
 
 	scene_open(&scene);
@@ -383,16 +400,13 @@ Test(folder, made_folders_are_told_of_and_removed_only_when_empty)
 		0);
 	cr_expect_eq(made, 2, "a folder that was there counted as made");
 	cr_expect_eq(stat_of(&scene, "there").st_mode & 0777, 0700);
-	inode = stat_of(&scene, "there/new").st_ino;
-	cr_expect_eq(
-		folder_remove(&scene.folder, "there/new", inode, true, &err), FOLDER_NOT_EMPTY);
-	inode = stat_of(&scene, "there/new/er").st_ino;
-	cr_expect_eq(
-		folder_remove(&scene.folder, "there/new/er", inode, true, &err), FOLDER_REMOVED);
+	id = id_of(&scene, "there/new");
+	cr_expect_eq(folder_remove(&scene.folder, "there/new", &id, true, &err), FOLDER_NOT_EMPTY);
+	id = id_of(&scene, "there/new/er");
+	cr_expect_eq(folder_remove(&scene.folder, "there/new/er", &id, true, &err), FOLDER_REMOVED);
 	write_file(mine, "mine", 0644);
-	inode = stat_of(&scene, "there/new").st_ino;
-	cr_expect_eq(
-		folder_remove(&scene.folder, "there/new", inode, true, &err), FOLDER_NOT_EMPTY);
+	id = id_of(&scene, "there/new");
+	cr_expect_eq(folder_remove(&scene.folder, "there/new", &id, true, &err), FOLDER_NOT_EMPTY);
 }
 
 Test(folder, a_directory_of_a_third_user_is_refused)
