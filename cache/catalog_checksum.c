@@ -60,7 +60,7 @@ int catalog_checksum(struct catalog *catalog, const struct digest *digest, enum 
 		return err_set(
 			err, ERR_SYSTEM, ENOENT, "no %s of it is known", checksum_kind_name(kind));
 	if (!db_blob(query, 0, checksum.bytes, checksum_size(kind)))
-		return err_set(err, ERR_INTEGRITY, EBADMSG, "index: a damaged checksum");
+		return db_damaged(catalog->db, "a damaged checksum", err);
 	*ret = checksum;
 	return 0;
 }

@@ -69,15 +69,16 @@ int catalog_read_entry(
 	entry.unsure = entry.state == ENTRY_COMPLETE &&
 		       !catalog_is_sure(catalog, db_int(query, 18), db_text(query, 19));
 
-	if (!entry.scope || !entry.uri || (etag && !entry.etag) || (type && !entry.type)) {
-		entry_release(&entry);
-		return err_oom(err);
-	}
-	if (!db_blob(query, 0, entry.key.bytes, sizeof(entry.key.bytes)) ||
+	if (!db_text(query, 1) || !db_text(query, 2) || entry.state > ENTRY_ABSENT ||
+		!db_blob(query, 0, entry.key.bytes, sizeof(entry.key.bytes)) ||
 		(entry.state == ENTRY_COMPLETE &&
 			!db_blob(query, 7, entry.digest.bytes, sizeof(entry.digest.bytes)))) {
 		entry_release(&entry);
-		return err_set(err, ERR_INTEGRITY, EBADMSG, "index: a damaged entry");
+		return db_damaged(catalog->db, "a damaged entry", err);
+	}
+	if (!entry.scope || !entry.uri || (etag && !entry.etag) || (type && !entry.type)) {
+		entry_release(&entry);
+		return err_oom(err);
 	}
 	*ret = entry;
 	return 0;

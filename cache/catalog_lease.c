@@ -70,7 +70,7 @@ static int read_bound(struct db *db, int64_t id, struct digest *ret, struct err 
 	db_bind_int(query, 1, id);
 	r = db_step(query, err);
 	if (r > 0 && !db_blob(query, 0, ret->bytes, sizeof(ret->bytes)))
-		return err_set(err, ERR_INTEGRITY, EBADMSG, "index: a damaged lease");
+		return db_damaged(db, "a damaged lease", err);
 	return r < 0 ? r : 0;
 }
 
@@ -180,6 +180,11 @@ static int read_lease(
 		.file_born = db_int(query, 18),
 	};
 
+	if (!db_text(query, 1) || !db_text(query, 4) || !db_text(query, 5) || !db_text(query, 13) ||
+		!db_blob(query, 7, lease.digest.bytes, sizeof(lease.digest.bytes))) {
+		lease_release(&lease);
+		return db_damaged(catalog->db, "a damaged lease", err);
+	}
 	if (!lease.directory || !lease.name || !lease.method || !lease.uri) {
 		lease_release(&lease);
 		return err_oom(err);
@@ -188,10 +193,6 @@ static int read_lease(
 	lease.has_expected = db_blob(query, 16, lease.expected.bytes, sizeof(lease.expected.bytes));
 	if (db_text(query, 15))
 		str_fit(lease.token, sizeof(lease.token), db_text(query, 15));
-	if (!db_blob(query, 7, lease.digest.bytes, sizeof(lease.digest.bytes))) {
-		lease_release(&lease);
-		return err_set(err, ERR_INTEGRITY, EBADMSG, "index: a damaged lease");
-	}
 	*ret = lease;
 	return 0;
 }

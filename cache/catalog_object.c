@@ -74,7 +74,7 @@ static int read_digests(struct catalog *catalog, const char *sql, const struct d
 	db_bind_int(query, 2, (int64_t)max);
 	while ((r = db_step(query, err)) > 0)
 		if (!db_blob(query, 0, ret[count++].bytes, DIGEST_SIZE))
-			return err_set(err, ERR_INTEGRITY, EBADMSG, "index: a damaged object");
+			return db_damaged(catalog->db, "a damaged object", err);
 	*ret_count = count;
 	return r;
 }

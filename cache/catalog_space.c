@@ -21,7 +21,7 @@ static int read_usage(struct db *db, struct usage *ret, struct err *err)
 	if (r < 0)
 		return r;
 	if (r == 0)
-		return err_set(err, ERR_INTEGRITY, EBADMSG, "index: it has lost its totals");
+		return db_damaged(db, "it has lost its totals", err);
 	*ret = (struct usage){
 		.objects = (uint64_t)db_int(query, 0),
 		.object_count = (uint64_t)db_int(query, 1),
@@ -278,7 +278,9 @@ static int read_reservations(
 		*item = (struct reservation){str_copy(db_text(query, 0)),
 			(uint64_t)db_int(query, 1), (uid_t)db_int(query, 2)};
 		if (!item->partial)
-			return err_oom(err);
+			return db_text(query, 0)
+				       ? err_oom(err)
+				       : db_damaged(catalog->db, "a damaged reservation", err);
 		page->count++;
 	}
 	return r;
@@ -339,7 +341,7 @@ int catalog_victims(struct catalog *catalog, uid_t uid, size_t max, const struct
 		db_bind_int(query, 4, uid);
 	while ((r = db_step(query, err)) > 0) {
 		if (!db_blob(query, 0, ret[count].digest.bytes, DIGEST_SIZE))
-			return err_set(err, ERR_INTEGRITY, EBADMSG, "index: a damaged object");
+			return db_damaged(catalog->db, "a damaged object", err);
 		ret[count].bytes = (uint64_t)db_int(query, 1);
 		ret[count].used = db_int(query, 2);
 		ret[count].row = db_int(query, 3);

@@ -90,16 +90,19 @@ static bool is_damage(sqlite3 *handle, int code)
 	       code == SQLITE_ERROR || code == SQLITE_IOERR_SHORT_READ;
 }
 
+int db_damaged(struct db *db, const char *what, struct err *err)
+{
+	if (!db->damaged)
+		return err_set(err, ERR_INTEGRITY, EBADMSG, "index: %s", what);
+	atomic_store(db->damaged, true);
+	return err_set_retry(
+		err, ERR_SYSTEM, EAGAIN, 0, "index: %s; it is made anew, try again", what);
+}
+
 static int fail_db(struct db *db, int code, struct err *err)
 {
-	if (!is_damage(db->handle, code))
-		return db_fail(db->handle, code, err);
-	if (!db->damaged)
-		return err_set(
-			err, ERR_INTEGRITY, EBADMSG, "index: %s", sqlite3_errmsg(db->handle));
-	atomic_store(db->damaged, true);
-	return err_set_retry(err, ERR_SYSTEM, EAGAIN, 0, "index: %s; it is made anew, try again",
-		sqlite3_errmsg(db->handle));
+	return is_damage(db->handle, code) ? db_damaged(db, sqlite3_errmsg(db->handle), err)
+					   : db_fail(db->handle, code, err);
 }
 
 void db_tell_damage(struct db *db, atomic_bool *damaged)

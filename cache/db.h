@@ -71,6 +71,9 @@ void db_abandon(struct db *db);
  * that it is made anew, and to try again. NULL: -EBADMSG. */
 void db_tell_damage(struct db *db, atomic_bool *damaged);
 
+/* The same for a row that no statement of ours can have made: @what says what is wrong with it. */
+int db_damaged(struct db *db, const char *what, struct err *err);
+
 /* Statements without parameters and rows, several separated by ';'. */
 int db_exec(struct db *db, const char *sql, struct err *err);
 

@@ -224,12 +224,13 @@ static int look_at_rows(const struct store *store, list_rows *list, visit_row *v
 int reconcile(const struct store *store, struct reconciled *ret, struct err *err)
 {
 	struct reconciled sum = {.orphans = 0};
-	int r = look_at_files(store, &sum, err);
+	/* first of all: rows that are damaged know nothing of their files */
+	int r = look_at_rows(store, catalog_objects, remove_row, &sum, err);
 
 	if (r == 0)
-		r = look_at_rows(store, catalog_objects, remove_row, &sum, err);
-	if (r == 0)
 		r = look_at_rows(store, catalog_composed, correct_row, &sum, err);
+	if (r == 0)
+		r = look_at_files(store, &sum, err);
 	if (r < 0)
 		return r;
 	unlinkat(store->dir->fd, "index.damaged", 0);
