@@ -175,6 +175,10 @@ struct usage {
 };
 int catalog_usage(struct catalog *catalog, struct usage *ret, struct err *err);
 
+/* See that these, and the shares (below), are the sums of what there is: reads everything. 1: they
+ * were not, 0 or -errno. */
+int catalog_recount(struct catalog *catalog, struct err *err);
+
 /* What of the objects, in bytes on disk, is spoken for. What is both pinned and leased is in both.
  */
 struct holdings {

@@ -231,8 +231,11 @@ int reconcile(const struct store *store, struct reconciled *ret, struct err *err
 		r = look_at_rows(store, catalog_composed, correct_row, &sum, err);
 	if (r == 0)
 		r = look_at_files(store, &sum, err);
+	if (r == 0)
+		r = catalog_recount(store->catalog, err);
 	if (r < 0)
 		return r;
+	sum.recounted = r > 0;
 	unlinkat(store->dir->fd, "index.damaged", 0);
 	unlinkat(store->dir->fd, "index.damaged-wal", 0);
 	*ret = sum;

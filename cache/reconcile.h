@@ -12,6 +12,7 @@ struct reconciled {
 	uint64_t orphans; /* files that were removed */
 	uint64_t bytes;   /* of these, on disk */
 	uint64_t missing; /* rows that were removed, or counted a file that is not there */
+	bool recounted;   /* what all of it occupies was wrong in the account, and is right now */
 };
 
 /* What somebody is at work on is left alone. Also takes away the index that was replaced. */

@@ -74,6 +74,8 @@ static void print_reconciled(const struct fetchfs_reconciled *sum)
 		printf("removed %" PRIu64 " files that nothing knew of, %s\n", sum->orphans, bytes);
 	if (sum->missing > 0)
 		printf("%" PRIu64 " objects were missing\n", sum->missing);
+	if (sum->recounted)
+		printf("the account of what is there was wrong: counted anew\n");
 }
 
 static void told(const struct gc_sandbox *sandbox, void *arg)
@@ -122,6 +124,7 @@ int cmd_gc(struct cli *cli, int argc, char **argv)
 		json_close(&gc.json, ']');
 		json_number(&gc.json, "orphans", (int64_t)gc.reconciled.orphans);
 		json_number(&gc.json, "missing", (int64_t)gc.reconciled.missing);
+		json_bool(&gc.json, "recounted", gc.reconciled.recounted);
 		json_close(&gc.json, '}');
 	} else if (!cli->quiet) {
 		print_reconciled(&gc.reconciled);

@@ -161,12 +161,13 @@ FETCHFS_API void fetchfs_sweep(struct fetchfs *fetchfs);
 
 /*
  * Compare what the index says with what there is, all of it: files that nothing knows of are
- * removed, and what has no file is not in the cache any more.
+ * removed, what has no file is not in the cache any more, and the account is made right.
  */
 struct fetchfs_reconciled {
 	uint64_t orphans; /* files that were removed */
 	uint64_t bytes;   /* that they had on disk */
 	uint64_t missing; /* objects that were not there */
+	bool recounted;   /* what the cache holds was another sum than the account said */
 };
 FETCHFS_API int fetchfs_reconcile(
 	struct fetchfs *fetchfs, struct fetchfs_reconciled *ret, struct err *err);

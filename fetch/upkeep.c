@@ -119,6 +119,6 @@ int fetchfs_reconcile(struct fetchfs *fetchfs, struct fetchfs_reconciled *ret, s
 
 	if (r < 0)
 		return r;
-	*ret = (struct fetchfs_reconciled){sum.orphans, sum.bytes, sum.missing};
+	*ret = (struct fetchfs_reconciled){sum.orphans, sum.bytes, sum.missing, sum.recounted};
 	return 0;
 }

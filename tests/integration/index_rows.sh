@@ -76,6 +76,25 @@ for command in status gc "evict --to 10M"; do
 	recovers "DELETE FROM total" $command
 done
 
+say "an account that is wrong: gc counts anew, says so, and nothing goes for it"
+printf '[fetch]\nttl = 1h\n[cache]\nsize = 20M\n' >"$CONFIG"
+is_counted_anew() {
+	in_index "$1"
+	[ "$(fetchfs gc)" = "the account of what is there was wrong: counted anew" ] || fail "$1: it says nothing"
+	fetchfs gc --json | jq -e '.recounted == false' >/dev/null || fail "$1: it is wrong still"
+	known >"$WORK/now"
+	diff "$WORK/before" "$WORK/now" || fail "$1: it knows something else"
+}
+is_counted_anew "UPDATE total SET objects = objects + 1000000000000"
+is_counted_anew "UPDATE total SET objects = -5, object_count = 77"
+is_counted_anew "UPDATE total SET reserved = 1000000000000, complete = 0"
+is_counted_anew "INSERT INTO share VALUES (7, 1000000000000)"
+in_index "UPDATE object SET uid = 7"
+is_counted_anew "UPDATE share SET bytes = 1000000000000"
+random_file 100K "$ORIGINROOT/new" new
+fetchfs fetch "$ORIGIN/new"
+[ "$(fetchfs ls --json | jq -c 'select(.state == "complete")' | wc -l)" -eq 7 ] || fail "something went"
+
 say "what makes room finds the object that has lost its name"
 in_index "UPDATE object SET digest = x'ff' WHERE digest = ($object)"
 expect_failure 3 "index: .*it is made anew, try again" "${fetchfs[@]}" evict --to 300K
