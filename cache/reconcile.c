@@ -34,9 +34,12 @@ static int is_known(const struct store *store, const struct digest *digest, bool
 	       st.st_blocks == 0;
 }
 
-/* Whether somebody has it open, or it cannot be told: he may be about to give it a row. */
-static bool is_open(const struct store *store, const char *path)
+/* Whether somebody has it open, or it cannot be told: he may be about to give it a row. To what is
+ * no file nobody does. */
+static bool is_open(const struct store *store, const char *path, const struct stat *st)
 {
+	if (!S_ISREG(st->st_mode))
+		return false;
 	CLEANUP(fd_closep)
 	int fd = openat(
 		store->dir->objects_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -58,9 +61,8 @@ static int remove_orphan(const struct store *store, const struct digest *digest,
 		return 0;
 	store_path(digest, executable, path);
 	r = is_known(store, digest, executable, path, err);
-	if (r != 0 || is_open(store, path) ||
-		fstatat(store->dir->objects_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		unlinkat(store->dir->objects_fd, path, 0) < 0)
+	if (r != 0 || fstatat(store->dir->objects_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		is_open(store, path, &st) || store_remove(store, store->dir->objects_fd, path) < 0)
 		return r < 0 ? r : 0;
 	sum->orphans++;
 	sum->bytes += (uint64_t)st.st_blocks * 512;

@@ -1,6 +1,10 @@
 /* What the index says there is, and what there is. */
 #include "cache/reconcile.h"
+#include "cache/tree.h"
 #include "fixture.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
 
 #define SIZE 300000
 
@@ -98,6 +102,31 @@ Test(reconcile, tree_that_is_not_there_is_not_counted)
 	cr_assert_eq(usage_of(cache).objects, before + 8192);
 	cr_assert_eq(reconcile(&cache->store, &sum, NULL), 0);
 	cr_assert_eq(usage_of(cache).objects, before);
+}
+
+Test(reconcile, what_is_no_file_goes)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(str_freep) char *folder = path_of(cache, 1), *pipe = path_of(cache, 2);
+	CLEANUP(str_freep) char *link = path_of(cache, 3);
+	CLEANUP(str_freep) char *inside = str_printf("%s/something", folder);
+	struct reconciled sum;
+
+	for (uint64_t i = 1; i <= 3; i++) {
+		struct digest digest = digest_of_bytes(SIZE, i);
+
+		put_away(cache, "https://example.org/1", SIZE, i);
+		cr_assert_eq(catalog_object_gone(cache->store.catalog, &digest, NULL), 0);
+	}
+	cr_assert(unlink(folder) == 0 && mkdir(folder, 0700) == 0 && mkdir(inside, 0700) == 0);
+	cr_assert(unlink(pipe) == 0 && mkfifo(pipe, 0600) == 0);
+	cr_assert(unlink(link) == 0 && symlink("nowhere", link) == 0);
+	cr_assert_eq(reconcile(&cache->store, &sum, NULL), 0);
+	cr_assert_eq(sum.orphans, 3);
+	cr_assert(access(folder, F_OK) < 0 && access(pipe, F_OK) < 0);
+	cr_assert_lt(faccessat(AT_FDCWD, link, F_OK, AT_SYMLINK_NOFOLLOW), 0);
+	tree_sweep(&cache->store);
+	cr_assert_eq(count_files(cache, "trees"), 0);
 }
 
 Test(reconcile, what_somebody_is_at_work_on_is_left_alone)
