@@ -341,8 +341,9 @@ int catalog_tree_find(struct catalog *catalog, const struct digest *digest,
 int catalog_tree_record(struct catalog *catalog, const struct digest *digest, uint64_t bytes,
 	const char *partial, struct err *err);
 
-/* It is so no more. */
-int catalog_tree_forget(struct catalog *catalog, const struct digest *digest, struct err *err);
+/* It is so no more; but @left bytes of it are still there, and count. */
+int catalog_tree_forget(
+	struct catalog *catalog, const struct digest *digest, uint64_t left, struct err *err);
 
 /* ---- leases: objects handed out to sandboxes ---- */
 

@@ -153,37 +153,61 @@ static int add_objects(struct rebuild *rebuild, struct err *err)
 			       err);
 }
 
-/* Whether a sandbox has something of the object whose digest is @hex. 1, 0 or -errno. */
-static int is_leased(struct db *db, const char *hex, struct err *err)
+/* Whose tree @name is, or what was set aside of one. */
+static bool parse_tree(const char *name, struct digest *ret)
+{
+	size_t len = strlen(TREE_BAD);
+
+	if (str_has_prefix(name, TREE_BAD))
+		name += len;
+	return strlen(name) == DIGEST_HEX_SIZE - 1 &&
+	       str_from_hex(name, sizeof(ret->bytes), ret->bytes);
+}
+
+/* Whether a sandbox has something of the object. 1, 0 or -errno. */
+static int is_leased(struct db *db, const struct digest *digest, struct err *err)
 {
 	CLEANUP(db_resetp) struct db_query *query = NULL;
-	struct digest digest;
-	int r;
+	int r = db_query(db, "SELECT 1 FROM lease WHERE digest = ?1", &query, err);
 
-	if (!str_from_hex(hex, sizeof(digest.bytes), digest.bytes))
-		return 1;
-	r = db_query(db, "SELECT 1 FROM lease WHERE digest = ?1", &query, err);
 	if (r < 0)
 		return r;
-	db_bind_blob(query, 1, digest.bytes, sizeof(digest.bytes));
+	db_bind_blob(query, 1, digest->bytes, sizeof(digest->bytes));
 	return db_step(query, err);
 }
 
-/* Nobody knows what trees occupy: they go, but those that sandboxes have, which go with their
- * object. */
+/* It is of no boot: it counts, and is unpacked again when it is asked for. */
+static int count_tree(struct db *db, const struct digest *digest, uint64_t bytes, struct err *err)
+{
+	CLEANUP(db_resetp) struct db_query *query = NULL;
+	int r = db_query(db, "UPDATE object SET tree_bytes = tree_bytes + ?2 WHERE digest = ?1",
+		&query, err);
+
+	if (r < 0)
+		return r;
+	db_bind_blob(query, 1, digest->bytes, sizeof(digest->bytes));
+	db_bind_int(query, 2, (int64_t)bytes);
+	return db_run(query, err);
+}
+
+/* Trees go, but those that sandboxes have, which go with their object. */
 static int drop_trees(struct rebuild *rebuild, struct err *err)
 {
 	CLEANUP(fd_close_list) DIR *list = NULL;
+	struct db *db = rebuild->catalog.db;
 	const struct dirent *item;
 	int r = open_list(rebuild->dir->fd, "trees", &list, err);
 
 	while (r >= 0 && list && (item = readdir(list))) {
 		char gone[TREE_TMP_SIZE];
+		struct digest digest;
 
-		if (strlen(item->d_name) != DIGEST_HEX_SIZE - 1)
+		if (!parse_tree(item->d_name, &digest))
 			continue;
-		r = is_leased(rebuild->catalog.db, item->d_name, err);
-		if (r == 0 && tree_tmp_name(TREE_GONE, gone) == 0)
+		r = is_leased(db, &digest, err);
+		if (r > 0)
+			r = count_tree(db, &digest, tree_measure(dirfd(list), item->d_name), err);
+		else if (r == 0 && tree_tmp_name(TREE_GONE, gone) == 0)
 			(void)!renameat(dirfd(list), item->d_name, dirfd(list), gone);
 	}
 	return r < 0 ? r : 0;

@@ -61,12 +61,13 @@ int catalog_tree_record(struct catalog *catalog, const struct digest *digest, ui
 	return r < 0 ? r : catalog_commit(&txn, err);
 }
 
-int catalog_tree_forget(struct catalog *catalog, const struct digest *digest, struct err *err)
+int catalog_tree_forget(
+	struct catalog *catalog, const struct digest *digest, uint64_t left, struct err *err)
 {
 	CLEANUP(catalog_rollback) struct catalog_txn txn = CATALOG_TXN_INIT;
 	int r = catalog_begin(catalog, &txn, err);
 
 	if (r == 0)
-		r = put_tree(catalog->db, digest, 0, "", err);
+		r = put_tree(catalog->db, digest, left, "", err);
 	return r < 0 ? r : catalog_commit(&txn, err);
 }

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "cache/store_private.h"
+#include "cache/tree_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -180,7 +181,7 @@ static int correct_tree(const struct store *store, const struct digest *digest, 
 	r = catalog_tree_find(store->catalog, digest, &tree, err);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	return catalog_tree_forget(store->catalog, digest, err);
+	return tree_forget(store, digest, err);
 }
 
 /* What a row counts besides its file, and is not there. */

@@ -135,7 +135,7 @@ static int clear_earlier(const struct tree_draft *draft, struct err *err)
 		return err_set(err, ERR_SYSTEM, EEXIST, "it is unpacked");
 	r = tree_part_with(store, &draft->digest, err);
 	if (r == 0 && found == 0)
-		r = catalog_tree_forget(store->catalog, &draft->digest, err);
+		r = tree_forget(store, &draft->digest, err);
 	return r;
 }
 
@@ -158,7 +158,7 @@ int tree_discard(const struct store *store, const struct digest *digest, struct 
 	r = catalog_is_held(store->catalog, digest, err);
 	if (r >= 0)
 		r = tree_part_with(store, digest, err);
-	return r < 0 ? r : catalog_tree_forget(store->catalog, digest, err);
+	return r < 0 ? r : tree_forget(store, digest, err);
 }
 
 int tree_open_names(
@@ -276,7 +276,7 @@ static int give_name(struct tree_draft *draft, uint64_t bytes, struct err *err)
 
 	if (r < 0)
 		return err_set(err, ERR_SYSTEM, -r, "lock an object: %m");
-	r = catalog_tree_record(store->catalog, &draft->digest, bytes, draft->partial, err);
+	r = tree_record(store, &draft->digest, bytes, draft->partial, err);
 	if (r < 0)
 		return r;
 	draft->reserved = 0;
@@ -289,7 +289,7 @@ static int give_name(struct tree_draft *draft, uint64_t bytes, struct err *err)
 	r = -errno;
 	if (r == -EEXIST)
 		return r;
-	(void)catalog_tree_forget(store->catalog, &draft->digest, NULL);
+	(void)tree_forget(store, &draft->digest, NULL);
 	return err_set(err, ERR_SYSTEM, -r, "publish tree %s: %m", name);
 }
 

@@ -173,21 +173,18 @@ int tree_remove(const struct store *store, const struct digest *digest, struct e
 
 /* ---- damaged ones ---- */
 
-#define BAD_PREFIX    ".bad."
-#define BAD_NAME_SIZE (sizeof(BAD_PREFIX) + DIGEST_HEX_SIZE)
-
-static void name_bad(const struct digest *digest, char ret[BAD_NAME_SIZE])
+void tree_name_bad(const struct digest *digest, char ret[TREE_BAD_SIZE])
 {
 	char hex[DIGEST_HEX_SIZE];
 
 	digest_hex(digest, hex);
-	snprintf(ret, BAD_NAME_SIZE, BAD_PREFIX "%s", hex);
+	snprintf(ret, TREE_BAD_SIZE, TREE_BAD "%s", hex);
 }
 
 /* A folder can change its parent only if it can be written to. */
 static int move_into(int trees, const char *name, int fd, const char *bad)
 {
-	char path[BAD_NAME_SIZE + 1 + TREE_TMP_SIZE];
+	char path[TREE_BAD_SIZE + 1 + TREE_TMP_SIZE];
 	char own[TREE_TMP_SIZE];
 	struct stat st;
 	int r = tree_tmp_name(TREE_GONE, own);
@@ -207,11 +204,11 @@ int tree_set_aside(const struct store *store, const struct digest *digest, struc
 {
 	CLEANUP(fd_closep) int fd = -1;
 	char name[DIGEST_HEX_SIZE];
-	char bad[BAD_NAME_SIZE];
+	char bad[TREE_BAD_SIZE];
 	int r;
 
 	digest_hex(digest, name);
-	name_bad(digest, bad);
+	tree_name_bad(digest, bad);
 	r = tree_seize(store, name, &fd);
 	if (r == 0)
 		r = move_into(store->dir->trees_fd, name, fd, bad);
@@ -229,13 +226,33 @@ int tree_part_with(const struct store *store, const struct digest *digest, struc
 	return r == -ENOENT ? 0 : r;
 }
 
+static uint64_t measure_bad(const struct store *store, const struct digest *digest)
+{
+	char bad[TREE_BAD_SIZE];
+
+	tree_name_bad(digest, bad);
+	return tree_measure(store->dir->trees_fd, bad);
+}
+
+int tree_record(const struct store *store, const struct digest *digest, uint64_t bytes,
+	const char *partial, struct err *err)
+{
+	return catalog_tree_record(
+		store->catalog, digest, bytes + measure_bad(store, digest), partial, err);
+}
+
+int tree_forget(const struct store *store, const struct digest *digest, struct err *err)
+{
+	return catalog_tree_forget(store->catalog, digest, measure_bad(store, digest), err);
+}
+
 int tree_remove_bad(const struct store *store, const struct digest *digest, struct err *err)
 {
 	CLEANUP(fd_closep) int fd = -1;
-	char bad[BAD_NAME_SIZE];
+	char bad[TREE_BAD_SIZE];
 	int r;
 
-	name_bad(digest, bad);
+	tree_name_bad(digest, bad);
 	r = tree_seize(store, bad, &fd);
 	if (r == 0)
 		r = tree_delete(store, bad, fd);

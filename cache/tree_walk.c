@@ -25,6 +25,7 @@
 struct inode {
 	ino_t number;
 	nlink_t links;
+	uint64_t bytes;
 };
 
 struct walk {
@@ -97,7 +98,8 @@ static int note_inode(struct walk *walk, const struct stat *st)
 		walk->inodes = more;
 		walk->size = size;
 	}
-	walk->inodes[walk->count++] = (struct inode){st->st_ino, st->st_nlink};
+	walk->inodes[walk->count++] =
+		(struct inode){st->st_ino, st->st_nlink, (uint64_t)st->st_blocks * 512};
 	return 0;
 }
 
@@ -240,6 +242,29 @@ int tree_check(int fd, uint64_t *ret_bytes, struct err *err)
 	if (r == 0)
 		*ret_bytes = walk.bytes;
 	return r;
+}
+
+/* Files with several names are in it once, wherever the others are: until then, they are in it by a
+ * part for each. */
+uint64_t tree_measure(int trees, const char *name)
+{
+	CLEANUP(walk_release) struct walk walk = {0};
+	CLEANUP(fd_closep)
+	int fd = openat(trees, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return 0;
+	walk.top = fd;
+	(void)walk_all(&walk);
+	(void)has_other_names(&walk); /* which sorts them */
+	for (size_t i = 0; i < walk.count; i++) {
+		const struct inode *inode = &walk.inodes[i];
+
+		walk.bytes -= (inode->bytes + inode->links - 1) / inode->links;
+		if (i == 0 || inode->number != walk.inodes[i - 1].number)
+			walk.bytes += inode->bytes;
+	}
+	return walk.bytes;
 }
 
 int tree_probe(const struct store *store, const struct digest *digest, struct err *err)

@@ -187,6 +187,20 @@ tamper "$WORK/box/README"
 right_again copy
 [ "$(find "$box" -type f | wc -l)" -eq "$(find "$WORK/source" -type f | wc -l)" ] || fail "files are lost"
 [ -d "$CACHE/trees/.bad.$(sha256 "$WWW/app.tgz")" ] || fail "it is not set aside"
+# what the bound one, and the one that was made anew, occupy
+all_count() {
+	local there
+	there=$(du -scB1 "$CACHE/trees/"{,.bad.}"$(sha256 "$WWW/app.tgz")" | awk 'END { print $1 }')
+	[ "$(fetchfs status --json | jq .trees)" -eq "$there" ] || fail "$1: $there bytes count as $(fetchfs status --json | jq .trees)"
+}
+all_count "set aside"
+rm "$CACHE"/index.db*
+all_count "the index was lost"
+aside=("$CACHE/trees/.bad."*/.[!.]*)
+right_again copy
+again=("$CACHE/trees/.bad."*/.[!.]*)
+[ ${#again[@]} -eq $((${#aside[@]} + 1)) ] || fail "it was not made anew"
+all_count "the index was lost, and it was unpacked again"
 fetchfs release "$box"
 contents_are ""
 box=$WORK/box

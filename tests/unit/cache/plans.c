@@ -158,7 +158,7 @@ static void use_objects(struct catalog *catalog, const struct digest *digest)
 	cr_assert_eq(catalog_unsettle(catalog, 1, NULL), 0);
 	cr_assert_eq(catalog_tree_record(catalog, digest, 4096, "tree", NULL), 0);
 	cr_assert_eq(catalog_tree_find(catalog, digest, &tree, NULL), 0);
-	cr_assert_eq(catalog_tree_forget(catalog, digest, NULL), 0);
+	cr_assert_eq(catalog_tree_forget(catalog, digest, 0, NULL), 0);
 	cr_assert_eq(catalog_object_gone(catalog, digest, NULL), 0);
 }
 

@@ -224,7 +224,7 @@ Test(schema, totals_and_checksums_of_an_upgraded_index_follow_its_rows)
 	cr_assert(tree.bytes == 8192 && tree.of_this_boot);
 	cr_assert_eq(catalog_record(catalog, &is, 12288, 10, "none", NULL), 0);
 	expect_usage(catalog, 20480, 1, 0, 1); /* it stays when the artifact is confirmed */
-	cr_assert_eq(catalog_tree_forget(catalog, &is.digest, NULL), 0);
+	cr_assert_eq(catalog_tree_forget(catalog, &is.digest, 0, NULL), 0);
 	expect_usage(catalog, 12288, 1, 0, 1);
 	cr_assert_eq(catalog_tree_record(catalog, &is.digest, 8192, "tree", NULL), 0);
 	cr_assert_eq(catalog_object_gone(catalog, &is.digest, NULL), 0);

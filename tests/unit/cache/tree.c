@@ -298,7 +298,8 @@ Test(tree, without_its_row_is_thrown_away)
 	made = publish(&setting, &bytes);
 	tree_release(&made);
 	cr_assert_eq(
-		catalog_tree_forget(setting.cache->store.catalog, &setting.object.digest, NULL), 0);
+		catalog_tree_forget(setting.cache->store.catalog, &setting.object.digest, 0, NULL),
+		0);
 	draft = begin(&setting);
 	cr_assert_eq(count_trees(&setting), 1, "only the new one");
 	tree_abort(&draft);
