@@ -196,18 +196,30 @@ struct room_wish {
 	uint64_t limit; /* so many may objects and reservations be then … */
 	uid_t uid;      /* … and so many of those of @uid's share; 0: it is on nobody's */
 	uint64_t share;
+	uint64_t keep_free; /* what the disk has free when all that is promised has been written */
 };
 
-/* How many bytes must go before it can be had: of all, and of the share. */
+/* How many bytes must go before it can be had: of all, of the share, and from the disk. */
 struct room_lacking {
 	uint64_t of_all;
 	uint64_t of_share;
+	uint64_t on_disk;
 };
+
+static inline bool room_is_lacking(const struct room_lacking *lacking)
+{
+	return lacking->of_all > 0 || lacking->of_share > 0 || lacking->on_disk > 0;
+}
 
 /* Promise it, or -ENOSPC, nothing changed. */
 int catalog_reserve(struct catalog *catalog, const struct room_wish *wish, struct room_lacking *ret,
 	struct err *err);
 int catalog_unreserve(struct catalog *catalog, const char *partial, struct err *err);
+
+/* How many bytes must go for the disk to have @keep_free left once all that is promised is written.
+ */
+int catalog_missing_on_disk(
+	struct catalog *catalog, uint64_t keep_free, uint64_t *ret, struct err *err);
 
 /* What is promised to @partial: *ret is 0 when it holds no reservation. */
 int catalog_reservation(

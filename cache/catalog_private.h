@@ -114,6 +114,10 @@ int catalog_read_first(
 int catalog_read_share(
 	struct db *db, uid_t uid, const char *partial, uint64_t *ret, struct err *err);
 
+/* What the disk lacks for @wish, while @others are reserved by others. In a transaction. */
+int catalog_lacks_disk(struct catalog *catalog, const struct room_wish *wish, uint64_t others,
+	uint64_t *ret, struct err *err);
+
 /* catalog_unreserve(), in a transaction that has begun. */
 int catalog_end_reservation(struct db *db, const char *partial, struct err *err);
 

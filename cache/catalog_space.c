@@ -142,10 +142,12 @@ static uint64_t above(uint64_t bytes, uint64_t limit)
 }
 
 /* Reserve if the sums allow it; *ret says what they lack. */
-static int try_reserve(
-	struct db *db, const struct room_wish *wish, struct room_lacking *ret, struct err *err)
+static int try_reserve(struct catalog *catalog, const struct room_wish *wish,
+	struct room_lacking *ret, struct err *err)
 {
+	struct db *db = catalog->db;
 	struct usage usage;
+	uint64_t on_disk = 0;
 	uint64_t before;
 	uint64_t own = 0;
 	int r = read_usage(db, &usage, err);
@@ -154,13 +156,16 @@ static int try_reserve(
 		r = read_reservation(db, wish->partial, &before, err);
 	if (r == 0 && wish->uid > 0)
 		r = catalog_read_share(db, wish->uid, wish->partial, &own, err);
+	if (r == 0)
+		r = catalog_lacks_disk(catalog, wish, usage.reserved - before, &on_disk, err);
 	if (r < 0)
 		return r;
 	*ret = (struct room_lacking){
 		.of_all = above(usage.objects + usage.reserved - before + wish->bytes, wish->limit),
 		.of_share = wish->uid > 0 ? above(own + wish->bytes, wish->share) : 0,
+		.on_disk = on_disk,
 	};
-	return ret->of_all > 0 || ret->of_share > 0 ? 0 : put_reservation(db, wish, err);
+	return room_is_lacking(ret) ? 0 : put_reservation(db, wish, err);
 }
 
 static int exchange(struct catalog *catalog, const struct digest *gone, size_t count,
@@ -173,12 +178,12 @@ static int exchange(struct catalog *catalog, const struct digest *gone, size_t c
 	if (r == 0)
 		r = delete_objects(catalog->db, gone, count, err);
 	if (r == 0 && wish)
-		r = try_reserve(catalog->db, wish, &lacking, err);
+		r = try_reserve(catalog, wish, &lacking, err);
 	if (r == 0)
 		r = count > 0 ? catalog_commit_visible(&txn, err) : catalog_commit(&txn, err);
 	if (r < 0)
 		return r;
-	if (lacking.of_all > 0 || lacking.of_share > 0) {
+	if (room_is_lacking(&lacking)) {
 		*ret = lacking;
 		return err_set(err, ERR_SPACE, ENOSPC, "cache full");
 	}
@@ -191,10 +196,9 @@ int catalog_exchange(struct catalog *catalog, const struct digest *gone, size_t 
 	struct room_lacking lacking = {0};
 	int r = exchange(catalog, gone, count, wish, &lacking, err);
 
-	if (count > 0 && lacking.of_all == 0 && lacking.of_share == 0 &&
-		catalog_made_way(catalog, r))
+	if (count > 0 && !room_is_lacking(&lacking) && catalog_made_way(catalog, r))
 		r = exchange(catalog, gone, count, wish, &lacking, err);
-	if (lacking.of_all > 0 || lacking.of_share > 0)
+	if (room_is_lacking(&lacking))
 		*ret = lacking;
 	return r;
 }

@@ -104,20 +104,7 @@ struct making {
 	struct hunt hunt;
 	struct hunt own_hunt; /* of the share */
 	struct room_lacking lacking;
-	uint64_t on_disk; /* what is lacking because the disk is full */
 };
-
-/* A disk that is full is no reason to spare whoever has exhausted his share. */
-static int look_at_share(struct making *making, uint64_t more, struct err *err)
-{
-	const struct room_wish *wish = &making->wish;
-	uint64_t used = 0;
-	int r = wish->uid > 0 ? catalog_share(making->store->catalog, wish->uid, &used, err) : 0;
-
-	if (r == 0 && wish->uid > 0 && used + more > wish->share)
-		making->lacking.of_share = used + more - wish->share;
-	return r;
-}
 
 /*
  * Ask for the room, giving up the objects of @haul in the same transaction. -ENOSPC: what is
@@ -127,26 +114,11 @@ static int exchange(struct making *making, struct haul *haul, struct err *err)
 {
 	const struct store *store = making->store;
 	struct room_wish *wish = &making->wish;
-	uint64_t before;
-	uint64_t more;
-	int r = catalog_reservation(store->catalog, wish->partial, &before, err);
 
-	more = wish->bytes > before ? wish->bytes - before : 0;
-	if (r == 0)
-		r = room_missing_on_disk(store, more, &making->on_disk, err);
-	if (r < 0)
-		return r;
 	wish->limit = room_within(store);
 	wish->share = store->share + making->held;
-	making->lacking = (struct room_lacking){.of_all = making->on_disk};
-	if (making->on_disk > 0) {
-		r = haul->count == 0 ? 0
-				     : catalog_exchange(store->catalog, haul->digests, haul->count,
-					       NULL, NULL, err);
-		if (r == 0)
-			r = look_at_share(making, more, err);
-		return r < 0 ? r : -ENOSPC;
-	}
+	wish->keep_free = room_keep_free(store);
+	making->lacking = (struct room_lacking){.of_all = 0};
 	return catalog_exchange(
 		store->catalog, haul->digests, haul->count, wish, &making->lacking, err);
 }
@@ -180,18 +152,20 @@ static int shrink_share(struct making *making, struct haul *haul, struct err *er
 static int shrink_all(struct making *making, struct haul *haul, struct err *err)
 {
 	const struct store *store = making->store;
+	const struct room_lacking *lacking = &making->lacking;
+	uint64_t need = lacking->of_all > lacking->on_disk ? lacking->of_all : lacking->on_disk;
 	uint64_t bytes = making->wish.bytes;
 	uint64_t freed = 0;
-	int r = check_hope(store, bytes, making->on_disk, err);
+	int r = check_hope(store, bytes, lacking->on_disk, err);
 
 	if (r == 0 && making->idle_left)
-		r = evict_idle(store, 0, making->lacking.of_all, &freed, err);
+		r = evict_idle(store, 0, need, &freed, err);
 	making->idle_left = false;
 	if (r == 0 && freed == 0)
-		r = evict_take(store, making->lacking.of_all, &making->hunt, haul, err);
+		r = evict_take(store, need, &making->hunt, haul, err);
 	if (r < 0 || freed > 0 || haul->count > 0)
 		return r;
-	return full(store, bytes, making->on_disk, err);
+	return full(store, bytes, lacking->on_disk, err);
 }
 
 static int make_room(struct making *making, struct err *err)
@@ -204,7 +178,7 @@ static int make_room(struct making *making, struct err *err)
 		evict_haul_release(&haul);
 		if (r == 0)
 			ballast_take(making->store);
-		if (r != -ENOSPC || (making->lacking.of_all == 0 && making->lacking.of_share == 0))
+		if (r != -ENOSPC || !room_is_lacking(&making->lacking))
 			return r;
 		/* what a user gives up of his share may be what all lack */
 		r = making->lacking.of_share > 0 ? shrink_share(making, &haul, err)

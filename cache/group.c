@@ -79,6 +79,16 @@ void group_end_busy(struct group *group)
 
 /* ---- room ---- */
 
+bool group_is_key(const struct entry_key *key)
+{
+	static const struct entry_key zeros;
+	unsigned int number;
+
+	memcpy(&number, key->bytes, sizeof(number));
+	return number < NAMES && memcmp(key->bytes + sizeof(number), zeros.bytes,
+					 sizeof(key->bytes) - sizeof(number)) == 0;
+}
+
 /*
  * A name for the reservation, locked, so that it lives as long as we do. The first one that is
  * free: what a process that was killed left under it becomes ours.
@@ -101,14 +111,13 @@ static int lock_name(struct group *group, struct err *err)
 static int reserve_free(struct group *group, uint64_t bytes, uint64_t room)
 {
 	const struct store *store = group->store;
-	const struct room_wish wish = {.partial = group->name, .bytes = bytes, .limit = room};
+	const struct room_wish wish = {.partial = group->name,
+		.bytes = bytes,
+		.limit = room,
+		.keep_free = room_keep_free(store)};
 	struct room_lacking lacking;
-	uint64_t missing = 0;
-	int r = room_missing_on_disk(store, bytes, &missing, NULL);
 
-	if (r == 0 && missing > 0)
-		return -ENOSPC;
-	return r < 0 ? r : catalog_reserve(store->catalog, &wish, &lacking, NULL);
+	return catalog_reserve(store->catalog, &wish, &lacking, NULL);
 }
 
 /* @least bytes, better @all, best some more. */

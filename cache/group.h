@@ -16,6 +16,9 @@
 
 struct group;
 
+/* Whether @key is what the room of a group goes by. */
+bool group_is_key(const struct entry_key *key);
+
 int group_new(const struct store *store, struct group **ret, struct err *err);
 void group_free(struct group *group);
 

@@ -236,8 +236,10 @@ static int clear_draft(const struct store *store, struct err *err)
 /* Room for the draft. Who is about to make room himself makes none for this. */
 static int reserve(const struct store *store, uint64_t bytes, bool may_evict, struct err *err)
 {
-	const struct room_wish wish = {
-		.partial = JOURNAL_DRAFT, .bytes = bytes, .limit = room_within(store)};
+	const struct room_wish wish = {.partial = JOURNAL_DRAFT,
+		.bytes = bytes,
+		.limit = room_within(store),
+		.keep_free = room_keep_free(store)};
 	struct room_lacking lacking;
 
 	return may_evict ? evict_reserve(store, JOURNAL_DRAFT, 0, bytes, err)

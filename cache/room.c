@@ -83,16 +83,13 @@ int room_blame(const struct store *store, struct err *err)
 		err, "disk full: %s free, the cache holds %s, others %s", free_text, held, others);
 }
 
+uint64_t room_keep_free(const struct store *store)
+{
+	/* what the ballast gave up is not for what is new */
+	return store->min_free + ballast_lacking(store);
+}
+
 int room_missing_on_disk(const struct store *store, uint64_t more, uint64_t *ret, struct err *err)
 {
-	struct statvfs fs;
-	uint64_t free_bytes;
-	/* what the ballast gave up is not for what is new */
-	uint64_t needed = store->min_free + ballast_lacking(store) + more;
-
-	if (fstatvfs(store->dir->fd, &fs) < 0)
-		return err_set(err, ERR_SYSTEM, errno, "file system of the cache: %m");
-	free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
-	*ret = needed > free_bytes ? needed - free_bytes : 0;
-	return 0;
+	return catalog_missing_on_disk(store->catalog, room_keep_free(store) + more, ret, err);
 }

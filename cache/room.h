@@ -20,8 +20,11 @@ uint64_t room_of_log(const struct store *store);
  * other error nothing is changed. */
 int room_blame(const struct store *store, struct err *err);
 
-/* How many bytes must become free on the file system before @more can be written, and the ballast
- * be there. */
+/* How many bytes of the file system stay free, and are for the ballast, whatever is written. */
+uint64_t room_keep_free(const struct store *store);
+
+/* How many bytes must become free on the file system before @more can be written beside what is
+ * reserved, and the ballast be there. */
 int room_missing_on_disk(const struct store *store, uint64_t more, uint64_t *ret, struct err *err);
 
 #endif

@@ -55,7 +55,11 @@ int tree_begin(const struct store *store, const struct digest *digest, const str
 /* The folder to fill: still the draft's. Who has a copy of it keeps it from being swept away. */
 int tree_draft_fd(const struct tree_draft *draft);
 
-/* Room for @bytes in all, evicting as needed; says to those who wait that it goes on. */
+/*
+ * Room for @bytes in all, evicting as needed; says to those who wait that it goes on. Whoever asks
+ * for more has used what he had, or up to TREE_STEP of it would count twice.
+ */
+#define TREE_STEP (UINT64_C(4) << 20)
 int tree_reserve(struct tree_draft *draft, uint64_t bytes, struct err *err);
 
 /*

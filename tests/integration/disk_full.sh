@@ -53,7 +53,7 @@ before=$(origin_stat bytes)
 "${fetchfs[@]}" fetch "$ORIGIN$path" 2>"$WORK/err" &
 pid=$!
 children+=("$pid")
-wait_for 20 bytes_went_out $((before + 2000000)) || fail "no bytes"
+wait_for 20 bytes_went_out $((before + 2000000)) || fail "no bytes: $(<"$WORK/err")"
 fill_disk
 status=0
 wait $pid || status=$?
@@ -86,7 +86,7 @@ python3 - "$(at "$ORIGIN$path")" >"$WORK/got" <<-'END' &
 END
 pid=$!
 children+=("$pid")
-wait_for 20 bytes_went_out $((before + 2000000)) || fail "no bytes"
+wait_for 20 bytes_went_out $((before + 2000000)) || fail "no bytes: $(<"$WORK/err")"
 fill_disk
 wait $pid
 [ "$(<"$WORK/got")" = ENOSPC ] || fail "the reader got $(<"$WORK/got")"
@@ -94,4 +94,22 @@ rm "$CACHE/others"
 cmp "$(at "$ORIGIN$path")" "$ORIGINROOT/a.bin" || fail "other bytes"
 settle_mount
 stop_mount
+no_debris
+
+say "what one has been promised is not for another, though it has not been written"
+fetchfs -q evict --all
+mount -o remount,size=64m "$CACHE"
+fallocate -l 40M "$CACHE/others"
+sed -i 's/min_free = 0/min_free = 14M/' "$CONFIG"
+# (where room can only be had by writing)
+path=/rate/700000/a.bin
+before=$(origin_stat bytes)
+FETCHFS_FAULT=partial.allocate:1:EOPNOTSUPP "${fetchfs[@]}" fetch "$ORIGIN$path" 2>"$WORK/err" &
+pid=$!
+children+=("$pid")
+wait_for 20 bytes_went_out $((before + 1000000)) || fail "no bytes: $(<"$WORK/err")"
+expect_failure 1 'disk full: .*must stay free' "${fetchfs[@]}" fetch "$ORIGIN/chunked/a.bin"
+expect_failure 1 'disk full: .*must stay free' "${fetchfs[@]}" fetch "$ORIGIN/a.bin"
+wait $pid || fail "what had its room: $(<"$WORK/err")"
+[ $(($(stat -f -c '%a * %S' "$CACHE"))) -ge $((14 << 20)) ] || fail "less is free than there must be"
 no_debris

@@ -18,6 +18,9 @@ static bool is_fine(const char *sql, const char *step)
 	/* it has one row */
 	if (strcmp(step, "SCAN total") == 0 || strcmp(step, "SCAN CONSTANT ROW") == 0)
 		return true;
+	/* what is on its way is looked at when the disk is nearly full */
+	if (strcmp(step, "SCAN reservation") == 0)
+		return strcmp(sql, "SELECT partial, bytes FROM reservation") == 0;
 	/* what is held is summed up */
 	if (strcmp(step, "SCAN lease USING COVERING INDEX lease_digest") == 0)
 		return strstr(sql, "sum(bytes");
