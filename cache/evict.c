@@ -177,6 +177,7 @@ int evict_take(const struct store *store, uint64_t need, struct hunt *hunt, stru
 	struct err *err)
 {
 	struct victim victims[HAUL_MAX];
+	struct err first = ERR_INIT; /* of one that cannot go, told if no other can either */
 	size_t count;
 
 	do {
@@ -188,20 +189,26 @@ int evict_take(const struct store *store, uint64_t need, struct hunt *hunt, stru
 		if (r < 0)
 			return r;
 		for (size_t i = 0; i < count && haul->count < HAUL_MAX && haul->bytes < need; i++) {
+			struct err failure = ERR_INIT;
 			uint64_t bytes;
 
 			look_at(hunt, &victims[i]);
-			r = take(store, &victims[i].digest, &haul->locks[haul->count], &bytes, err);
-			if (r == -EBUSY)
-				continue;
+			r = take(store, &victims[i].digest, &haul->locks[haul->count], &bytes,
+				&failure);
+			if (r < 0 && r != -EBUSY && first.code == 0)
+				first = failure;
 			if (r < 0)
-				return r;
+				continue;
 			/* the index's number: a file that was gone is credited by its row */
 			haul->bytes += victims[i].bytes;
 			haul->digests[haul->count++] = victims[i].digest;
 		}
 	} while (haul->count == 0 && count == HAUL_MAX);
-	return 0;
+	if (haul->count > 0 || first.code == 0)
+		return 0;
+	if (err)
+		*err = first;
+	return -first.code;
 }
 
 struct idle_walk {
@@ -209,7 +216,6 @@ struct idle_walk {
 	uid_t uid;
 	uint64_t need;
 	uint64_t freed;
-	struct err *err;
 };
 
 /* Who has its data open reads on as soon as somebody leads again; and its room is not free. */
@@ -238,28 +244,29 @@ static int drop_idle(const char *partial, uint64_t bytes, uid_t uid, void *arg)
 		return 0;
 	/* a name that is not one of ours has no files: only its row is in the way */
 	if (!partial_parse(partial, &key, &generation)) {
-		r = catalog_unreserve(walk->store->catalog, partial, walk->err);
+		r = catalog_unreserve(walk->store->catalog, partial, NULL);
 	} else {
 		r = cachedir_lock_key(walk->store->dir, &key, &lock);
 		if (r == -EAGAIN)
 			return 0;
 		if (r == 0 && is_being_read(walk->store, partial))
 			return 0;
-		r = r < 0 ? err_set(walk->err, ERR_SYSTEM, -r, "lock a key: %m")
-			  : partial_clear(walk->store, &key, generation, walk->err);
+		if (r == 0)
+			r = partial_clear(walk->store, &key, generation, NULL);
 		/* the files may be gone, and with them what partial_clear() goes by */
 		if (r == 0)
-			r = catalog_unreserve(walk->store->catalog, partial, walk->err);
+			r = catalog_unreserve(walk->store->catalog, partial, NULL);
 	}
+	/* what cannot be removed keeps nothing else from going */
 	if (r == 0)
 		walk->freed += bytes;
-	return r;
+	return 0;
 }
 
 int evict_idle(
 	const struct store *store, uid_t uid, uint64_t need, uint64_t *ret_freed, struct err *err)
 {
-	struct idle_walk walk = {.store = store, .uid = uid, .need = need, .err = err};
+	struct idle_walk walk = {.store = store, .uid = uid, .need = need};
 	int r;
 
 	tree_sweep(store);

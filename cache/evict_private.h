@@ -32,7 +32,7 @@ struct hunt {
 void evict_hunt_end(const struct store *store, const struct hunt *hunt);
 
 /* Take victims until they amount to @need bytes or @haul is full. A haul that stays empty means
- * that there are no others. */
+ * that there are no others. One that cannot be removed is passed over: an error when all are. */
 int evict_take(const struct store *store, uint64_t need, struct hunt *hunt, struct haul *haul,
 	struct err *err);
 

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/fault.h"
 #include "fixture.h"
 
 #include <pthread.h>
@@ -229,6 +230,36 @@ Test(evict, partial_that_nobody_leads_goes_before_any_object)
 	cr_assert_eq(partial_resume(&cache->store, LABEL(&idle), &partial, &err), -ENOENT);
 	cr_assert_eq(write_range(running, 0, 5 * MIB, 1, &err), 0);
 	partial_fail(&running, &err, false);
+}
+
+Test(evict, what_cannot_be_removed_keeps_nothing_else_from_going)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+	struct ranges_version version = version_of(3 * MIB);
+	struct entry_key idle = key_of("https://example.org/idle");
+	struct partial *partial;
+	struct object object;
+	struct err err = ERR_INIT;
+
+	if (fault_hit("none"), fault_count() == 0)
+		cr_skip_test("fault points are not built in");
+	for (int i = 0; i < 2; i++)
+		put_number(cache, i, 5 * MIB);
+	cr_assert_eq(partial_create(&cache->store, LABEL(&idle), &partial, &err), 0);
+	cr_assert_eq(partial_start(partial, &version, &err), 0);
+	err_set(&err, ERR_NETWORK, ETIMEDOUT, "stalled");
+	partial_fail(&partial, &err, true);
+
+	cr_assert_eq(fault_setup("partial.unlink:1:EPERM,evict.unlink:1:EPERM"), 0);
+	put_number(cache, 2, 7 * MIB);
+	cr_assert(is_cached(cache, 0));
+	cr_assert_not(is_cached(cache, 1));
+	/* (now the partial goes, and is not enough) */
+	cr_assert_eq(fault_setup("evict.unlink:1:EPERM,evict.unlink:2:EIO"), 0);
+	cr_assert_eq(put(cache, "https://example.org/b", 15 * MIB, 9, &object, &err), -EPERM);
+	cr_assert(strstr(err.msg, "remove object"), "%s", err.msg);
+	cr_assert_eq(fault_setup(NULL), 0);
+	cr_assert(is_cached(cache, 0) && is_cached(cache, 2));
 }
 
 Test(evict, stale_row_is_credited)
