@@ -216,6 +216,7 @@ struct idle_walk {
 	uid_t uid;
 	uint64_t need;
 	uint64_t freed;
+	bool count; /* what could go, and let nothing go */
 };
 
 /* Who has its data open reads on as soon as somebody leads again; and its room is not free. */
@@ -244,17 +245,17 @@ static int drop_idle(const char *partial, uint64_t bytes, uid_t uid, void *arg)
 		return 0;
 	/* a name that is not one of ours has no files: only its row is in the way */
 	if (!partial_parse(partial, &key, &generation)) {
-		r = catalog_unreserve(walk->store->catalog, partial, NULL);
+		r = walk->count ? 0 : catalog_unreserve(walk->store->catalog, partial, NULL);
 	} else {
 		r = cachedir_lock_key(walk->store->dir, &key, &lock);
 		if (r == -EAGAIN)
 			return 0;
 		if (r == 0 && is_being_read(walk->store, partial))
 			return 0;
-		if (r == 0)
+		if (r == 0 && !walk->count)
 			r = partial_clear(walk->store, &key, generation, NULL);
 		/* the files may be gone, and with them what partial_clear() goes by */
-		if (r == 0)
+		if (r == 0 && !walk->count)
 			r = catalog_unreserve(walk->store->catalog, partial, NULL);
 	}
 	/* what cannot be removed keeps nothing else from going */
@@ -263,15 +264,29 @@ static int drop_idle(const char *partial, uint64_t bytes, uid_t uid, void *arg)
 	return 0;
 }
 
+int evict_count_idle(const struct store *store, uint64_t need, uint64_t *ret, struct err *err)
+{
+	struct idle_walk walk = {.store = store, .need = need, .count = true};
+	int r = catalog_partials(store->catalog, drop_idle, &walk, err);
+
+	*ret = walk.freed;
+	return r;
+}
+
+void evict_sweep(const struct store *store)
+{
+	tree_sweep(store);
+	partial_sweep(store);
+	(void)journal_compact(store, false, NULL); /* it may be what takes the room */
+}
+
 int evict_idle(
 	const struct store *store, uid_t uid, uint64_t need, uint64_t *ret_freed, struct err *err)
 {
 	struct idle_walk walk = {.store = store, .uid = uid, .need = need};
 	int r;
 
-	tree_sweep(store);
-	partial_sweep(store);
-	(void)journal_compact(store, false, NULL); /* it may be what takes the room */
+	evict_sweep(store);
 	r = catalog_partials(store->catalog, drop_idle, &walk, err);
 	if (r < 0)
 		return r;

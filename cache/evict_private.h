@@ -41,4 +41,10 @@ int evict_take(const struct store *store, uint64_t need, struct hunt *hunt, stru
 int evict_idle(
 	const struct store *store, uid_t uid, uint64_t need, uint64_t *ret_freed, struct err *err);
 
+/* How many bytes that could come to, of whosever share, as far as @need. */
+int evict_count_idle(const struct store *store, uint64_t need, uint64_t *ret, struct err *err);
+
+/* Remove what is there for nobody. */
+void evict_sweep(const struct store *store);
+
 #endif

@@ -69,29 +69,11 @@ static int share_full(
 		(unsigned int)uid, share, used_text, needed);
 }
 
-/*
- * 0, or -ENOSPC when @on_disk bytes are more than the cache could give back: then nothing of it is
- * thrown away in vain. What others have on the file system is not ours to remove.
- */
-static int check_hope(const struct store *store, uint64_t bytes, uint64_t on_disk, struct err *err)
-{
-	char needed[UNITS_SIZE_TEXT];
-	char free_text[UNITS_SIZE_TEXT];
-	char held[UNITS_SIZE_TEXT];
-	struct usage usage;
-	int r = catalog_usage(store->catalog, &usage, err);
-
-	if (r < 0 || on_disk <= usage.objects + usage.reserved)
-		return r;
-	units_format_size(bytes, needed);
-	units_format_size(store->min_free, free_text);
-	units_format_size(usage.objects + usage.reserved, held);
-	return err_set(err, ERR_SPACE, ENOSPC,
-		"disk full: %s needed, %s must stay free, and the cache itself holds only %s",
-		needed, free_text, held);
-}
-
 /* ---- what must go ---- */
+
+/* What is less than this part of the limit may be let go in vain: to sum up what is held takes its
+ * time if that is much. */
+#define VAIN_PER 64
 
 /* Room that is being made. */
 struct making {
@@ -101,6 +83,8 @@ struct making {
 	bool held_known;
 	bool idle_left; /* partials that nobody leads have not been looked for … */
 	bool own_idle_left;
+	bool swept;  /* what counts as used and is nobody's has been looked for */
+	bool summed; /* what can go at all has been summed up, and was enough */
 	struct hunt hunt;
 	struct hunt own_hunt; /* of the share */
 	struct room_lacking lacking;
@@ -149,15 +133,45 @@ static int shrink_share(struct making *making, struct haul *haul, struct err *er
 	return r < 0 ? r : share_full(store, uid, making->wish.bytes, used, err);
 }
 
+/* What could go, at most; nobody knows without a look at each what is open or linked. */
+static int sum_up(struct making *making, uint64_t need, uint64_t *ret, struct err *err)
+{
+	const struct store *store = making->store;
+	struct holdings holdings;
+	struct usage usage;
+	uint64_t idle = 0;
+	int r = catalog_usage(store->catalog, &usage, err);
+
+	*ret = usage.objects + usage.reserved;
+	if (r < 0 || *ret < need || making->summed || need <= store->limit / VAIN_PER)
+		return r;
+	r = catalog_holdings(store->catalog, &holdings, err);
+	if (r == 0)
+		r = evict_count_idle(store, need, &idle, err);
+	if (r < 0)
+		return r;
+	*ret = idle + (usage.objects > holdings.held ? usage.objects - holdings.held : 0);
+	making->summed = *ret >= need;
+	return 0;
+}
+
+/* Nothing is thrown away for what does not get its room all the same. */
 static int shrink_all(struct making *making, struct haul *haul, struct err *err)
 {
 	const struct store *store = making->store;
 	const struct room_lacking *lacking = &making->lacking;
 	uint64_t need = lacking->of_all > lacking->on_disk ? lacking->of_all : lacking->on_disk;
-	uint64_t bytes = making->wish.bytes;
 	uint64_t freed = 0;
-	int r = check_hope(store, bytes, lacking->on_disk, err);
+	uint64_t most = 0;
+	int r = sum_up(making, need, &most, err);
 
+	if (r == 0 && most < need && !making->swept) {
+		evict_sweep(store);
+		making->swept = true;
+		return 0;
+	}
+	if (r == 0 && most < need)
+		return full(store, making->wish.bytes, lacking->on_disk, err);
 	if (r == 0 && making->idle_left)
 		r = evict_idle(store, 0, need, &freed, err);
 	making->idle_left = false;
@@ -165,7 +179,7 @@ static int shrink_all(struct making *making, struct haul *haul, struct err *err)
 		r = evict_take(store, need, &making->hunt, haul, err);
 	if (r < 0 || freed > 0 || haul->count > 0)
 		return r;
-	return full(store, bytes, lacking->on_disk, err);
+	return full(store, making->wish.bytes, lacking->on_disk, err);
 }
 
 static int make_room(struct making *making, struct err *err)

@@ -204,6 +204,39 @@ Test(evict, min_free_holds_like_the_limit)
 	cr_assert(is_cached(cache, 0)); /* thrown away, it would not have helped */
 }
 
+Test(evict, nothing_goes_for_what_gets_no_room_all_the_same)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+	struct ranges_version version = version_of(2 * MIB);
+	struct entry_key idle = key_of("https://example.org/idle");
+	struct partial *partial;
+	struct object object;
+	struct err err = ERR_INIT;
+
+	for (int i = 0; i < 4; i++) {
+		CLEANUP(str_freep) char *uri = uri_of(i);
+		struct entry_key key = key_of(uri);
+
+		put_number(cache, i, 3 * MIB);
+		if (i < 2)
+			cr_assert_eq(catalog_pin(cache->store.catalog, &key, true, NULL), 0);
+	}
+	cr_assert_eq(partial_create(&cache->store, LABEL(&idle), &partial, &err), 0);
+	cr_assert_eq(partial_start(partial, &version, &err), 0);
+	err_set(&err, ERR_NETWORK, ETIMEDOUT, "stalled");
+	partial_fail(&partial, &err, true);
+
+	cr_assert_eq(put(cache, "https://example.org/b", 13 * MIB, 9, &object, &err), -ENOSPC);
+	cr_assert(strstr(err.msg, "cache full: limit 20.0 MiB"), "%s", err.msg);
+	cr_assert(is_cached(cache, 2) && is_cached(cache, 3));
+	cr_assert_eq(count_files(cache, "partial"), 2);
+	cr_assert_eq(
+		put(cache, "https://example.org/b", 9 * MIB, 9, &object, &err), 0, "%s", err.msg);
+	object_release(&object);
+	cr_assert_not(is_cached(cache, 2) || is_cached(cache, 3));
+	cr_assert_eq(count_files(cache, "partial"), 0);
+}
+
 Test(evict, partial_that_nobody_leads_goes_before_any_object)
 {
 	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
