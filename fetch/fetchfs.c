@@ -2,10 +2,12 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "base/units.h"
 #include "base/uri.h"
 #include "cache/ballast.h"
 #include "cache/events.h"
 #include "cache/room.h"
+#include "fetch/config_values.h"
 #include "fetch/context.h"
 #include "fetch/extract.h"
 #include "fetch/flight.h"
@@ -87,6 +89,28 @@ static uint64_t default_size(struct fetchfs *fetchfs, const struct statvfs *st)
 	return size < SIZE_DEFAULT_MIN ? SIZE_DEFAULT_MIN : size;
 }
 
+/* No cache outgrows its file system: what is larger could be promised, and would not be kept. */
+static int clamp_size(struct fetchfs *fetchfs, uint64_t total, struct err *err)
+{
+	struct store *store = &fetchfs->store;
+	uint64_t most = total > store->min_free ? total - store->min_free : total;
+	char size[UNITS_SIZE_TEXT];
+	char most_text[UNITS_SIZE_TEXT];
+
+	if (store->limit <= most)
+		return 0;
+	units_format_size(store->limit, size);
+	units_format_size(most, most_text);
+	store->limit = most;
+	if (!fetchfs->config.size)
+		return 0;
+	return config_list_add(&fetchfs->config.warnings,
+		str_printf("size = %s of [cache]: its file system has room for %s, which is the "
+			   "limit",
+			size, most_text),
+		err);
+}
+
 /* The bounds in bytes, from the configuration and the file system that the cache is on. */
 static int choose_limits(struct fetchfs *fetchfs, struct err *err)
 {
@@ -94,6 +118,7 @@ static int choose_limits(struct fetchfs *fetchfs, struct err *err)
 	struct store *store = &fetchfs->store;
 	struct statvfs st;
 	uint64_t total;
+	int r;
 
 	if (fstatvfs(fetchfs->dir.fd, &st) < 0)
 		return err_set(err, ERR_SYSTEM, errno, "look at the file system of the cache: %m");
@@ -102,6 +127,9 @@ static int choose_limits(struct fetchfs *fetchfs, struct err *err)
 	store->limit = config->size ? config->size : default_size(fetchfs, &st);
 	store->min_free = config->min_free_percent ? total / 100 * config->min_free_percent
 						   : config->min_free;
+	r = clamp_size(fetchfs, total, err);
+	if (r < 0)
+		return r;
 	store->share = config->per_user_percent ? store->limit / 100 * config->per_user_percent
 						: config->per_user;
 	return 0;

@@ -15,7 +15,7 @@ mount -t tmpfs -o size=24m,mode=700 fetchfs-test "$CACHE" || skip "needs to moun
 mounts+=("$CACHE")
 cat >"$CONFIG" <<-END
 	[cache]
-	size = 1G
+	size = 24M
 	min_free = 0
 	[fetch]
 	stall = 5s
@@ -41,10 +41,16 @@ bytes_went_out() {
 	[ "$(origin_stat bytes)" -ge "$1" ]
 }
 
+say "a cache does not outgrow its disk"
+printf '[cache]\nsize = 1G\nmin_free = 4M\n' >"$WORK/large.conf"
+[ "$("$FETCHFS" --cache "$CACHE" --config "$WORK/large.conf" status --json 2>"$WORK/err" | jq .limit)" \
+	-eq $((20 << 20)) ] || fail "another limit"
+grep -q '^fetchfs: warning: size = 1.0 GiB of \[cache\]: .*20.0 MiB' "$WORK/err" || fail "said: $(<"$WORK/err")"
+
 say "larger than the disk: told before the body, or when there is no room for more of it"
-expect_failure 1 '^fetchfs: fetch [^ ]+: disk full: 40.0 MiB needed' "${fetchfs[@]}" fetch "$ORIGIN/big.bin"
+expect_failure 1 '^fetchfs: fetch [^ ]+: larger than the cache: 40.0 MiB needed' "${fetchfs[@]}" fetch "$ORIGIN/big.bin"
 asked /big.bin 1 $((16 << 20)) # (what the sockets take before the answer is looked at)
-expect_failure 1 '^fetchfs: fetch [^ ]+: disk full: .* needed' "${fetchfs[@]}" fetch "$ORIGIN/chunked/big.bin"
+expect_failure 1 '^fetchfs: fetch [^ ]+: (larger than the cache|cache full|disk full): .* needed' "${fetchfs[@]}" fetch "$ORIGIN/chunked/big.bin"
 asked /chunked/big.bin 1 $((32 << 20))
 
 say "others fill it in the middle: what has room is not lost, what needs more fails"
@@ -100,7 +106,7 @@ say "what one has been promised is not for another, though it has not been writt
 fetchfs -q evict --all
 mount -o remount,size=64m "$CACHE"
 fallocate -l 40M "$CACHE/others"
-sed -i 's/min_free = 0/min_free = 14M/' "$CONFIG"
+sed -i 's/min_free = 0/min_free = 14M/; s/size = 24M/size = 50M/' "$CONFIG"
 # (where room can only be had by writing)
 path=/rate/700000/a.bin
 before=$(origin_stat bytes)

@@ -18,7 +18,7 @@ for ((i = 0; i < 30; i++)); do
 done
 cat >"$CONFIG" <<-END
 	[cache]
-	size = 1G
+	size = 32M
 	min_free = 0
 	[fetch]
 	ttl = 1h
@@ -90,7 +90,7 @@ refused() {
 new_disk 48M
 say "full from the start: every way of asking is told, and soon"
 fetchfs fetch "$ORIGIN/0" "$ORIGIN/1"
-[ "$(stat -c %b "$CACHE/ballast")" -eq 2048 ] || fail "there is no ballast"
+[ "$(stat -c %b "$CACHE/ballast")" -eq 1024 ] || fail "there is no ballast"
 start_mount
 fetchfs pin "$ORIGIN/0" "$ORIGIN/1" # else these would make room
 fill_disk
@@ -123,7 +123,7 @@ fetchfs evict --all >"$WORK/said" || fail "evict fails on a full disk"
 stop_mount
 give_room
 all_right "room"
-[ "$(stat -c %b "$CACHE/ballast")" -eq 2048 ] || fail "the ballast did not come back"
+[ "$(stat -c %b "$CACHE/ballast")" -eq 1024 ] || fail "the ballast did not come back"
 
 say "the index is lost while the disk is full"
 rm -f "$CACHE"/index.db*
