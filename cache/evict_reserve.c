@@ -7,33 +7,56 @@
 #include "cache/room.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 /* ---- what is said ---- */
 
-/* Nothing more can go: say who holds the space. */
-static int full(const struct store *store, uint64_t bytes, uint64_t on_disk, struct err *err)
+#define HOLDERS_SIZE 160
+
+/* Who holds what is in use; what is both pinned and leased is in both. */
+static int tell_holders(const struct store *store, char ret[HOLDERS_SIZE], struct err *err)
 {
-	char limit[UNITS_SIZE_TEXT];
-	char used[UNITS_SIZE_TEXT];
-	char needed[UNITS_SIZE_TEXT];
+	char pinned[UNITS_SIZE_TEXT];
+	char leased[UNITS_SIZE_TEXT];
+	char reserved[UNITS_SIZE_TEXT];
+	char rest[UNITS_SIZE_TEXT];
+	struct holdings holdings;
 	struct usage usage;
 	int r = catalog_usage(store->catalog, &usage, err);
 
+	if (r == 0)
+		r = catalog_holdings(store->catalog, &holdings, err);
 	if (r < 0)
 		return r;
-	units_format_size(usage.objects + usage.reserved, used);
+	units_format_size(holdings.pinned, pinned);
+	units_format_size(holdings.leased, leased);
+	units_format_size(usage.reserved, reserved);
+	units_format_size(usage.objects > holdings.held ? usage.objects - holdings.held : 0, rest);
+	snprintf(ret, HOLDERS_SIZE,
+		"in use: %s pinned, %s leased, %s by transfers, %s else, "
+		"of which what is open or linked stays",
+		pinned, leased, reserved, rest);
+	return 0;
+}
+
+/* Not enough can go: say who holds the space. */
+static int full(const struct store *store, uint64_t bytes, uint64_t on_disk, struct err *err)
+{
+	char holders[HOLDERS_SIZE];
+	char limit[UNITS_SIZE_TEXT];
+	char needed[UNITS_SIZE_TEXT];
+	int r = tell_holders(store, holders, err);
+
+	if (r < 0)
+		return r;
 	units_format_size(bytes, needed);
-	if (on_disk > 0) {
-		units_format_size(store->min_free, limit);
+	units_format_size(on_disk > 0 ? store->min_free : store->limit, limit);
+	if (on_disk > 0)
 		return err_set(err, ERR_SPACE, ENOSPC,
-			"disk full: %s must stay free, %s in use by open, pinned or linked "
-			"artifacts, %s needed",
-			limit, used, needed);
-	}
-	units_format_size(store->limit, limit);
-	return err_set(err, ERR_SPACE, ENOSPC,
-		"cache full: limit %s, %s in use by open, pinned or linked artifacts, %s needed",
-		limit, used, needed);
+			"disk full: %s needed, %s must stay free; of the cache, %s", needed, limit,
+			holders);
+	return err_set(err, ERR_SPACE, ENOSPC, "cache full: %s needed, limit %s; %s", needed, limit,
+		holders);
 }
 
 static int too_big(const struct store *store, uint64_t bytes, struct err *err)

@@ -118,7 +118,9 @@ Test(evict, pinned_leased_linked_and_open_objects_stay)
 	cr_assert_eq(evict_object(&cache->store, &opened, &err), -EBUSY);
 	cr_assert(strstr(err.msg, "open"));
 	cr_assert_eq(put(cache, "https://example.org/big", 8 * MIB, 9, &object, &err), -ENOSPC);
-	cr_assert(strstr(err.msg, "cache full: limit 20.0 MiB"), "%s", err.msg);
+	cr_assert(strstr(err.msg, "cache full: 8.0 MiB needed, limit 20.0 MiB"), "%s", err.msg);
+	cr_assert(strstr(err.msg, "3.0 MiB pinned, 3.0 MiB leased, 0 B by transfers, 6.0 MiB else"),
+		"%s", err.msg);
 	cr_assert_eq(err.kind, ERR_SPACE);
 	for (int i = 0; i < 4; i++)
 		cr_assert(is_cached(cache, i));
@@ -227,7 +229,7 @@ Test(evict, nothing_goes_for_what_gets_no_room_all_the_same)
 	partial_fail(&partial, &err, true);
 
 	cr_assert_eq(put(cache, "https://example.org/b", 13 * MIB, 9, &object, &err), -ENOSPC);
-	cr_assert(strstr(err.msg, "cache full: limit 20.0 MiB"), "%s", err.msg);
+	cr_assert(strstr(err.msg, "cache full: 13.0 MiB needed, limit 20.0 MiB"), "%s", err.msg);
 	cr_assert(is_cached(cache, 2) && is_cached(cache, 3));
 	cr_assert_eq(count_files(cache, "partial"), 2);
 	cr_assert_eq(
