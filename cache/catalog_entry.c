@@ -314,11 +314,6 @@ static void note_gone(struct journal *journal, const struct entry_key *key, cons
 	journal_gone(journal, key);
 }
 
-static void note_pin(struct journal *journal, const struct entry_key *key, const int64_t *numbers)
-{
-	journal_pin(journal, key, numbers[0] != 0);
-}
-
 static int try_to_change(struct catalog *catalog, const char *sql, const struct entry_key *key,
 	const int64_t *numbers, int count, note_change *note, struct err *err)
 {
@@ -384,26 +379,6 @@ int catalog_forget(struct catalog *catalog, const struct entry_key *key, struct 
 		&complete, 1, note_gone, err);
 
 	return r == -ENOENT ? 0 : r;
-}
-
-int catalog_pin(struct catalog *catalog, const struct entry_key *key, bool pinned, struct err *err)
-{
-	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
-	CLEANUP(entry_release) struct entry entry = {.size = -1};
-	const int64_t number = pinned;
-	int r = catalog_find(catalog, key, &entry, err);
-
-	if (r < 0)
-		return r;
-	/* an evictor holds this lock from its last look at the pins until the object is gone */
-	if (entry.state == ENTRY_COMPLETE) {
-		r = cachedir_lock_digest(catalog->dir, &entry.digest, LOCK_SHARED, &lock);
-		if (r < 0)
-			return err_set(err, ERR_SYSTEM, -r, "lock the object: %m");
-	}
-	return change_entry(catalog,
-		"UPDATE entry SET pinned = ?2 WHERE key = ?1 AND (?2 = 0 OR state = 1)", key,
-		&number, 1, note_pin, err);
 }
 
 void catalog_touch(struct catalog *catalog, const struct digest *digest, int64_t now)

@@ -297,6 +297,57 @@ Test(evict, what_cannot_be_removed_keeps_nothing_else_from_going)
 	cr_assert(is_cached(cache, 0) && is_cached(cache, 2));
 }
 
+struct pinning {
+	struct cache *cache;
+	struct entry_key key;
+	int result;
+};
+
+static void *pin(void *arg)
+{
+	struct pinning *pinning = arg;
+
+	pinning->result = catalog_pin(pinning->cache->store.catalog, &pinning->key, true, NULL);
+	return NULL;
+}
+
+static bool is_pinned(struct cache *cache, const struct entry_key *key)
+{
+	CLEANUP(entry_release) struct entry entry = {.size = -1};
+
+	return catalog_find(cache->store.catalog, key, &entry, NULL) == 0 && entry.pinned;
+}
+
+Test(evict, what_has_been_looked_at_is_not_said_to_be_pinned)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+	CLEANUP(lock_release) struct lock evictor = LOCK_INIT;
+	struct digest replaced = digest_of_bytes(100, 2);
+	struct pinning pinning = {.cache = cache, .key = key_of("https://h/a")};
+	int64_t until = clock_monotonic_ms() + 20000;
+	pthread_t thread;
+
+	if (fault_hit("none"), fault_count() == 0)
+		cr_skip_test("fault points are not built in");
+	put_away(cache, "https://h/a", 100, 1);
+	cr_assert_eq(fault_setup("catalog.pin:1:1000ms"), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, pin, &pinning), 0);
+	while (fault_count() == 0 && clock_monotonic_ms() < until)
+		usleep(1000);
+	/* another version comes, which an evictor has looked at, and is about to let go */
+	put_away(cache, "https://h/a", 100, 2);
+	cr_assert_eq(cachedir_lock_digest(&cache->dir, &replaced, LOCK_EXCLUSIVE, &evictor), 0);
+	until = clock_monotonic_ms() + 2000;
+	while (!is_pinned(cache, &pinning.key) && clock_monotonic_ms() < until)
+		usleep(1000);
+	cr_assert_eq(catalog_object_gone(cache->store.catalog, &replaced, NULL), 0);
+	lock_release(&evictor);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	cr_assert_eq(fault_setup(NULL), 0);
+	cr_assert_eq(pinning.result, -ENOENT, "%d", pinning.result);
+	cr_assert_not(is_pinned(cache, &pinning.key));
+}
+
 Test(evict, stale_row_is_credited)
 {
 	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
