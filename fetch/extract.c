@@ -17,8 +17,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-_Static_assert(UNPACK_STEP <= TREE_STEP, "what a draft may have yet to write");
-
 /* So often it is looked whether anybody still waits. */
 #define LOOK_MS 50
 

@@ -20,7 +20,7 @@
 #define UNPACK_FOLDER_FD  4 /* empty: where to */
 #define UNPACK_SOCKET_FD  5
 
-/* What is asked for at once, and may so be taken beyond what the disk is to keep free: bytes. */
+/* What is asked for at once, bytes: no more than TREE_STEP. */
 #define UNPACK_STEP (UINT64_C(4) << 20)
 
 /* As deep as can be configured. */
