@@ -6,18 +6,25 @@
 
 #include <errno.h>
 
-struct patience {
-	struct fetchfs *fetchfs;
-	int64_t until_ms; /* of the monotonic clock, 0: for ever */
-};
+struct patience ask_patience(struct fetchfs *fetchfs, const struct fetchfs_request *request)
+{
+	return (struct patience){
+		.fetchfs = fetchfs,
+		.request = request,
+		.until_ms =
+			request->timeout_ms > 0 ? clock_monotonic_ms() + request->timeout_ms : 0,
+	};
+}
 
-/* A question ends when the cache is being closed, or nobody waits for the answer any more. */
-static int check_patience(void *arg, struct err *err)
+int ask_check(void *arg, struct err *err)
 {
 	const struct patience *patience = arg;
+	const struct fetchfs_request *request = patience->request;
 
 	if (atomic_load(&patience->fetchfs->closing))
 		return err_set(err, ERR_CANCELLED, ECANCELED, "the cache is being closed");
+	if (request->is_wanted && !request->is_wanted(request->wanted_arg))
+		return err_set(err, ERR_CANCELLED, ECANCELED, "nobody waits for it any more");
 	if (patience->until_ms > 0 && clock_monotonic_ms() >= patience->until_ms)
 		return err_set_retry(err, ERR_CANCELLED, ETIMEDOUT, 0, "no answer in time");
 	return 0;
@@ -38,23 +45,21 @@ static void note_failure(
 						  .text = why->msg});
 }
 
-int ask_around(struct fetchfs *fetchfs, const struct target *target, int timeout_ms,
-	route_question *question, void *arg, struct err *err)
+int ask_around(struct fetchfs *fetchfs, const struct target *target,
+	const struct fetchfs_request *request, route_question *question, void *arg, struct err *err)
 {
-	struct patience patience = {.fetchfs = fetchfs};
+	struct patience patience = ask_patience(fetchfs, request);
 	CLEANUP(routes_release) struct routes routes;
 	struct err why = ERR_INIT;
 	struct route *route;
 	int r;
 
-	if (timeout_ms > 0)
-		patience.until_ms = clock_monotonic_ms() + timeout_ms;
 	routes_init(&routes, fetchfs, target);
 	do {
 		r = routes_current(&routes, &route, &why);
 		if (r == 0)
-			r = route_ask(fetchfs, target, route, check_patience, &patience, question,
-				arg, &why);
+			r = route_ask(
+				fetchfs, target, route, ask_check, &patience, question, arg, &why);
 	} while (r < 0 && r != -EOPNOTSUPP && routes_failed(&routes, &why));
 	if (r < 0)
 		note_failure(fetchfs, target, &why);

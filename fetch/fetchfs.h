@@ -92,8 +92,13 @@ struct fetchfs_request {
 	bool through_mount; /* asked by way of the mount: file:// only below the configured roots */
 	/* "KIND:HEX" of sha256, sha512, sha1 or md5; NULL: none. Wins over the fragment */
 	const char *digest;
-	bool refresh;    /* ask the origin, from now on, even when the cache is fresh */
-	int timeout_ms;  /* of fetchfs_stat(), for its origins: -ETIMEDOUT; 0: as configured */
+	bool refresh;   /* ask the origin, from now on, even when the cache is fresh */
+	int timeout_ms; /* of fetchfs_stat(), for its origins: -ETIMEDOUT; 0: as configured */
+	/* of fetchfs_stat(), too: called with @wanted_arg several times a second while the origin
+	 * is silent. false, from then on: nobody waits for the answer, -ECANCELED. NULL: somebody
+	 * does */
+	bool (*is_wanted)(void *arg);
+	void *wanted_arg;
 	bool executable; /* hand out as 0555 */
 	bool plain;      /* hand out as 0444, else what was asked for as 0555 once stays that */
 	bool prefetch;   /* only fill the cache: the file is waited for, but not read (EBADF) */

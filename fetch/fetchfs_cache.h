@@ -53,11 +53,12 @@ FETCHFS_API void fetchfs_children_close(struct fetchfs_children *children);
 /*
  * Folders that the configuration lets list their origins (`list = yes`). _is_due(): it is one, and
  * no listing of it is fresh. _ask(): ask the origin for it; blocks, and is remembered as long as it
- * is fresh, for _children() and _is_folder(). When it fails they know what they did before.
+ * is fresh, for _children() and _is_folder(). When it fails they know what they did before. Of the
+ * request, uri, uid, timeout_ms and is_wanted count, as for fetchfs_stat().
  */
 FETCHFS_API bool fetchfs_folder_is_due(struct fetchfs *fetchfs, const char *folder, uid_t uid);
 FETCHFS_API int fetchfs_folder_ask(
-	struct fetchfs *fetchfs, const char *folder, uid_t uid, struct err *err);
+	struct fetchfs *fetchfs, const struct fetchfs_request *request, struct err *err);
 
 /* Whether anything lies below @folder that is known, or that the policy allows by name. 2: yes, for
  * everybody, 1: for @uid, 0: no; or -errno. */

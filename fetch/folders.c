@@ -309,13 +309,14 @@ static void remember_failure(struct fetchfs *fetchfs, const struct target *targe
 	remember(fetchfs->folders, names);
 }
 
-int fetchfs_folder_ask(struct fetchfs *fetchfs, const char *folder, uid_t uid, struct err *err)
+int fetchfs_folder_ask(
+	struct fetchfs *fetchfs, const struct fetchfs_request *request, struct err *err)
 {
 	CLEANUP(target_unrefp) struct target *target = NULL;
 	CLEANUP(folders_unrefp) struct folder_names *names = NULL;
 	struct answer answer = {.remote = {.max_age = TIME_UNKNOWN}};
 	struct err why = ERR_INIT;
-	int r = target_of(fetchfs, folder, uid, &target, err);
+	int r = target_of(fetchfs, request->uri, request->uid, &target, err);
 
 	if (r < 0)
 		return r == -ENOTDIR ? 0 : r;
@@ -324,7 +325,7 @@ int fetchfs_folder_ask(struct fetchfs *fetchfs, const char *folder, uid_t uid, s
 		return err_oom(err);
 	names->since = clock_wall();
 	answer.names = names;
-	r = ask_around(fetchfs, target, 0, list_by_route, &answer, &why);
+	r = ask_around(fetchfs, target, request, list_by_route, &answer, &why);
 	if (r == 0)
 		r = target_check_remote(target, &answer.remote, &why);
 	if (r < 0) {

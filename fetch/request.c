@@ -15,6 +15,8 @@
 
 #include <errno.h>
 
+#define PATIENCE_MS 200 /* so often it is looked whether a wait has any left */
+
 int fetchfs_key(
 	struct fetchfs *fetchfs, const struct fetchfs_request *request, char *ret, struct err *err)
 {
@@ -80,20 +82,41 @@ int fetchfs_find(struct fetchfs *fetchfs, const struct fetchfs_request *request,
 	return r < 0 ? r : find_target(fetchfs, target, ret, err);
 }
 
+/* Until the origin has answered, or the patience of @request is at its end. */
+static int wait_for_start(struct fetchfs_file *file, struct patience *patience, struct err *err)
+{
+	struct fetchfs_info info;
+	int r;
+
+	do {
+		r = fetchfs_file_wait_until(file, FETCHFS_UNTIL_STARTED, 0, 0, PATIENCE_MS, err);
+		/* that may be how the download has failed, too */
+		if (r != -ETIMEDOUT || fetchfs_file_info(file, &info, NULL) < 0)
+			return r;
+		fetchfs_info_release(&info);
+		if (info.state != FETCHFS_FAILED)
+			r = ask_check(patience, err);
+	} while (r == 0);
+	return r;
+}
+
 /* The backend cannot tell without fetching: fetch, and tell what is known as soon as it begins. */
 static int stat_by_fetching(struct fetchfs *fetchfs, const struct fetchfs_request *request,
 	struct fetchfs_info *ret, struct err *err)
 {
+	struct patience patience = ask_patience(fetchfs, request);
 	struct fetchfs_file *file;
 	int r = fetchfs_get(fetchfs, request, &file, err);
 
 	if (r < 0)
 		return r;
-	r = fetchfs_file_wait_until(file, FETCHFS_UNTIL_STARTED, 0, 0,
-		request->timeout_ms > 0 ? request->timeout_ms : -1, err);
+	r = wait_for_start(file, &patience, err);
 	if (r == 0)
 		r = fetchfs_file_info(file, ret, err);
-	fetchfs_file_free(file);
+	if (r == -ECANCELED)
+		fetchfs_file_abandon(file);
+	else
+		fetchfs_file_free(file);
 	return r;
 }
 
@@ -112,7 +135,7 @@ static int ask_origin(struct fetchfs *fetchfs, const struct fetchfs_request *req
 	struct remote remote = {0};
 	int64_t now = clock_wall();
 	int64_t expires;
-	int r = ask_around(fetchfs, target, request->timeout_ms, route_stat, &remote, err);
+	int r = ask_around(fetchfs, target, request, route_stat, &remote, err);
 
 	if (r == -EOPNOTSUPP)
 		return stat_by_fetching(fetchfs, request, ret, err);

@@ -2,16 +2,12 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/str.h"
-#include "fs/reply.h"
-#include "fs/unpacked.h"
+#include "fs/question.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <uthash.h>
 #include <utlist.h>
 
 #define LINES 4 /* different limits that there may be */
@@ -56,7 +52,7 @@ void ask_free(struct ask *ask)
 	free(ask);
 }
 
-static void unref(struct ask *ask)
+void ask_unref(struct ask *ask)
 {
 	if (atomic_fetch_sub(&ask->refs, 1) == 1)
 		ask_free(ask);
@@ -77,11 +73,10 @@ static void leave_line(struct ask *ask)
 		ask->line = NULL;
 	}
 	if (was_there)
-		unref(ask);
+		ask_unref(ask);
 }
 
-/* Whether the request is still there to be answered; if so, by whoever asks, now. */
-static bool claim(struct ask *ask)
+bool ask_claim(struct ask *ask)
 {
 	if (atomic_exchange(&ask->answered, true))
 		return false;
@@ -95,162 +90,11 @@ static void give_up(struct ask *ask, int code, const char *text)
 {
 	struct err err = ERR_INIT;
 
-	if (!claim(ask))
+	if (!ask_claim(ask))
 		return;
 	err_set(&err, ERR_CANCELLED, code, "%s", text);
+	question_leave(ask);
 	ask->answer(ask, NULL, &err);
-}
-
-/* ---- the origin's answer ---- */
-
-/* What goes to the origin, for all who ask it until the answer comes. */
-struct question {
-	struct fs *fs;
-	char *id;
-	struct wanted wanted;
-	enum ask_kind kind;
-	uid_t uid;
-	/* guarded by fs->mu */
-	struct ask *asks; /* a reference each */
-	bool closed;      /* it is in the table no more, so that nobody joins */
-	UT_hash_handle hh;
-};
-
-static void question_free(struct question *question)
-{
-	if (!question)
-		return;
-	names_wanted_release(&question->wanted);
-	free(question->id);
-	free(question);
-}
-
-static struct question *question_new(const struct ask *ask, char *id)
-{
-	struct question *question = calloc(1, sizeof(*question));
-
-	if (!question) {
-		free(id);
-		return NULL;
-	}
-	*question = (struct question){
-		.fs = ask->fs, .id = id, .wanted = ask->wanted, .kind = ask->kind, .uid = ask->uid};
-	question->wanted.uri = str_copy(ask->wanted.uri);
-	if (question->wanted.uri)
-		return question;
-	question_free(question);
-	return NULL;
-}
-
-/* Nobody joins any more: who asks now asks anew. Under fs->mu. */
-static void close_question(struct question *question)
-{
-	if (!question->closed)
-		HASH_DEL(question->fs->questions, question);
-	question->closed = true;
-}
-
-static struct ask *take_asks(struct question *question)
-{
-	WITH_LOCK(&question->fs->mu);
-
-	close_question(question);
-	return question->asks;
-}
-
-/* Answer all who wait; @info: NULL for an error. The question is consumed. */
-static void finish(
-	struct question *question, const struct fetchfs_info *info, const struct err *err)
-{
-	struct ask *next;
-
-	for (struct ask *ask = take_asks(question); ask; ask = next) {
-		next = ask->also;
-		if (claim(ask))
-			ask->answer(ask, info, err);
-		unref(ask);
-	}
-	question_free(question);
-}
-
-/* Whether anybody waits for it still; if not, nobody will. */
-static bool is_waited_for(struct question *question)
-{
-	const struct ask *ask;
-	WITH_LOCK(&question->fs->mu);
-
-	for (ask = question->asks; ask; ask = ask->also)
-		if (!atomic_load(&ask->answered))
-			return true;
-	close_question(question);
-	return false;
-}
-
-static bool is_still_waited_for(void *arg)
-{
-	return is_waited_for(arg);
-}
-
-static int send(struct question *question, struct fetchfs_info *ret, struct fetchfs_tree **ret_tree,
-	struct err *err)
-{
-	struct fetchfs_request request = {
-		.uri = question->wanted.uri,
-		.uid = question->uid,
-		.through_mount = true,
-		.digest = question->wanted.digest[0] ? question->wanted.digest : NULL,
-	};
-
-	if (question->kind == ASK_TREE)
-		return unpacked_fetch(
-			question->fs, &request, is_still_waited_for, question, ret, ret_tree, err);
-	if (question->kind == ASK_LISTING)
-		return fetchfs_folder_ask(question->fs->fetchfs, request.uri, request.uid, err);
-	return fetchfs_stat(question->fs->fetchfs, &request, ret, err);
-}
-
-static void run(void *arg)
-{
-	struct question *question = arg;
-	CLEANUP(fetchfs_info_release) struct fetchfs_info info = {.size = -1};
-	struct fetchfs_tree *tree = NULL;
-	struct err err = ERR_INIT;
-	int r = -ECANCELED;
-
-	/* else others are in the queue */
-	if (is_waited_for(question))
-		r = send(question, &info, &tree, &err);
-	if (r == 0)
-		err = ERR_INIT; /* of what was tried on the way */
-	finish(question, r < 0 ? NULL : &info, &err);
-	fetchfs_tree_free(tree);
-}
-
-/* Join who asks the same; or begin: *ret_begun is then to be sent. */
-static int join(struct ask *ask, struct question **ret_begun, struct err *err)
-{
-	CLEANUP(str_freep)
-	char *id = str_printf("%u %u %s %s", ask->uid, (unsigned int)ask->kind, ask->wanted.digest,
-		ask->wanted.uri);
-	struct question *question = NULL;
-	struct fs *fs = ask->fs;
-
-	if (!id)
-		return err_oom(err);
-	*ret_begun = NULL;
-	WITH_LOCK(&fs->mu);
-	HASH_FIND_STR(fs->questions, id, question);
-	if (!question) {
-		question = question_new(ask, str_steal(&id));
-		if (!question)
-			return err_oom(err);
-		HASH_ADD_KEYPTR(hh, fs->questions, question->id, strlen(question->id), question);
-		*ret_begun = question;
-	}
-	atomic_fetch_add(&ask->refs, 1);
-	ask->also = question->asks;
-	question->asks = ask;
-	return 0;
 }
 
 /* ---- the interrupt ---- */
@@ -260,7 +104,7 @@ static void interrupted_job(void *arg)
 	struct ask *ask = arg;
 
 	give_up(ask, EINTR, "interrupted");
-	unref(ask);
+	ask_unref(ask);
 }
 
 /* libfuse holds the request's lock here: the reply has to come from elsewhere. */
@@ -328,7 +172,7 @@ static void *keep_limits(void *arg)
 
 	while ((ask = next_expired(deadlines))) {
 		give_up(ask, ask->late, "no answer yet");
-		unref(ask);
+		ask_unref(ask);
 	}
 	return NULL;
 }
@@ -398,19 +242,13 @@ void ask_deadlines_free(struct deadlines *deadlines)
 
 void ask_send(struct ask *ask)
 {
-	struct queue *queue = ask->kind == ASK_TREE ? ask->fs->unpacks : ask->fs->asks;
-	struct question *begun = NULL;
 	struct err err = ERR_INIT;
 
 	/* the caller's reference keeps it alive until the end of this function */
 	fuse_req_interrupt_func(ask->req, interrupted, ask);
 	if (ask->limit_ms)
 		add_deadline(ask->fs->deadlines, ask);
-	if (join(ask, &begun, &err) < 0) {
-		if (claim(ask))
-			ask->answer(ask, NULL, &err);
-	} else if (begun && queue_push(queue, run, begun, &err) < 0) {
-		finish(begun, NULL, &err);
-	}
-	unref(ask);
+	if (question_join(ask, &err) < 0 && ask_claim(ask))
+		ask->answer(ask, NULL, &err);
+	ask_unref(ask);
 }

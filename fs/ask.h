@@ -1,6 +1,5 @@
 /*
- * Questions to an origin on behalf of a request: fetchfs_stat(), fetchfs_folder_ask(), or
- * fetchfs_tree_open(), on a thread that may wait.
+ * Requests that wait for the answer to a question (question.h).
  *
  * Whatever comes first answers the request: the origin, the interrupt, or the limit. An answer
  * that comes too late is remembered by the library, and is there for the next who asks. Those who
@@ -49,7 +48,9 @@ struct ask {
 	struct line *line; /* where its limit is kept; NULL: nowhere (any more) */
 	struct ask *prev;
 	struct ask *next;
-	struct ask *also; /* that waits for the same answer; guarded by fs->mu */
+	/* guarded by fs->mu */
+	struct ask *also;          /* that waits for the same answer */
+	struct question *question; /* that counts on it as one who waits */
 };
 
 /* A fresh question; NULL when out of memory. */
@@ -58,6 +59,10 @@ void ask_free(struct ask *ask); /* one that was not sent */
 
 /* Send it; ask->node and wanted are set. The question is consumed. */
 void ask_send(struct ask *ask);
+
+/* Whether the request is still there to be answered; if so, by whoever asks, now. */
+bool ask_claim(struct ask *ask);
+void ask_unref(struct ask *ask);
 
 /* The thread that keeps the limits. */
 int ask_deadlines_new(struct deadlines **ret, struct err *err);

@@ -11,6 +11,7 @@
 #include "fs/ops.h"
 #include "fs/park.h"
 #include "fs/passthrough.h"
+#include "fs/question.h"
 #include "fs/watch.h"
 
 #include <errno.h>
@@ -30,11 +31,11 @@
 #include <unistd.h>
 
 #define WORK_THREADS   16
-#define ASK_THREADS    64
 #define UNPACK_THREADS 32
 #define DEVICE         "/dev/fuse"
 #define READAHEAD_KB   1024
-#define PARKED_LIMIT   30 /* seconds that requests get to end after all transfers were cancelled */
+/* Seconds that requests and questions get to end after all transfers were cancelled. */
+#define PARKED_LIMIT 30
 
 /* What every mount is, whatever else is asked for: later options win. */
 #define FIXED_OPTIONS "ro,nosuid,nodev,noatime,subtype=fetchfs"
@@ -160,7 +161,7 @@ static int start(struct fs *fs, struct err *err)
 	if (r == 0)
 		r = queue_new("fs-work", WORK_THREADS, &fs->work, err);
 	if (r == 0)
-		r = queue_new("fs-ask", ASK_THREADS, &fs->asks, err);
+		r = queue_new("fs-ask", QUESTION_THREADS, &fs->asks, err);
 	if (r == 0)
 		r = queue_new("fs-unpack", UNPACK_THREADS, &fs->unpacks, err);
 	if (r == 0)
@@ -209,9 +210,9 @@ static bool wait_for_parked(struct fs *fs)
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += PARKED_LIMIT;
 	WITH_LOCK(&fs->mu);
-	while (fs->parked > 0 && in_time)
+	while (fs->parked + fs->asking > 0 && in_time)
 		in_time = pthread_cond_timedwait(&fs->changed, &fs->mu, &until) == 0;
-	return fs->parked == 0;
+	return fs->parked + fs->asking == 0;
 }
 
 /*
@@ -233,8 +234,8 @@ static int stop(struct fs *fs, bool mounted, struct err *err)
 	watch_end(fs->watch);
 	fetchfs_cancel_all(fs->fetchfs);
 	if (!wait_for_parked(fs))
-		return err_set(err, ERR_SYSTEM, EBUSY, "%u requests on %s do not end", fs->parked,
-			fs->options->directory);
+		return err_set(err, ERR_SYSTEM, EBUSY, "%u requests on %s do not end",
+			fs->parked + fs->asking, fs->options->directory);
 	queue_free(fs->asks);
 	queue_free(fs->unpacks);
 	ask_deadlines_free(fs->deadlines);

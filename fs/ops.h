@@ -44,7 +44,7 @@ struct fs {
 	struct inodes *inodes;
 	struct queue *work;    /* opens and replies: brief */
 	struct queue *asks;    /* questions to origins: as long as the network takes */
-	struct queue *unpacks; /* archives: as long as those take */
+	struct queue *unpacks; /* archives that are here: as long as those take */
 	struct queue *notices; /* to the kernel, which may make them wait for a lookup */
 	struct deadlines *deadlines;
 	struct handshake handshake;
@@ -59,12 +59,15 @@ struct fs {
 	pthread_mutex_t sizes; /* the kernel is told of one at a time */
 
 	pthread_mutex_t mu;
-	pthread_cond_t changed; /* no request is parked any more */
+	pthread_cond_t changed; /* no request is parked any more, or no question under way */
 	/* guarded by mu */
 	struct park *parks;         /* requests under way in park.h */
 	unsigned int parked;        /* how many, with those whose last reference just goes */
 	struct handle *handles;     /* all that are open */
-	struct question *questions; /* ask.c's, by what they ask */
+	struct question *questions; /* question.c's, by what they ask … */
+	unsigned int asking;        /* … how many, with those that nobody joins any more … */
+	struct asked_host *hosts;   /* … and whom, by name, … */
+	unsigned int ask_threads;   /* … on how many threads */
 };
 
 /* What is behind fuse_file_info.fh. */

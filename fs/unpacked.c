@@ -14,8 +14,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define STILL_WANTED_MS 500 /* so often it is looked whether anybody waits for an archive */
-
 /* ---- names ---- */
 
 size_t unpacked_name_len(const char *name)
@@ -182,11 +180,10 @@ char *unpacked_error(struct fs *fs, const struct node *node, uid_t uid)
 	return r < 0 && r != -EAGAIN ? str_copy(err.msg) : NULL;
 }
 
-/* ---- fetching and unpacking, on a thread that may wait ---- */
+/* ---- fetching and unpacking ---- */
 
-/* Start or join the download; without asking anybody, only what is complete. */
-static int fetch_archive(struct fs *fs, const struct fetchfs_request *request,
-	struct fetchfs_file **ret, struct err *err)
+int unpacked_fetch(struct fs *fs, const struct fetchfs_request *request, struct fetchfs_file **ret,
+	struct err *err)
 {
 	CLEANUP(fetchfs_info_release) struct fetchfs_info info = {.size = -1};
 	int r;
@@ -197,42 +194,12 @@ static int fetch_archive(struct fs *fs, const struct fetchfs_request *request,
 	return r < 0 ? r : fetchfs_get_digest(fs->fetchfs, info.sha256, request->uid, ret, err);
 }
 
-/* Until it is complete, or nobody waits any more. */
-static int wait_for_archive(
-	struct fetchfs_file *file, bool (*is_wanted)(void *arg), void *arg, struct err *err)
-{
-	struct fetchfs_info info = {.state = FETCHFS_IN_FLIGHT};
-	int r;
-
-	do {
-		r = fetchfs_file_wait_until(
-			file, FETCHFS_UNTIL_COMPLETE, 0, 0, STILL_WANTED_MS, err);
-		if (r != -ETIMEDOUT || fetchfs_file_info(file, &info, NULL) < 0)
-			return r;
-		fetchfs_info_release(&info);
-	} while (info.state != FETCHFS_FAILED && is_wanted(arg));
-	return r;
-}
-
-int unpacked_fetch(struct fs *fs, const struct fetchfs_request *request,
-	bool (*is_wanted)(void *arg), void *arg, struct fetchfs_info *ret,
+int unpacked_unpack(struct fetchfs_file *file, struct fetchfs_info *ret,
 	struct fetchfs_tree **ret_tree, struct err *err)
 {
-	struct fetchfs_file *file;
-	int r = fetch_archive(fs, request, &file, err);
+	int r = fetchfs_tree_open(file, -1, ret_tree, err);
 
-	if (r < 0)
-		return r;
-	r = wait_for_archive(file, is_wanted, arg, err);
-	if (r < 0) {
-		fetchfs_file_abandon(file);
-		return r;
-	}
-	r = fetchfs_tree_open(file, -1, ret_tree, err);
-	if (r == 0)
-		r = fetchfs_file_info(file, ret, err);
-	fetchfs_file_free(file);
-	return r;
+	return r < 0 ? r : fetchfs_file_info(file, ret, err);
 }
 
 /* ---- running ---- */

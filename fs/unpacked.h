@@ -51,13 +51,14 @@ int unpacked_openat(int tree_fd, const char *path, int flags);
  * free(), NULL: nothing speaks against it. Asks nobody. */
 char *unpacked_error(struct fs *fs, const struct node *node, uid_t uid);
 
-/*
- * Fetch the archive of @request and unpack it: blocks, but gives both up soon after
- * @is_wanted(@arg) has become false. Of the archive *ret, for fetchfs_info_release(); *ret_tree is
- * the caller's.
- */
-int unpacked_fetch(struct fs *fs, const struct fetchfs_request *request,
-	bool (*is_wanted)(void *arg), void *arg, struct fetchfs_info *ret,
+/* Start or join the download of the archive of @request; where nobody may be asked, only what is
+ * complete. *ret is the caller's. */
+int unpacked_fetch(struct fs *fs, const struct fetchfs_request *request, struct fetchfs_file **ret,
+	struct err *err);
+
+/* Unpack the archive @file, all of which is here: blocks. Of it *ret, for fetchfs_info_release();
+ * *ret_tree is the caller's, also after an error, if it is set. */
+int unpacked_unpack(struct fetchfs_file *file, struct fetchfs_info *ret,
 	struct fetchfs_tree **ret_tree, struct err *err);
 
 /* Each consumes the reference of @node. */

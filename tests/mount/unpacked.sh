@@ -101,16 +101,23 @@ timeout 10 as_in "$a" "$WORK/tree" 2>/dev/null || timeout 10 diff -r --no-derefe
 kill "$reader"
 wait_for 10 gone "$reader" || fail "who waits for it cannot be killed"
 
-say "who is killed holds up nobody else, and ends the download"
+say "many that wait for archives hold up no other; killed, they end the downloads"
+echo new >"$WORK/new"
+tar -C "$WORK" -czf "$ORIGINROOT/dist/new.tar.gz" new
+cmp "$tree/dist/new.tar.gz" "$ORIGINROOT/dist/new.tar.gz" || fail "new.tar.gz"
 pids=()
 for i in {1..40}; do
 	ln -s a.tar.gz "$ORIGINROOT/dist/slow$i.tar.gz"
-	timeout 5 ls "$tree/rate/2000/dist/slow$i.tar.gz.unpacked" >/dev/null 2>&1 &
+	timeout 60 ls "$tree/stall/1000/dist/slow$i.tar.gz.unpacked" >/dev/null 2>&1 &
 	pids+=($!)
+	children+=($!)
 done
-cp "$ORIGINROOT/dist/a.tar.gz" "$ORIGINROOT/dist/quick.tar.gz"
+wait_for 30 origin_stat_is running 40 || fail "$(origin_stat running) downloads"
+took=$(milliseconds timeout 20 ls "$tree/dist/new.tar.gz.unpacked")
+echo "- unpacked in $took ms"
+origin_stat_is running 40 || fail "they wait no more"
+kill "${pids[@]}"
 for pid in "${pids[@]}"; do ! wait "$pid" || fail "a slow one was quick"; done
-timeout 20 ls "$tree/dist/quick.tar.gz.unpacked" >/dev/null || fail "held up by those who are gone"
 wait_for 20 origin_stat_is running 0 || fail "$(origin_stat running) downloads for nobody"
 
 say "many at once: one download, unpacked once"
@@ -164,6 +171,7 @@ stop_mount
 
 say "without asking anybody: what is here can be unpacked"
 fetchfs evict --all >/dev/null
+cp "$ORIGINROOT/dist/a.tar.gz" "$ORIGINROOT/dist/quick.tar.gz"
 fetchfs fetch "$ORIGIN/dist/a.tar.gz" "$ORIGIN/header/Cache-Control/max-age%3D0/dist/quick.tar.gz"
 before=$(wc -l <"$ORIGIN_LOG")
 start_mount -o known
