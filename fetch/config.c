@@ -304,7 +304,8 @@ int config_load(const char *file, const char *const *environment, bool lenient, 
 		.min_free_percent = 5,
 		.per_user_percent = 25,
 		.connections = 100,
-		.per_host = 50,      /* with 30 ms to the host, small files need as many */
+		.per_host = 50, /* with 30 ms to the host, small files need as many */
+		.turns = 8,     /* six users that hold all of theirs still leave room at one host */
 		.hadoop_clients = 4, /* each is a JVM */
 		.connect_ms = 10 * 1000,
 		.first_byte_ms = 60 * 1000,

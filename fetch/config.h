@@ -88,6 +88,7 @@ struct config {
 	/* [fetch] */
 	unsigned int connections;
 	unsigned int per_host;
+	unsigned int turns; /* per_user = N: downloads under way; 0: no limit */
 	int64_t connect_ms;
 	int64_t first_byte_ms;
 	int64_t stall_ms; /* fewer than stall_rate bytes a second for so long */

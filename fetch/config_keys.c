@@ -26,6 +26,7 @@ static const struct config_key keys[] = {
 	{"cache", "force", config_set_yes_no, GLOBAL(force), 0, 0},
 	{"fetch", "connections", config_set_count, GLOBAL(connections), 1, 1000},
 	{"fetch", "per_host", config_set_count, GLOBAL(per_host), 1, 1000},
+	{"fetch", "per_user", config_set_count, GLOBAL(turns), 0, 1000},
 	{"fetch", "connect", config_set_duration, GLOBAL(connect_ms), 1, DAY_MS},
 	{"fetch", "first_byte", config_set_duration, GLOBAL(first_byte_ms), 1, DAY_MS},
 	{"fetch", "stall", config_set_duration, GLOBAL(stall_ms), 1, DAY_MS},

@@ -14,7 +14,18 @@ void context_leave(struct fetchfs *fetchfs)
 {
 	WITH_LOCK(&fetchfs->mu);
 
-	if (--fetchfs->under_way == 0)
+	fetchfs->under_way--;
+	context_look(fetchfs);
+}
+
+static bool is_quiet(const struct fetchfs *fetchfs)
+{
+	return fetchfs->under_way == 0 && fetchfs->turns.waiting == 0;
+}
+
+void context_look(struct fetchfs *fetchfs)
+{
+	if (is_quiet(fetchfs))
 		pthread_cond_broadcast(&fetchfs->none);
 }
 
@@ -22,6 +33,6 @@ void context_wait(struct fetchfs *fetchfs)
 {
 	WITH_LOCK(&fetchfs->mu);
 
-	while (fetchfs->under_way > 0)
+	while (!is_quiet(fetchfs))
 		pthread_cond_wait(&fetchfs->none, &fetchfs->mu);
 }

@@ -13,6 +13,7 @@
 #include "fetch/machine.h"
 #include "fetch/meter.h"
 #include "fetch/refusals.h"
+#include "fetch/turns.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -43,6 +44,7 @@ struct fetchfs {
 
 	pthread_mutex_t mu;
 	struct flight *flights; /* by key; guarded by mu */
+	struct turns turns;     /* of flights; guarded by mu */
 	unsigned int under_way; /* context_enter(); guarded by mu */
 	pthread_cond_t none;    /* nothing is under way any more */
 	atomic_bool closing;
@@ -57,6 +59,9 @@ struct fetchfs {
  */
 void context_enter(struct fetchfs *fetchfs);
 void context_leave(struct fetchfs *fetchfs);
-void context_wait(struct fetchfs *fetchfs); /* until nothing is */
+void context_wait(struct fetchfs *fetchfs); /* until nothing is, nor waits for its turn */
+
+/* Caller holds mu. Something that waited for its turn does so no more. */
+void context_look(struct fetchfs *fetchfs);
 
 #endif

@@ -1,18 +1,71 @@
 #include "fetch/fetcher.h"
 
+#include "base/cleanup.h"
 #include "fetch/follow.h"
 #include "fetch/lead.h"
 
 #include <errno.h>
 
-void fetcher_end(struct flight *flight, int r, struct object *object, struct entry *entry,
+/* Its turn has come, on a thread that waits for nobody. */
+static void run_turn(void *arg)
+{
+	struct flight *flight = arg;
+	struct fetchfs *fetchfs = flight->fetchfs;
+	struct err err = ERR_INIT;
+	int r = flight_check(flight, &err);
+
+	if (r < 0)
+		fetcher_end(flight, r, NULL, NULL, &err);
+	else
+		fetcher_start(flight);
+	context_leave(fetchfs);
+}
+
+/* The flight whose turn it is once @flight has ended, counted as by context_enter(); or NULL. */
+static struct flight *pass_on(struct flight *flight)
+{
+	struct fetchfs *fetchfs = flight->fetchfs;
+	WITH_LOCK(&fetchfs->mu);
+	struct ticket *next = turns_end(&fetchfs->turns, &flight->ticket);
+
+	if (!next)
+		return NULL;
+	fetchfs->under_way++;
+	return (struct flight *)((char *)next - offsetof(struct flight, ticket));
+}
+
+/* Returns the next one, see pass_on(). */
+static struct flight *end(struct flight *flight, int r, struct object *object, struct entry *entry,
 	const struct err *err)
 {
+	struct flight *next = pass_on(flight);
+
 	if (r < 0)
 		flight_failed(flight, err);
 	else if (r != LEAD_RESTS)
 		flight_done(flight, object, entry);
 	flight_land(flight);
+	return next;
+}
+
+/* The next one begins on another thread: there may be many that end as soon as they begin. */
+void fetcher_end(struct flight *flight, int r, struct object *object, struct entry *entry,
+	const struct err *err)
+{
+	struct flight *next = end(flight, r, object, entry, err);
+
+	while (next) {
+		struct fetchfs *fetchfs = next->fetchfs;
+		struct err why = ERR_INIT;
+
+		if (queue_keep(fetchfs->brief, &why) == 0) {
+			next->job = (struct queue_job){.run = run_turn, .arg = next};
+			queue_give(fetchfs->brief, &next->job);
+			return;
+		}
+		next = end(next, -why.code, NULL, NULL, &why);
+		context_leave(fetchfs);
+	}
 }
 
 /* 1: to be led by somebody else. */
@@ -59,8 +112,20 @@ void fetcher_start(struct flight *flight)
 	struct lead *lead;
 	struct err err = ERR_INIT;
 
-	if (flight->unknown && lead_new(flight, &lead, NULL) == 0)
+	if (flight->seen.unknown && lead_new(flight, &lead, NULL) == 0)
 		lead_start(lead);
 	else if (queue_push(flight->fetchfs->leaders, fetcher_run, flight, &err) < 0)
 		fetcher_end(flight, -err.code, NULL, NULL, &err);
+}
+
+void fetcher_resume(struct flight *flight, uid_t uid)
+{
+	struct fetchfs *fetchfs = flight->fetchfs;
+	bool start;
+
+	pthread_mutex_lock(&fetchfs->mu);
+	start = turns_ask_again(&fetchfs->turns, &flight->ticket, uid);
+	pthread_mutex_unlock(&fetchfs->mu);
+	if (start)
+		fetcher_start(flight);
 }

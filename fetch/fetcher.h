@@ -8,12 +8,16 @@
 #include "fetch/flight.h"
 
 /*
- * Fly @flight, just made by flight_join(): without a thread as long as there is nothing to do but
- * to wait for an answer, else on one of its own. A failure to do so is the flight's outcome.
+ * Fly @flight, whose turn it is by flight_join(): without a thread as long as there is nothing to
+ * do but to wait for an answer, else on one of its own. A failure to do so is the flight's outcome.
  */
 void fetcher_start(struct flight *flight);
 
-/* The end of it: @object and @entry are taken over if @r is 0, LEAD_RESTS is none, else @err. */
+/* The same for one that rested, once its turn comes again: @uid wishes something of it. */
+void fetcher_resume(struct flight *flight, uid_t uid);
+
+/* The end of it, and of its turn: @object and @entry are taken over if @r is 0, LEAD_RESTS is none,
+ * else @err. */
 void fetcher_end(struct flight *flight, int r, struct object *object, struct entry *entry,
 	const struct err *err);
 

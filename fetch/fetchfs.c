@@ -268,6 +268,7 @@ int fetchfs_open(const struct fetchfs_options *options, struct fetchfs **ret, st
 	r = config_load(options->config, options->environment, options->config_lenient,
 		&fetchfs->config, err);
 	overrule(&fetchfs->config, options);
+	fetchfs->turns = (struct turns){.limit = fetchfs->config.turns, .owner = fetchfs->owner};
 	if (r == 0)
 		r = open_cache(fetchfs, options, err);
 	if (r == 0)
@@ -380,6 +381,7 @@ int fetchfs_usage(struct fetchfs *fetchfs, struct fetchfs_usage *ret, struct err
 	};
 	WITH_LOCK(&fetchfs->mu);
 	ret->in_flight = HASH_COUNT(fetchfs->flights);
+	ret->in_line = fetchfs->turns.waiting;
 	return 0;
 }
 

@@ -87,6 +87,7 @@ struct fetchfs_usage {
 	uint64_t objects;       /* count */
 	uint64_t entries;       /* count of complete artifacts */
 	uint64_t in_flight;     /* transfers of this process */
+	uint64_t in_line;       /* of which wait for others of the same user ([fetch] per_user) */
 	uint64_t hits;          /* of this process: opens answered from the cache */
 	uint64_t misses;        /* opens that needed the origin */
 	uint64_t fetched_bytes; /* bytes that origins sent to this process */

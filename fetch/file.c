@@ -223,7 +223,7 @@ int fetchfs_file_wait(struct fetchfs_file *file, struct fetchfs_wait *wait, stru
 	pthread_mutex_unlock(&flight->mu);
 
 	if (to_be_led)
-		fetcher_start(flight);
+		fetcher_resume(flight, file->target->uid);
 	else if (r == 0 && wait->until == FETCHFS_UNTIL_RANGE)
 		ahead_look(flight);
 	return r;

@@ -45,7 +45,8 @@ static struct flight_key key_of(const struct target *target)
 	return key;
 }
 
-static struct flight *flight_new(struct fetchfs *fetchfs, struct target *target)
+static struct flight *flight_new(
+	struct fetchfs *fetchfs, struct target *target, const struct flight_seen *seen)
 {
 	struct flight *flight = calloc(1, sizeof(*flight));
 
@@ -56,6 +57,7 @@ static struct flight *flight_new(struct fetchfs *fetchfs, struct target *target)
 
 	flight->fetchfs = fetchfs;
 	flight->key = key_of(target);
+	flight->seen = *seen;
 	flight->lead_key = target->key;
 	flight->target = target_ref(target);
 	flight->read_fd = -1;
@@ -94,8 +96,8 @@ static struct flight *find_and_ref(
 	return flight;
 }
 
-int flight_join(struct fetchfs *fetchfs, struct target *target, bool prefetch, struct flight **ret,
-	bool *ret_new, struct err *err)
+int flight_join(struct fetchfs *fetchfs, struct target *target, bool prefetch,
+	const struct flight_seen *seen, struct flight **ret, bool *ret_start, struct err *err)
 {
 	struct flight_key key = key_of(target);
 	struct flight *flight;
@@ -105,9 +107,8 @@ int flight_join(struct fetchfs *fetchfs, struct target *target, bool prefetch, s
 		return err_set(err, ERR_CANCELLED, ECANCELED, "the cache is being closed");
 
 	flight = find_and_ref(fetchfs, &key, !prefetch);
-	*ret_new = !flight;
 	if (!flight) {
-		flight = flight_new(fetchfs, target);
+		flight = flight_new(fetchfs, target, seen);
 		if (!flight)
 			return err_oom(err);
 		flight->refs = 2; /* the caller's and the flyer's */
@@ -118,6 +119,7 @@ int flight_join(struct fetchfs *fetchfs, struct target *target, bool prefetch, s
 	}
 	if (key.afresh)
 		flight->asked_ms = clock_wall_ms();
+	*ret_start = turns_ask(&fetchfs->turns, &flight->ticket, target->uid);
 	*ret = flight;
 	return 0;
 }
@@ -151,6 +153,11 @@ void flight_unref(struct flight *flight, bool abandon)
 		leave_table(flight);
 		flight->cancelled = true;
 		pthread_cond_broadcast(&flight->changed);
+		/* then nobody will fly it */
+		if (turns_leave(&fetchfs->turns, &flight->ticket)) {
+			flight->refs--;
+			context_look(fetchfs);
+		}
 	}
 	last = --flight->refs == 0;
 	pthread_mutex_unlock(&flight->mu);

@@ -54,6 +54,12 @@ struct flight_claim {
 	int64_t moved_ms; /* when the last bytes came, or it was made */
 };
 
+/* What the index said before. */
+struct flight_seen {
+	bool unknown;  /* the index had no such entry … */
+	uint32_t word; /* … when this was the word of its key */
+};
+
 struct flight_ahead {
 	uint64_t at;
 	uint64_t length; /* 0: nothing */
@@ -70,14 +76,15 @@ struct flight_ahead {
 struct flight {
 	UT_hash_handle hh;
 	struct fetchfs *fetchfs;
-	struct flight_key key;  /* its afresh is guarded by fetchfs->mu, the rest is fixed */
-	struct target *target;  /* fixed: of whoever asked first */
-	bool in_table;          /* guarded by fetchfs->mu, as is … */
-	int64_t asked_ms;       /* … when the last one asked for a new answer, since 1970 */
-	int64_t asks_ms;        /* when it asks the origin, since 1970; its flyer's; 0: not yet */
-	bool unknown;           /* fixed: the index had no such entry … */
-	uint32_t word;          /* fixed: … when this was the word of its key */
-	unsigned int passed_by; /* leaders that were frozen; its flyer's */
+	struct flight_key key;   /* its afresh is guarded by fetchfs->mu, the rest is fixed */
+	struct target *target;   /* fixed: of whoever asked first */
+	struct ticket ticket;    /* guarded by fetchfs->mu */
+	struct queue_job job;    /* its start, once its turn has come */
+	bool in_table;           /* guarded by fetchfs->mu, as is … */
+	int64_t asked_ms;        /* … when the last one asked for a new answer, since 1970 */
+	int64_t asks_ms;         /* when it asks the origin, since 1970; its flyer's; 0: not yet */
+	struct flight_seen seen; /* fixed */
+	unsigned int passed_by;  /* leaders that were frozen; its flyer's */
 
 	pthread_mutex_t mu;
 	pthread_cond_t changed; /* claims, helpers, cancelled */
@@ -130,12 +137,13 @@ struct flight {
 };
 
 /*
- * Join the flight of @target's key, or add one to the table: then *ret_new is true and the caller
- * must hand it to somebody who flies it (who holds a reference of its own from now on) or call
- * flight_failed() and flight_land(). *ret is the caller's, for flight_unref().
+ * Join the flight of @target's key, or add one to the table, of which the index said @seen
+ * (copied). *ret is the caller's, for flight_unref(). *ret_start: it is the caller's turn to
+ * fetcher_start() it; else somebody else did, or will once its turn comes. Whoever flies it has a
+ * reference of his own from the beginning.
  */
-int flight_join(struct fetchfs *fetchfs, struct target *target, bool prefetch, struct flight **ret,
-	bool *ret_new, struct err *err);
+int flight_join(struct fetchfs *fetchfs, struct target *target, bool prefetch,
+	const struct flight_seen *seen, struct flight **ret, bool *ret_start, struct err *err);
 
 /* The plain flight of @key (no digest expected, of whichever mode), with a reference, or NULL. */
 struct flight *flight_find(struct fetchfs *fetchfs, const struct entry_key *key);

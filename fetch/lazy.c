@@ -10,8 +10,9 @@
 
 #include <errno.h>
 
-#define REST_MS 5000 /* without a wish */
-#define LOOK_MS 100
+#define REST_MS     5000 /* without a wish */
+#define MAKE_WAY_MS 200  /* the same, while others of its user wait for their turn */
+#define LOOK_MS     100
 
 bool lazy_suits(struct flight *flight)
 {
@@ -115,6 +116,13 @@ void lazy_give_up(struct flight *flight)
 	flight->lazy = false;
 }
 
+static bool is_to_rest(struct flight *flight, int64_t quiet_ms)
+{
+	WITH_LOCK(&flight->fetchfs->mu);
+
+	return quiet_ms >= (turns_is_awaited(&flight->ticket) ? MAKE_WAY_MS : REST_MS);
+}
+
 /* One look. 1: nothing is to be done but wait. */
 static int look(struct lead *lead, int64_t *quiet_since, struct err *err)
 {
@@ -138,7 +146,7 @@ static int look(struct lead *lead, int64_t *quiet_since, struct err *err)
 		return 1;
 	}
 	flight_limit(flight); /* who is asked for nothing cannot be late */
-	if (clock_monotonic_ms() - *quiet_since >= REST_MS && flight_rest(flight))
+	if (is_to_rest(flight, clock_monotonic_ms() - *quiet_since) && flight_rest(flight))
 		return LEAD_RESTS;
 	return 1;
 }

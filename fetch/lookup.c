@@ -225,8 +225,8 @@ bool lookup_is_unchanged(const struct flight *flight)
 {
 	const struct target *target = flight->target;
 
-	return flight->unknown &&
-	       cachedir_word(&flight->fetchfs->dir, &target->key) == flight->word;
+	return flight->seen.unknown &&
+	       cachedir_word(&flight->fetchfs->dir, &target->key) == flight->seen.word;
 }
 
 int lookup_again(struct flight *flight, struct object *ret_object, struct entry *ret_entry,

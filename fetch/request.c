@@ -188,21 +188,17 @@ int fetchfs_stat(struct fetchfs *fetchfs, const struct fetchfs_request *request,
 	return ask_origin(fetchfs, request, target, ret, err);
 }
 
-/* @unknown: the index had no entry of it when @word was the word of its key. */
-static int join_flight(struct fetchfs *fetchfs, struct target *target, bool prefetch, bool unknown,
-	uint32_t word, struct fetchfs_file **ret, struct err *err)
+static int join_flight(struct fetchfs *fetchfs, struct target *target, bool prefetch,
+	const struct flight_seen *seen, struct fetchfs_file **ret, struct err *err)
 {
 	struct flight *flight;
-	bool is_new;
-	int r = flight_join(fetchfs, target, prefetch, &flight, &is_new, err);
+	bool start;
+	int r = flight_join(fetchfs, target, prefetch, seen, &flight, &start, err);
 
 	if (r < 0)
 		return r;
-	if (is_new) {
-		flight->unknown = unknown;
-		flight->word = word;
+	if (start)
 		fetcher_start(flight);
-	}
 	r = file_of_flight(target, flight, prefetch, ret, err);
 	if (r < 0)
 		flight_unref(flight, true);
@@ -215,19 +211,18 @@ int fetchfs_get(struct fetchfs *fetchfs, const struct fetchfs_request *request,
 	CLEANUP(target_unrefp) struct target *target = NULL;
 	struct object object = {.fd = -1};
 	struct entry entry = {0};
-	bool unknown = false;
-	uint32_t word;
+	struct flight_seen seen = {.unknown = false};
 	int r = refusals_target(fetchfs, request, &target, err);
 
 	if (r < 0)
 		return r;
-	word = cachedir_word(&fetchfs->dir, &target->key);
-	r = lookup_cached(fetchfs, target, &object, &entry, &unknown, err);
+	seen.word = cachedir_word(&fetchfs->dir, &target->key);
+	r = lookup_cached(fetchfs, target, &object, &entry, &seen.unknown, err);
 	if (r < 0)
 		return r;
 	if (r == 0) {
 		atomic_fetch_add(&fetchfs->meter.misses, 1);
-		return join_flight(fetchfs, target, request->prefetch, unknown, word, ret, err);
+		return join_flight(fetchfs, target, request->prefetch, &seen, ret, err);
 	}
 
 	meter_hit(&fetchfs->meter, entry.size);

@@ -69,6 +69,7 @@ static void write_cache(FILE *out, const struct fetchfs_usage *usage)
 	gauge(out, "cache_objects", usage->objects, "Contents that are here.");
 	gauge(out, "cache_entries", usage->entries, "Artifacts that are complete.");
 	gauge(out, "in_flight", usage->in_flight, "Downloads of this process.");
+	gauge(out, "in_line", usage->in_line, "Of which wait for others of the same user.");
 }
 
 static void write_mount(struct fs *fs, FILE *out)

@@ -72,6 +72,7 @@ static void write_status(struct fs *fs, uid_t uid, struct writer *writer)
 	json_number(json, "entries", (int64_t)usage.entries);
 	json_number(json, "objects", (int64_t)usage.objects);
 	json_number(json, "in_flight", (int64_t)usage.in_flight);
+	json_number(json, "in_line", (int64_t)usage.in_line);
 	json_number(json, "hits", (int64_t)usage.hits);
 	json_number(json, "misses", (int64_t)usage.misses);
 	json_number(json, "fetched_bytes", (int64_t)usage.fetched_bytes);

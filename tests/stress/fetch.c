@@ -1,11 +1,13 @@
 /*
- * One library instance, many threads: everything that can be asked of it, in no order, on files
- * that arrive in small pieces, break off, change their version and are evicted. Each byte that is
- * read is checked. A round ends with all transfers cancelled and the cache closed while they run;
- * the next one opens it again and resumes.
+ * One library instance, many threads of three users, two of whom wait for their turn: everything
+ * that can be asked of it, in no order, on files that arrive in small pieces or in the parts that
+ * are read, break off, change their version and are evicted. Each byte that is read is checked. A
+ * round ends with all transfers cancelled and the cache closed while they run; the next one opens
+ * it again and resumes.
  */
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/str.h"
 #include "fetch/fetchfs.h"
 #include "tests/stress/stress.h"
 #include "tests/support/fake_backend.h"
@@ -21,6 +23,7 @@
 #define ROUND_MS 2000
 #define WAKE_MS  60000
 #define FILES    12
+#define USERS    3 /* the first is the owner */
 #define READ_MAX 50000
 
 struct round {
@@ -211,7 +214,8 @@ static void use_file(struct worker *worker, struct round *round)
 {
 	char uri[32];
 	unsigned int file;
-	struct fetchfs_request request = {.uri = uri, .uid = geteuid()};
+	struct fetchfs_request request = {
+		.uri = uri, .uid = geteuid() + (uid_t)stress_below(worker, USERS)};
 	struct fetchfs_file *opened;
 	struct err err = ERR_INIT;
 	int r;
@@ -371,10 +375,23 @@ static void *work(void *arg)
 	return NULL;
 }
 
+static void configure(const char *path, bool lazy)
+{
+	FILE *file = fopen(path, "w");
+
+	CHECK(file, "%m");
+	fprintf(file, "[policy]\nallow = fake://h/\n[fetch]\nper_user = 2\n%s",
+		lazy ? "lazy = ranges\n" : "");
+	CHECK(fclose(file) == 0, "%m");
+}
+
 int main(void)
 {
 	CLEANUP(tmpdir_removep) char *dir = tmpdir_make();
-	struct fetchfs_options options = {.cache = dir, .backends = fake_backends};
+	CLEANUP(str_freep) char *cache = str_printf("%s/cache", dir);
+	CLEANUP(str_freep) char *config = str_printf("%s/conf", dir);
+	struct fetchfs_options options = {
+		.cache = cache, .config = config, .backends = fake_backends};
 
 	for (unsigned int file = 0; file < FILES; file++)
 		put_file(file);
@@ -382,6 +399,7 @@ int main(void)
 		struct round round = {.until = clock_monotonic_ms() + ROUND_MS};
 		struct err err = ERR_INIT;
 
+		configure(config, i % 2 == 0);
 		CHECK(fetchfs_open(&options, &round.fetchfs, &err) == 0, "%s", err.msg);
 		stress_run(work, THREADS, i, &round);
 		fetchfs_close(round.fetchfs);

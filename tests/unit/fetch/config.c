@@ -60,6 +60,7 @@ Test(config, an_empty_file_leaves_the_defaults)
 	cr_assert_eq(config.min_free_percent, 5);
 	cr_assert_eq(config.connections, 100);
 	cr_assert_eq(config.per_host, 50);
+	cr_assert_eq(config.turns, 8);
 	cr_assert_eq(config.hadoop_clients, 4);
 	cr_assert_eq(config.stall_ms, 60000);
 	cr_assert_eq(config.connect_ms, 10000);
@@ -75,13 +76,13 @@ Test(config, an_empty_file_leaves_the_defaults)
 Test(config, every_key_is_understood)
 {
 	CLEANUP(config_release)
-	struct config config =
-		loaded("# a comment\n[cache]\ndir = /var/c\nsize = 10G\n"
-		       "min_free = 1GiB\nhardlink = yes\nforce = yes\n\n"
-		       "[fetch]\nconnections=4\nper_host: 2\nstall = 5s\nconnect = 500ms\n"
-		       "total = 1h\nretries = 0\nttl = 1d ; a day\nnegative_ttl = 0\n"
-		       "ca_file = /etc/ca.pem\n"
-		       "[policy]\nprivate = allow\nfile = /srv/a/, /srv/b\n");
+	struct config config = loaded(
+		"# a comment\n[cache]\ndir = /var/c\nsize = 10G\n"
+		"min_free = 1GiB\nhardlink = yes\nforce = yes\n\n"
+		"[fetch]\nconnections=4\nper_host: 2\nper_user = 0\nstall = 5s\nconnect = 500ms\n"
+		"total = 1h\nretries = 0\nttl = 1d ; a day\nnegative_ttl = 0\n"
+		"ca_file = /etc/ca.pem\n"
+		"[policy]\nprivate = allow\nfile = /srv/a/, /srv/b\n");
 
 	cr_assert_str_eq(config.dir, "/var/c");
 	cr_assert_eq(config.size, 10737418240);
@@ -91,6 +92,7 @@ Test(config, every_key_is_understood)
 	cr_assert(config.force);
 	cr_assert_eq(config.connections, 4);
 	cr_assert_eq(config.per_host, 2);
+	cr_assert_eq(config.turns, 0);
 	cr_assert_eq(config.stall_ms, 5000);
 	cr_assert_eq(config.connect_ms, 500);
 	cr_assert_eq(config.total_ms, 3600000);
