@@ -84,13 +84,6 @@ static int copy_into(struct artifact *artifact, const char *path, struct err *er
 	return r < 0 ? r : newfile_commit(&file, err);
 }
 
-static int copy(struct artifact *artifact, const char *path, struct err *err)
-{
-	if (str_equal(path, "-"))
-		return artifact_write(artifact, STDOUT_FILENO, "stdout", err);
-	return copy_into(artifact, path, err);
-}
-
 int cmd_get(struct cli *cli, int argc, char **argv)
 {
 	const struct argp_child children[] = {{.argp = &artifact_argp}, {0}};
@@ -101,17 +94,22 @@ int cmd_get(struct cli *cli, int argc, char **argv)
 	struct artifact artifact = {.fd = -1};
 	struct err err = ERR_INIT;
 	bool of_cache = false;
-	int r;
+	bool is_stdout;
+	int r = 0;
 
 	cli_parse(cli, &argp, argc, argv, &get);
 	if (!artifact_prepare(cli, &get.request))
 		return EXIT_USAGE;
 	shown = cli_shown(get.request.uri);
-	r = find_place(&get, &path, &err);
+	is_stdout = str_equal(get.file, "-");
+	if (!is_stdout)
+		r = find_place(&get, &path, &err);
 	if (r == 0)
 		r = artifact_open(cli, &get.request, &artifact, &of_cache, &err);
-	if (r == 0)
-		r = copy(&artifact, path, &err);
+	if (r == 0 && is_stdout)
+		r = artifact_write(&artifact, STDOUT_FILENO, "stdout", &err);
+	else if (r == 0)
+		r = copy_into(&artifact, path, &err);
 	if (r == 0)
 		artifact_warn_old(cli, &artifact, shown);
 	artifact_close(&artifact, r == 0);

@@ -20,6 +20,22 @@
 #define OWN_MODE    0700
 #define FILE_MODE   0600
 
+/* Whoever owns the folder above can put something else in the place of what was just made. */
+static int equip(const char *path, mode_t mode, const struct user *owner)
+{
+	CLEANUP(fd_closep)
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_uid != geteuid())
+		return -EPERM;
+	if (fchmod(fd, mode) < 0)
+		return -errno;
+	return owner && owner->other && fchown(fd, owner->uid, owner->gid) < 0 ? -errno : 0;
+}
+
 /*
  * It appears under its name once it is the owner's and has its mode, whatever the umask, so that
  * others who come now can work in it. @owner: NULL, the caller.
@@ -37,14 +53,12 @@ static int make_folder(const char *path, mode_t mode, const struct user *owner, 
 		return err_oom(err);
 	if (mkdir(temp, OWN_MODE) < 0)
 		return err_set(err, ERR_SYSTEM, errno, "make %s: %m", path);
-	if (chmod(temp, mode) < 0)
-		r = err_set(err, ERR_SYSTEM, errno, "chmod %s: %m", path);
-	else if (owner && owner->other && lchown(temp, owner->uid, owner->gid) < 0)
-		r = err_set(err, ERR_SYSTEM, errno, "chown %s: %m", path);
-	else if (renameat2(AT_FDCWD, temp, AT_FDCWD, path, RENAME_NOREPLACE) < 0 && errno != EEXIST)
-		r = err_set(err, ERR_SYSTEM, errno, "make %s: %m", path);
+	r = equip(temp, mode, owner);
+	if (r == 0 && renameat2(AT_FDCWD, temp, AT_FDCWD, path, RENAME_NOREPLACE) < 0 &&
+		errno != EEXIST)
+		r = -errno;
 	rmdir(temp);
-	return r;
+	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "make %s: %m", path) : 0;
 }
 
 /* The folders above @path, as mkdir -p has it. */

@@ -8,20 +8,41 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define MODE 0666 /* without what the umask takes */
 
-/* /dev/stdout and its like stand for what is open already, and must be there for others. */
+/* What a name like /dev/stdout stands for: a descriptor of this process, or -1. */
+static int descriptor_of(const char *path)
+{
+	static const char *const names[] = {"/dev/stdin", "/dev/stdout", "/dev/stderr"};
+	static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+
+	for (int fd = 0; fd < (int)ARRAY_SIZE(names); fd++)
+		if (str_equal(path, names[fd]))
+			return fd;
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+		const char *number = path + strlen(folders[i]);
+		char *end;
+		long fd;
+
+		if (!str_has_prefix(path, folders[i]))
+			continue;
+		fd = strtol(number, &end, 10);
+		return end > number && !*end && fd >= 0 && fd <= INT_MAX ? (int)fd : -1;
+	}
+	return -1;
+}
+
 static bool is_special(const char *path)
 {
 	struct stat st;
 
-	if (str_has_prefix(path, "/dev/") || str_has_prefix(path, "/proc/"))
-		return lstat(path, &st) == 0 && !S_ISREG(st.st_mode);
 	return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
 }
 
@@ -42,13 +63,17 @@ static int make(const char *path, const char *temp, bool *ret_named)
 int newfile_open(const char *path, struct newfile *ret, struct err *err)
 {
 	struct newfile file = {.fd = -1, .path = path};
+	int given = descriptor_of(path);
 
-	file.as_it_is = is_special(path);
+	file.as_it_is = given >= 0 || is_special(path);
 	file.temp = str_printf("%s.%ld", path, (long)getpid());
 	if (!file.temp)
 		return err_oom(err);
-	if (file.as_it_is)
-		file.fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
+	if (given >= 0)
+		/* whoever goes on writing there does so behind it */
+		file.fd = fcntl(given, F_DUPFD_CLOEXEC, 0);
+	else if (file.as_it_is)
+		file.fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	else
 		file.fd = make(path, file.temp, &file.named);
 	if (file.fd < 0) {

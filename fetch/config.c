@@ -303,7 +303,7 @@ int config_load(const char *file, const char *const *environment, bool lenient, 
 	struct config config = {
 		.min_free_percent = 5,
 		.per_user_percent = 25,
-		.connections = 100,
+		.connections = 200,
 		.per_host = 50, /* with 30 ms to the host, small files need as many */
 		.turns = 8,     /* six users that hold all of theirs still leave room at one host */
 		.hadoop_clients = 4, /* each is a JVM */

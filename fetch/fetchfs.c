@@ -342,6 +342,11 @@ bool fetchfs_has_scheme(const struct fetchfs *fetchfs, const char *scheme)
 	return registry_find(fetchfs->backends, scheme, NULL);
 }
 
+unsigned int fetchfs_connections(const struct fetchfs *fetchfs)
+{
+	return fetchfs->config.connections;
+}
+
 bool fetchfs_hardlink_allowed(const struct fetchfs *fetchfs)
 {
 	return fetchfs->config.hardlink;

@@ -74,6 +74,9 @@ FETCHFS_API bool fetchfs_has_scheme(const struct fetchfs *fetchfs, const char *s
 /* Whether the configuration allows hardlinks in sandboxes ([cache] hardlink). */
 FETCHFS_API bool fetchfs_hardlink_allowed(const struct fetchfs *fetchfs);
 
+/* How many connections may be open at a time ([fetch] connections). */
+FETCHFS_API unsigned int fetchfs_connections(const struct fetchfs *fetchfs);
+
 /* About which names that nobody declared a mount asks while it walks ([fetch] lookup_head). */
 enum fetchfs_lookup_head {
 	FETCHFS_HEAD_SUFFIX, /* those that look like files */

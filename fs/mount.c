@@ -161,7 +161,7 @@ static int start(struct fs *fs, struct err *err)
 	if (r == 0)
 		r = queue_new("fs-work", WORK_THREADS, &fs->work, err);
 	if (r == 0)
-		r = queue_new("fs-ask", QUESTION_THREADS, &fs->asks, err);
+		r = queue_new("fs-ask", question_threads(fs->fetchfs), &fs->asks, err);
 	if (r == 0)
 		r = queue_new("fs-unpack", UNPACK_THREADS, &fs->unpacks, err);
 	if (r == 0)

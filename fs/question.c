@@ -13,10 +13,8 @@
 #include <uthash.h>
 #include <utlist.h>
 
-/* Threads of one host, and as soon as the others have CROWD, which take connections, too. */
-#define HOST_MANY 64
-#define HOST_FEW  4
-#define CROWD     32
+#define THREADS_MIN 4
+#define HOST_FEW    4
 
 /* What goes to the origin, for all who ask it until the answer comes. */
 struct question {
@@ -168,24 +166,62 @@ static void put(struct question *question)
 	finish(question, r < 0 ? NULL : &info, &err);
 }
 
-/* Under fs->mu. */
-static bool may_have(const struct asked_host *host, unsigned int threads)
+unsigned int question_threads(const struct fetchfs *fetchfs)
 {
-	unsigned int others = host->fs->ask_threads - host->threads;
+	unsigned int half = fetchfs_connections(fetchfs) / 2;
 
-	return threads <= (others < CROWD ? HOST_MANY : HOST_FEW);
+	return half > THREADS_MIN ? half : THREADS_MIN;
 }
 
-/* Whose turn it is; NULL: nobody's, or not on this thread, which is the host's no more. */
-static struct question *next_of(struct asked_host *host)
+/* Half of all, a few when the others have a quarter, one when they have three. Under fs->mu. */
+static bool may_have(const struct asked_host *host, unsigned int threads)
+{
+	unsigned int all = question_threads(host->fs->fetchfs);
+	unsigned int others = host->fs->ask_threads - host->threads;
+
+	if (others < all / 4)
+		return threads <= all / 2;
+	return threads <= (others < all / 4 * 3 ? HOST_FEW : 1);
+}
+
+/* One thread more for who has a line. Under fs->mu. */
+static bool take_thread(struct asked_host *host)
+{
+	if (!host->line || !may_have(host, host->threads + 1))
+		return false;
+	host->threads++;
+	host->fs->ask_threads++;
+	return true;
+}
+
+/* The thread goes. Under fs->mu. */
+static void give_thread_back(struct asked_host *host)
+{
+	struct fs *fs = host->fs;
+
+	fs->ask_threads--;
+	if (--host->threads > 0)
+		return;
+	HASH_DEL(fs->hosts, host);
+	free(host->name);
+	free(host);
+}
+
+/*
+ * Whose turn it is; NULL: nobody's, or not on this thread, which is the host's no more.
+ * *ret_another: the host has got another thread, too, since others have left some.
+ */
+static struct question *next_of(struct asked_host *host, bool *ret_another)
 {
 	struct fs *fs = host->fs;
 	struct question *question;
 	WITH_LOCK(&fs->mu);
 
+	*ret_another = false;
 	question = host->line;
 	if (question && may_have(host, host->threads)) {
 		DL_DELETE(host->line, question);
+		*ret_another = take_thread(host);
 		return question;
 	}
 	fs->ask_threads--;
@@ -201,9 +237,15 @@ static void ask_host(void *arg)
 {
 	struct asked_host *host = arg;
 	struct question *question;
+	bool another;
 
-	while ((question = next_of(host)))
+	while ((question = next_of(host, &another))) {
+		if (another && queue_push(host->fs->asks, ask_host, host, NULL) < 0) {
+			WITH_LOCK(&host->fs->mu);
+			give_thread_back(host); /* this one stays */
+		}
 		put(question);
+	}
 }
 
 static char *host_name(const char *text)
@@ -247,16 +289,14 @@ static void send(struct question *question)
 		host = host_of(fs, name);
 		if (host) {
 			DL_APPEND(host->line, question);
-			needs_thread = may_have(host, host->threads + 1);
-			host->threads += needs_thread;
-			fs->ask_threads += needs_thread;
+			needs_thread = take_thread(host);
 		}
 	}
 	if (!host) {
 		err_oom(&err);
 		finish(question, NULL, &err);
 	} else if (needs_thread && queue_push(fs->asks, ask_host, host, &err) < 0) {
-		while ((question = next_of(host)))
+		while ((question = next_of(host, &needs_thread)))
 			finish(question, NULL, &err);
 	}
 }

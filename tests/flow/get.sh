@@ -32,8 +32,11 @@ fetchfs get "$ORIGIN/d/c" link
 say "to stdout, a pipe, and what stands for stdout"
 fetchfs get "$ORIGIN/d/c" - | cmp - "$ORIGINROOT/d/c" || fail "-"
 fetchfs get "$ORIGIN/d/a%20b.bin" /proc/self/fd/1 | cmp - "$ORIGINROOT/d/a b.bin" || fail "a pipe"
-{ echo first && fetchfs get "$ORIGIN/d/c" /proc/self/fd/1; } >both
-tail -c +7 both | cmp - "$ORIGINROOT/d/c" || fail "a file behind /proc"
+{ echo first && fetchfs get "$ORIGIN/d/c" /proc/self/fd/1 && echo last; } >both
+{ echo first && cat "$ORIGINROOT/d/c" && echo last; } | cmp - both || fail "a file behind /proc"
+mkdir -- -
+fetchfs get "$ORIGIN/d/c" - | cmp - "$ORIGINROOT/d/c" || fail "- is a folder's name"
+rmdir -- -
 { fetchfs get "$ORIGIN/d/a%20b.bin" - || [ $? -eq 141 ]; } 2>"$LOGS/pipe" | head -c 1 >/dev/null
 [ ! -s "$LOGS/pipe" ] || fail "a word of it: $(<"$LOGS/pipe")"
 

@@ -8,7 +8,7 @@ need_program unzip
 
 rate=10000000
 # One connection for who jumps; the rest of the file comes by one, at that rate.
-
+printf '[fetch]\nper_host = 2\n' >"$CONFIG"
 start_origin --latency 50
 # with something to compare in each MiB; a zip of 1,000 members; a tar of 32 large ones
 python3 - "$ORIGINROOT" <<'END'

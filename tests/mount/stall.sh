@@ -51,9 +51,9 @@ for mode in passthrough nopassthrough; do
 	quick 50 stat "$MNT"
 	quick 50 ls -l "$MNT" "$MNT/http" "$host"
 	quick 50 cat "$host/b.bin"
-	# its pages come from the daemon, or from the disk, since the last who read it left none
+	# its pages come from the daemon, or from the disk, which others use, since the last who read it left none
 	dd "if=$host/b.bin" iflag=nocache count=0 status=none
-	quick 50 dd "if=$host/b.bin" iflag=nocache bs=64K of=/dev/null status=none
+	quick 600 dd "if=$host/b.bin" iflag=nocache bs=64K of=/dev/null status=none
 	quick 50 cat "$MNT/.fetchfs/status"
 	quick 50 getfattr --absolute-names -n user.fetchfs.state "$(at "$ORIGIN/stall/1000/a.bin?1")"
 	quick 50 stat "$(at "$ORIGIN/b.bin")"

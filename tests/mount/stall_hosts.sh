@@ -5,7 +5,7 @@ need_root
 need_fuse
 need_program jq python3
 start_origin --folders page
-for i in {1..80}; do echo "$i" >"$ORIGINROOT/new$i.tgz"; done
+for i in {1..100}; do echo "$i" >"$ORIGINROOT/new$i.tgz"; done
 mkdir "$ORIGINROOT/listed"
 printf '<a href="one">one</a>\n' >"$ORIGINROOT/listed/index.html"
 
@@ -94,7 +94,20 @@ healthy 127.0.0.1
 say "five more hosts: likewise"
 healthy 127.0.0.{2..6}
 
+say "forty more: names may wait, but what is known is fetched"
+looks=80
+stat "$host"/new{81..89}.tgz >/dev/null || fail "new names"
+hanging=()
+for i in {1..40}; do
+	ask_in_vain "127.0.1.$i" many 6 &
+	hanging+=($!)
+done
+wait "${hanging[@]}"
+open_are -ge 40 || fail "the silent hosts were not asked"
+quick 1000 cat "$host/new{}.tgz"
+
 say "what nobody waits for ends, soon; so does a listing"
+wait_for 30 open_are -eq 0 || fail "they are asked on and on"
 timeout 20 ls "$MNT/http/127.0.0.1:$SILENT/listed" >/dev/null 2>&1 &
 lister=$!
 children+=("$lister")

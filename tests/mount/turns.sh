@@ -102,7 +102,8 @@ wait_for 30 in_line_are 42 59 || fail "$(told)"
 wait_for 30 asked_are 25 || fail "asked for: $(asked | wc -l)"
 dismiss "$rest"
 wait_for 30 in_line_are 0 9 || fail "$(told)"
-asked_are 25 || fail "asked for in passing: $(asked | wc -l)"
+# (each of those under way may end before the next in line has been killed, too)
+[ "$(asked | wc -l)" -le 33 ] || fail "asked for in passing: $(asked | wc -l)"
 
 say "it moves on with each that comes, too"
 pids=()

@@ -58,7 +58,7 @@ Test(config, an_empty_file_leaves_the_defaults)
 	cr_assert_null(config.dir);
 	cr_assert_eq(config.size, 0);
 	cr_assert_eq(config.min_free_percent, 5);
-	cr_assert_eq(config.connections, 100);
+	cr_assert_eq(config.connections, 200);
 	cr_assert_eq(config.per_host, 50);
 	cr_assert_eq(config.turns, 8);
 	cr_assert_eq(config.hadoop_clients, 4);
