@@ -326,13 +326,20 @@ bool flight_is_to_be_read(struct flight *flight)
 
 bool flight_rest(struct flight *flight)
 {
-	WITH_LOCK(&flight->mu);
+	WITH_LOCK(&flight->fetchfs->mu);
+	bool rests;
 
-	if (flight->waits || flight->helpers > 0)
-		return false;
-	flight->partial = NULL;
-	flight->resting = true;
-	return true;
+	pthread_mutex_lock(&flight->mu);
+	rests = !flight->waits && flight->helpers == 0;
+	if (rests) {
+		flight->partial = NULL;
+		flight->resting = true;
+	}
+	/* those who left before it was lazy left it here, and nobody would take it away */
+	if (rests && flight->interested == 0)
+		leave_table(flight);
+	pthread_mutex_unlock(&flight->mu);
+	return rests;
 }
 
 void flight_progress(struct flight *flight)

@@ -176,7 +176,7 @@ int flight_restart(struct flight *flight, struct err *err);
 
 /*
  * Nobody has wished anything, and nobody leads from now on. false: somebody just did, lead on. On
- * success the partial is the caller's to give up.
+ * success the partial is the caller's to give up; and for whom nobody has it open this is the end.
  */
 bool flight_rest(struct flight *flight);
 

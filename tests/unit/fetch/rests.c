@@ -1,0 +1,99 @@
+/* Flights that nobody leads for a while, because nobody reads of them, and their users' lines. */
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "fetch/fetchfs.h"
+#include "tests/support/fake_backend.h"
+#include "tests/support/tmpdir.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define LARGE   (64 << 20)
+#define WAIT_MS 20000
+#define ALICE   (geteuid() + 1)
+#define BOB     (geteuid() + 2)
+
+static char *dir;
+static struct fetchfs *fetchfs;
+
+static void put(const char *path, size_t len, bool stall)
+{
+	fake_backend_put(path,
+		&(struct fake_file){.len = len, .etag = "\"1\"", .stall = stall, .block = 8192});
+}
+
+/* What is in the way is small, and fetched whole; the others are read in parts. */
+static void setup(void)
+{
+	CLEANUP(str_freep) char *cache = NULL;
+	CLEANUP(str_freep) char *config = NULL;
+	struct fetchfs_options options = {.backends = fake_backends};
+	struct err err = ERR_INIT;
+	FILE *file;
+
+	dir = tmpdir_make();
+	options.cache = cache = str_printf("%s/cache", dir);
+	options.config = config = str_printf("%s/conf", dir);
+	file = fopen(config, "w");
+	cr_assert(file);
+	fputs("[policy]\nallow = fake://h/\n[fetch]\nper_user = 1\nlazy = ranges\n", file);
+	cr_assert_eq(fclose(file), 0);
+	cr_assert_eq(fetchfs_open(&options, &fetchfs, &err), 0, "%s", err.msg);
+	put("/inway", 100, true);
+	put("/parts", LARGE, false);
+	put("/next", 100, true);
+}
+
+static void teardown(void)
+{
+	fetchfs_close(fetchfs);
+	fake_backend_reset();
+	tmpdir_remove(dir);
+}
+
+TestSuite(rests, .init = setup, .fini = teardown);
+
+static struct fetchfs_file *get(const char *uri, uid_t uid)
+{
+	struct fetchfs_request request = {.uri = uri, .uid = uid};
+	struct fetchfs_file *file = NULL;
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(fetchfs_get(fetchfs, &request, &file, &err), 0, "%s", err.msg);
+	return file;
+}
+
+static void expect_byte(struct fetchfs_file *file, uint64_t offset)
+{
+	struct err err = ERR_INIT;
+	unsigned char byte = 0;
+
+	cr_assert_eq(fetchfs_file_wait_until(file, FETCHFS_UNTIL_RANGE, offset, 1, WAIT_MS, &err),
+		0, "%s", err.msg);
+	cr_assert_eq(fetchfs_file_read(file, &byte, 1, offset, &err), 1, "%s", err.msg);
+	cr_assert_eq(byte, fake_backend_byte(offset));
+}
+
+Test(rests, what_nobody_has_open_any_more_ends_when_it_would_rest)
+{
+	struct fetchfs_file *in_way = get("fake://h/inway", ALICE);
+	struct fetchfs_file *parts;
+	struct fetchfs_file *next;
+
+	fake_backend_wait_stalled("/inway", 1);
+	parts = get("fake://h/parts", ALICE);
+	next = get("fake://h/next", ALICE);
+	fetchfs_file_free(parts); /* before it began */
+	fake_backend_release("/inway");
+	fake_backend_wait_stalled("/next", 1); /* its turn came as the other one's ended */
+
+	parts = get("fake://h/parts", BOB);
+	expect_byte(parts, 0);
+	fake_backend_release("/next");
+	expect_byte(next, 0);
+	fetchfs_file_free(parts);
+	fetchfs_file_free(next);
+	fetchfs_file_free(in_way);
+}
