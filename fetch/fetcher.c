@@ -118,14 +118,8 @@ void fetcher_start(struct flight *flight)
 		fetcher_end(flight, -err.code, NULL, NULL, &err);
 }
 
-void fetcher_resume(struct flight *flight, uid_t uid)
+void fetcher_call(struct flight *flight, uid_t uid)
 {
-	struct fetchfs *fetchfs = flight->fetchfs;
-	bool start;
-
-	pthread_mutex_lock(&fetchfs->mu);
-	start = turns_ask_again(&fetchfs->turns, &flight->ticket, uid);
-	pthread_mutex_unlock(&fetchfs->mu);
-	if (start)
+	if (flight_call(flight, uid))
 		fetcher_start(flight);
 }

@@ -13,8 +13,8 @@
  */
 void fetcher_start(struct flight *flight);
 
-/* The same for one that rested, once its turn comes again: @uid wishes something of it. */
-void fetcher_resume(struct flight *flight, uid_t uid);
+/* The same if it is its turn by flight_call(): nobody leads it, and @uid waits for more of it. */
+void fetcher_call(struct flight *flight, uid_t uid);
 
 /* The end of it, and of its turn: @object and @entry are taken over if @r is 0, LEAD_RESTS is none,
  * else @err. */

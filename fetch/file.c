@@ -185,20 +185,18 @@ static bool has_ended(const struct flight *flight)
 	return flight->state == FLIGHT_DONE || flight->state == FLIGHT_FAILED;
 }
 
-/* Caller holds mu. Somebody wishes something of a flight that nobody leads. */
-static bool end_rest(struct flight *flight)
+/* Caller holds mu. It may rest, or wait in lines. */
+static bool is_unled(const struct flight *flight)
 {
-	if (!flight->resting)
-		return false;
-	flight->resting = false;
-	flight->refs++;
-	return true;
+	return !flight->partial && !flight->followed;
 }
 
 int fetchfs_file_wait(struct fetchfs_file *file, struct fetchfs_wait *wait, struct err *err)
 {
 	struct flight *flight = file->flight;
-	bool to_be_led = false;
+	enum fetchfs_until until = wait->until;
+	bool unled = false;
+	uid_t uid;
 	int r;
 
 	wait->file = file;
@@ -206,6 +204,7 @@ int fetchfs_file_wait(struct fetchfs_file *file, struct fetchfs_wait *wait, stru
 	if (!flight)
 		return 1;
 
+	uid = file->target->uid;
 	pthread_mutex_lock(&flight->mu);
 	if (has_ended(flight)) {
 		r = file_outcome(file, flight, err);
@@ -217,16 +216,21 @@ int fetchfs_file_wait(struct fetchfs_file *file, struct fetchfs_wait *wait, stru
 	} else {
 		waits_add(flight, wait);
 		waits_ask(flight);
-		to_be_led = end_rest(flight);
+		unled = is_unled(flight);
+		flight->refs++;
 		r = 0;
 	}
 	pthread_mutex_unlock(&flight->mu);
+	if (r != 0)
+		return r;
 
-	if (to_be_led)
-		fetcher_resume(flight, file->target->uid);
-	else if (r == 0 && wait->until == FETCHFS_UNTIL_RANGE)
+	/* from here on @wait and @file may be gone: whoever was woken has let go of them */
+	if (unled)
+		fetcher_call(flight, uid);
+	else if (until == FETCHFS_UNTIL_RANGE)
 		ahead_look(flight);
-	return r;
+	flight_land(flight);
+	return 0;
 }
 
 bool fetchfs_wait_cancel(struct fetchfs_wait *wait)

@@ -342,6 +342,28 @@ bool flight_rest(struct flight *flight)
 	return rests;
 }
 
+/* Caller holds fetchfs->mu. Whether it rested until now, and somebody waits. */
+static bool end_rest(struct flight *flight)
+{
+	WITH_LOCK(&flight->mu);
+
+	if (!flight->resting || !flight->waits)
+		return false;
+	flight->resting = false;
+	flight->refs++;
+	return true;
+}
+
+bool flight_call(struct flight *flight, uid_t uid)
+{
+	struct turns *turns = &flight->fetchfs->turns;
+	WITH_LOCK(&flight->fetchfs->mu);
+
+	if (flight->ticket.state == TICKET_WAITS)
+		return turns_ask(turns, &flight->ticket, uid);
+	return end_rest(flight) && turns_ask_again(turns, &flight->ticket, uid);
+}
+
 void flight_progress(struct flight *flight)
 {
 	struct fetchfs_wait *ready;

@@ -180,6 +180,13 @@ int flight_restart(struct flight *flight, struct err *err);
  */
 bool flight_rest(struct flight *flight);
 
+/*
+ * @uid has begun to wait for something of it, and it may rest, or wait in the lines of others: then
+ * it asks for a turn of @uid's, too. true: it is the caller's turn to fly it, by a reference that
+ * is the flyer's.
+ */
+bool flight_call(struct flight *flight, uid_t uid);
+
 /* Caller holds mu. Whether somebody who waits here needs the whole file. */
 bool flight_wants_whole(const struct flight *flight);
 

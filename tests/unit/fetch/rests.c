@@ -97,3 +97,34 @@ Test(rests, what_nobody_has_open_any_more_ends_when_it_would_rest)
 	fetchfs_file_free(next);
 	fetchfs_file_free(in_way);
 }
+
+static void wake(struct fetchfs_wait *wait, const struct err *err)
+{
+	(void)wait;
+	(void)err;
+}
+
+Test(rests, what_goes_on_in_one_users_line_goes_at_once_when_another_reads)
+{
+	struct fetchfs_file *alices = get("fake://h/parts", ALICE);
+	struct fetchfs_file *bobs = get("fake://h/parts", BOB);
+	struct fetchfs_file *in_way;
+	struct fetchfs_wait wait = {
+		.until = FETCHFS_UNTIL_RANGE, .offset = LARGE - 1, .length = 1, .wake = wake};
+	struct err err = ERR_INIT;
+
+	expect_byte(alices, 0);
+	expect_byte(bobs, 0);
+	in_way = get("fake://h/inway", ALICE);
+	fake_backend_wait_stalled("/inway", 1); /* the other one rests */
+
+	cr_assert_eq(fetchfs_file_wait(alices, &wait, &err), 0, "%s", err.msg);
+	expect_byte(bobs, LARGE / 2);
+	expect_byte(alices, LARGE - 1);
+	fetchfs_wait_cancel(&wait);
+	fake_backend_release("/inway");
+	expect_byte(in_way, 0);
+	fetchfs_file_free(alices);
+	fetchfs_file_free(bobs);
+	fetchfs_file_free(in_way);
+}
