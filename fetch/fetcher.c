@@ -6,20 +6,7 @@
 
 #include <errno.h>
 
-/* Its turn has come, on a thread that waits for nobody. */
-static void run_turn(void *arg)
-{
-	struct flight *flight = arg;
-	struct fetchfs *fetchfs = flight->fetchfs;
-	struct err err = ERR_INIT;
-	int r = flight_check(flight, &err);
-
-	if (r < 0)
-		fetcher_end(flight, r, NULL, NULL, &err);
-	else
-		fetcher_start(flight);
-	context_leave(fetchfs);
-}
+static void run_turn(void *arg);
 
 /* The flight whose turn it is once @flight has ended, counted as by context_enter(); or NULL. */
 static struct flight *pass_on(struct flight *flight)
@@ -107,19 +94,41 @@ static void fetcher_run(void *arg)
 	fetcher_end(flight, r, &object, &entry, &err);
 }
 
-void fetcher_start(struct flight *flight)
+/* @brief: on a thread that must not do what may take long, as to read what has a digest may. */
+static void start(struct flight *flight, bool brief)
 {
+	bool at_once = flight->seen.unknown && !(brief && flight->target->has_expected);
 	struct lead *lead;
 	struct err err = ERR_INIT;
 
-	if (flight->seen.unknown && lead_new(flight, &lead, NULL) == 0)
+	if (at_once && lead_new(flight, &lead, NULL) == 0)
 		lead_start(lead);
 	else if (queue_push(flight->fetchfs->leaders, fetcher_run, flight, &err) < 0)
 		fetcher_end(flight, -err.code, NULL, NULL, &err);
 }
 
+/* Its turn has come, on a thread that waits for nobody. */
+static void run_turn(void *arg)
+{
+	struct flight *flight = arg;
+	struct fetchfs *fetchfs = flight->fetchfs;
+	struct err err = ERR_INIT;
+	int r = flight_check(flight, &err);
+
+	if (r < 0)
+		fetcher_end(flight, r, NULL, NULL, &err);
+	else
+		start(flight, true);
+	context_leave(fetchfs);
+}
+
+void fetcher_start(struct flight *flight)
+{
+	start(flight, false);
+}
+
 void fetcher_call(struct flight *flight, uid_t uid)
 {
 	if (flight_call(flight, uid))
-		fetcher_start(flight);
+		start(flight, false);
 }
