@@ -54,20 +54,37 @@ static int hash_object(struct fetchfs *fetchfs, const struct entry *entry, enum 
 	return r;
 }
 
+/* -ENOENT: the index does not know it. */
+static int recall(struct fetchfs *fetchfs, const struct entry *entry, enum checksum_kind kind,
+	struct checksum *ret)
+{
+	*ret = checksum_of_digest(&entry->digest);
+	if (kind == CHECKSUM_SHA256)
+		return 0;
+	return catalog_checksum(fetchfs->catalog, &entry->digest, kind, ret, NULL);
+}
+
 bool expected_holds(struct fetchfs *fetchfs, const struct target *target, const struct entry *entry,
 	enum expected_effort effort)
 {
 	enum checksum_kind kind = target->expected.kind;
-	struct checksum is = checksum_of_digest(&entry->digest);
-	int r = 0;
+	struct checksum is;
+	int r;
 
 	if (!target->has_expected)
 		return true;
-	if (kind != CHECKSUM_SHA256)
-		r = catalog_checksum(fetchfs->catalog, &entry->digest, kind, &is, NULL);
+	r = recall(fetchfs, entry, kind, &is);
 	if (r == -ENOENT && effort == EXPECTED_BY_HASHING)
 		r = hash_object(fetchfs, entry, kind, &is, NULL);
 	return r == 0 && checksum_equal(&is, &target->expected);
+}
+
+bool expected_fails(struct fetchfs *fetchfs, const struct target *target, const struct entry *entry)
+{
+	struct checksum is;
+
+	return target->has_expected && recall(fetchfs, entry, target->expected.kind, &is) == 0 &&
+	       !checksum_equal(&is, &target->expected);
 }
 
 int expected_find(

@@ -16,6 +16,10 @@ enum expected_effort {
 bool expected_holds(struct fetchfs *fetchfs, const struct target *target, const struct entry *entry,
 	enum expected_effort effort);
 
+/* Whether the index knows that the complete @entry is something else. */
+bool expected_fails(
+	struct fetchfs *fetchfs, const struct target *target, const struct entry *entry);
+
 /*
  * An entry that the user of @target may see and that has the expected content. -ENOENT: none, or
  * the digest is too weak to tell: whoever can make two files of one MD5 would otherwise place one

@@ -119,7 +119,8 @@ int flight_join(struct fetchfs *fetchfs, struct target *target, bool prefetch,
 	}
 	if (key.afresh)
 		flight->asked_ms = clock_wall_ms();
-	*ret_start = turns_ask(&fetchfs->turns, &flight->ticket, target->uid);
+	*ret_start = seen->complete ? turns_pass(&fetchfs->turns, &flight->ticket)
+				    : turns_ask(&fetchfs->turns, &flight->ticket, target->uid);
 	*ret = flight;
 	return 0;
 }

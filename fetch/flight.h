@@ -58,6 +58,7 @@ struct flight_claim {
 struct flight_seen {
 	bool unknown;  /* the index had no such entry … */
 	uint32_t word; /* … when this was the word of its key */
+	bool complete; /* it had a whole file, which was not good enough to be handed out at once */
 };
 
 struct flight_ahead {

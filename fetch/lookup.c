@@ -113,15 +113,17 @@ static int open_entry(struct fetchfs *fetchfs, const struct target *target, stru
 }
 
 int lookup_cached(struct fetchfs *fetchfs, const struct target *target, struct object *ret_object,
-	struct entry *ret_entry, bool *ret_unknown, struct err *err)
+	struct entry *ret_entry, struct flight_seen *ret_seen, struct err *err)
 {
 	CLEANUP(entry_releasep) struct entry entry = {0};
 	int64_t now = clock_wall();
 	int r = catalog_recall(fetchfs->catalog, &target->key, &entry, err);
 
-	*ret_unknown = r == -ENOENT;
+	ret_seen->unknown = r == -ENOENT;
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
+	ret_seen->complete =
+		entry.state == ENTRY_COMPLETE && !expected_fails(fetchfs, target, &entry);
 	r = check_absent(target, &entry, now, err);
 	if (r < 0)
 		return r;

@@ -9,11 +9,11 @@
 
 /*
  * What the cache can hand out for @target right now. 1: it is in *ret_object and *ret_entry, the
- * caller's. 0: the origin must be asked; *ret_unknown: the index has no such entry at all.
- * -ENOENT: it was asked a moment ago, and had no such thing.
+ * caller's. 0: the origin must be asked, or the file read first; *ret_seen tells what the index
+ * has, its word is not touched. -ENOENT: it was asked a moment ago, and had no such thing.
  */
 int lookup_cached(struct fetchfs *fetchfs, const struct target *target, struct object *ret_object,
-	struct entry *ret_entry, bool *ret_unknown, struct err *err);
+	struct entry *ret_entry, struct flight_seen *ret_seen, struct err *err);
 
 /*
  * The object of the complete @entry, for object_release(). -ENOENT: it is gone; or it is found to

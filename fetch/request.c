@@ -211,13 +211,13 @@ int fetchfs_get(struct fetchfs *fetchfs, const struct fetchfs_request *request,
 	CLEANUP(target_unrefp) struct target *target = NULL;
 	struct object object = {.fd = -1};
 	struct entry entry = {0};
-	struct flight_seen seen = {.unknown = false};
+	struct flight_seen seen = {.word = 0};
 	int r = refusals_target(fetchfs, request, &target, err);
 
 	if (r < 0)
 		return r;
 	seen.word = cachedir_word(&fetchfs->dir, &target->key);
-	r = lookup_cached(fetchfs, target, &object, &entry, &seen.unknown, err);
+	r = lookup_cached(fetchfs, target, &object, &entry, &seen, err);
 	if (r < 0)
 		return r;
 	if (r == 0) {

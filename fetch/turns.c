@@ -112,6 +112,13 @@ bool turns_ask(struct turns *turns, struct ticket *ticket, uid_t uid)
 	return go_or_wait(turns, ticket, uid);
 }
 
+bool turns_pass(struct turns *turns, struct ticket *ticket)
+{
+	if (ticket->state == TICKET_GOES || ticket->state == TICKET_OVER)
+		return false;
+	return go(turns, ticket, NULL);
+}
+
 bool turns_ask_again(struct turns *turns, struct ticket *ticket, uid_t uid)
 {
 	if (ticket->state != TICKET_GOES)

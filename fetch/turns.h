@@ -43,6 +43,14 @@ struct ticket {
  * has started it before. */
 bool turns_ask(struct turns *turns, struct ticket *ticket, uid_t uid);
 
+/*
+ * The same for what needs no turn, since most likely little is to be fetched: what is here already,
+ * but has to be confirmed by its origin, or read. It counts for nobody, to its end, even if the
+ * origin then says that it is another version, which all has to come: to put that in a line would
+ * make readers of what is cached wait, too, or need a request that can be taken back.
+ */
+bool turns_pass(struct turns *turns, struct ticket *ticket);
+
 /* The same for one that was over and has to go on; one that still goes has one more to end it. */
 bool turns_ask_again(struct turns *turns, struct ticket *ticket, uid_t uid);
 

@@ -123,6 +123,27 @@ wait "$MOUNT_PID" || fail "the daemon ended with status $?"
 wait_for 10 gone "$READER" || fail "the readers do not end"
 ! grep -E 'ERROR: |runtime error:' "$LOGS/mount" || exit 1
 
+say "what is cached comes at once, though its origin is to confirm it"
+settle_origin
+: >"$TRACE"
+configure 'ttl = 1s'
+start_mount
+as alice cmp "$ORIGINROOT/39" "$(at "$ORIGIN/39")" || fail "other bytes"
+hanging 1 9
+read_in_background alice 9 "${uris[@]}"
+wait_for 30 in_line_are 1 9 || fail "$(told)"
+requests() {
+	[ "$(grep -c "GET	/39	" "$TRACE")" -ge 2 ]
+}
+reads_again() {
+	as alice timeout 20 cmp "$ORIGINROOT/39" "$(at "$ORIGIN/39")" || fail "it waits"
+	requests
+}
+wait_for 30 reads_again || fail "it is not confirmed"
+in_line_are 1 9 || fail "$(told)"
+dismiss "$READER"
+stop_mount
+
 say "as many as the configuration says, or all"
 for limit in 2 0; do
 	settle_origin

@@ -122,6 +122,20 @@ Test(turns, what_waits_goes_at_once_with_who_has_room_and_counts_for_him)
 	cr_assert_eq(end(0), -1);
 }
 
+Test(turns, what_needs_no_turn_goes_and_counts_for_nobody)
+{
+	fill(ALICE, 0);
+	cr_assert_not(ask(2, ALICE));
+	cr_assert_not(ask(3, ALICE));
+	cr_assert(turns_pass(&turns, &ticket[4]));
+	cr_assert(turns_pass(&turns, &ticket[2]), "it was waiting");
+	cr_assert_not(turns_pass(&turns, &ticket[2]), "it goes");
+	cr_assert_eq(end(4), -1);
+	cr_assert_eq(end(2), -1);
+	cr_assert_not(turns_pass(&turns, &ticket[2]), "it is over");
+	cr_assert_eq(end(0), 3);
+}
+
 Test(turns, what_two_wait_for_goes_with_the_first_whose_turn_comes)
 {
 	fill(ALICE, 0);
