@@ -30,6 +30,15 @@ int ask_check(void *arg, struct err *err)
 	return 0;
 }
 
+int ask_slice(const struct patience *patience, int max)
+{
+	int64_t left = patience->until_ms - clock_monotonic_ms();
+
+	if (patience->until_ms == 0 || left > max)
+		return max;
+	return left > 0 ? (int)left : 0;
+}
+
 /* That there is no such thing, or a folder, is an answer. */
 static void note_failure(
 	struct fetchfs *fetchfs, const struct target *target, const struct err *why)

@@ -24,6 +24,9 @@ struct patience ask_patience(struct fetchfs *fetchfs, const struct fetchfs_reque
  */
 int ask_check(void *arg, struct err *err);
 
+/* How many milliseconds may go by until the next ask_check(), at most @max. */
+int ask_slice(const struct patience *patience, int max);
+
 /*
  * By one way to @target after the other, each once: whoever asks again later tries again. Ends with
  * the patience of @request. What fails is counted, and in the log of events.

@@ -15,7 +15,7 @@
 
 #include <errno.h>
 
-#define PATIENCE_MS 200 /* so often it is looked whether a wait has any left */
+#define PATIENCE_MS 200 /* so often it is looked whether somebody still waits */
 
 int fetchfs_key(
 	struct fetchfs *fetchfs, const struct fetchfs_request *request, char *ret, struct err *err)
@@ -82,22 +82,40 @@ int fetchfs_find(struct fetchfs *fetchfs, const struct fetchfs_request *request,
 	return r < 0 ? r : find_target(fetchfs, target, ret, err);
 }
 
+static bool has_failed(struct fetchfs_file *file)
+{
+	struct fetchfs_info info;
+
+	if (fetchfs_file_info(file, &info, NULL) < 0)
+		return true;
+	fetchfs_info_release(&info);
+	return info.state == FETCHFS_FAILED;
+}
+
+static int wait_for(struct fetchfs_file *file, int ms, struct err *err)
+{
+	return fetchfs_file_wait_until(file, FETCHFS_UNTIL_STARTED, 0, 0, ms, err);
+}
+
 /* Until the origin has answered, or the patience of @request is at its end. */
 static int wait_for_start(struct fetchfs_file *file, struct patience *patience, struct err *err)
 {
-	struct fetchfs_info info;
-	int r;
+	for (;;) {
+		struct err why = ERR_INIT;
+		int r = wait_for(file, ask_slice(patience, PATIENCE_MS), &why);
+		/* of the wait, or of the download: what has failed by now says which one */
+		bool failed = r == -ETIMEDOUT && has_failed(file);
 
-	do {
-		r = fetchfs_file_wait_until(file, FETCHFS_UNTIL_STARTED, 0, 0, PATIENCE_MS, err);
-		/* that may be how the download has failed, too */
-		if (r != -ETIMEDOUT || fetchfs_file_info(file, &info, NULL) < 0)
+		if (failed)
+			r = wait_for(file, 0, &why);
+		if (r < 0 && (failed || r != -ETIMEDOUT) && err)
+			*err = why;
+		if (failed || r != -ETIMEDOUT)
 			return r;
-		fetchfs_info_release(&info);
-		if (info.state != FETCHFS_FAILED)
-			r = ask_check(patience, err);
-	} while (r == 0);
-	return r;
+		r = ask_check(patience, err);
+		if (r < 0)
+			return r;
+	}
 }
 
 /* The backend cannot tell without fetching: fetch, and tell what is known as soon as it begins. */

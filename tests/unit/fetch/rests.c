@@ -6,6 +6,7 @@
 #include "tests/support/tmpdir.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -126,5 +127,37 @@ Test(rests, what_goes_on_in_one_users_line_goes_at_once_when_another_reads)
 	expect_byte(in_way, 0);
 	fetchfs_file_free(alices);
 	fetchfs_file_free(bobs);
+	fetchfs_file_free(in_way);
+}
+
+/* By then it has waited for a while. */
+static bool release_in_way(void *arg)
+{
+	unsigned int *looks = arg;
+
+	if (++*looks == 4)
+		fake_backend_release("/inway");
+	return true;
+}
+
+Test(rests, who_asked_what_is_in_line_for_long_is_told_of_no_error)
+{
+	struct fetchfs_file *in_way = get("fake://h/inway", ALICE);
+	unsigned int looks = 0;
+	struct fetchfs_request request = {.uri = "fake://h/unsaid",
+		.uid = ALICE,
+		.is_wanted = release_in_way,
+		.wanted_arg = &looks};
+	struct fetchfs_info info = {.size = -1};
+	struct err err = ERR_INIT;
+
+	fake_backend_wait_stalled("/inway", 1);
+	fake_backend_put(
+		"/unsaid", &(struct fake_file){.len = 100, .etag = "\"1\"", .no_stat = true});
+	cr_assert_eq(fetchfs_stat(fetchfs, &request, &info, &err), 0, "%s", err.msg);
+	cr_assert_eq(info.size, 100);
+	cr_assert_neq(err.code, ETIMEDOUT, "%s", err.msg);
+	cr_assert_geq(looks, 4);
+	fetchfs_info_release(&info);
 	fetchfs_file_free(in_way);
 }
