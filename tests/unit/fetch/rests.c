@@ -28,15 +28,13 @@ static void put(const char *path, size_t len, bool stall)
 /* What is in the way is small, and fetched whole; the others are read in parts. */
 static void setup(void)
 {
-	CLEANUP(str_freep) char *cache = NULL;
-	CLEANUP(str_freep) char *config = NULL;
-	struct fetchfs_options options = {.backends = fake_backends};
+	CLEANUP(str_freep) char *cache = str_printf("%s/cache", dir = tmpdir_make());
+	CLEANUP(str_freep) char *config = str_printf("%s/conf", dir);
+	struct fetchfs_options options = {
+		.cache = cache, .config = config, .backends = fake_backends};
 	struct err err = ERR_INIT;
 	FILE *file;
 
-	dir = tmpdir_make();
-	options.cache = cache = str_printf("%s/cache", dir);
-	options.config = config = str_printf("%s/conf", dir);
 	file = fopen(config, "w");
 	cr_assert(file);
 	fputs("[policy]\nallow = fake://h/\n[fetch]\nper_user = 1\nlazy = ranges\n", file);
