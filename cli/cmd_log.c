@@ -16,7 +16,7 @@
 enum { OPTION_JSON = 1, OPTION_MOUNT };
 
 static const struct argp_option options[] = {
-	{"lines", 'n', "N", 0, "the last N events (default 100)", 0},
+	{"lines", 'n', "N", 0, "the last N events (default 100; with -f, 0 for none)", 0},
 	{"follow", 'f', 0, 0, "then show each event as it happens", 0},
 	{"json", OPTION_JSON, 0, 0, "print one JSON object for each event", 0},
 	{"mount", OPTION_MOUNT, "DIR", 0, "the cache behind this mount", 0},
@@ -30,6 +30,12 @@ struct look {
 	bool follow;
 };
 
+static void refuse_lines(const struct argp_state *state, const char *arg)
+{
+	argp_error(state, "-n takes a number from 1 to %d (with -f, from 0), not \"%s\"", LINES_MAX,
+		arg);
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct look *look = state->input;
@@ -39,9 +45,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'n':
 		n = strtol(arg, &end, 10);
-		if (*end || end == arg || n < 1 || n > LINES_MAX)
-			argp_error(state, "-n takes a number from 1 to %d, not \"%s\"", LINES_MAX,
-				arg);
+		if (*end || end == arg || n < 0 || n > LINES_MAX)
+			refuse_lines(state, arg);
 		look->lines = (size_t)n;
 		return 0;
 	case 'f':
@@ -52,6 +57,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_MOUNT:
 		look->mount = arg;
+		return 0;
+	case ARGP_KEY_END:
+		if (look->lines == 0 && !look->follow)
+			refuse_lines(state, "0");
 		return 0;
 	default:
 		return cli_parse_none(key, arg, state);

@@ -30,7 +30,7 @@ const char *fetchfs_event_kind_name(enum fetchfs_event_kind kind)
 
 /* ---- the last ones ---- */
 
-/* A ring of those that may be seen. */
+/* A ring of those that may be seen; without room none is kept. */
 struct gather {
 	const struct fetchfs *fetchfs;
 	uid_t uid;
@@ -61,6 +61,8 @@ static int gather_one(const struct event *event, void *arg)
 {
 	struct gather *gather = arg;
 
+	if (gather->room == 0)
+		return 0;
 	if (show(gather->fetchfs, gather->uid, event, &gather->ring[gather->count % gather->room]))
 		gather->count++;
 	return 0;
@@ -75,7 +77,7 @@ static int visit_last(struct fetchfs *fetchfs, uid_t uid, size_t max, struct eve
 	int r;
 
 	gather.ring = calloc(max, sizeof(*gather.ring));
-	if (!gather.ring)
+	if (!gather.ring && max > 0)
 		return err_oom(err);
 	r = events_tail_read(tail, gather_one, &gather, err);
 	first = gather.count > max ? gather.count - max : 0;

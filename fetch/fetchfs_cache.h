@@ -252,8 +252,9 @@ FETCHFS_API int fetchfs_events(struct fetchfs *fetchfs, uid_t uid, size_t max,
 	fetchfs_visit_event *visit, void *arg, struct err *err);
 
 /*
- * The same, and then each one that is added, at once, until @visit answers non-zero, which is
- * returned. It is called with NULL when that was all for now, and about once a second.
+ * The same (none with @max 0), and then each one that is added, at once, until @visit answers
+ * non-zero, which is returned. It is called with NULL when that was all for now, and about once a
+ * second.
  */
 FETCHFS_API int fetchfs_events_follow(struct fetchfs *fetchfs, uid_t uid, size_t max,
 	fetchfs_visit_event *visit, void *arg, struct err *err);

@@ -57,6 +57,23 @@ kill "$follower"
 wait "$follower" && fail "it ended by itself" || [ $? -eq 143 ] || fail "status $?"
 timeout 20 "${fetchfs[@]}" log -f | head -n 1 >/dev/null || [ "${PIPESTATUS[0]}" -eq 141 ] || fail "it goes on without a reader"
 
+say "followed from now on: none of those that are there"
+fetchfs fetch "$ORIGIN/one.bin"
+"${fetchfs[@]}" log -f -n 0 >"$WORK/follow" &
+follower=$!
+children+=("$follower")
+is_watching() { [ -n "$(find -L "/proc/$follower/fd" -samefile "$CACHE/events" 2>/dev/null)" ]; }
+wait_for 20 is_watching || fail "log -f -n 0 does not have the file open"
+follows_on() { # one that comes while the file is read the first time is not shown
+	fetchfs evict "$ORIGIN/one.bin"
+	fetchfs fetch "$ORIGIN/one.bin"
+	[ -s "$WORK/follow" ]
+}
+wait_for 20 follows_on || fail "-n 0 follows nothing"
+! grep -q "/two.bin" "$WORK/follow" || fail "-n 0 shows what was there: $(<"$WORK/follow")"
+kill "$follower"
+wait "$follower" && fail "it ended by itself" || [ $? -eq 143 ] || fail "status $?"
+
 say "a log that cannot be written keeps nobody from fetching"
 rm "$CACHE/events"
 mkdir "$CACHE/events"
