@@ -41,6 +41,8 @@ static int sum_up(
 		const char *partial = db_text(query, 0);
 		uint64_t bytes = (uint64_t)db_int(query, 1);
 
+		if (!partial)
+			return db_damaged(catalog->db, "a damaged reservation", err);
 		if (wish && str_equal(partial, wish->partial))
 			before = bytes;
 		else

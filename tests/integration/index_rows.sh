@@ -101,3 +101,17 @@ expect_failure 3 "index: .*it is made anew, try again" "${fetchfs[@]}" evict --t
 fetchfs evict --to 300K
 [ "$(find "$CACHE/objects" -type f | wc -l)" -le 3 ] || fail "left: $(find "$CACHE/objects" -type f)"
 fetchfs verify
+
+say "a reservation without a name, when what it takes of the disk is summed up"
+# (no statement makes one: its name is taken in the row itself, as a text of 8 bytes beside two zeros)
+in_index "INSERT INTO reservation (partial, bytes, uid) VALUES ('nameless', 0, 0)"
+python3 -c 'import sys
+index = open(sys.argv[1], "rb").read()
+assert index.count(b"\x04\x1d\x08\x08nameless") == 1
+open(sys.argv[1], "wb").write(index.replace(b"\x04\x1d\x08\x08nameless", b"\x04\x00\x08\x08nameless"))' "$CACHE/index.db"
+printf '[fetch]\nttl = 1h\n[cache]\nsize = 20M\nmin_free = 99%%\n' >"$CONFIG"
+random_file 100K "$ORIGINROOT/newer" newer
+expect_failure 3 "index: a damaged reservation.*it is made anew, try again" "${fetchfs[@]}" fetch "$ORIGIN/newer"
+printf '[fetch]\nttl = 1h\n[cache]\nsize = 20M\n' >"$CONFIG"
+fetchfs fetch "$ORIGIN/newer"
+fetchfs cat "$ORIGIN/newer" | cmp - "$ORIGINROOT/newer"
