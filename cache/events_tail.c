@@ -57,41 +57,83 @@ static bool parse(char *line, struct event *ret)
 struct events_tail {
 	const struct cachedir *dir;
 	int fd;     /* -1: there is no file yet */
+	int before; /* the file that was read before it, -1: none; open, so that no other has its
+		     * number */
 	int notify; /* inotify, or -1: it is looked at each second */
 	uint64_t offset;
 };
 
-/* 0 also when there is none: that of before stays open. */
-static int open_named(struct events_tail *tail, const char *name, struct err *err)
+/* 0 also when there is none: *ret stays as it is. */
+static int open_named(const struct events_tail *tail, const char *name, int *ret, struct err *err)
 {
-	char proc[32];
 	int fd = openat(tail->dir->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
 	if (fd < 0 && errno == ENOENT)
 		return 0;
 	if (fd < 0)
 		return err_set(err, ERR_SYSTEM, errno, "open %s/%s: %m", tail->dir->path, name);
-	fd_close(&tail->fd);
-	tail->fd = fd;
+	*ret = fd;
+	return 0;
+}
+
+/* Read on in the file @fd, which is taken over. */
+static void move_to(struct events_tail *tail, int *fd)
+{
+	char proc[32];
+
+	fd_close(&tail->before);
+	tail->before = tail->fd;
+	tail->fd = fd_steal(fd);
 	tail->offset = 0;
-	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", tail->fd);
 	/* (that of the file before it goes with it, or tells of lines that nobody waits for) */
 	if (tail->notify >= 0)
 		(void)inotify_add_watch(tail->notify, proc, WATCH_FOR);
+}
+
+static bool is_same(int fd, int other)
+{
+	struct stat st;
+	struct stat st_other;
+
+	return fstat(fd, &st) == 0 && fstat(other, &st_other) == 0 && st.st_ino == st_other.st_ino;
+}
+
+/* The file after the one that is open, which has been read. */
+static int open_next(struct events_tail *tail, struct err *err)
+{
+	CLEANUP(fd_closep) int newest = -1;
+	CLEANUP(fd_closep) int old = -1;
+	int r = open_named(tail, EVENTS_NAME, &newest, err);
+
+	/* in this order: the one before the newest has its old name by then, if it has any */
+	if (r == 0)
+		r = open_named(tail, EVENTS_NAME_OLD, &old, err);
+	if (r < 0)
+		return r;
+	if (old >= 0 && !is_same(old, newest) && !is_same(old, tail->fd) &&
+		!is_same(old, tail->before))
+		move_to(tail, &old);
+	else if (newest >= 0)
+		move_to(tail, &newest);
 	return 0;
 }
 
 int events_tail_open(struct events *events, struct events_tail **ret, struct err *err)
 {
 	struct events_tail *tail = calloc(1, sizeof(*tail));
+	int old = -1;
 	int r;
 
 	if (!tail)
 		return err_oom(err);
 	tail->dir = events->dir;
 	tail->fd = -1;
+	tail->before = -1;
 	tail->notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	r = open_named(tail, EVENTS_NAME_OLD, err);
+	r = open_named(tail, EVENTS_NAME_OLD, &old, err);
+	if (old >= 0)
+		move_to(tail, &old);
 	if (r < 0)
 		events_tail_free(tail);
 	else
@@ -104,6 +146,7 @@ void events_tail_free(struct events_tail *tail)
 	if (!tail)
 		return;
 	fd_close(&tail->fd);
+	fd_close(&tail->before);
 	fd_close(&tail->notify);
 	free(tail);
 }
@@ -177,7 +220,7 @@ int events_tail_read(struct events_tail *tail, events_visitor *visit, void *arg,
 		/* what came before it got its new name is in it by now */
 		r = read_open(tail, visit, arg, err);
 		if (r == 0)
-			r = open_named(tail, EVENTS_NAME, err);
+			r = open_next(tail, err);
 		if (r == 0)
 			r = read_open(tail, visit, arg, err);
 	}

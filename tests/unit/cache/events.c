@@ -138,3 +138,54 @@ Test(events, several_processes_write_and_the_oldest_go)
 	cr_assert_eq(events_visit(events, check_order, &seen, NULL), 0);
 	cr_assert_gt(seen.count, 2000);
 }
+
+/* As another process, which has nothing open yet. */
+static void add_fresh(const char *uri)
+{
+	struct events *own;
+
+	cr_assert_eq(events_open(&cache->dir, &own, NULL), 0);
+	events_add(own, &(struct event){.kind = EVENT_FETCHED, .uri = uri});
+	events_close(own);
+}
+
+static void make_way(void)
+{
+	cr_assert_eq(renameat(cache->dir.fd, "events", cache->dir.fd, "events.old"), 0);
+}
+
+static void check_next(struct events_tail *tail, int count, const char *last)
+{
+	struct seen seen = {0};
+
+	cr_assert_eq(events_tail_read(tail, collect, &seen, NULL), 0);
+	cr_assert_eq(seen.count, count, "%d", seen.count);
+	cr_assert_str_eq(seen.uri, last);
+}
+
+Test(events, a_file_that_makes_way_before_it_is_read_is_not_left_out)
+{
+	struct events_tail *tail;
+
+	add_fresh("1");
+	make_way();
+	add_fresh("2");
+	cr_assert_eq(events_tail_open(events, &tail, NULL), 0);
+	make_way();
+	add_fresh("3");
+	check_next(tail, 3, "3");
+
+	/* two at once */
+	add_fresh("4");
+	make_way();
+	add_fresh("5");
+	make_way();
+	add_fresh("6");
+	check_next(tail, 3, "6");
+
+	/* what was read is not read again for the next one's being removed */
+	cr_assert_eq(unlinkat(cache->dir.fd, "events", 0), 0);
+	add_fresh("7");
+	check_next(tail, 1, "7");
+	events_tail_free(tail);
+}
