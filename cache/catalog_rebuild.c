@@ -153,17 +153,6 @@ static int add_objects(struct rebuild *rebuild, struct err *err)
 			       err);
 }
 
-/* Whose tree @name is, or what was set aside of one. */
-static bool parse_tree(const char *name, struct digest *ret)
-{
-	size_t len = strlen(TREE_BAD);
-
-	if (str_has_prefix(name, TREE_BAD))
-		name += len;
-	return strlen(name) == DIGEST_HEX_SIZE - 1 &&
-	       str_from_hex(name, sizeof(ret->bytes), ret->bytes);
-}
-
 /* Whether a sandbox has something of the object. 1, 0 or -errno. */
 static int is_leased(struct db *db, const struct digest *digest, struct err *err)
 {
@@ -202,7 +191,7 @@ static int drop_trees(struct rebuild *rebuild, struct err *err)
 		char gone[TREE_TMP_SIZE];
 		struct digest digest;
 
-		if (!parse_tree(item->d_name, &digest))
+		if (!tree_parse_name(item->d_name, &digest))
 			continue;
 		r = is_leased(db, &digest, err);
 		if (r > 0)

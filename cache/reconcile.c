@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/str.h"
 #include "cache/store_private.h"
 #include "cache/tree_private.h"
 
@@ -12,6 +13,12 @@
 #include <unistd.h>
 
 #define PAGE 256
+
+/* What cannot be looked at is taken to be there. */
+static bool is_there(int dirfd, const char *path)
+{
+	return faccessat(dirfd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
 
 /* ---- files without a row ---- */
 
@@ -123,13 +130,67 @@ static int look_at_files(const struct store *store, struct reconciled *sum, stru
 	return r;
 }
 
-/* ---- rows without a file ---- */
+/* ---- trees without a row of their object ---- */
 
-/* What cannot be looked at is taken to be there. */
-static bool is_there(int dirfd, const char *path)
+/* 1, 0 or -errno. */
+static int has_owner(const struct store *store, const struct digest *digest, struct err *err)
 {
-	return faccessat(dirfd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+	struct catalog_file file;
+	int r = catalog_file(store->catalog, digest, false, &file, err);
+
+	return r == -ENOENT ? catalog_is_held(store->catalog, digest, err) : r < 0 ? r : 1;
 }
+
+/* What has a @name of @digest in trees/. Under the digest's lock nobody gives it one. */
+static int remove_tree(const struct store *store, const char *name, const struct digest *digest,
+	struct reconciled *sum, struct err *err)
+{
+	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
+	uint64_t bytes;
+	int r;
+
+	if (cachedir_let_pass(store->dir) < 0 ||
+		cachedir_lock_digest(store->dir, digest, LOCK_EXCLUSIVE, &lock) < 0)
+		return 0;
+	r = has_owner(store, digest, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	bytes = tree_measure(store->dir->trees_fd, name);
+	r = str_has_prefix(name, TREE_BAD) ? tree_remove_bad(store, digest, NULL)
+					   : tree_remove(store, digest, NULL);
+	if (r < 0 || is_there(store->dir->trees_fd, name))
+		return 0;
+	sum->orphans++;
+	sum->bytes += bytes;
+	return 0;
+}
+
+static int look_at_trees(const struct store *store, struct reconciled *sum, struct err *err)
+{
+	int fd = openat(store->dir->trees_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(fd_close_list) DIR *list = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *item;
+	int r = 0;
+
+	if (!list) {
+		fd_close(&fd);
+		return 0;
+	}
+	while (r == 0 && (item = readdir(list))) {
+		struct digest digest;
+
+		if (!tree_parse_name(item->d_name, &digest))
+			continue;
+		r = has_owner(store, &digest, err);
+		if (r == 0)
+			r = remove_tree(store, item->d_name, &digest, sum, err);
+		if (r > 0)
+			r = 0;
+	}
+	return r;
+}
+
+/* ---- rows without a file ---- */
 
 static bool has_file(const struct store *store, const struct digest *digest, bool executable)
 {
@@ -234,6 +295,8 @@ int reconcile(const struct store *store, struct reconciled *ret, struct err *err
 		r = look_at_rows(store, catalog_composed, correct_row, &sum, err);
 	if (r == 0)
 		r = look_at_files(store, &sum, err);
+	if (r == 0)
+		r = look_at_trees(store, &sum, err);
 	if (r == 0)
 		r = catalog_recount(store->catalog, err);
 	if (r < 0)

@@ -1,7 +1,7 @@
 /*
- * What the index says there is, and what there is: objects' files without a row, or of which their
- * row does not know, and what rows count and is not there. Kills, power cuts and indexes made anew
- * leave them. Everything is looked at: for gc.
+ * What the index says there is, and what there is: objects' files and trees without a row, or of
+ * which their row does not know, and what rows count and is not there. Kills, power cuts and
+ * indexes made anew leave them. Everything is looked at: for gc.
  */
 #ifndef FETCHFS_CACHE_RECONCILE_H
 #define FETCHFS_CACHE_RECONCILE_H
@@ -9,7 +9,7 @@
 #include "cache/store.h"
 
 struct reconciled {
-	uint64_t orphans; /* files that were removed */
+	uint64_t orphans; /* files that were removed; a tree is one */
 	uint64_t bytes;   /* of these, on disk */
 	uint64_t missing; /* rows that were removed, or counted a file that is not there */
 	bool recounted;   /* what all of it occupies was wrong in the account, and is right now */

@@ -16,6 +16,9 @@
 #define TREE_BAD_SIZE (sizeof(TREE_BAD) + DIGEST_HEX_SIZE)
 void tree_name_bad(const struct digest *digest, char ret[TREE_BAD_SIZE]);
 
+/* Whose tree the name in trees/ is, or what was set aside of whose; false: nobody's. */
+bool tree_parse_name(const char *name, struct digest *ret);
+
 /* What the folder @name in @trees occupies with all that is in it; 0: there is none. What cannot be
  * looked at is not in it. */
 uint64_t tree_measure(int trees, const char *name);

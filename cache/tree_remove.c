@@ -181,6 +181,16 @@ void tree_name_bad(const struct digest *digest, char ret[TREE_BAD_SIZE])
 	snprintf(ret, TREE_BAD_SIZE, TREE_BAD "%s", hex);
 }
 
+bool tree_parse_name(const char *name, struct digest *ret)
+{
+	size_t len = strlen(TREE_BAD);
+
+	if (str_has_prefix(name, TREE_BAD))
+		name += len;
+	return strlen(name) == DIGEST_HEX_SIZE - 1 &&
+	       str_from_hex(name, sizeof(ret->bytes), ret->bytes);
+}
+
 /* A folder can change its parent only if it can be written to. */
 static int move_into(int trees, const char *name, int fd, const char *bad)
 {

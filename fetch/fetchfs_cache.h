@@ -166,7 +166,7 @@ FETCHFS_API void fetchfs_sweep(struct fetchfs *fetchfs);
  * removed, what has no file is not in the cache any more, and the account is made right.
  */
 struct fetchfs_reconciled {
-	uint64_t orphans; /* files that were removed */
+	uint64_t orphans; /* files that were removed; what was unpacked is one */
 	uint64_t bytes;   /* that they had on disk */
 	uint64_t missing; /* objects that were not there */
 	bool recounted;   /* what the cache holds was another sum than the account said */

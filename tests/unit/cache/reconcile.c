@@ -104,6 +104,59 @@ Test(reconcile, tree_that_is_not_there_is_not_counted)
 	cr_assert_eq(usage_of(cache).objects, before);
 }
 
+/* trees/@prefix<digest of @seed>, with something in it; the caller's. */
+static char *make_tree(struct cache *cache, const char *prefix, uint64_t seed)
+{
+	struct digest digest = digest_of_bytes(SIZE, seed);
+	char hex[DIGEST_HEX_SIZE];
+	char *path;
+
+	digest_hex(&digest, hex);
+	path = str_printf("%s/trees/%s%s", cache->path, prefix, hex);
+	CLEANUP(str_freep) char *inside = str_printf("%s/inside", path);
+	cr_assert(mkdir(path, 0700) == 0 && mkdir(inside, 0500) == 0 && chmod(path, 0500) == 0);
+	return path;
+}
+
+Test(reconcile, trees_without_an_object_go_unless_leased)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
+	CLEANUP(str_freep) char *lost = make_tree(cache, "", 1);
+	CLEANUP(str_freep) char *bad = make_tree(cache, ".bad.", 2);
+	CLEANUP(str_freep) char *leased = make_tree(cache, "", 3);
+	CLEANUP(str_freep) char *owned = make_tree(cache, "", 4);
+	CLEANUP(str_freep) char *locked = make_tree(cache, ".bad.", 5);
+	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
+	struct cache *other = cache_join(cache->path, 64 * MIB);
+	struct digest digest = digest_of_bytes(SIZE, 5);
+	char empty[] = "", name[] = "name";
+	struct lease lease = {.directory = name,
+		.device = 1,
+		.inode = 1,
+		.name = name,
+		.method = name,
+		.uri = empty,
+		.digest = digest_of_bytes(SIZE, 3)};
+	struct reconciled sum;
+
+	put_away(cache, "https://example.org/4", SIZE, 4);
+	cr_assert_eq(catalog_lease_add(cache->store.catalog, &lease, 1, NULL), 0);
+	cr_assert_eq(cachedir_lock_digest(&other->dir, &digest, LOCK_SHARED, &lock), 0);
+	cr_assert_eq(reconcile(&cache->store, &sum, NULL), 0);
+	cr_assert_eq(sum.orphans, 2);
+	cr_assert(access(lost, F_OK) < 0 && access(bad, F_OK) < 0);
+	cr_assert(access(leased, F_OK) == 0 && access(owned, F_OK) == 0);
+	cr_assert_eq(access(locked, F_OK), 0);
+
+	lock_release(&lock);
+	cr_assert_eq(catalog_lease_drop(cache->store.catalog, &lease.id, 1, NULL), 0);
+	cr_assert_eq(reconcile(&cache->store, &sum, NULL), 0);
+	cr_assert_eq(sum.orphans, 2);
+	cr_assert(access(leased, F_OK) < 0 && access(locked, F_OK) < 0);
+	cr_assert_eq(access(owned, F_OK), 0);
+	cache_leave(other);
+}
+
 Test(reconcile, what_is_no_file_goes)
 {
 	CLEANUP(cache_removep) struct cache *cache = cache_make(64 * MIB);
