@@ -19,11 +19,21 @@ mount -o loop "$WORK/image" "$disk" || skip "needs to mount a loop device"
 mounts+=("$disk")
 [ "$(stat -c %W "$disk")" -gt 0 ] || skip "needs births on ext4"
 
+# What is made now is of another moment than BIRTH: births are told in ticks of the kernel's clock.
+is_later_than() {
+	rm -f "$disk/now"
+	touch "$disk/now"
+	[ "$(stat -c %.9W "$disk/now")" != "$1" ]
+}
+
 # again PATH COMMAND…: COMMAND makes PATH, once it is removed, with the number that it had
 again() {
-	local path=$1 number i
+	local path=$1 number birth i
 	number=$(stat -c %i "$path")
+	birth=$(stat -c %.9W "$path")
 	shift
+	wait_for 20 is_later_than "$birth" || fail "nothing is made later than $path"
+	rm "$disk/now"
 	rm -r "$path"
 	for i in {1..200}; do
 		as_task "$@"

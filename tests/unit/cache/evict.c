@@ -301,6 +301,7 @@ struct pinning {
 	struct cache *cache;
 	struct entry_key key;
 	int result;
+	atomic_bool done;
 };
 
 static void *pin(void *arg)
@@ -308,6 +309,7 @@ static void *pin(void *arg)
 	struct pinning *pinning = arg;
 
 	pinning->result = catalog_pin(pinning->cache->store.catalog, &pinning->key, true, NULL);
+	atomic_store(&pinning->done, true);
 	return NULL;
 }
 
@@ -325,20 +327,24 @@ Test(evict, what_has_been_looked_at_is_not_said_to_be_pinned)
 	struct digest replaced = digest_of_bytes(100, 2);
 	struct pinning pinning = {.cache = cache, .key = key_of("https://h/a")};
 	int64_t until = clock_monotonic_ms() + 20000;
+	int64_t paused;
 	pthread_t thread;
 
 	if (fault_hit("none"), fault_count() == 0)
 		cr_skip_test("fault points are not built in");
 	put_away(cache, "https://h/a", 100, 1);
-	cr_assert_eq(fault_setup("catalog.pin:1:1000ms"), 0);
+	cr_assert_eq(fault_setup("catalog.pin:1:3000ms"), 0);
 	cr_assert_eq(pthread_create(&thread, NULL, pin, &pinning), 0);
 	while (fault_count() == 0 && clock_monotonic_ms() < until)
 		usleep(1000);
+	paused = clock_monotonic_ms();
 	/* another version comes, which an evictor has looked at, and is about to let go */
 	put_away(cache, "https://h/a", 100, 2);
 	cr_assert_eq(cachedir_lock_digest(&cache->dir, &replaced, LOCK_EXCLUSIVE, &evictor), 0);
-	until = clock_monotonic_ms() + 2000;
-	while (!is_pinned(cache, &pinning.key) && clock_monotonic_ms() < until)
+	/* who pins waits for the evictor, as is right, or has said something by then */
+	until = paused + 4000;
+	while (!atomic_load(&pinning.done) && !is_pinned(cache, &pinning.key) &&
+		clock_monotonic_ms() < until)
 		usleep(1000);
 	cr_assert_eq(catalog_object_gone(cache->store.catalog, &replaced, NULL), 0);
 	lock_release(&evictor);
