@@ -165,7 +165,7 @@ milliseconds() {
 # fails counts as one that took too long: the mount has limits of its own.
 looks=0
 quick() {
-	local limit=$1 before after took slow=0 i
+	local limit=$1 before after took late=0 i
 	shift
 	after=$(milliseconds env true)
 	for i in {1..9}; do
@@ -174,13 +174,13 @@ quick() {
 		took=$(milliseconds timeout 20 "${@//"{}"/$looks}") || took=
 		after=$(milliseconds env true)
 		if [ -z "$took" ]; then
-			slow=$((slow + 1))
+			late=$((late + 1))
 			continue
 		fi
 		[ "$took" -le $((4 * limit + 1000 + 10 * (before + after))) ] || fail "look $i took $took ms: $*"
-		[ "$took" -le $((limit + 5 * (before + after))) ] || slow=$((slow + 1))
+		[ "$took" -le $((limit + 5 * (before + after))) ] || late=$((late + 1))
 	done
-	[ $slow -le 4 ] || fail "$slow of 9 looks took more than $limit ms: $*"
+	[ $late -le 4 ] || fail "$late of 9 looks took more than $limit ms: $*"
 }
 
 listening() {
