@@ -142,6 +142,23 @@ struct flight *flight_ref(struct flight *flight)
 	return flight;
 }
 
+/* All bytes are here, be they not published yet. Under mu. */
+static bool is_whole(const struct flight *flight)
+{
+	return flight->partial && partial_next_gap(flight->partial, 0) < 0;
+}
+
+/*
+ * Whether it ends with the last who wants it. What is fetched by parts does, for nobody wants more
+ * of it; but what is whole by now is published: who read it to its end has paid for that.
+ */
+static bool ends_with_last(const struct flight *flight, bool abandon)
+{
+	if (abandon || flight->resting)
+		return true;
+	return flight->lazy && !is_whole(flight);
+}
+
 void flight_unref(struct flight *flight, bool abandon)
 {
 	struct fetchfs *fetchfs = flight->fetchfs;
@@ -149,7 +166,7 @@ void flight_unref(struct flight *flight, bool abandon)
 
 	pthread_mutex_lock(&fetchfs->mu);
 	pthread_mutex_lock(&flight->mu);
-	if (--flight->interested == 0 && (abandon || flight->lazy || flight->resting)) {
+	if (--flight->interested == 0 && ends_with_last(flight, abandon)) {
 		/* whoever asks for it from now on starts a flight of its own */
 		leave_table(flight);
 		flight->cancelled = true;
