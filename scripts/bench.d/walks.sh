@@ -49,7 +49,7 @@ waiting_are() {
 gather_crowd() {
 	local i paths=() folder=$work/fetchfs/http/${url[distant]#http://}/stall/1000
 	crowds=$((crowds + 1))
-	for i in {1..20}; do paths+=("$folder/large.bin?$crowds-$i"); done
+	for i in {1..20}; do paths+=("$folder/medium/medium.bin?$crowds-$i"); done
 	"$crowd_program" $waiting "${paths[@]}" &
 	crowd=$!
 	pids+=("$crowd")
