@@ -90,16 +90,12 @@ int reconcile_object(const struct store *store, const struct digest *digest, str
 static int look_at_folder(
 	const struct store *store, const char *folder, struct reconciled *sum, struct err *err)
 {
-	int fd = openat(
-		store->dir->objects_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	CLEANUP(fd_close_list) DIR *list = fd < 0 ? NULL : fdopendir(fd);
+	CLEANUP(fd_close_list) DIR *list = NULL;
 	const struct dirent *item;
 	int r = 0;
 
-	if (!list) {
-		fd_close(&fd);
+	if (fd_open_list(store->dir->objects_fd, folder, &list) < 0)
 		return 0;
-	}
 	while (r == 0 && (item = readdir(list))) {
 		char path[STORE_PATH_SIZE];
 		struct digest digest;
@@ -167,15 +163,12 @@ static int remove_tree(const struct store *store, const char *name, const struct
 
 static int look_at_trees(const struct store *store, struct reconciled *sum, struct err *err)
 {
-	int fd = openat(store->dir->trees_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	CLEANUP(fd_close_list) DIR *list = fd < 0 ? NULL : fdopendir(fd);
+	CLEANUP(fd_close_list) DIR *list = NULL;
 	const struct dirent *item;
 	int r = 0;
 
-	if (!list) {
-		fd_close(&fd);
+	if (fd_open_list(store->dir->trees_fd, ".", &list) < 0)
 		return 0;
-	}
 	while (r == 0 && (item = readdir(list))) {
 		struct digest digest;
 
