@@ -17,6 +17,7 @@ const struct command command_table[] = {
 	{"stat", "URI", "show all that is known of one URI", cmd_stat},
 	{"status", "", "show the cache as a whole, and what is on its way into it", cmd_status},
 	{"log", "[-f] [-n N]", "show what happened lately", cmd_log},
+	{"config", "[--user USER] [URI]", "show what is in force, and why", cmd_config},
 	{"evict", "URI…|--all|--to SIZE", "let artifacts go from the cache", cmd_evict},
 	{"pin", "URI…|PATTERN…", "keep artifacts from being evicted", cmd_pin},
 	{"unpin", "URI…|PATTERN…", "let them be evicted again", cmd_unpin},

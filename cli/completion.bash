@@ -26,7 +26,7 @@ _fetchfs_words() {
 
 _fetchfs() {
 	local line=${COMP_LINE:0:COMP_POINT} cur prev command='' seen=0 i
-	local commands='mount unmount fetch cat get path ls stat status log evict pin unpin export import verify prepare release sandboxes gc oci-hook'
+	local commands='mount unmount fetch cat get path ls stat status log config evict pin unpin export import verify prepare release sandboxes gc oci-hook'
 	local common='--cache --config --quiet --verbose --help --usage --version'
 	local -a words global=()
 
@@ -68,6 +68,7 @@ _fetchfs() {
 	ls:-*) _fetchfs_words "--long --json --mount $common" ;;
 	stat:-* | status:-*) _fetchfs_words "--json --mount $common" ;;
 	log:-*) _fetchfs_words "--follow --lines --json --mount $common" ;;
+	config:-*) _fetchfs_words "--user --json $common" ;;
 	evict:-*) _fetchfs_words "--all --to --json --mount $common" ;;
 	prepare:-*) _fetchfs_words "--spec --digests --method --user --mount --timeout --keep-going --confined --extract --lazy --json $common" ;;
 	oci-hook:-*) _fetchfs_words "--user $common" ;;
@@ -81,7 +82,7 @@ _fetchfs() {
 	oci-hook:*) _fetchfs_words 'createRuntime createContainer poststop' ;;
 	prepare:*) if ((seen)); then _fetchfs_uris "$cur"; else _fetchfs_files -d; fi ;;
 	get:*) if ((seen)); then _fetchfs_files -f; else _fetchfs_uris "$cur"; fi ;;
-	fetch:* | cat:* | path:* | ls:* | stat:* | evict:* | pin:* | unpin:*) _fetchfs_uris "$cur" ;;
+	fetch:* | cat:* | path:* | ls:* | stat:* | config:* | evict:* | pin:* | unpin:*) _fetchfs_uris "$cur" ;;
 	esac
 }
 

@@ -9,8 +9,8 @@ target_link_libraries(fetchfs_shared PRIVATE
 	-Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/fetchfs.map)
 
 # One self-contained public header: our own take the places of their includes.
-set(public_headers fetch/fetchfs.h base/err.h fetch/fetchfs_cache.h fetch/fetchfs_export.h
-	fetch/fetchfs_sandbox.h)
+set(public_headers fetch/fetchfs.h base/err.h fetch/fetchfs_cache.h fetch/fetchfs_config.h
+	fetch/fetchfs_export.h fetch/fetchfs_sandbox.h)
 file(READ ${PROJECT_SOURCE_DIR}/fetch/fetchfs.h fetchfs_h)
 foreach(header ${public_headers})
 	file(READ ${PROJECT_SOURCE_DIR}/${header} part)

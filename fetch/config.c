@@ -7,6 +7,7 @@
 #include "base/uri.h"
 #include "fetch/config_check.h"
 #include "fetch/config_keys.h"
+#include "fetch/config_said.h"
 #include "fetch/config_sections.h"
 #include "fetch/config_values.h"
 #include "fetch/members.h"
@@ -152,6 +153,9 @@ static int take_key(struct reader *reader, const struct config_line *line)
 		return complain(reader);
 	if (r < 0)
 		return fail(reader);
+	r = config_said_add(config, reader->file, line, origin, reader->err);
+	if (r < 0)
+		return r;
 	if (reader->readable_by_others && config_is_secret(line)) {
 		CLEANUP(str_freep)
 		char *text =
@@ -399,6 +403,7 @@ void config_release(struct config *config)
 		origin_release(&config->origins[i]);
 	free(config->origins);
 	members_free(config->members);
+	config_said_release(config);
 	*config = (struct config){0};
 }
 

@@ -130,6 +130,8 @@ struct config {
 	struct members *members;   /* what was found out about users; NULL: nothing is kept */
 
 	struct config_list warnings;
+	struct config_said *said; /* config_said.h's */
+	size_t said_count;
 };
 
 /*

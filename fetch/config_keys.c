@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "fetch/config_sections.h"
 #include "fetch/config_values.h"
 
 #include <errno.h>
@@ -169,6 +170,33 @@ static void cut_comment(char *value)
 	}
 }
 
+/* What is meant: without the comment behind it. */
+static char *value_of(const struct config_key *key, const struct config_line *line)
+{
+	char *value = strdup(line->value);
+
+	if (value && !(key->flags & CONFIG_WHOLE))
+		cut_comment(value);
+	return value;
+}
+
+char *config_value(const struct config_line *line)
+{
+	const struct config_key *key = find(line->section, line->key);
+
+	return key ? value_of(key, line) : NULL;
+}
+
+const struct config_key *config_key_at(size_t i)
+{
+	return i < ARRAY_SIZE(keys) ? &keys[i] : NULL;
+}
+
+bool config_key_is_of_prefix(const struct config_key *key)
+{
+	return config_sections_have(key->section);
+}
+
 int config_set(struct config *config, struct origin *origin, const struct config_line *line,
 	struct err *err)
 {
@@ -182,11 +210,9 @@ int config_set(struct config *config, struct origin *origin, const struct config
 		return err_set(err, ERR_USAGE, EINVAL,
 			"a line that begins with a blank goes on with a list, and '%s' is none",
 			key->name);
-	value = strdup(line->value);
+	value = value_of(key, line);
 	if (!value)
 		return err_oom(err);
-	if (!(key->flags & CONFIG_WHOLE))
-		cut_comment(value);
 	setting.field = (origin ? (char *)origin : (char *)config) + key->offset;
 	return key->set(&setting, value, err);
 }

@@ -15,6 +15,15 @@
 int config_set(struct config *config, struct origin *origin, const struct config_line *line,
 	struct err *err);
 
+/* What @line, a key that there is, says: without the comment behind it. The caller's to free(). */
+char *config_value(const struct config_line *line);
+
+/* All keys, in the order of the manual; NULL behind the last one. */
+const struct config_key *config_key_at(size_t i);
+
+/* Whether it stands in sections of URI prefixes. */
+bool config_key_is_of_prefix(const struct config_key *key);
+
 /* Whether there is such a section, by its first word. */
 bool config_has_section(const char *section);
 

@@ -299,6 +299,7 @@ FETCHFS_API int fetchfs_mount_path(const char *uri, char **ret, struct err *err)
 /* ---- the rest, for those who look after a cache, and for those who hand out what is in it ---- */
 
 #include "fetch/fetchfs_cache.h"
+#include "fetch/fetchfs_config.h"
 #include "fetch/fetchfs_export.h"
 #include "fetch/fetchfs_sandbox.h"
 

@@ -256,28 +256,51 @@ static int check_users(const struct decision *decision, const struct uri *uri, s
 		config_section_of(origin), origin->prefix, (unsigned int)decision->uid);
 }
 
+static struct policy_rule rule_of(const struct decision *decision, const struct uri *uri)
+{
+	struct policy_rule rule = {
+		.deny = longest(&decision->config->deny, uri->text, covers_loosely),
+		.allow = opening(decision, uri),
+	};
+
+	rule.denied = rule.deny && (!rule.allow || strlen(rule.allow) <= strlen(rule.deny));
+	return rule;
+}
+
+void policy_rule(const struct config *config, const struct uri *uri, struct policy_rule *ret)
+{
+	const struct decision decision = {
+		.config = config, .origin = config_origin(config, uri->text)};
+
+	*ret = rule_of(&decision, uri);
+}
+
+bool policy_is_open(const char *scheme)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(open_schemes); i++)
+		if (str_equal(scheme, open_schemes[i]))
+			return true;
+	return false;
+}
+
 /* @found: not as it was asked for, but as what that has led to. */
 static int check_uri(
 	const struct decision *decision, const struct uri *uri, bool found, struct err *err)
 {
 	const struct config *config = decision->config;
-	const char *deny = longest(&config->deny, uri->text, covers_loosely);
-	const char *allow = opening(decision, uri);
+	const struct policy_rule rule = rule_of(decision, uri);
 	struct sockaddr_storage literal;
-	bool open = decision->trusted || allow;
+	bool open = decision->trusted || rule.allow || policy_is_open(uri->scheme);
 	int r;
 
-	if (deny && (!allow || strlen(allow) <= strlen(deny)))
+	if (rule.denied)
 		return err_set(err, ERR_POLICY, EACCES,
-			"forbidden by policy: 'deny = %s' in [policy]", deny);
+			"forbidden by policy: 'deny = %s' in [policy]", rule.deny);
 	r = check_users(decision, uri, err);
 	if (r < 0)
 		return r;
 	if (str_equal(uri->scheme, "file"))
 		return check_file(decision, uri, found, err);
-
-	for (size_t i = 0; i < ARRAY_SIZE(open_schemes); i++)
-		open = open || str_equal(uri->scheme, open_schemes[i]);
 	if (!open)
 		return forbidden(decision->config, uri, err);
 	if (!decision->trusted && (uri->user || uri->password) &&

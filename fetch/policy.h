@@ -39,6 +39,17 @@ int policy_decide(const struct config *config, const struct uri *uri, uid_t uid,
 	bool through_mount, const uint8_t secret[DIGEST_SIZE], struct decision *ret,
 	struct err *err);
 
+/* What of the configuration is about @uri, for who wants to know why. */
+struct policy_rule {
+	const char *deny;  /* the longest prefix that is denied, or NULL */
+	const char *allow; /* the longest one that is allowed, or has a section; or NULL */
+	bool denied;       /* the former wins */
+};
+void policy_rule(const struct config *config, const struct uri *uri, struct policy_rule *ret);
+
+/* Whether URIs of @scheme are open to everybody, apart from where they lead. */
+bool policy_is_open(const char *scheme);
+
 /* Whether the credentials of a section serve @uid: whom it names, the owner and root. */
 bool policy_serves(
 	const struct config *config, const struct origin *origin, uid_t uid, bool is_owner);
