@@ -18,6 +18,8 @@ const struct command command_table[] = {
 	{"status", "", "show the cache as a whole, and what is on its way into it", cmd_status},
 	{"log", "[-f] [-n N]", "show what happened lately", cmd_log},
 	{"config", "[--user USER] [URI]", "show what is in force, and why", cmd_config},
+	{"check", "", "see whether this machine is ready, and what to do about what is not",
+		cmd_check},
 	{"evict", "URI…|--all|--to SIZE", "let artifacts go from the cache", cmd_evict},
 	{"pin", "URI…|PATTERN…", "keep artifacts from being evicted", cmd_pin},
 	{"unpin", "URI…|PATTERN…", "let them be evicted again", cmd_unpin},

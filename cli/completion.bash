@@ -26,7 +26,7 @@ _fetchfs_words() {
 
 _fetchfs() {
 	local line=${COMP_LINE:0:COMP_POINT} cur prev command='' seen=0 i
-	local commands='mount unmount fetch cat get path ls stat status log config evict pin unpin export import verify prepare release sandboxes gc oci-hook'
+	local commands='mount unmount fetch cat get path ls stat status log check config evict pin unpin export import verify prepare release sandboxes gc oci-hook'
 	local common='--cache --config --quiet --verbose --help --usage --version'
 	local -a words global=()
 
@@ -73,6 +73,7 @@ _fetchfs() {
 	prepare:-*) _fetchfs_words "--spec --digests --method --user --mount --timeout --keep-going --confined --extract --lazy --json $common" ;;
 	oci-hook:-*) _fetchfs_words "--user $common" ;;
 	release:-*) _fetchfs_words "--mount $common" ;;
+	check:-*) _fetchfs_words "--json $common" ;;
 	sandboxes:-* | gc:-* | pin:-* | unpin:-* | export:-*) _fetchfs_words "--json --mount $common" ;;
 	import:-*) _fetchfs_words "--pin --json --mount $common" ;;
 	verify:-*) _fetchfs_words "--full --repair --jobs --json --mount $common" ;;
