@@ -136,6 +136,27 @@ void str_to_hex(const void *bytes, size_t len, char *ret)
 	ret[2 * len] = '\0';
 }
 
+size_t str_distance(const char *a, const char *b)
+{
+	size_t row[STR_DISTANCE_MAX + 1];
+	size_t len = strnlen(b, STR_DISTANCE_MAX);
+
+	for (size_t j = 0; j <= len; j++)
+		row[j] = j;
+	for (size_t i = 0; i < STR_DISTANCE_MAX && a[i]; i++) {
+		size_t diagonal = row[0]++;
+
+		for (size_t j = 0; j < len; j++) {
+			size_t change = diagonal + (a[i] != b[j]);
+			size_t other = 1 + (row[j] < row[j + 1] ? row[j] : row[j + 1]);
+
+			diagonal = row[j + 1];
+			row[j + 1] = change < other ? change : other;
+		}
+	}
+	return row[len];
+}
+
 static int hex_value(char c)
 {
 	if (c >= '0' && c <= '9')

@@ -47,6 +47,16 @@ bool str_equal(const char *a, const char *b); /* NULL equals only NULL */
 bool str_has_prefix(const char *s, const char *prefix);
 bool str_has_suffix(const char *s, const char *suffix);
 
+/*
+ * How many letters must be added, dropped or changed to make one of the other (Levenshtein), of the
+ * first STR_DISTANCE_MAX letters of each.
+ */
+#define STR_DISTANCE_MAX 32
+size_t str_distance(const char *a, const char *b);
+
+/* How far a word may be from what somebody may have meant by it: more slips are another word. */
+#define STR_SLIPS 2
+
 /* Lower-case hexadecimal of @len bytes into @ret, which holds 2 * @len + 1 characters. */
 void str_to_hex(const void *bytes, size_t len, char *ret);
 

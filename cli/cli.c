@@ -84,6 +84,8 @@ void cli_parse(struct cli *cli, const struct argp *argp, int argc, char **argv, 
 	};
 	struct parse parse = {.cli = cli, .input = input};
 
+	if (cli->explain)
+		cli->explain(cli, &both);
 	argp_parse(&both, argc, argv, 0, NULL, &parse);
 	log_setup(cli_log_level(cli), LOG_TO_STDERR);
 }

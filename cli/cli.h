@@ -29,6 +29,9 @@ struct cli {
 	const char *command; /* its name, for messages */
 	bool warned_weak;    /* of digests that protect against nobody */
 	int out_error;       /* errno with which stdout failed earlier, or 0 */
+	/* Instead of parsing: the command is only asked what it understands. Does not return. */
+	void (*explain)(struct cli *cli, const struct argp *argp);
+	void *explain_arg;
 };
 
 struct command {

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define NAME_LIMIT 32 /* characters of a mistyped name that are looked at */
-
 const struct command command_table[] = {
 	{"mount", "DIR", "serve a cache under a folder", cmd_mount},
 	{"unmount", "DIR", "take a mount down", cmd_unmount},
@@ -44,42 +42,13 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
-static size_t min3(size_t a, size_t b, size_t c)
-{
-	size_t min = a < b ? a : b;
-
-	return min < c ? min : c;
-}
-
-/* The least number of insertions, deletions and exchanges that turn @a into @b (Levenshtein). */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[NAME_LIMIT + 1];
-	size_t len = strnlen(b, NAME_LIMIT);
-
-	for (size_t j = 0; j <= len; j++)
-		row[j] = j;
-	for (size_t i = 0; i < NAME_LIMIT && a[i]; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i + 1;
-		for (size_t j = 0; j < len; j++) {
-			size_t above = row[j + 1];
-
-			row[j + 1] = min3(above + 1, row[j] + 1, diagonal + (a[i] != b[j]));
-			diagonal = above;
-		}
-	}
-	return row[len];
-}
-
 const struct command *command_like(const char *name)
 {
 	const struct command *best = NULL;
-	size_t best_distance = 3; /* more than two slips are another word */
+	size_t best_distance = STR_SLIPS + 1;
 
 	for (const struct command *command = command_table; command->name; command++) {
-		size_t d = distance(name, command->name);
+		size_t d = str_distance(name, command->name);
 
 		if (d < best_distance && d < strlen(command->name)) {
 			best = command;

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/complete.h"
 #include "cli/hide.h"
 #include "cli/mesos_fetcher.h"
 #include "cli/mounthelper.h"
@@ -160,6 +161,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(other_names); i++)
 		if (str_equal(name, other_names[i].name))
 			return other_names[i].run(argc, argv);
+	if (argc > 1 && str_equal(argv[1], COMPLETE_WORD))
+		return complete_run(argc - 2, argv + 2);
 	if (mounthelper_is(argv[0]))
 		return mounthelper_run(argc, argv, run_words);
 	return run_words(argc, argv);

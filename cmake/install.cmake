@@ -35,6 +35,10 @@ install(FILES docs/fetchfs.conf.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
 install(FILES docs/mesos-fetcher.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
 install(FILES cli/completion.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
 	RENAME fetchfs)
+install(FILES cli/completion.zsh DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions
+	RENAME _fetchfs)
+install(FILES cli/completion.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d
+	RENAME fetchfs.fish)
 
 # What depends on the prefix is made when that is known. mount(8) looks for helpers in /sbin, which is
 # where they come to with the prefix /usr; systemd looks below /usr and /usr/local.

@@ -110,6 +110,21 @@ static int take_origin(struct reader *reader, const struct config_line *line)
 	return enter_origin(reader, line->section, prefix);
 }
 
+static void err_unknown_section(const struct config_line *line, struct err *err)
+{
+	const char *name = line->section_name;
+	const char *like = config_section_like(line->section);
+	bool is_secret = name && strchr(name, '@'); /* it may hold a password */
+
+	err_set(err, ERR_USAGE, EINVAL, "unknown section [%s%s%s%s]%s%s%s", line->section,
+		name ? " \"" : "",
+		is_secret ? "…"
+		: name    ? name
+			  : "",
+		name ? "\"" : "", like ? " (did you mean '" : "", like ? like : "",
+		like ? "'?)" : "");
+}
+
 static int take_section(struct reader *reader, const struct config_line *line)
 {
 	bool is_origin = config_sections_have(line->section);
@@ -127,11 +142,8 @@ static int take_section(struct reader *reader, const struct config_line *line)
 		err_set(reader->err, ERR_USAGE, EINVAL,
 			"a section [%s] has a URI prefix: [%s \"%s\"]", line->section,
 			line->section, config_sections_example(line->section));
-	else if (!name)
-		err_set(reader->err, ERR_USAGE, EINVAL, "unknown section [%s]", line->section);
-	else /* it may hold a password */
-		err_set(reader->err, ERR_USAGE, EINVAL, "unknown section [%s \"%s\"]",
-			line->section, strchr(name, '@') ? "…" : name);
+	else
+		err_unknown_section(line, reader->err);
 	return complain(reader);
 }
 

@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_LENGTH 32 /* of the names that a misspelt one is compared with */
-#define DAY_MS      (INT64_C(24) * 60 * 60 * 1000)
+#define DAY_MS (INT64_C(24) * 60 * 60 * 1000)
 
 #define GLOBAL(name)        offsetof(struct config, name), 0
 #define GLOBAL_LIST(name)   offsetof(struct config, name), CONFIG_LIST
@@ -116,6 +115,17 @@ bool config_has_section(const char *section)
 	return false;
 }
 
+const char *config_section_like(const char *section)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		size_t d = str_distance(section, keys[i].section);
+
+		if (d <= STR_SLIPS && 2 * d < strlen(keys[i].section))
+			return keys[i].section;
+	}
+	return NULL;
+}
+
 static const struct config_key *find(const char *section, const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
@@ -124,34 +134,11 @@ static const struct config_key *find(const char *section, const char *name)
 	return NULL;
 }
 
-/* How many letters must be added, dropped or changed to make @b of @a (Levenshtein). */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[NAME_LENGTH + 1];
-	size_t len = strlen(b);
-
-	if (len > NAME_LENGTH)
-		return len;
-	for (size_t j = 0; j <= len; j++)
-		row[j] = j;
-	for (size_t i = 0; a[i]; i++) {
-		size_t diagonal = row[0]++;
-
-		for (size_t j = 0; j < len; j++) {
-			size_t change = diagonal + (a[i] != b[j]);
-			size_t other = 1 + (row[j] < row[j + 1] ? row[j] : row[j + 1]);
-
-			diagonal = row[j + 1];
-			row[j + 1] = change < other ? change : other;
-		}
-	}
-	return row[len];
-}
-
 static int unknown(const char *section, const char *name, struct err *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-		if (str_equal(keys[i].section, section) && distance(name, keys[i].name) <= 2)
+		if (str_equal(keys[i].section, section) &&
+			str_distance(name, keys[i].name) <= STR_SLIPS)
 			return err_set(err, ERR_USAGE, ENOENT,
 				"unknown key '%s' in [%s] (did you mean '%s'?)", name, section,
 				keys[i].name);

@@ -27,6 +27,9 @@ bool config_key_is_of_prefix(const struct config_key *key);
 /* Whether there is such a section, by its first word. */
 bool config_has_section(const char *section);
 
+/* The section that somebody who wrote @section may have meant, or NULL. */
+const char *config_section_like(const char *section);
+
 /* Whether @line, a key that was obeyed, holds what nobody else should read. */
 bool config_is_secret(const struct config_line *line);
 

@@ -50,30 +50,12 @@ for command in $commands; do
 	"$FETCHFS" "$command" --version | grep -q '^fetchfs ' || fail "$command --version"
 done
 
-say "the manual and the completion know the same commands and options"
+say "the manual knows the same commands and options"
 for command in $commands; do
 	grep -Eq "^\.Ss $command( |\$)" "$FETCHFS_SOURCE/docs/fetchfs.1" || fail "no manual of $command"
-	grep -Eq "^	$command:-\*|[|] $command:-\*|^	.*$command:-\*" \
-		"$FETCHFS_SOURCE/cli/completion.bash" || fail "no completion of $command"
 	for option in $("$FETCHFS" "$command" --help | grep -Eo -- '^ +(-., +)?--[a-z]+' |
 		grep -Eo -- '--[a-z]+'); do
-		grep -q -- "$option" "$FETCHFS_SOURCE/cli/completion.bash" ||
-			fail "no completion of $command $option"
 		grep -Eq -- "(Fl|Fl .* , Fl) -?${option#-}|Fl ${option#-}" \
 			"$FETCHFS_SOURCE/docs/fetchfs.1" || fail "no manual of $command $option"
 	done
 done
-
-say "the completion completes"
-complete_line() {
-	# shellcheck source=/dev/null
-	. "$FETCHFS_SOURCE/cli/completion.bash"
-	# shellcheck disable=SC2317
-	compopt() { :; }
-	COMP_LINE=$1 COMP_POINT=${#1}
-	_fetchfs
-	printf '%s\n' "${COMPREPLY[@]}"
-}
-complete_line 'fetchfs rel' | grep -qx release || fail "a command"
-complete_line 'fetchfs --cache /x evict --al' | grep -qx -- --all || fail "an option"
-complete_line 'fetchfs prepare --method h' | grep -qx hardlink || fail "a method"

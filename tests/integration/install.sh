@@ -95,3 +95,6 @@ say "the completion offers commands"
 # shellcheck source=/dev/null
 . "$prefix/share/bash-completion/completions/fetchfs"
 complete -p fetchfs >/dev/null || fail "bash knows no completion"
+for name in zsh/vendor-completions/_fetchfs fish/vendor_completions.d/fetchfs.fish; do
+	grep -q '__complete' "$prefix/share/$name" || fail "no $name"
+done

@@ -85,3 +85,22 @@ Test(str, hexadecimal_round_trips)
 	cr_assert_not(str_from_hex("009fff0", sizeof(back), back));
 	cr_assert_not(str_from_hex("009fg0", sizeof(back), back));
 }
+
+Test(str, words_are_as_far_apart_as_slips_were_made)
+{
+	cr_assert_eq(str_distance("fetch", "fetch"), 0);
+	cr_assert_eq(str_distance("fecth", "fetch"), 2);
+	cr_assert_eq(str_distance("fech", "fetch"), 1);
+	cr_assert_eq(str_distance("", "pin"), 3);
+	cr_assert_eq(str_distance("unpin", "pin"), 2);
+}
+
+Test(str, of_very_long_words_only_the_beginning_counts)
+{
+	char long_word[1000];
+
+	memset(long_word, 'a', sizeof(long_word) - 1);
+	long_word[sizeof(long_word) - 1] = '\0';
+	cr_assert_eq(str_distance(long_word, ""), STR_DISTANCE_MAX);
+	cr_assert_eq(str_distance("", long_word), STR_DISTANCE_MAX);
+}

@@ -137,6 +137,8 @@ Test(config, what_is_unknown_is_named_with_file_and_line)
 		"[fetch]\nbandwidth = 1\n", "test.conf:2: unknown key 'bandwidth' in [fetch]");
 	check_refused("[origin \"http://h/\"]\nmirror = http://m/\n",
 		"test.conf:2: unknown key 'mirror' in [origin] (did you mean 'mirrors'?)");
+	check_refused(
+		"[fecth]\nx = 1\n", "test.conf:1: unknown section [fecth] (did you mean 'fetch'?)");
 	check_refused("[cache]\n[hbase \"x\"]\n", "test.conf:2: unknown section [hbase \"x\"]");
 	check_refused("[s3 \"s3://b/\"]\nendpoints = http://h\n",
 		"test.conf:2: unknown key 'endpoints' in [s3] (did you mean 'endpoint'?)");
