@@ -125,4 +125,25 @@ if [ "$(id -u)" -eq 0 ]; then
 		getfattr --absolute-names -n user.fetchfs.error "$tree" 2>/dev/null ||
 		fail "others see what root ran into"
 fi
+
+say "the dashboard asks for what there is"
+python3 - "$MNT/.fetchfs/metrics" "$FETCHFS_SOURCE/docs/grafana.json" <<-'END' || fail "the dashboard"
+	import json, re, sys
+	types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", open(sys.argv[1]).read(), re.M))
+	board = json.load(open(sys.argv[2]))
+	asked = [t["expr"] for p in board["panels"] for t in p["targets"]]
+	asked += [a["expr"] for a in board["annotations"]["list"]]
+	asked += [v["query"]["query"] for v in board["templating"]["list"] if v["type"] == "query"]
+	names = set()
+	for expr in asked:
+	    assert expr.count("(") == expr.count(")"), expr
+	    for rate, name in re.findall(r"(rate\()?\b(fetchfs_[a-z_]+)", expr):
+	        base = re.sub("_bucket$", "", name)
+	        assert base in types, name
+	        assert (types[base] == "gauge") == (not rate), expr
+	        names.add(base)
+	assert len(names) > 20, names
+	ids = [p["id"] for p in board["panels"]]
+	assert len(set(ids)) == len(ids) > 10, ids
+END
 stop_mount
