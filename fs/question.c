@@ -15,6 +15,8 @@ void question_unref(struct question *question)
 
 	if (atomic_fetch_sub(&question->refs, 1) != 1)
 		return;
+	/* who fetches it goes on for others only */
+	fetchfs_file_abandon(question->file);
 	names_wanted_release(&question->wanted);
 	free(question->id);
 	free(question);

@@ -15,7 +15,8 @@ struct question {
 	enum ask_kind kind;
 	uid_t uid;
 	atomic_uint refs;
-	/* ASK_TREE: the archive, the wait for it, and how that ended */
+	/* ASK_TREE: the archive, which goes with the last reference, the wait for it, and how that
+	 * ended */
 	struct fetchfs_file *file;
 	struct fetchfs_wait wait;
 	struct err err;
@@ -24,8 +25,8 @@ struct question {
 	unsigned int waiters;  /* of them wait still */
 	int64_t left_ms;       /* when the last of these went, on the monotonic clock */
 	bool closed;           /* it is in the table no more, so that nobody joins */
-	bool waiting;          /* for the archive: the wait can be cancelled … */
-	bool woken;            /* … no more */
+	bool waiting;          /* for the archive: nobody has ended that wait, nor … */
+	bool woken;            /* … has it ended by itself */
 	struct question *prev; /* in the line of its host */
 	struct question *next;
 	UT_hash_handle hh;
@@ -53,8 +54,11 @@ void question_send(struct question *question);
 /* question_tree.c: fetch the archive, and unpack it; @arg is the question. */
 void question_fetch(void *arg);
 
-/* End the wait if nobody waits with it; then question_give_up() is the caller's to call. Under
- * fs->mu: so the file is still there. */
+/*
+ * Under fs->mu: whether the wait is to be ended, since nobody waits with it. Then it is the
+ * caller's to call question_give_up(), with a reference of its own and under no lock: a disk that
+ * hangs may keep the transfer's lock, and whoever needs fs->mu would hang with it.
+ */
 bool question_end_wait(struct question *question);
 void question_give_up(void *arg);
 

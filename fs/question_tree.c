@@ -20,10 +20,6 @@ static void unpack(void *arg)
 		r = unpacked_unpack(question->file, &info, &tree, &question->err);
 	if (r == 0)
 		question->err = ERR_INIT;
-	if (r < 0)
-		fetchfs_file_abandon(question->file);
-	else
-		fetchfs_file_free(question->file);
 	question_finish(question, r < 0 ? NULL : &info, &question->err);
 	fetchfs_tree_free(tree);
 }
@@ -53,10 +49,11 @@ static void arrived(struct fetchfs_wait *wait, const struct err *err)
 
 bool question_end_wait(struct question *question)
 {
-	if (!question->waiting || question->waiters > 0 || !fetchfs_wait_cancel(&question->wait))
+	if (!question->waiting || question->waiters > 0)
 		return false;
 	question->waiting = false;
 	question_close(question);
+	atomic_fetch_add(&question->refs, 1);
 	return true;
 }
 
@@ -65,9 +62,12 @@ void question_give_up(void *arg)
 	struct question *question = arg;
 	struct err err = ERR_INIT;
 
-	fetchfs_file_abandon(question->file);
-	err_set(&err, ERR_CANCELLED, ECANCELED, "nobody waits for it any more");
-	question_finish(question, NULL, &err);
+	/* else it has just come, and who is to unpack it finds that nobody waits for it */
+	if (fetchfs_wait_cancel(&question->wait)) {
+		err_set(&err, ERR_CANCELLED, ECANCELED, "nobody waits for it any more");
+		question_finish(question, NULL, &err);
+	}
+	question_unref(question);
 }
 
 /* It may be woken, unpacked and finished at any moment; and all may have gone before it waited. */
