@@ -9,12 +9,14 @@ for i in {1..100}; do echo "$i" >"$ORIGINROOT/new$i.tgz"; done
 mkdir "$ORIGINROOT/listed"
 printf '<a href="one">one</a>\n' >"$ORIGINROOT/listed/index.html"
 
-# Hosts that accept all connections and say nothing, but that they know no HEAD of some names: every 127.x.x.x at $SILENT.
+# Hosts that accept all connections and say nothing, but that they know no HEAD of some names: each of these, at
+# $SILENT.
+hosts=(127.0.0.{1..6} 127.0.1.{1..40})
 cat >"$WORK/silent.py" <<'END'
 import selectors, socket, sys
-listener = socket.create_server(("0.0.0.0", 0), backlog=4096)
+port, hosts = int(sys.argv[1]), sys.argv[2:]
 selector = selectors.DefaultSelector()
-def take():
+def take(listener):
     connection = listener.accept()[0]
     selector.register(connection, selectors.EVENT_READ, lambda: drop(connection))
     print("came", flush=True)
@@ -26,17 +28,18 @@ def drop(connection):
     if request.startswith(b"HEAD /nohead"):
         connection.sendall(b"HTTP/1.1 405 no\r\nContent-Length: 0\r\n\r\n")
     print(request.split(b"\r")[0].decode() or "went", flush=True)
-selector.register(listener, selectors.EVENT_READ, take)
-with open(sys.argv[1], "w") as port:
-    print(listener.getsockname()[1], file=port)
+for host in hosts:
+    listener = socket.create_server((host, port), backlog=4096)
+    selector.register(listener, selectors.EVENT_READ, lambda listener=listener: take(listener))
+print("listening", flush=True)
 while True:
     for key, _ in selector.select():
         key.data()
 END
-python3 "$WORK/silent.py" "$WORK/silent.port" >"$LOGS/silent" 2>&1 &
+SILENT=$(free_port)
+python3 "$WORK/silent.py" "$SILENT" "${hosts[@]}" >"$LOGS/silent" 2>&1 &
 children+=($!)
-wait_for 10 test -s "$WORK/silent.port" || fail "the silent hosts do not start"
-SILENT=$(<"$WORK/silent.port")
+wait_for 10 grep -q ^listening "$LOGS/silent" || fail "the silent hosts do not start"
 printf '[policy]\nprivate = allow\n[fetch]\nfirst_byte = 60s\nconnect = 60s\n' >"$CONFIG"
 printf '[origin "%s"]\nlist = yes\n' "$ORIGIN/listed/" "http://127.0.0.1:$SILENT/listed/" >>"$CONFIG"
 start_mount
