@@ -16,16 +16,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Each file that is open in the mount is open here, and may be once more in the kernel. */
 #define DESCRIPTORS 16384
+
+/* A mount that takes so long to end hangs with something that it has asked. */
+#define END_SECONDS 15
 
 static const struct argp_option options[] = {
 	{"foreground", 'f', 0, 0, "stay in the foreground, and log to stderr", 0},
@@ -178,10 +183,32 @@ static void ready(void *arg)
 	report(mounting, &none);
 }
 
+/*
+ * A thread in a file system that does not answer cannot be told anything, nor waited for. What is
+ * in the cache is whole at any moment, and what was still to be written is done again.
+ */
+static void *limit_end(void *arg)
+{
+	const char *directory = arg;
+	struct timespec left = {.tv_sec = END_SECONDS};
+
+	while (nanosleep(&left, &left) < 0)
+		;
+	log_warning("%s: something that it has asked does not answer; ended without it", directory);
+	_exit(EXIT_DONE);
+}
+
 static void ending(void *arg)
 {
-	(void)arg;
+	const struct mounting *mounting = arg;
+	char *directory = str_copy(mounting->directory); /* the thread's, to the end */
+	pthread_t thread;
+
 	notify_send("STOPPING=1");
+	if (directory && pthread_create(&thread, NULL, limit_end, directory) == 0)
+		pthread_detach(thread);
+	else
+		free(directory);
 }
 
 static int serve(struct mounting *mounting, struct err *err)
@@ -229,8 +256,7 @@ static int serve(struct mounting *mounting, struct err *err)
 	r = fetchfs_load(fetchfs, err);
 	if (r == 0)
 		r = mount_serve(fetchfs, &mount_options, err);
-	if (r != -EBUSY) /* else requests are left that use it */
-		fetchfs_close(fetchfs);
+	fetchfs_close(fetchfs);
 	return r;
 }
 

@@ -10,6 +10,11 @@
 
 #define WAKE     SIGUSR1 /* interrupts the loop's wait for its threads */
 #define AGAIN_MS 50      /* it may have been about to wait only */
+/* After so long a thread of the loop hangs, and the mount is taken down without it. */
+#define LOOP_MS 3000
+/* So often it is looked whether it has been unmounted: a loop with such a thread does not say so.
+ */
+#define LOOK_SECONDS 2
 
 struct end {
 	struct fs *fs;
@@ -56,12 +61,17 @@ static void finish_notices(struct fs *fs)
 
 static void end_loop(struct end *end)
 {
+	int64_t detach_ms = clock_monotonic_ms() + LOOP_MS;
 	int64_t until_ms;
 	struct timespec until;
 	WITH_LOCK(&end->mu);
 
 	fuse_session_exit(end->fs->session);
 	while (!end->ended) {
+		if (clock_monotonic_ms() >= detach_ms) {
+			mount_detach(end->fs);
+			detach_ms = INT64_MAX;
+		}
 		pthread_kill(end->loop, WAKE);
 		until_ms = clock_monotonic_ms() + AGAIN_MS;
 		until = (struct timespec){
@@ -72,12 +82,14 @@ static void end_loop(struct end *end)
 
 static void *run(void *arg)
 {
+	const struct timespec look = {.tv_sec = LOOK_SECONDS};
 	struct end *end = arg;
-	int signal;
 
-	sigwait(&end->signals, &signal);
+	while (sigtimedwait(&end->signals, NULL, &look) < 0 && !mount_is_gone(end->fs))
+		;
 	if (has_ended(end))
 		return NULL;
+	mount_ends(end->fs);
 	finish_notices(end->fs);
 	end_loop(end);
 	return NULL;

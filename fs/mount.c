@@ -34,8 +34,8 @@
 #define UNPACK_THREADS 32
 #define DEVICE         "/dev/fuse"
 #define READAHEAD_KB   1024
-/* Seconds that requests and questions get to end after all transfers were cancelled. */
-#define PARKED_LIMIT 30
+/* Seconds that requests and questions get to be answered after all transfers were cancelled. */
+#define PARKED_LIMIT 5
 
 /* What every mount is, whatever else is asked for: later options win. */
 #define FIXED_OPTIONS "ro,nosuid,nodev,noatime,subtype=fetchfs"
@@ -201,6 +201,12 @@ static int serve(struct fs *fs, const sigset_t *signals, struct err *err)
 
 /* ---- the end ---- */
 
+void mount_ends(struct fs *fs)
+{
+	if (!atomic_exchange(&fs->has_begun_to_end, true))
+		fs->options->ending(fs->options->arg);
+}
+
 /* false when requests are left that nobody ends. */
 static bool wait_for_parked(struct fs *fs)
 {
@@ -215,33 +221,33 @@ static bool wait_for_parked(struct fs *fs)
 	return fs->parked + fs->asking == 0;
 }
 
-/*
- * Take the mount down, and let the kernel end all that it still waits for: nobody answers it any
- * more, and a notice may wait in the kernel for just that.
- */
-static void detach(struct fs *fs)
+bool mount_is_gone(struct fs *fs)
 {
 	struct pollfd poll_fd = {.fd = fuse_session_fd(fs->session)};
 
-	if (poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLERR))
-		return; /* unmounted by somebody else */
-	if (geteuid() == 0)
+	return poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLERR);
+}
+
+void mount_detach(struct fs *fs)
+{
+	if (!mount_is_gone(fs) && geteuid() == 0)
 		(void)umount2(fs->options->directory, MNT_FORCE | MNT_DETACH);
 }
 
-static int stop(struct fs *fs, bool mounted, struct err *err)
+/* Returns once no thread is left that uses @fs, however long one hangs. */
+static void stop(struct fs *fs, bool mounted)
 {
 	watch_end(fs->watch);
 	fetchfs_cancel_all(fs->fetchfs);
-	if (!wait_for_parked(fs))
-		return err_set(err, ERR_SYSTEM, EBUSY, "%u requests on %s do not end",
-			fs->parked + fs->asking, fs->options->directory);
+	if (!wait_for_parked(fs) && mounted)
+		mount_detach(fs);
 	queue_free(fs->asks);
 	queue_free(fs->unpacks);
 	ask_deadlines_free(fs->deadlines);
 	queue_free(fs->work);
+	/* nobody answers the kernel any more, and a notice may wait there for just that */
 	if (mounted)
-		detach(fs);
+		mount_detach(fs);
 	queue_free(fs->notices);
 	passthrough_detach(fs->passthrough);
 	watch_free(fs->watch);
@@ -255,7 +261,6 @@ static int stop(struct fs *fs, bool mounted, struct err *err)
 	pthread_cond_destroy(&fs->changed);
 	pthread_mutex_destroy(&fs->sizes);
 	pthread_mutex_destroy(&fs->mu);
-	return 0;
 }
 
 int mount_serve(struct fetchfs *fetchfs, const struct mount_options *options, struct err *err)
@@ -269,7 +274,6 @@ int mount_serve(struct fetchfs *fetchfs, const struct mount_options *options, st
 		.mu = PTHREAD_MUTEX_INITIALIZER,
 		.changed = PTHREAD_COND_INITIALIZER,
 	};
-	struct err stop_err = ERR_INIT;
 	sigset_t signals;
 	sigset_t before;
 	bool mounted;
@@ -288,11 +292,8 @@ int mount_serve(struct fetchfs *fetchfs, const struct mount_options *options, st
 	mounted = r == 0;
 	if (r == 0)
 		r = serve(&fs, &signals, err);
-	options->ending(options->arg);
-	if (stop(&fs, mounted, &stop_err) < 0 && r == 0) {
-		r = -stop_err.code;
-		*err = stop_err;
-	}
+	mount_ends(&fs);
+	stop(&fs, mounted);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return r;
 }

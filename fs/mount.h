@@ -17,7 +17,7 @@ struct mount_options {
 	bool no_passthrough;       /* -o nopassthrough: every read comes to this process */
 	void (*ready)(void *arg);  /* called once, when the mount answers */
 	void (*ending)(void *arg); /* called once after that, when it begins to end */
-	void *arg;                 /* for both */
+	void *arg;                 /* for both, which any thread calls */
 };
 
 /*
@@ -28,7 +28,9 @@ int mount_clear_dead(const char *directory, struct err *err);
 
 /*
  * Mount and serve until unmounted or told to end by SIGTERM, SIGINT or SIGHUP. Threads are
- * started; the caller has daemonised before.
+ * started; the caller has daemonised before. All have ended when this returns, which may be never
+ * if one hangs in a file system that does not answer: root's mount is taken down before, and who
+ * cannot wait for the rest ends the process, some time after @options->ending was called.
  */
 int mount_serve(struct fetchfs *fetchfs, const struct mount_options *options, struct err *err);
 

@@ -50,6 +50,7 @@ struct fs {
 	struct handshake handshake;
 	struct passthrough *passthrough;
 	struct watch *watch;
+	atomic_bool has_begun_to_end;    /* which was told */
 	atomic_bool is_ending;           /* no more notices */
 	atomic_uint_fast64_t read_bytes; /* handed to readers */
 	int64_t started;                 /* seconds since 1970 */
@@ -123,6 +124,16 @@ extern const struct fuse_lowlevel_ops ops_table;
 
 /* The first thing after INIT, on a thread of the work queue. */
 void mount_answers(struct fs *fs);
+
+/* It begins to end, as whoever is the first to know says. */
+void mount_ends(struct fs *fs);
+
+/* Whether it has been unmounted. */
+bool mount_is_gone(struct fs *fs);
+
+/* Take it down if it is still there, and let the kernel end all that waits for it. By one thread at
+ * a time. */
+void mount_detach(struct fs *fs);
 
 /*
  * For a listing: the node of the file @name in @folder of the natural tree, if all of it is here

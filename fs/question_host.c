@@ -1,5 +1,6 @@
 /* Questions to a host, in its line: on which threads, and whose turn it is. */
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "base/str.h"
 #include "base/uri.h"
 #include "fs/question.h"
@@ -30,6 +31,7 @@ static void put(struct question *question)
 	struct err err = ERR_INIT;
 	int r = -ECANCELED;
 
+	(void)fault_hit("question.ask"); /* a file system may keep the thread for long */
 	/* else its turn came too late */
 	if (question_is_waited_for(question, 0))
 		r = question->kind == ASK_LISTING ? fetchfs_folder_ask(fetchfs, &request, &err)
