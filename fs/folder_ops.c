@@ -7,6 +7,7 @@
 #include "fs/doubt.h"
 #include "fs/folder.h"
 #include "fs/listing.h"
+#include "fs/prune.h"
 #include "fs/reply.h"
 #include "fs/settle.h"
 #include "fs/unpacked.h"
@@ -220,6 +221,8 @@ static void fill_and_send(struct answer *answer, struct node *node, off_t off, f
 	if (fuse_reply_buf(answer->req, answer->buf, answer->used) < 0)
 		for (size_t i = 0; i < answer->count; i++)
 			inode_forget(answer->fs->inodes, answer->entered[i], 1);
+	if (answer->count > 0)
+		prune_if_many(answer->fs);
 }
 
 static void read_folder(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
@@ -227,7 +230,8 @@ static void read_folder(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 {
 	struct fs *fs = ops_fs(req);
 	struct node *node = inode_ref(fs->inodes, ino);
-	bool enters = plus && node && (node->kind == NODE_FOLDER || inode_is_in_tree(node));
+	bool enters = plus && node && (node->kind == NODE_FOLDER || inode_is_in_tree(node)) &&
+		      prune_has_room(fs);
 	CLEANUP(answer_release)
 	struct answer answer = {
 		.req = req,

@@ -316,6 +316,7 @@ int inode_enter(struct inodes *inodes, const struct found *found, uint64_t paren
 	free(old);
 	node->refs++;
 	node->lookups++;
+	node->used = true;
 	*ret = node;
 	return 0;
 }
@@ -332,6 +333,7 @@ bool inode_open(struct inodes *inodes, struct node *node, bool direct, bool *ret
 	else
 		node->cached_opens++;
 	node->refs++;
+	node->used = true;
 	*ret_keep = node->facts.version && !node->was_direct;
 	return true;
 }

@@ -91,6 +91,7 @@ struct node {
 	bool was_direct;             /* what the cache has need not be of the node's version */
 	bool renewed;                /* what the cache has is of another version, and to go */
 	bool shadowed;               /* something below its name is known, as was seen last */
+	bool used;                   /* since inode_walk_idle() came by */
 	unsigned int stale_next;
 	struct node *next_by_id;
 	struct node *next_by_identity;
@@ -180,6 +181,13 @@ char *inode_error(struct inodes *inodes, struct node *node, uid_t uid);
  * twice.
  */
 size_t inode_walk_kept(struct inodes *inodes, size_t *cursor, struct node **ret, size_t max);
+
+/*
+ * The ids of up to @max nodes into @ret that the kernel remembers and that, as far as this process
+ * can tell, nobody uses. Each call goes on where the one before stopped; a node that was looked up
+ * or opened since it was last passed is left out, unless all are so.
+ */
+size_t inode_walk_idle(struct inodes *inodes, uint64_t *ret, size_t max);
 
 /* What was complete is not any more, or nothing is below: the next lookup makes another node. */
 void inode_supersede(struct inodes *inodes, struct node *node);

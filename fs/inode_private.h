@@ -18,6 +18,7 @@ struct inodes {
 	size_t buckets;
 	size_t count;
 	uint16_t shrinks; /* how often there became fewer buckets */
+	size_t hand;      /* the bucket where inode_walk_idle() goes on */
 	size_t most;      /* that there were, as inode_have_shrunk() counts */
 	uint64_t next_id;
 };

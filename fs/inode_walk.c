@@ -1,4 +1,5 @@
-/* The table of nodes, seen by who watches the cache (watch.h). */
+/* The table of nodes, seen by who watches the cache (watch.h), and by who keeps it small (prune.h).
+ */
 #include "fs/inode_private.h"
 
 #include "base/str.h"
@@ -33,6 +34,60 @@ size_t inode_walk_kept(struct inodes *inodes, size_t *cursor, struct node **ret,
 	}
 	*cursor = bucket | (size_t)inodes->shrinks << CURSOR_SHIFT;
 	return count;
+}
+
+/* Only the kernel knows more: who has it open by way of another name, or mounted. */
+static bool is_idle(const struct node *node)
+{
+	return node->lookups > 0 && node->refs == 0 && node->id != INODE_ROOT;
+}
+
+/* The idle ones of one bucket, if all have room in @max. Under mu. */
+static bool take_idle(struct node *node, uint64_t *ret, size_t max, size_t *count)
+{
+	size_t taken = *count;
+
+	for (struct node *at = node; at; at = at->next_by_id) {
+		if (!is_idle(at) || at->used)
+			continue;
+		if (taken == max)
+			return false;
+		ret[taken++] = at->id;
+	}
+	for (; node; node = node->next_by_id)
+		node->used = false;
+	*count = taken;
+	return true;
+}
+
+#define SLICE 1024 /* buckets that are looked at before others have the mutex */
+
+/* Once around the table, or until @ret is full. */
+static size_t go_around(struct inodes *inodes, uint64_t *ret, size_t max)
+{
+	size_t count = 0;
+	size_t seen = 0;
+	bool done = false;
+
+	while (!done) {
+		WITH_LOCK(&inodes->mu);
+
+		for (size_t n = 0; n < SLICE && !done; n++) {
+			inodes->hand %= inodes->buckets;
+			done = seen++ >= inodes->buckets ||
+			       !take_idle(inodes->by_id[inodes->hand], ret, max, &count);
+			inodes->hand += !done;
+		}
+	}
+	return count;
+}
+
+size_t inode_walk_idle(struct inodes *inodes, uint64_t *ret, size_t max)
+{
+	size_t count = go_around(inodes, ret, max);
+
+	/* the second time nothing is left out that was not used meanwhile */
+	return count > 0 ? count : go_around(inodes, ret, max);
 }
 
 /* Lookups do not find it any more. Under mu. */

@@ -1,6 +1,7 @@
 #include "fs/leased.h"
 
 #include "base/str.h"
+#include "fs/prune.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -183,6 +184,7 @@ static void init_op(void *userdata, struct fuse_conn_info *conn)
 	conn->congestion_threshold = OPS_BACKGROUND * 3 / 4;
 	handshake_init(&fs->handshake, conn);
 	fs->can_expire = conn->capable & FUSE_CAP_EXPIRE_ONLY;
+	prune_init(fs, conn);
 	/* Not here: it asks the mount, which answers when this has returned. */
 	if (queue_push(fs->work, ready_job, fs, NULL) < 0)
 		fs->options->ready(fs->options->arg);

@@ -54,6 +54,9 @@ struct fs {
 	atomic_bool is_ending;           /* no more notices */
 	atomic_uint_fast64_t read_bytes; /* handed to readers */
 	int64_t started;                 /* seconds since 1970 */
+	atomic_bool can_prune;           /* prune.c's, with … */
+	atomic_bool is_pruning;          /* … whether it is at it, or is about to be … */
+	atomic_size_t prune_above;       /* … and beyond how many nodes it is to be again */
 	bool can_expire; /* the kernel can expire an entry without detaching what is mounted on it
 			  */
 

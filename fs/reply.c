@@ -2,6 +2,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "fs/prune.h"
 
 #include <errno.h>
 #include <string.h>
@@ -132,6 +133,7 @@ void reply_entry(fuse_req_t req, struct node *node)
 		(void)fault_hit("reply.entry");
 	if (fuse_reply_entry(req, &entry) < 0)
 		inode_forget(fs->inodes, node->id, 1);
+	prune_if_many(fs);
 }
 
 void reply_attr(fuse_req_t req, struct node *node)

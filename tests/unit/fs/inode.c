@@ -208,3 +208,23 @@ Test(inode, very_many_come_and_go)
 		cr_assert_leq(inode_count(inodes), 2);
 	}
 }
+
+Test(inode, the_idle_ones_are_those_not_looked_up_since_it_was_asked_before)
+{
+	const uint64_t a = enter_key("a", true, 1);
+	const uint64_t b = enter_key("b", true, 1);
+	const uint64_t c = enter_key("c", true, 1);
+	struct node *open = inode_ref(inodes, c);
+	uint64_t ids[8];
+
+	cr_assert_eq(inode_walk_idle(inodes, ids, 8), 2, "all were used: then each counts, once");
+	cr_assert(ids[0] == a && ids[1] == b);
+	cr_assert_eq(enter_key("a", true, 1), a);
+	cr_assert_eq(inode_walk_idle(inodes, ids, 8), 1);
+	cr_assert_eq(ids[0], b);
+	inode_unref(inodes, open);
+	inode_forget(inodes, b, 1);
+	cr_assert_eq(inode_walk_idle(inodes, ids, 1), 1, "as many as there is room for");
+	cr_assert_eq(inode_walk_idle(inodes, ids + 1, 1), 1, "and then the next one");
+	cr_assert(ids[0] != ids[1] && (ids[0] == a || ids[0] == c) && (ids[1] == a || ids[1] == c));
+}
