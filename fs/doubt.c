@@ -32,21 +32,14 @@ int doubt_looked_up(struct inodes *inodes, struct node *node, pid_t thread, enum
 	doubts->now = doubt;
 	doubts->absent_until = until;
 	doubts->file_until = 0;
-	for (size_t i = 0; i < NODE_STALE_MAX; i++)
-		if (node->stale[i] == thread)
-			node->stale[i] = 0;
+	inode_stale_drop(node, thread);
 	return 0;
 }
 
 /* 0 is all that is known of threads of other PID namespaces: they cannot be told apart. */
 static bool was_told(const struct node *node, pid_t thread)
 {
-	if (thread == 0)
-		return false;
-	for (size_t i = 0; i < NODE_STALE_MAX; i++)
-		if (node->stale[i] == thread)
-			return true;
-	return false;
+	return thread != 0 && inode_stale_has(node, thread);
 }
 
 enum doubt doubt_of(struct inodes *inodes, struct node *node, pid_t thread, int64_t now)
@@ -87,7 +80,7 @@ bool doubt_settle_file(struct inodes *inodes, struct node *node, pid_t thread,
 		return false;
 	doubts->file = *facts;
 	doubts->file_until = now + FILE_SECONDS;
-	node->stale[node->stale_next++ % NODE_STALE_MAX] = thread;
+	inode_stale_add(node, thread);
 	return true;
 }
 

@@ -21,6 +21,7 @@ static void node_free(struct node *node)
 	free(node->name);
 	free(node->error);
 	free(node->doubts);
+	free(node->stale);
 	free(node);
 }
 

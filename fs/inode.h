@@ -54,8 +54,7 @@ struct facts {
 
 struct facts inode_facts_of(const struct fetchfs_info *info);
 
-#define NODE_STALE_MAX 16
-#define NODE_SMALL     ((int64_t)64 * 1024) /* bytes */
+#define NODE_SMALL ((int64_t)64 * 1024) /* bytes */
 
 struct node {
 	/* never changes */
@@ -78,21 +77,20 @@ struct node {
 
 	/* guarded by the table's mutex */
 	struct facts facts;
-	uint64_t lookups;            /* references of the kernel */
-	unsigned int refs;           /* references of requests */
-	uint64_t parent;             /* where it was found last, with … */
-	char *name;                  /* … this name */
-	char *error;                 /* the text of the last error, or NULL; … */
-	uid_t error_uid;             /* … who ran into it */
-	pid_t stale[NODE_STALE_MAX]; /* threads that were told ESTALE, the last ones */
-	struct doubts *doubts;       /* doubt.h's; NULL: there never were any */
-	unsigned int cached_opens;   /* that go through the kernel's cache, or past this process */
-	unsigned int direct_opens;   /* of another version, past the cache */
-	bool was_direct;             /* what the cache has need not be of the node's version */
-	bool renewed;                /* what the cache has is of another version, and to go */
-	bool shadowed;               /* something below its name is known, as was seen last */
-	bool used;                   /* since inode_walk_idle() came by */
-	unsigned int stale_next;
+	uint64_t lookups;          /* references of the kernel */
+	unsigned int refs;         /* references of requests */
+	uint64_t parent;           /* where it was found last, with … */
+	char *name;                /* … this name */
+	char *error;               /* the text of the last error, or NULL; … */
+	uid_t error_uid;           /* … who ran into it */
+	struct stale *stale;       /* inode_stale.c's; NULL: none was ever told ESTALE */
+	struct doubts *doubts;     /* doubt.h's; NULL: there never were any */
+	unsigned int cached_opens; /* that go through the kernel's cache, or past this process */
+	unsigned int direct_opens; /* of another version, past the cache */
+	bool was_direct;           /* what the cache has need not be of the node's version */
+	bool renewed;              /* what the cache has is of another version, and to go */
+	bool shadowed;             /* something below its name is known, as was seen last */
+	bool used;                 /* since inode_walk_idle() came by */
 	struct node *next_by_id;
 	struct node *next_by_identity;
 };

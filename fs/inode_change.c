@@ -107,13 +107,3 @@ char *inode_error(struct inodes *inodes, struct node *node, uid_t uid)
 
 	return uid == 0 || uid == node->error_uid ? str_copy(node->error) : NULL;
 }
-
-bool inode_told_stale(struct inodes *inodes, struct node *node, pid_t thread)
-{
-	WITH_LOCK(&inodes->mu);
-	for (size_t i = 0; i < NODE_STALE_MAX; i++)
-		if (node->stale[i] == thread)
-			return true;
-	node->stale[node->stale_next++ % NODE_STALE_MAX] = thread;
-	return false;
-}

@@ -29,6 +29,12 @@ bool inode_is_version(const struct node *node, const struct facts *facts);
 /* Where the current node of @identity is, or would be. Under mu. */
 struct node **inode_identity_slot(struct inodes *inodes, const char *identity);
 
+/* The threads that were told ESTALE on @node, the last ones: whether @thread is among them; add it,
+ * as far as there is memory; take it out. Under mu. */
+bool inode_stale_has(const struct node *node, pid_t thread);
+void inode_stale_add(struct node *node, pid_t thread);
+void inode_stale_drop(struct node *node, pid_t thread);
+
 /* The identity of the folder at @path; the caller's to free(), NULL when out of memory. */
 char *inode_identity_of_path(const char *path);
 char *inode_identity_in_tree(const char *key, const char *sha256, const char *path);

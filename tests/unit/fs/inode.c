@@ -158,6 +158,7 @@ Test(inode, a_thread_is_told_stale_once)
 	cr_assert_not(inode_told_stale(inodes, node, 100));
 	cr_assert_not(inode_told_stale(inodes, node, 101));
 	cr_assert(inode_told_stale(inodes, node, 100));
+	cr_assert(inode_told_stale(inodes, node, 0), "nobody knows which thread that is");
 	cr_assert(inode_told_stale(inodes, node, 101));
 	inode_unref(inodes, node);
 }
