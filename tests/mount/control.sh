@@ -68,7 +68,9 @@ metric_is 1 'fetchfs_events_total{event="fetched"}'
 metric_is 1 fetchfs_download_seconds_count
 metric_is 1 fetchfs_answer_seconds_count
 metric_is 1 fetchfs_cache_entries
+cd "$tree" # or the kernel might have forgotten all of them
 [ "$(metric fetchfs_nodes)" -ge 4 ] || fail "nodes: $(metric fetchfs_nodes)"
+cd "$OLDPWD"
 grep -Eq "^20[0-9T:.-]+Z fetched   $ORIGIN/a\.bin \(1000 B in [0-9.]+ s\)\$" "$MNT/.fetchfs/log" ||
 	fail "log: $(<"$MNT/.fetchfs/log")"
 
