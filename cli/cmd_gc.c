@@ -48,6 +48,7 @@ static void print_json(struct json *json, const struct gc_sandbox *sandbox)
 {
 	json_open(json, NULL, '{');
 	json_text(json, "directory", sandbox->directory);
+	json_bool(json, "gone", !sandbox->is_there && !sandbox->moved_to);
 	json_bool(json, "released", !sandbox->err.code && !sandbox->moved_to);
 	json_number(json, "files", (int64_t)sandbox->files);
 	json_number(json, "mounts", (int64_t)sandbox->mounts);
@@ -58,11 +59,16 @@ static void print_json(struct json *json, const struct gc_sandbox *sandbox)
 
 static void print_line(const struct gc_sandbox *sandbox)
 {
+	const char *plural = sandbox->files == 1 ? "" : "s";
+
 	if (sandbox->moved_to)
 		printf("%s: is at %s now: left alone\n", sandbox->directory, sandbox->moved_to);
+	else if (!sandbox->err.code && sandbox->is_there)
+		printf("%s: mounted before the last boot: released %zu file%s\n",
+			sandbox->directory, sandbox->files, plural);
 	else if (!sandbox->err.code)
 		printf("%s: is gone: released %zu file%s, %zu mounted\n", sandbox->directory,
-			sandbox->files, sandbox->files == 1 ? "" : "s", sandbox->mounts);
+			sandbox->files, plural, sandbox->mounts);
 }
 
 static void print_reconciled(const struct fetchfs_reconciled *sum)

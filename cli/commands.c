@@ -28,7 +28,7 @@ const struct command command_table[] = {
 	{"release", "DIR", "take back what prepare placed in a directory", cmd_release},
 	{"sandboxes", "", "show what is placed where, for whom, and since when", cmd_sandboxes},
 	{"oci-hook", "[STAGE]", "place artifacts in a container, for an OCI runtime", cmd_oci_hook},
-	{"gc", "", "release what is of directories that are gone", cmd_gc},
+	{"gc", "", "release what is of directories and mounts that are gone", cmd_gc},
 	{"verify", "[--full] [--repair]", "read all of the cache, and find what is damaged",
 		cmd_verify},
 	{0},

@@ -3,6 +3,8 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "base/user.h"
+#include "sandbox/folder.h"
 #include "sandbox/leases.h"
 #include "sandbox/mounts.h"
 
@@ -92,16 +94,58 @@ static int release(struct fetchfs *fetchfs, const struct leases *group, struct g
 	return r;
 }
 
-/* What was fetched for a container that did not come to be. */
-static int drop_forlorn(struct fetchfs *fetchfs, const struct leases *all, struct err *err)
+/* Whether it seems so: others of the same directory may have another number of its device. */
+static bool is_of_earlier_boot(const struct leases *group)
 {
-	int first = 0;
+	for (size_t i = 0; i < group->count; i++)
+		if (leases_ended_with_boot(group, &group->items[i]))
+			return true;
+	return false;
+}
 
-	for (size_t i = 0; i < all->count; i++) {
+/*
+ * Take back what ended with the boot, as release would: the bytes are in the sandbox no longer, and
+ * who prepares it again finds nothing in his way. What prepare has mounted again meanwhile is of
+ * this boot. 1: something was taken back; 0: there is nothing such; -errno.
+ */
+static int release_of_boot(struct fetchfs *fetchfs, struct gc_sandbox *sandbox, struct err *err)
+{
+	CLEANUP(folder_release) struct folder folder = {.fd = -1};
+	CLEANUP(leases_release) struct leases all = {0};
+	CLEANUP(leases_release) struct leases ended = {0};
+	CLEANUP(fd_closep) int hold = -1;
+	struct user caller;
+	int r = user_find(NULL, &caller, err);
+
+	if (r == 0)
+		r = folder_open(sandbox->directory, &caller, &folder, err);
+	if (r == 0)
+		r = fetchfs_hold_directory(
+			fetchfs, folder.device, folder.id.inode, PATIENCE_MS, &hold, err);
+	if (r == 0)
+		r = leases_load_of(fetchfs, &folder, &all, err);
+	for (size_t i = 0; i < all.count && r == 0; i++) {
+		if (!leases_ended_with_boot(&all, &all.items[i]))
+			continue;
+		sandbox->files += leases_is_of_file(&all.items[i]);
+		r = leases_add(&ended, &all.items[i], err);
+	}
+	if (r == 0)
+		r = leases_take_back(fetchfs, &folder, &ended, NULL, NULL, err);
+	return r < 0 ? r : ended.count > 0;
+}
+
+/* What was fetched for a container that did not come to be. */
+static int drop_forlorn(struct fetchfs *fetchfs, struct err *err)
+{
+	CLEANUP(leases_release) struct leases all = {0};
+	int first = leases_load(fetchfs, &all, err);
+
+	for (size_t i = 0; i < all.count; i++) {
 		int r = 0;
 
-		if (leases_is_forlorn(&all->items[i]))
-			r = fetchfs_lease_drop(fetchfs, &all->items[i].id, 1, err);
+		if (leases_is_forlorn(&all.items[i]))
+			r = fetchfs_lease_drop(fetchfs, &all.items[i].id, 1, err);
 		if (first == 0)
 			first = r;
 	}
@@ -111,23 +155,26 @@ static int drop_forlorn(struct fetchfs *fetchfs, const struct leases *all, struc
 int gc_sandboxes(struct fetchfs *fetchfs, gc_told *told, void *arg, struct err *err)
 {
 	CLEANUP(leases_release) struct leases all = {0};
-	int first = 0;
+	int first = drop_forlorn(fetchfs, err);
 	int r = leases_load(fetchfs, &all, err);
 
 	if (r < 0)
 		return r;
 	leases_sort(&all);
-	first = drop_forlorn(fetchfs, &all, err);
 	for (size_t from = 0, end; from < all.count; from = end) {
 		struct gc_sandbox sandbox = {.directory = all.items[from].directory};
 		CLEANUP(str_freep) char *moved = NULL;
 		struct leases group;
 
 		end = leases_group_end(&all, from);
-		if (!gc_is_gone(&all.items[from]))
-			continue;
 		group = (struct leases){.items = all.items + from, .count = end - from};
-		r = release(fetchfs, &group, &sandbox, &moved, &sandbox.err);
+		sandbox.is_there = !gc_is_gone(&all.items[from]);
+		if (sandbox.is_there && !is_of_earlier_boot(&group))
+			continue;
+		r = sandbox.is_there ? release_of_boot(fetchfs, &sandbox, &sandbox.err)
+				     : release(fetchfs, &group, &sandbox, &moved, &sandbox.err);
+		if (sandbox.is_there && r == 0)
+			continue;
 		sandbox.moved_to = moved;
 		told(&sandbox, arg);
 		if (r < 0 && first == 0)

@@ -1,5 +1,6 @@
 /*
- * Sandboxes that nobody released, and whose directories are gone.
+ * Sandboxes that nobody released: those whose directories are gone, and of the others what ended
+ * with an earlier boot, the mounts above all.
  */
 #ifndef FETCHFS_SANDBOX_GC_H
 #define FETCHFS_SANDBOX_GC_H
@@ -16,7 +17,8 @@ bool gc_is_gone(const struct fetchfs_lease *lease);
 /* What became of one of them. */
 struct gc_sandbox {
 	const char *directory;
-	size_t files;         /* that had been placed there */
+	bool is_there;        /* only what is of an earlier boot is released */
+	size_t files;         /* that had been placed there, and are released */
 	size_t mounts;        /* that were still there */
 	const char *moved_to; /* it is not gone but has another path now: left alone; or NULL */
 	struct err err;       /* it could not be released, or not all of it */
@@ -24,7 +26,7 @@ struct gc_sandbox {
 
 typedef void gc_told(const struct gc_sandbox *sandbox, void *arg);
 
-/* Drop the leases of all such sandboxes, and take their mounts down. */
+/* Drop those leases, with the mounts that are left, and what the others were mounted on. */
 int gc_sandboxes(struct fetchfs *fetchfs, gc_told *told, void *arg, struct err *err);
 
 #endif

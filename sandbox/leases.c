@@ -193,6 +193,30 @@ char *leases_method(const struct fetchfs_lease *lease)
 	return str_printf("%.*s", (int)strcspn(lease->method, ":"), lease->method);
 }
 
+bool leases_is_within(const char *name, const char *above)
+{
+	size_t len = strlen(above);
+
+	return str_has_prefix(name, above) && (!name[len] || name[len] == '/');
+}
+
+/* Mounts do not, nor what has no name of its own yet; folders are there for what is in them. */
+static bool outlives_boot(const struct fetchfs_lease *lease)
+{
+	return lease->of_this_boot || (leases_is_of_file(lease) && lease->mount == 0);
+}
+
+bool leases_ended_with_boot(const struct leases *leases, const struct fetchfs_lease *lease)
+{
+	if (outlives_boot(lease))
+		return false;
+	for (size_t i = 0; i < leases->count; i++)
+		if (outlives_boot(&leases->items[i]) &&
+			leases_is_within(leases->items[i].name, lease->name))
+			return false;
+	return true;
+}
+
 bool leases_knows_content(const struct fetchfs_lease *lease)
 {
 	return lease->sha256[strspn(lease->sha256, "0")] != '\0';

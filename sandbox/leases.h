@@ -1,11 +1,11 @@
 /*
  * What was handed out to one directory, as the cache remembers it: a row for each file, and one of
- * the method LEASES_FOLDER for each folder that was made for them. (A folder's row carries the
- * digest of the file it was made for, which has a row of its own.) A row of the method
- * LEASES_TEMPORARY is written before a file is made under a name that it will not keep: whatever
- * has that name, if it is no folder, is what a killed process left. A row of the method
- * LEASES_PENDING is of what was fetched for a container and is not placed yet: nothing has its name
- * yet, and mount_space is the mount namespace of the container. When that is gone nothing will.
+ * the method LEASES_FOLDER for each folder that was made for them, which keeps no bytes: its digest
+ * is all zeros. A row of the method LEASES_TEMPORARY is written before a file is made under a name
+ * that it will not keep: whatever has that name, if it is no folder, is what a killed process left.
+ * A row of the method LEASES_PENDING is of what was fetched for a container and is not placed yet:
+ * nothing has its name yet, and mount_space is the mount namespace of the container. When that is
+ * gone nothing will.
  *
  * What came out of an archive has LEASES_TREE (a folder of all that is in it) or LEASES_ENTRY (one
  * thing of it, named as in it) after its method, and the archive's digest.
@@ -78,6 +78,16 @@ char *leases_method(const struct fetchfs_lease *lease);
 /* Whether it is pending; and whether it is, and will be for ever. */
 bool leases_is_pending(const struct fetchfs_lease *lease);
 bool leases_is_forlorn(const struct fetchfs_lease *lease);
+
+/* Whether the relative name @name is @above, or in that folder. */
+bool leases_is_within(const char *name, const char *above);
+
+/*
+ * Whether @lease, one of @leases, all of one directory, is of what ended with an earlier boot: a
+ * mount, what had no name of its own yet, or a folder for such things. Not if there is something at
+ * its name, or in it, that did not.
+ */
+bool leases_ended_with_boot(const struct leases *leases, const struct fetchfs_lease *lease);
 
 /* Whether it says what the content is: all zeros say that it was not known. */
 bool leases_knows_content(const struct fetchfs_lease *lease);

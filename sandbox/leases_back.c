@@ -214,13 +214,6 @@ static void end_loans(struct fetchfs *fetchfs, struct tree_loan *loans, size_t c
 	}
 }
 
-static bool is_at_or_in(const char *name, const char *above)
-{
-	size_t len = strlen(above);
-
-	return str_has_prefix(name, above) && (!name[len] || name[len] == '/');
-}
-
 /*
  * Whether something that stays is mounted on the file of @lease, or is in its folder, or will be.
  * What is pending does not need the file: it finds none, and makes its own.
@@ -231,7 +224,7 @@ static bool is_needed(const struct order *order, const struct fetchfs_lease *lea
 
 	for (size_t i = 0; i < order->count; i++)
 		if (order->stays[i] && (is_folder || !leases_is_pending(order->items[i])) &&
-			is_at_or_in(order->items[i]->name, lease->name))
+			leases_is_within(order->items[i]->name, lease->name))
 			return true;
 	return false;
 }

@@ -18,6 +18,23 @@
 
 /* ---- leases ---- */
 
+/* A folder keeps no bytes: what is in it has leases of its own. */
+static void keep_nothing(struct fetchfs_lease *row)
+{
+	memset(row->sha256, '0', sizeof(row->sha256) - 1);
+}
+
+static void keep_content(const struct placing *placing, struct fetchfs_lease *row)
+{
+	memcpy(row->sha256, placing->content.sha256, sizeof(row->sha256));
+	if (placing->content.lazy)
+		memcpy(row->key, placing->content.key, sizeof(row->key));
+	memcpy(row->expected, placing->content.expected, sizeof(row->expected));
+	/* it is on one row: that of the file itself */
+	if (placing->content.lazy && row->mount)
+		memcpy(row->token, placing->content.token, sizeof(row->token));
+}
+
 int prepare_note_lease(const struct placing *placing, const char *name, const char *method,
 	const struct node_id *id, uint64_t mount, struct err *err)
 {
@@ -42,13 +59,10 @@ int prepare_note_lease(const struct placing *placing, const char *name, const ch
 
 	if (!own_name || !own_method)
 		return err_oom(err);
-	memcpy(row.sha256, placing->content.sha256, sizeof(row.sha256));
-	if (placing->content.lazy)
-		memcpy(row.key, placing->content.key, sizeof(row.key));
-	memcpy(row.expected, placing->content.expected, sizeof(row.expected));
-	/* it is on one row: that of the file itself */
-	if (placing->content.lazy && mount)
-		memcpy(row.token, placing->content.token, sizeof(row.token));
+	if (str_equal(method, LEASES_FOLDER))
+		keep_nothing(&row);
+	else
+		keep_content(placing, &row);
 	return leases_add(&prepare->ours, &row, err);
 }
 

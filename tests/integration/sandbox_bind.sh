@@ -71,6 +71,45 @@ fetchfs release "$box"
 contents_are ""
 leases_are 0
 
+say "gc takes back what was mounted before a reboot: it keeps no bytes, and is in nobody's way"
+jq -n --arg http "$HTTP" '[{value: ($http + "/one"), output_file: "a/b/one"},
+	{value: ($http + "/two"), output_file: "a/two"}]' >"$WORK/spec"
+"${bind[@]}" --spec "$WORK/spec" "$box"
+"${fetchfs[@]}" prepare --method copy --user nobody "$box" "${uris[2]}"
+[ -z "$(fetchfs gc)" ] || fail "of this boot"
+umount "$box/a/b/one" "$box/a/two"
+in_index "UPDATE lease SET boot = 'an earlier one', device = device + 1"
+"${bind[@]}" --spec <(jq '.[1:]' "$WORK/spec") "$box" # already again
+fetchfs gc --json >"$WORK/json"
+jq -e --arg box "$box" '.sandboxes == [{directory: $box, gone: false, released: true, files: 1, mounts: 0,
+	moved_to: null, error: null}]' "$WORK/json" >/dev/null || fail "gc: $(<"$WORK/json")"
+contents_are "./a ./a/two ./three "
+same a/two two
+same three
+leases_are 2
+fetchfs evict "${uris[0]}" || fail "a mount that ended with the machine keeps its bytes"
+expect_failure 1 'three: .*leased' "${fetchfs[@]}" evict "${uris[2]}"
+[ -z "$(fetchfs gc)" ] || fail "again"
+"${bind[@]}" --spec "$WORK/spec" "$box"
+same a/b/one one
+umount "$box/a/b/one" "$box/a/two"
+in_index "UPDATE lease SET boot = 'an earlier one'"
+[[ "$(fetchfs gc)" == "$box: mounted before the last boot: released 2 files" ]] || fail "gc said another thing"
+contents_are "./three "
+fetchfs release "$box"
+contents_are ""
+leases_are 0
+
+say "what was fetched before it for a container, and its directory, are gone"
+make_box container
+"${fetchfs[@]}" prepare --method copy --user nobody "$box" "${uris[0]}"
+in_index "UPDATE lease SET method = 'pending', boot = 'an earlier one'"
+rm -r "$box"
+fetchfs gc || fail "gc"
+leases_are 0
+fetchfs evict "${uris[0]}" || fail "its bytes are kept"
+make_box here
+
 say "executables"
 jq -n --arg uri "$HTTP/run" '[{value: $uri, executable: true}]' | "${bind[@]}" --spec - "$box"
 [ "$(as_task "$box/run")" = "it runs" ] || fail "it does not"
@@ -146,7 +185,7 @@ mv "$box/a/b" "$WORK/out of it"
 rm -r "$box"
 cmp "$WORK/out of it/one" "$WWW/one" || fail "not even mounted"
 fetchfs gc --json >"$WORK/json"
-jq -e --arg box "$box" '.sandboxes == [{directory: $box, released: true, files: 2, mounts: 1,
+jq -e --arg box "$box" '.sandboxes == [{directory: $box, gone: true, released: true, files: 2, mounts: 1,
 	moved_to: null, error: null}]' "$WORK/json" >/dev/null || fail "gc: $(<"$WORK/json")"
 no_mounts
 leases_are 0
