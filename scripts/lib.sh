@@ -15,7 +15,7 @@ packages_run=(fuse3 ca-certificates)
 packages_sample=(nginx openssl)
 packages_test=(libcriterion-dev libmicrohttpd-dev liburing-dev nginx vsftpd squid openssl curl python3 python3-pyftpdlib attr jq
 	man-db procps libarchive-tools zip unzip bzip2 xz-utils zstd rsync bubblewrap fish zsh rclone
-	runc crun xfsprogs systemd munge slurmctld slurmd slurm-client docker-registry skopeo apache2-bin apache2-utils)
+	runc crun xfsprogs btrfs-progs systemd munge slurmctld slurmd slurm-client docker-registry skopeo apache2-bin apache2-utils)
 packages_registry=(python3-venv maven default-jdk-headless)
 packages_check=(clang-format clang-tidy cppcheck shellcheck binutils)
 packages_bench=(libcriterion-dev libmicrohttpd-dev liburing-dev nginx curl aria2 rclone zip unzip)
