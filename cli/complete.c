@@ -135,10 +135,14 @@ static int offer_uri(const struct fetchfs_info *info, void *arg)
 
 static void offer_uris(const struct line *line, struct cli *cli)
 {
+	const char *named = cli->cache ? cli->cache : getenv("FETCHFS_CACHE");
 	CLEANUP(str_freep) char *cache = NULL;
 	struct uris uris = {.line = line};
 	struct fetchfs *fetchfs;
 
+	/* a cache that is not there yet would be made */
+	if (named && *named && access(named, F_OK) < 0)
+		return;
 	/* who cannot be told anything is told nothing */
 	if (mounted_use_cache(cli, mounted_directory(cli, line->mount), &cache, NULL) < 0 ||
 		cli_open(cli, &fetchfs, NULL) < 0)

@@ -52,7 +52,8 @@ offers "$uri" prepare "$WORK" f
 offers "$uri" fetch "$uri" f
 offers "$uri" ls --config "$CONFIG" "${uri%/*}/o"
 nothing ls "$uri" f
-nothing ls --cache=/nosuch/x f
+nothing ls "--cache=$WORK/none" f
+[ ! -e "$WORK/none" ] || fail "a cache was made for it"
 offers :files export ''
 offers "$uri" export "$WORK/x" f
 offers :files get "$uri" ''
