@@ -131,8 +131,6 @@ struct partial {
 	pthread_cond_t pictured; /* it is no longer being taken */
 };
 
-/* Whether what the map tells of has become an object's file: all that its leader may not have done
- * is the bookkeeping. */
 /* Who has its data open reads on as soon as somebody leads again; and its room is not free. */
 bool partial_is_being_read(const struct store *store, const char *name);
 
@@ -142,6 +140,8 @@ bool partial_is_being_read(const struct store *store, const char *name);
  */
 int store_unlink_open(const struct store *store, const char *path, int fd);
 
+/* Whether what the map tells of has become an object's file: all that its leader may not have done
+ * is the bookkeeping. */
 bool partial_has_object(const struct store *store, const struct ranges_header *header);
 
 /* Room for @count chunks. 0 or -ENOMEM. */
