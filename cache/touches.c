@@ -34,7 +34,8 @@ struct touches {
 	pthread_cond_t full; /* or closing */
 	/* all below: guarded by mu */
 	struct batch *batch;
-	bool waiting; /* a job is, for the batch to be full or late */
+	bool waiting;       /* a job is, for the batch to be full or late */
+	int64_t rest_until; /* monotonic ms: others write */
 	bool closing;
 };
 
@@ -105,25 +106,54 @@ int touches_write(struct touches *touches, struct err *err)
 
 /* ---- collecting ---- */
 
+/* When what is collected is to be written, given that nothing comes any more. Under mu. */
+static int64_t due(const struct touches *touches, int64_t late)
+{
+	if (touches->closing)
+		return 0;
+	if (touches->batch->count < TOUCHES_MAX && late > touches->rest_until)
+		return late;
+	return touches->rest_until;
+}
+
 static void wait_until_due(struct touches *touches)
 {
-	int64_t until = clock_monotonic_ms() + TOUCHES_LATE;
-	struct timespec ts = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
+	int64_t late = clock_monotonic_ms() + TOUCHES_LATE;
+	int64_t until;
 	WITH_LOCK(&touches->mu);
 
-	while (!touches->closing && touches->batch->count < TOUCHES_MAX)
-		if (pthread_cond_clockwait(&touches->full, &touches->mu, CLOCK_MONOTONIC, &ts) ==
-			ETIMEDOUT)
-			break;
+	while ((until = due(touches, late)) > clock_monotonic_ms()) {
+		struct timespec ts = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
+
+		pthread_cond_clockwait(&touches->full, &touches->mu, CLOCK_MONOTONIC, &ts);
+	}
 	touches->waiting = false;
+}
+
+/*
+ * Where all the time something is opened, there is always more to write; the writer's lock, which
+ * nobody gets who has to be woken for it, would be ours alone. So it is left to others for longer
+ * than we had it; what is used meanwhile, beyond what a batch holds, is forgotten.
+ */
+static void rest(struct touches *touches, int64_t began)
+{
+	int64_t now = clock_monotonic_ms();
+	WITH_LOCK(&touches->mu);
+
+	touches->rest_until = now + (now - began) * TOUCHES_REST;
+	if (touches->rest_until > now + TOUCHES_LATE)
+		touches->rest_until = now + TOUCHES_LATE;
 }
 
 static void job(void *arg)
 {
 	struct touches *touches = arg;
+	int64_t began;
 
 	wait_until_due(touches);
+	began = clock_monotonic_ms();
 	(void)touches_write(touches, NULL); /* it blurs the order */
+	rest(touches, began);
 }
 
 static struct touch *slot_of(struct batch *batch, const struct digest *digest)

@@ -17,6 +17,7 @@ struct touches;
 
 #define TOUCHES_MAX  256  /* objects that are written together */
 #define TOUCHES_LATE 1000 /* ms until a use is written */
+#define TOUCHES_REST 3    /* so much longer than a writing took nothing more is written */
 
 int touches_new(struct catalog *catalog, struct touches **ret, struct err *err);
 void touches_free(struct touches *touches); /* writes what there is */

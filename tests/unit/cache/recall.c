@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "cache/catalog_private.h"
 #include "fixture.h"
 
@@ -118,6 +119,42 @@ Test(touches, are_written_in_their_order_within_a_second_or_so)
 	for (int i = 0; i < 1000 && !order_is(other, 0, 1, 2); i++)
 		usleep(10000);
 	cr_assert(order_is(other, 0, 1, 2), "never written");
+	cache_leave(other);
+}
+
+/* As many as make a batch full, of which one is known. */
+static void touch_many(struct cache *cache, int i)
+{
+	touch(cache, i);
+	for (int unknown = 0; unknown < TOUCHES_MAX; unknown++) {
+		struct digest digest = digest_of_bytes(50, (uint64_t)unknown);
+
+		catalog_touch(cache->store.catalog, &digest, 5000);
+	}
+}
+
+/* So somebody who waits to write gets his turn, however much is opened. */
+Test(touches, whoever_wrote_for_long_rests_for_longer)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+	CLEANUP(lock_release) struct lock writer = LOCK_INIT;
+	struct cache *other;
+	int64_t began;
+
+	put_some(cache);
+	other = cache_join(cache->path, LIMIT);
+	cr_assert_eq(cachedir_lock_writer(other->store.dir, &writer), 0);
+	touch_many(cache, 0);
+	usleep(300000); /* that is how long it takes */
+	began = clock_monotonic_ms();
+	lock_release(&writer);
+	for (int i = 0; i < 1000 && !order_is(other, 1, 2, 0); i++)
+		usleep(10000);
+	touch_many(cache, 1);
+	for (int i = 0; i < 1000 && !order_is(other, 2, 0, 1); i++)
+		usleep(10000);
+	cr_assert(order_is(other, 2, 0, 1), "never written");
+	cr_assert_geq(clock_monotonic_ms() - began, 300);
 	cache_leave(other);
 }
 
