@@ -244,6 +244,23 @@ int catalog_victims(struct catalog *catalog, uid_t uid, size_t max, const struct
 	struct victim *ret, size_t *ret_count, struct err *err);
 
 /*
+ * What an evictor looks at who has the locks of some digests (each prospect's, all else zero): of
+ * all of them in one transaction, and then each is for catalog_prospect_release(), also after an
+ * error.
+ */
+#define PROSPECT_NAMES 8
+struct prospect {
+	struct digest digest;
+	bool held;      /* pinned or leased; then it has no names here */
+	uint64_t bytes; /* by its row, with its tree */
+	size_t count;   /* of the entries that stand for it, the first */
+	struct entry names[PROSPECT_NAMES];
+};
+int catalog_prospects(
+	struct catalog *catalog, struct prospect *prospects, size_t count, struct err *err);
+void catalog_prospect_release(struct prospect *prospect);
+
+/*
  * Objects that are pinned or leased, and were last used before @used, count as used now, if there
  * are many of them: up to some thousands. So the next evictor need not look at all of them again to
  * find one that may go.

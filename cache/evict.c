@@ -1,26 +1,24 @@
-/* What goes: objects that nobody needs, and partials that nobody leads. */
+/* What goes: objects that nobody needs. */
 #include "cache/evict.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/fd.h"
-#include "base/str.h"
 #include "cache/ballast.h"
 #include "cache/events.h"
 #include "cache/evict_private.h"
-#include "cache/journal.h"
 #include "cache/room.h"
 #include "cache/store_private.h"
 #include "cache/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
+#include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-/* Of an object that is known by many names so many are told when it goes. */
-#define NAMES_TOLD 8
+/* So many candidates are looked at together. */
+#define PAGE 32
 
 void evict_haul_release(struct haul *haul)
 {
@@ -32,11 +30,8 @@ void evict_haul_release(struct haul *haul)
 
 /* ---- one object ---- */
 
-/*
- * Whether the file @path may go. 1: yes, *ret_bytes (which grows) will be free; 0: there is no
- * such file, or something else; -EBUSY with the reason.
- */
-static int probe(const struct store *store, const char *path, uint64_t *ret_bytes, struct err *err)
+/* Whether what is at @path may go. 1: yes; 0: there is nothing; -EBUSY with the reason. */
+static int probe(const struct store *store, const char *path, struct err *err)
 {
 	CLEANUP(fd_closep)
 	int fd = openat(
@@ -44,12 +39,14 @@ static int probe(const struct store *store, const char *path, uint64_t *ret_byte
 	struct stat st;
 	int marked;
 
-	if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENXIO))
+	if (fd < 0 && errno == ENOENT)
 		return 0;
+	if (fd < 0 && (errno == ELOOP || errno == ENXIO))
+		return 1;
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_set(err, ERR_SYSTEM, errno, "open object %s: %m", path);
 	if (!S_ISREG(st.st_mode))
-		return 0;
+		return 1;
 	marked = lock_is_marked(fd);
 	if (marked < 0)
 		return err_set(err, ERR_SYSTEM, -marked, "look at object %s: %m", path);
@@ -57,83 +54,70 @@ static int probe(const struct store *store, const char *path, uint64_t *ret_byte
 		return err_set(err, ERR_SYSTEM, EBUSY, "object %s is open", path);
 	if (st.st_nlink > 1)
 		return err_set(err, ERR_SYSTEM, EBUSY, "object %s is linked elsewhere", path);
-	*ret_bytes += (uint64_t)st.st_blocks * 512;
 	return 1;
 }
 
 /* Note what goes: the names under which it was known, of which one stands for its bytes. */
-static void tell(const struct store *store, const struct digest *digest, uint64_t bytes)
+static void tell(const struct store *store, const struct prospect *prospect)
 {
-	struct entry entries[NAMES_TOLD];
-	size_t count;
-
 	if (!store->events)
 		return;
-	events_tally(store->events, EVENT_EVICTED, bytes);
-	(void)catalog_entries_of(store->catalog, digest, NAMES_TOLD, entries, &count, NULL);
-	for (size_t i = 0; i < count; i++) {
+	events_tally(store->events, EVENT_EVICTED, prospect->bytes);
+	for (size_t i = 0; i < prospect->count; i++)
 		events_note(store->events, &(struct event){.kind = EVENT_EVICTED,
-						   .bytes = i == 0 ? bytes : 0,
+						   .bytes = i == 0 ? prospect->bytes : 0,
 						   .duration_ms = -1,
-						   .scope = entries[i].scope,
-						   .uri = entries[i].uri});
-		entry_release(&entries[i]);
-	}
+						   .scope = prospect->names[i].scope,
+						   .uri = prospect->names[i].uri});
 }
 
-/* The tree goes before the object: without it, nobody would look for it again. */
-static int take_tree(const struct store *store, const struct digest *digest, uint64_t *ret_bytes,
-	struct err *err)
+static int lock_object(
+	const struct store *store, const struct digest *digest, struct lock *ret, struct err *err)
 {
-	struct catalog_tree tree;
-	int r = tree_remove(store, digest, err);
-
-	if (r == 0)
-		r = tree_remove_bad(store, digest, err);
-	if (r == 0 && catalog_tree_find(store->catalog, digest, &tree, NULL) == 0)
-		*ret_bytes += tree.bytes;
-	return r;
-}
-
-/*
- * Unlink the object @digest, both of its files and its tree, if nobody needs it. On success the
- * lock is the caller's, who deletes the row before releasing it. -EBUSY with the reason.
- */
-static int take(const struct store *store, const struct digest *digest, struct lock *ret,
-	uint64_t *ret_bytes, struct err *err)
-{
-	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
-	char path[STORE_PATH_SIZE];
-	uint64_t bytes = 0;
-	int r = cachedir_lock_digest(store->dir, digest, LOCK_EXCLUSIVE, &lock);
+	int r = cachedir_lock_digest(store->dir, digest, LOCK_EXCLUSIVE, ret);
 
 	if (r == -EAGAIN)
 		return err_set(err, ERR_SYSTEM, EBUSY, "the object is in use at this moment");
-	if (r < 0)
-		return err_set(err, ERR_SYSTEM, -r, "lock an object: %m");
-	r = catalog_is_held(store->catalog, digest, err);
-	if (r > 0)
+	return r < 0 ? err_set(err, ERR_SYSTEM, -r, "lock an object: %m") : 0;
+}
+
+/*
+ * Unlink the object, both of its files and its tree, if nobody needs it. The caller has its lock
+ * since before @prospect was asked for, and deletes the row before releasing it. -EBUSY with the
+ * reason.
+ */
+static int take(const struct store *store, const struct prospect *prospect, struct err *err)
+{
+	const struct digest *digest = &prospect->digest;
+	char paths[2][STORE_PATH_SIZE];
+	int there[2] = {0, 0};
+	int r = 0;
+
+	if (prospect->held)
 		return err_set(err, ERR_SYSTEM, EBUSY, "the object is pinned or leased");
 	for (int executable = 0; r >= 0 && executable <= 1; executable++) {
-		store_path(digest, executable, path);
-		r = probe(store, path, &bytes, err);
+		store_path(digest, executable, paths[executable]);
+		r = there[executable] = probe(store, paths[executable], err);
 	}
 	if (r >= 0)
 		r = tree_probe(store, digest, err);
+	/* the tree goes before the object: without it, nobody would look for it again */
 	if (r == 0)
-		r = take_tree(store, digest, &bytes, err);
+		r = tree_remove(store, digest, err);
+	if (r == 0)
+		r = tree_remove_bad(store, digest, err);
 	if (r < 0)
 		return r;
 	for (int executable = 0; executable <= 1; executable++) {
-		store_path(digest, executable, path);
-		r = fault_hit("evict.unlink") ? -errno
-					      : store_remove(store, store->dir->objects_fd, path);
+		if (fault_hit("evict.unlink"))
+			r = -errno;
+		else if (there[executable])
+			r = store_remove(store, store->dir->objects_fd, paths[executable]);
 		if (r < 0)
-			return err_set(err, ERR_SYSTEM, -r, "remove object %s: %m", path);
+			return err_set(
+				err, ERR_SYSTEM, -r, "remove object %s: %m", paths[executable]);
 	}
-	tell(store, digest, bytes);
-	*ret = lock_steal(&lock);
-	*ret_bytes = bytes;
+	tell(store, prospect);
 	return 0;
 }
 
@@ -148,11 +132,15 @@ static int let_pass(const struct store *store, struct err *err)
 int evict_object(const struct store *store, const struct digest *digest, struct err *err)
 {
 	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
-	uint64_t bytes;
+	CLEANUP(catalog_prospect_release) struct prospect prospect = {.digest = *digest};
 	int r = let_pass(store, err);
 
 	if (r == 0)
-		r = take(store, digest, &lock, &bytes, err);
+		r = lock_object(store, digest, &lock, err);
+	if (r == 0)
+		r = catalog_prospects(store->catalog, &prospect, 1, err);
+	if (r == 0)
+		r = take(store, &prospect, err);
 	return r < 0 ? r : catalog_object_gone(store->catalog, digest, err);
 }
 
@@ -173,114 +161,106 @@ static void look_at(struct hunt *hunt, const struct victim *victim)
 	hunt->last = *victim;
 }
 
+/* Candidates that are looked at together; those that are locked come first. */
+struct page {
+	size_t count;
+	size_t locked;
+	struct victim victims[PAGE];
+	struct prospect prospects[PAGE];
+	struct lock locks[PAGE];
+};
+
+static void page_free(struct page **page)
+{
+	for (size_t i = 0; *page && i < (*page)->locked; i++) {
+		catalog_prospect_release(&(*page)->prospects[i]);
+		lock_release(&(*page)->locks[i]);
+	}
+	free(*page);
+}
+
+/* What cannot go is passed over; why not is told if nothing else can. */
+static void note_failure(const struct err *failure, struct err *first)
+{
+	if (failure->code != EBUSY && first->code == 0)
+		*first = *failure;
+}
+
+/* Lock those that come next, of as many bytes as are needed, and look at them. */
+static int lock_page(const struct store *store, uint64_t need, struct hunt *hunt, struct page *page,
+	struct err *first, struct err *err)
+{
+	uint64_t bytes = 0;
+	int r = catalog_victims(store->catalog, hunt->uid, PAGE, hunt->begun ? &hunt->last : NULL,
+		page->victims, &page->count, err);
+
+	for (size_t i = 0; r == 0 && i < page->count && bytes < need; i++) {
+		const struct victim *victim = &page->victims[i];
+		struct err failure = ERR_INIT;
+
+		look_at(hunt, victim);
+		if (lock_object(store, &victim->digest, &page->locks[page->locked], &failure) < 0) {
+			note_failure(&failure, first);
+			continue;
+		}
+		page->prospects[page->locked++].digest = victim->digest;
+		bytes += victim->bytes;
+	}
+	return r < 0 ? r : catalog_prospects(store->catalog, page->prospects, page->locked, err);
+}
+
+/* Take a page of them: 1, 0 if there are no more, or -errno. */
+static int take_page(const struct store *store, uint64_t need, struct hunt *hunt, struct haul *haul,
+	struct err *first, struct err *err)
+{
+	CLEANUP(page_free) struct page *page = calloc(1, sizeof(*page));
+	int r = page ? lock_page(store, need, hunt, page, first, err) : err_oom(err);
+
+	for (size_t i = 0; r == 0 && i < page->locked; i++) {
+		const struct prospect *prospect = &page->prospects[i];
+		struct err failure = ERR_INIT;
+
+		if (take(store, prospect, &failure) < 0) {
+			note_failure(&failure, first);
+			continue;
+		}
+		/* the index's number: a file that was gone is credited by its row */
+		haul->bytes += prospect->bytes;
+		haul->locks[haul->count] = lock_steal(&page->locks[i]);
+		haul->digests[haul->count++] = prospect->digest;
+	}
+	return r < 0 ? r : page->count > 0;
+}
+
+static bool has_enough(const struct haul *haul, uint64_t need)
+{
+	return haul->bytes >= need || haul->count > HAUL_MAX - PAGE ||
+	       (haul->count > 0 && clock_monotonic_ms() >= haul->until);
+}
+
 int evict_take(const struct store *store, uint64_t need, struct hunt *hunt, struct haul *haul,
 	struct err *err)
 {
-	struct victim victims[HAUL_MAX];
 	struct err first = ERR_INIT; /* of one that cannot go, told if no other can either */
-	size_t count;
+	int r = 1;
 
-	do {
-		int r = catalog_victims(store->catalog, hunt->uid, HAUL_MAX,
-			hunt->begun ? &hunt->last : NULL, victims, &count, err);
-
+	while (r > 0 && !has_enough(haul, need)) {
+		/* (whoever holds some is not waited for by who lets others pass) */
+		r = haul->count == 0 ? let_pass(store, err) : 0;
+		if (haul->count == 0)
+			haul->until = clock_monotonic_ms() + HAUL_MS;
 		if (r == 0)
-			r = let_pass(store, err);
-		if (r < 0)
-			return r;
-		for (size_t i = 0; i < count && haul->count < HAUL_MAX && haul->bytes < need; i++) {
-			struct err failure = ERR_INIT;
-			uint64_t bytes;
-
-			look_at(hunt, &victims[i]);
-			r = take(store, &victims[i].digest, &haul->locks[haul->count], &bytes,
-				&failure);
-			if (r < 0 && r != -EBUSY && first.code == 0)
-				first = failure;
-			if (r < 0)
-				continue;
-			/* the index's number: a file that was gone is credited by its row */
-			haul->bytes += victims[i].bytes;
-			haul->digests[haul->count++] = victims[i].digest;
-		}
-	} while (haul->count == 0 && count == HAUL_MAX);
-	if (haul->count > 0 || first.code == 0)
-		return 0;
-	if (err)
-		*err = first;
-	return -first.code;
-}
-
-struct idle_walk {
-	const struct store *store;
-	uid_t uid;
-	uint64_t need;
-	uint64_t freed;
-	bool count; /* what could go, and let nothing go */
-};
-
-/* A partial that nobody leads, kept for resumption, goes before anything that is complete. */
-static int drop_idle(const char *partial, uint64_t bytes, uid_t uid, void *arg)
-{
-	CLEANUP(lock_release) struct lock lock = LOCK_INIT;
-	struct idle_walk *walk = arg;
-	struct entry_key key;
-	uint32_t generation;
-	int r;
-
-	if (walk->freed >= walk->need || str_equal(partial, JOURNAL_DRAFT))
-		return 0;
-	if (walk->uid > 0 && uid != walk->uid)
-		return 0;
-	/* a name that is not one of ours has no files: only its row is in the way */
-	if (!partial_parse(partial, &key, &generation)) {
-		r = walk->count ? 0 : catalog_unreserve(walk->store->catalog, partial, NULL);
-	} else {
-		r = cachedir_lock_key(walk->store->dir, &key, &lock);
-		if (r == -EAGAIN)
-			return 0;
-		if (r == 0 && partial_is_being_read(walk->store, partial))
-			return 0;
-		if (r == 0 && !walk->count)
-			r = partial_clear(walk->store, &key, generation, NULL);
-		/* the files may be gone, and with them what partial_clear() goes by */
-		if (r == 0 && !walk->count)
-			r = catalog_unreserve(walk->store->catalog, partial, NULL);
+			r = take_page(store, need - haul->bytes, hunt, haul, &first, err);
 	}
-	/* what cannot be removed keeps nothing else from going */
-	if (r == 0)
-		walk->freed += bytes;
-	return 0;
-}
-
-int evict_count_idle(const struct store *store, uint64_t need, uint64_t *ret, struct err *err)
-{
-	struct idle_walk walk = {.store = store, .need = need, .count = true};
-	int r = catalog_partials(store->catalog, drop_idle, &walk, err);
-
-	*ret = walk.freed;
-	return r;
-}
-
-void evict_sweep(const struct store *store)
-{
-	tree_sweep(store);
-	partial_sweep(store);
-	(void)journal_compact(store, false, NULL); /* it may be what takes the room */
-}
-
-int evict_idle(
-	const struct store *store, uid_t uid, uint64_t need, uint64_t *ret_freed, struct err *err)
-{
-	struct idle_walk walk = {.store = store, .uid = uid, .need = need};
-	int r;
-
-	evict_sweep(store);
-	r = catalog_partials(store->catalog, drop_idle, &walk, err);
-	if (r < 0)
-		return r;
-	*ret_freed = walk.freed;
-	return 0;
+	/* what was taken is unlinked: its rows go, whatever came next */
+	if (haul->count > 0)
+		return 0;
+	if (r == 0 && first.code != 0) {
+		if (err)
+			*err = first;
+		return -first.code;
+	}
+	return r < 0 ? r : 0;
 }
 
 /* Let go of @need bytes, and of one object at least. How many bytes that were. */

@@ -1,19 +1,25 @@
 /*
- * What goes (evict.c), and for what it goes (evict_reserve.c).
+ * What goes (evict.c, evict_idle.c), and for what it goes (evict_reserve.c).
  */
 #ifndef FETCHFS_CACHE_EVICT_PRIVATE_H
 #define FETCHFS_CACHE_EVICT_PRIVATE_H
 
 #include "cache/evict.h"
 
-/* How many victims are taken, and how many candidates looked at, between two transactions. */
-#define HAUL_MAX 32
+/*
+ * Victims taken together: their locks are held until their rows are gone, so that nobody can
+ * publish the same content in between and lose the row of a file that exists. Who opens one of
+ * them waits so long, hence no more than so many, nor for longer than so many milliseconds; but
+ * not few: for each haul the evictor waits for his turn to write, and those before him may be
+ * waiting for the disk.
+ */
+#define HAUL_MAX 256
+#define HAUL_MS  20
 
-/* Victims taken together: their locks are held until their rows are gone, so that nobody can
- * publish the same content in between and lose the row of a file that exists. */
 struct haul {
 	size_t count;
 	uint64_t bytes;
+	int64_t until; /* monotonic ms; once it is not empty */
 	struct digest digests[HAUL_MAX];
 	struct lock locks[HAUL_MAX];
 };
@@ -31,8 +37,9 @@ struct hunt {
 /* Spares others what this one had to look at in vain. */
 void evict_hunt_end(const struct store *store, const struct hunt *hunt);
 
-/* Take victims until they amount to @need bytes or @haul is full. A haul that stays empty means
- * that there are no others. One that cannot be removed is passed over: an error when all are. */
+/* Take victims until they amount to @need bytes or @haul, which is empty, has enough. A haul that
+ * stays empty means that there are no others. One that cannot be removed is passed over: an error
+ * when all are. */
 int evict_take(const struct store *store, uint64_t need, struct hunt *hunt, struct haul *haul,
 	struct err *err);
 

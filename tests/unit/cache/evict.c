@@ -429,6 +429,26 @@ Test(evict, evict_to_frees_until_the_given_size)
 	cr_assert_eq(count_files(cache, "objects"), 0);
 }
 
+/* For each transaction an evictor waits for whoever writes, and each moves the change counter. How
+ * much goes together is bounded by time, so that on a slow machine it may take another try. */
+Test(evict, many_small_ones_go_in_few_transactions)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+	const int count = 128; /* four pages */
+	uint32_t changes = UINT32_MAX;
+
+	for (int attempt = 0; attempt < 20 && changes > 3; attempt++) {
+		for (int i = 0; i < count; i++)
+			put_number(cache, i, 100);
+		changes = cachedir_changes(cache->store.dir);
+		cr_assert_eq(evict_to(&cache->store, 0, NULL, NULL), 0);
+		changes = cachedir_changes(cache->store.dir) - changes;
+		cr_assert_eq(usage_of(cache).object_count, 0);
+		cr_assert_eq(count_files(cache, "objects"), 0);
+	}
+	cr_assert_leq(changes, 3, "%u", changes);
+}
+
 Test(evict, evict_to_nothing_lets_go_of_what_is_empty)
 {
 	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);

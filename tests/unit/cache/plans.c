@@ -138,6 +138,7 @@ static void use_objects(struct catalog *catalog, const struct digest *digest)
 {
 	struct catalog_file file;
 	struct catalog_tree tree;
+	struct prospect prospect = {.digest = *digest};
 	struct victim victim;
 	struct digest found;
 	int64_t used, settled;
@@ -149,6 +150,8 @@ static void use_objects(struct catalog *catalog, const struct digest *digest)
 	cr_assert_eq(catalog_victims(catalog, 0, 1, &victim, &victim, &count, NULL), 0);
 	cr_assert_eq(catalog_victims(catalog, 7, 1, &victim, &victim, &count, NULL), 0);
 	cr_assert_eq(catalog_is_held(catalog, digest, NULL), 0);
+	cr_assert_eq(catalog_prospects(catalog, &prospect, 1, NULL), 0);
+	catalog_prospect_release(&prospect);
 	cr_assert_eq(catalog_objects(catalog, &(struct digest){{0}}, 1, &found, &count, NULL), 0);
 	cr_assert_eq(catalog_file(catalog, digest, false, &file, NULL), 0);
 	cr_assert_eq(catalog_lend(catalog, digest, false, 1, NULL), 0);
