@@ -7,9 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What a page takes in the log, and how much of it is for the transaction that fills it. */
+/* What a page takes in the log, and which part of it is for the transaction that fills it. (One
+ * that changes hundreds of objects among a million has as many pages, several times.) */
 #define LOG_PAGE (4096 + 24)
-#define LOG_LAST (UINT64_C(128) << 10)
+#define LOG_LAST 4
 
 void db_leave_log(struct db *db)
 {
@@ -37,7 +38,7 @@ int db_bound_log(struct db *db, uint64_t bytes, struct err *err)
 	char sql[64];
 
 	snprintf(sql, sizeof(sql), "PRAGMA journal_size_limit = %llu", (unsigned long long)bytes);
-	db->log_max = (int)((bytes - LOG_LAST) / LOG_PAGE);
+	db->log_max = (int)((bytes - bytes / LOG_LAST) / LOG_PAGE);
 	return db_exec(db, sql, err);
 }
 

@@ -14,9 +14,9 @@
  * by until the next one looks. */
 #define HEADROOM (UINT64_C(256) << 10)
 
-/* The log where it is less than this part of the limit. */
-#define LOG_MAX (UINT64_C(8) << 20)
+/* What the log may be of the limit, and at most: whoever opens the index after a crash reads it. */
 #define LOG_PER 128
+#define LOG_MAX (UINT64_C(32) << 20)
 
 static uint64_t blocks_of(int dirfd, const char *name)
 {
@@ -29,7 +29,11 @@ static uint64_t blocks_of(int dirfd, const char *name)
 
 uint64_t room_of_log(const struct store *store)
 {
-	return store->limit / LOG_PER < LOG_MAX ? DB_LOG_BYTES : LOG_MAX;
+	uint64_t part = store->limit / LOG_PER;
+
+	if (part < DB_LOG_BYTES)
+		return DB_LOG_BYTES;
+	return part < LOG_MAX ? part : LOG_MAX;
 }
 
 /* What a cache occupies beside objects and partials: the index, small files, its folders. */

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/fault.h"
+#include "cache/room.h"
 #include "cache/store_private.h"
 #include "fixture.h"
 
@@ -447,6 +448,17 @@ Test(evict, many_small_ones_go_in_few_transactions)
 		cr_assert_eq(count_files(cache, "objects"), 0);
 	}
 	cr_assert_leq(changes, 3, "%u", changes);
+}
+
+Test(evict, the_log_of_a_large_cache_may_be_long)
+{
+	struct store store = {.limit = LIMIT};
+
+	cr_assert_eq(room_of_log(&store), 4 * MIB);
+	store.limit = 2048 * MIB;
+	cr_assert_eq(room_of_log(&store), 16 * MIB);
+	store.limit = UINT64_MAX;
+	cr_assert_eq(room_of_log(&store), 32 * MIB);
 }
 
 Test(evict, evict_to_nothing_lets_go_of_what_is_empty)
