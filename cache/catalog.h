@@ -184,9 +184,8 @@ int catalog_recount(struct catalog *catalog, struct err *err);
 struct holdings {
 	uint64_t pinned;
 	uint64_t leased;
-	uint64_t held;     /* pinned, leased or both */
-	uint64_t trees;    /* of all objects: what is unpacked of them */
-	uint64_t unlinked; /* of the reservations: what was let go, and is open still */
+	uint64_t held;  /* pinned, leased or both */
+	uint64_t trees; /* of all objects: what is unpacked of them */
 };
 int catalog_holdings(struct catalog *catalog, struct holdings *ret, struct err *err);
 

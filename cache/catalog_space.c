@@ -38,9 +38,6 @@ int catalog_usage(struct catalog *catalog, struct usage *ret, struct err *err)
 	return read_usage(catalog->db, ret, err);
 }
 
-/* The beginning of their names: see open_still.c. */
-#define CATALOG_UNLINKED "ffffffffffffffff"
-
 #define PINNED "SELECT digest FROM entry WHERE pinned AND digest IS NOT NULL"
 #define LEASED "SELECT digest FROM lease"
 #define SUM_OF(digests)                                                                            \
@@ -54,9 +51,7 @@ int catalog_holdings(struct catalog *catalog, struct holdings *ret, struct err *
 	int r = db_query(catalog->db,
 		"SELECT " SUM_OF(PINNED) ", " SUM_OF(LEASED) ", " SUM_OF(
 			PINNED " UNION " LEASED) ", (SELECT ifnull(sum(tree_bytes), 0) FROM object "
-						 "WHERE tree_bytes > 0), "
-						 "(SELECT ifnull(sum(bytes), 0) FROM reservation "
-						 "WHERE partial GLOB '" CATALOG_UNLINKED "*')",
+						 "WHERE tree_bytes > 0)",
 		&query, err);
 
 	if (r == 0)
@@ -68,7 +63,6 @@ int catalog_holdings(struct catalog *catalog, struct holdings *ret, struct err *
 		.leased = (uint64_t)db_int(query, 1),
 		.held = (uint64_t)db_int(query, 2),
 		.trees = (uint64_t)db_int(query, 3),
-		.unlinked = (uint64_t)db_int(query, 4),
 	};
 	return 0;
 }

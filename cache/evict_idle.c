@@ -18,6 +18,17 @@ struct idle_walk {
 	bool count; /* what could go, and let nothing go */
 };
 
+/* Who has its data open reads on as soon as somebody leads again; and its room is not free. */
+static bool is_being_read(const struct store *store, const char *partial)
+{
+	CLEANUP(fd_closep) int fd = -1;
+	char file[PARTIAL_FILE_SIZE];
+
+	partial_data_file(partial, file);
+	fd = openat(store->dir->partial_fd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	return fd >= 0 && lock_is_marked(fd) > 0;
+}
+
 /* A partial that nobody leads, kept for resumption, goes before anything that is complete. */
 static int drop_idle(const char *partial, uint64_t bytes, uid_t uid, void *arg)
 {
@@ -38,7 +49,7 @@ static int drop_idle(const char *partial, uint64_t bytes, uid_t uid, void *arg)
 		r = cachedir_lock_key(walk->store->dir, &key, &lock);
 		if (r == -EAGAIN)
 			return 0;
-		if (r == 0 && partial_is_being_read(walk->store, partial))
+		if (r == 0 && is_being_read(walk->store, partial))
 			return 0;
 		if (r == 0 && !walk->count)
 			r = partial_clear(walk->store, &key, generation, NULL);

@@ -202,11 +202,6 @@ static int shrink_all(struct making *making, struct haul *haul, struct err *err)
 		r = evict_take(store, need, &making->hunt, haul, err);
 	if (r < 0 || freed > 0 || haul->count > 0)
 		return r;
-	/* what was swept before the idle ones counts no longer */
-	if (!making->swept) {
-		making->swept = true;
-		return 0;
-	}
 	return full(store, making->wish.bytes, lacking->on_disk, err);
 }
 

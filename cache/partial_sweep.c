@@ -61,16 +61,6 @@ void partial_published(
 	ranges_free(ranges);
 }
 
-bool partial_is_being_read(const struct store *store, const char *name)
-{
-	CLEANUP(fd_closep) int fd = -1;
-	char file[PARTIAL_FILE_SIZE];
-
-	partial_data_file(name, file);
-	fd = openat(store->dir->partial_fd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	return fd >= 0 && lock_is_marked(fd) > 0;
-}
-
 /* Whether a generation has only one of its two files. */
 static bool is_half(const struct store *store, const char *name)
 {
@@ -177,7 +167,7 @@ static void sweep_files(const struct store *store)
 		/* a leader makes, and takes away, the files one after the other */
 		if (may_be_useless(store, name) &&
 			cachedir_lock_key(store->dir, &key, &lock) == 0 &&
-			may_be_useless(store, name) && !partial_is_being_read(store, name))
+			may_be_useless(store, name))
 			sweep(store, &key, generation, name);
 	}
 }

@@ -7,7 +7,6 @@
  */
 #include "base/checksum.h"
 #include "base/cleanup.h"
-#include "base/fd.h"
 #include "base/str.h"
 #include "cache/events.h"
 #include "cache/store.h"
@@ -157,16 +156,10 @@ int store_let_go(
 		return 1; /* somebody else has seen to it */
 	for (int executable = 0; executable <= 1; executable++) {
 		char path[STORE_PATH_SIZE];
-		bool is_it = object->fd >= 0 && executable == object->executable;
-		CLEANUP(fd_closep) int other = -1;
 
 		store_path(&object->digest, executable, path);
-		if (!is_it)
-			other = openat(store->dir->objects_fd, path,
-				O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-		r = store_unlink_open(store, path, is_it ? object->fd : other);
-		if (r < 0)
-			return err_set(err, ERR_SYSTEM, -r, "remove object %s: %m", path);
+		if (unlinkat(store->dir->objects_fd, path, 0) < 0 && errno != ENOENT)
+			return err_set(err, ERR_SYSTEM, errno, "remove object %s: %m", path);
 	}
 	/* without its object nobody would look for it again; what cannot go now is swept away later
 	 */

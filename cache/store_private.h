@@ -131,15 +131,6 @@ struct partial {
 	pthread_cond_t pictured; /* it is no longer being taken */
 };
 
-/* Who has its data open reads on as soon as somebody leads again; and its room is not free. */
-bool partial_is_being_read(const struct store *store, const char *name);
-
-/*
- * Unlink the object's file @path, which is open as @fd (-1: it is not there). If anybody else has
- * it open, it counts until he closes. 0 or -errno.
- */
-int store_unlink_open(const struct store *store, const char *path, int fd);
-
 /* Whether what the map tells of has become an object's file: all that its leader may not have done
  * is the bookkeeping. */
 bool partial_has_object(const struct store *store, const struct ranges_header *header);

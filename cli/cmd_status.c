@@ -165,7 +165,6 @@ static void print_json(const struct report *report)
 	json_number(&json, "pinned", (int64_t)report->holdings.pinned);
 	json_number(&json, "leased", (int64_t)report->holdings.leased);
 	json_number(&json, "evictable", (int64_t)report->holdings.evictable);
-	json_number(&json, "unlinked", (int64_t)report->holdings.unlinked);
 	json_number(&json, "trees", (int64_t)report->holdings.trees);
 	json_number(&json, "objects", (int64_t)usage->objects);
 	json_number(&json, "entries", (int64_t)usage->entries);
@@ -236,10 +235,8 @@ static void print_space(const struct report *report)
 	printf("used       %s of %s (%.0f%%)\n", used, limit, percent);
 	print_bytes("pinned", report->holdings.pinned);
 	print_bytes("leased", report->holdings.leased);
-	print_bytes("downloads", usage->reserved - report->holdings.unlinked);
+	print_bytes("downloads", usage->reserved);
 	print_bytes("evictable", report->holdings.evictable);
-	if (report->holdings.unlinked > 0)
-		print_bytes("let go, open", report->holdings.unlinked);
 	if (report->holdings.trees > 0)
 		print_bytes("unpacked", report->holdings.trees);
 }

@@ -100,7 +100,6 @@ struct fetchfs_holdings {
 	uint64_t leased;    /* of those that sandboxes have; some may be pinned, too */
 	uint64_t evictable; /* neither, nor reserved; what is open at this moment is among it */
 	uint64_t trees;     /* of all that: what archives were unpacked to */
-	uint64_t unlinked;  /* of what is reserved: damaged, let go, and open still */
 	uint64_t per_user;  /* so many of the evictable ones may be for one user, 0: all */
 };
 FETCHFS_API int fetchfs_holdings(

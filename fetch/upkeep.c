@@ -50,7 +50,6 @@ int fetchfs_holdings(struct fetchfs *fetchfs, struct fetchfs_holdings *ret, stru
 		.leased = holdings.leased,
 		.evictable = usage.objects > holdings.held ? usage.objects - holdings.held : 0,
 		.trees = holdings.trees,
-		.unlinked = holdings.unlinked,
 		.per_user = fetchfs->store.share,
 	};
 	return 0;

@@ -1,7 +1,6 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "cache/room.h"
-#include "cache/store_private.h"
 #include "fixture.h"
 
 #include <pthread.h>
@@ -82,46 +81,6 @@ Test(evict, least_recently_used_goes_first)
 	cr_assert(is_cached(cache, 0));
 	cr_assert_not(is_cached(cache, 1));
 	cr_assert(is_cached(cache, 2));
-}
-
-static uint64_t unlinked(struct cache *cache)
-{
-	struct holdings holdings;
-
-	cr_assert_eq(catalog_holdings(cache->store.catalog, &holdings, NULL), 0);
-	return holdings.unlinked;
-}
-
-Test(evict, what_is_let_go_while_it_is_open_counts_until_it_is_closed)
-{
-	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
-	CLEANUP(object_release) struct object reader = {.fd = -1};
-	CLEANUP(object_release) struct object finder = {.fd = -1};
-	struct digest digest = digest_of_number(0, 3 * MIB);
-	struct err err = ERR_INIT;
-	struct usage usage;
-	uint64_t bytes;
-
-	put_number(cache, 0, 3 * MIB);
-	cr_assert_eq(catalog_usage(cache->store.catalog, &usage, NULL), 0);
-	bytes = usage.objects;
-	cr_assert_eq(store_open(&cache->store, &digest, false, &reader, &err), 0, "%s", err.msg);
-	cr_assert_eq(store_open(&cache->store, &digest, false, &finder, &err), 0, "%s", err.msg);
-	cr_assert_eq(store_let_go(&cache->store, &finder, "damaged", &err), 0, "%s", err.msg);
-	object_release(&finder);
-	for (int i = 0; i < 2; i++) {
-		cr_assert_eq(catalog_usage(cache->store.catalog, &usage, NULL), 0);
-		cr_assert(usage.objects == 0 && usage.reserved == bytes);
-		cr_assert_eq(unlinked(cache), bytes);
-		cr_assert_eq(
-			evict_reserve(&cache->store, "x.1", 0, LIMIT - 5 * MIB, NULL), -ENOSPC);
-		partial_sweep(&cache->store);
-	}
-	cr_assert_eq(store_open(&cache->store, &digest, false, &finder, NULL), -ENOENT);
-	object_release(&reader);
-	cr_assert_eq(
-		evict_reserve(&cache->store, "x.1", 0, LIMIT - 5 * MIB, &err), 0, "%s", err.msg);
-	cr_assert_eq(unlinked(cache), 0);
 }
 
 Test(evict, pinned_leased_linked_and_open_objects_stay)
