@@ -10,7 +10,7 @@
 
 #define WAKE     SIGUSR1 /* interrupts the loop's wait for its threads */
 #define AGAIN_MS 50      /* it may have been about to wait only */
-/* After so long a thread of the loop hangs, and the mount is taken down without it. */
+/* After so long some thread hangs, and the mount is taken down without it. */
 #define LOOP_MS 3000
 /* So often it is looked whether it has been unmounted: a loop with such a thread does not say so.
  */
@@ -21,6 +21,8 @@ struct end {
 	sigset_t signals;
 	pthread_t loop;
 	pthread_t thread;
+	pthread_t late;
+	bool has_late;
 	pthread_mutex_t mu;
 	pthread_cond_t changed;
 	bool ended; /* the loop has; guarded by mu */
@@ -59,24 +61,41 @@ static void finish_notices(struct fs *fs)
 	sem_destroy(&through);
 }
 
+/* Until something has changed, or for so long. Under mu. */
+static void wait_ms(struct end *end, int64_t ms)
+{
+	int64_t until_ms = clock_monotonic_ms() + ms;
+	struct timespec until = {
+		.tv_sec = until_ms / 1000, .tv_nsec = (long)(until_ms % 1000) * 1000000};
+
+	pthread_cond_clockwait(&end->changed, &end->mu, CLOCK_MONOTONIC, &until);
+}
+
+/*
+ * Whatever hangs, a notice, a transfer's disk, a thread of the loop: the kernel ends what it waits
+ * for, and who uses the mount is free.
+ */
+static void *detach_late(void *arg)
+{
+	struct end *end = arg;
+	int64_t until = clock_monotonic_ms() + LOOP_MS;
+	WITH_LOCK(&end->mu);
+
+	while (!end->ended && clock_monotonic_ms() < until)
+		wait_ms(end, AGAIN_MS);
+	if (!end->ended)
+		mount_detach(end->fs);
+	return NULL;
+}
+
 static void end_loop(struct end *end)
 {
-	int64_t detach_ms = clock_monotonic_ms() + LOOP_MS;
-	int64_t until_ms;
-	struct timespec until;
 	WITH_LOCK(&end->mu);
 
 	fuse_session_exit(end->fs->session);
 	while (!end->ended) {
-		if (clock_monotonic_ms() >= detach_ms) {
-			mount_detach(end->fs);
-			detach_ms = INT64_MAX;
-		}
 		pthread_kill(end->loop, WAKE);
-		until_ms = clock_monotonic_ms() + AGAIN_MS;
-		until = (struct timespec){
-			.tv_sec = until_ms / 1000, .tv_nsec = (long)(until_ms % 1000) * 1000000};
-		pthread_cond_clockwait(&end->changed, &end->mu, CLOCK_MONOTONIC, &until);
+		wait_ms(end, AGAIN_MS);
 	}
 }
 
@@ -90,6 +109,7 @@ static void *run(void *arg)
 	if (has_ended(end))
 		return NULL;
 	mount_ends(end->fs);
+	end->has_late = pthread_create(&end->late, NULL, detach_late, end) == 0;
 	finish_notices(end->fs);
 	end_loop(end);
 	return NULL;
@@ -129,6 +149,8 @@ void end_free(struct end *end)
 	}
 	pthread_kill(end->thread, SIGINT); /* unmounted: it waits for that still */
 	pthread_join(end->thread, NULL);
+	if (end->has_late)
+		pthread_join(end->late, NULL);
 	pthread_cond_destroy(&end->changed);
 	pthread_mutex_destroy(&end->mu);
 	free(end);

@@ -207,8 +207,9 @@ void mount_ends(struct fs *fs)
 		fs->options->ending(fs->options->arg);
 }
 
-/* false when requests are left that nobody ends. */
-static bool wait_for_parked(struct fs *fs)
+/* Until all requests and questions have ended, which may use all that is here. After a while the
+ * mount is taken down, so that who asked is free. */
+static void wait_for_parked(struct fs *fs, bool mounted)
 {
 	struct timespec until;
 	bool in_time = true;
@@ -218,7 +219,10 @@ static bool wait_for_parked(struct fs *fs)
 	WITH_LOCK(&fs->mu);
 	while (fs->parked + fs->asking > 0 && in_time)
 		in_time = pthread_cond_timedwait(&fs->changed, &fs->mu, &until) == 0;
-	return fs->parked + fs->asking == 0;
+	if (!in_time && mounted)
+		mount_detach(fs);
+	while (fs->parked + fs->asking > 0)
+		pthread_cond_wait(&fs->changed, &fs->mu);
 }
 
 bool mount_is_gone(struct fs *fs)
@@ -239,8 +243,7 @@ static void stop(struct fs *fs, bool mounted)
 {
 	watch_end(fs->watch);
 	fetchfs_cancel_all(fs->fetchfs);
-	if (!wait_for_parked(fs) && mounted)
-		mount_detach(fs);
+	wait_for_parked(fs, mounted);
 	queue_free(fs->asks);
 	queue_free(fs->unpacks);
 	ask_deadlines_free(fs->deadlines);
