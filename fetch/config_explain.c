@@ -63,6 +63,11 @@ static int tell_rule(const struct explain *explain)
 	if (rule.allow)
 		return tell(explain, "rule", str_printf("the section of %s", rule.allow),
 			said_of_section(config, rule.allow));
+	if (str_equal(explain->uri->scheme, "file") &&
+		(!explain->trusted || explain->request->through_mount))
+		return tell(explain, "rule",
+			str_copy("open below the folders that 'file' in [policy] names"),
+			config_said_last(config, "policy", "file"));
 	if (explain->trusted)
 		return tell(explain, "rule", str_copy("asked by the owner of the cache"), NULL);
 	if (policy_is_open(explain->uri->scheme))

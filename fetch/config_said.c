@@ -19,6 +19,14 @@ static void release(struct config_said *said)
 	free(said->value);
 }
 
+/* A header may be a secret by whatever name; that name is none. */
+static char *shown_value(const struct config_line *line)
+{
+	if (str_equal(line->key, "header"))
+		return str_printf("%.*s: …", (int)strcspn(line->value, ":"), line->value);
+	return config_is_secret(line) ? strdup("…") : config_value(line);
+}
+
 int config_said_add(struct config *config, const char *file, const struct config_line *line,
 	const struct origin *origin, struct err *err)
 {
@@ -34,7 +42,7 @@ int config_said_add(struct config *config, const char *file, const struct config
 	said.name = line->section_name ? strdup(line->section_name) : NULL;
 	said.prefix = origin ? strdup(origin->prefix) : NULL;
 	said.key = strdup(line->key);
-	said.value = config_is_secret(line) ? strdup("…") : config_value(line);
+	said.value = shown_value(line);
 	if (!said.file || !said.section || !said.key || !said.value ||
 		(line->section_name && !said.name) || (origin && !said.prefix)) {
 		release(&said);

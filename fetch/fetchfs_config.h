@@ -31,9 +31,8 @@ FETCHFS_API int fetchfs_config(const struct fetchfs_options *options, fetchfs_vi
 /*
  * What becomes of a request of request->uid, in a cache of this user: its section is "", and keys
  * are "uri" (as it is understood and may be shown), "policy" ("allowed" or why not), "rule" (what
- * of the configuration, or which default, decided), "scope" (to whom the artifact would be visible)
- * and, as they are in force for it, "section" and the keys of that section, "proxy", "ttl" and
- * others.
+ * of the configuration, or which default, decided), "visible" (to whom the artifact would be),
+ * "credentials" (whose), and, if there is one, "section" and the keys of that section.
  */
 FETCHFS_API int fetchfs_config_explain(const struct fetchfs_options *options,
 	const struct fetchfs_request *request, fetchfs_visit_setting *visit, void *arg,

@@ -14,6 +14,7 @@ bearer = hidden1
 header = Authorization: Basic hidden2
 users = nobody
 list = yes
+header = X-Vault-Pass: hidden4
 [cache]
 size = 20G
 [fetch]
@@ -23,7 +24,7 @@ chmod 600 "$CONFIG"
 
 say "all of it, as a file that could be read again, with what nobody has said as comments"
 fetchfs config >"$WORK/all"
-grep -A1 -x "# $CONFIG:12" "$WORK/all" | grep -qx "size = 20G" || fail "the last word: $(<"$WORK/all")"
+grep -A1 -x "# $CONFIG:13" "$WORK/all" | grep -qx "size = 20G" || fail "the last word: $(<"$WORK/all")"
 ! grep -q "10G" "$WORK/all" || fail "a word that does not count"
 grep -qx "#connections = 200" "$WORK/all" || fail "a default: $(<"$WORK/all")"
 grep -qx "#stale_if_error = 1d" "$WORK/all" || fail "a default: $(<"$WORK/all")"
@@ -52,8 +53,10 @@ says rule "allow = http://10.0.0.1/a/ +\($CONFIG:4\)" --user nobody http://10.0.
 says rule "deny = https://bad.example/ +\($CONFIG:5\)" https://bad.example/x
 says policy "forbidden by policy: 'deny = https://bad.example/' in \[policy\]" https://bad.example/x
 says rule "open to everybody, at public addresses" --user nobody ftp://h.example/x
+says rule "open below the folders that 'file' in \[policy\] names" --user nobody file:///etc/passwd
+says policy "forbidden by policy: add 'file = /etc' to \[policy\]" --user nobody file:///etc/passwd
 says visible "to everybody" ftp://h.example/x
-says visible "to user 0: a query may be a secret" "https://h.example/x?token=hidden"
+says visible "to user $(id -u): a query may be a secret" "https://h.example/x?token=hidden"
 says visible "to who knows the user and the password" https://me:hidden@h.example/x
 says credentials "those of the URI" https://me:hidden@h.example/x
 says visible "to the users of \[origin \"https://releases.example.org/\"\]" https://releases.example.org/x
