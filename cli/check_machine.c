@@ -99,7 +99,10 @@ static void check_clock(struct checks *checks)
 	if (tm.tm_year + 1900 < 2026)
 		checks_tell(checks, "clock", FINDING_BAD, "set it: certificates are not valid yet",
 			"it is the year %d", tm.tm_year + 1900);
-	else if (adjtimex(&timex) == TIME_ERROR || timex.status & STA_UNSYNC)
+	else if (adjtimex(&timex) < 0)
+		checks_tell(
+			checks, "clock", FINDING_GOOD, NULL, "who keeps it cannot be asked here");
+	else if (timex.status & STA_UNSYNC)
 		checks_tell(checks, "clock", FINDING_NOTE,
 			"run chrony or systemd-timesyncd, unless the host of this machine does",
 			"nothing keeps it right; S3 refuses requests that are 15 minutes off");
@@ -107,16 +110,36 @@ static void check_clock(struct checks *checks)
 		checks_tell(checks, "clock", FINDING_GOOD, NULL, "it is kept right");
 }
 
+static int find_authorities(const struct fetchfs_setting *setting, void *arg)
+{
+	char **ret = arg;
+
+	if (!str_equal(setting->key, "ca_file") || !setting->value)
+		return 0;
+	free(*ret);
+	*ret = str_copy(setting->value);
+	return 0;
+}
+
 static void check_authorities(struct checks *checks)
 {
+	const struct fetchfs_options options = {.config = checks->cli->config,
+		.config_lenient = true,
+		.environment = (const char *const *)environ};
+	CLEANUP(str_freep) char *named = NULL;
+	const char *file;
 	struct stat st;
 
-	if (stat(AUTHORITIES, &st) == 0 && st.st_size > 0)
-		checks_tell(checks, "authorities", FINDING_GOOD, NULL, "%s", AUTHORITIES);
+	/* (what is wrong with the configuration, check_cache() tells) */
+	(void)fetchfs_config(&options, find_authorities, &named, NULL);
+	file = named ? named : AUTHORITIES;
+	if (stat(file, &st) == 0 && st.st_size > 0)
+		checks_tell(checks, "authorities", FINDING_GOOD, NULL, "%s", file);
 	else
 		checks_tell(checks, "authorities", FINDING_BAD,
-			"apt-get install ca-certificates, or say ca_file in [fetch]",
-			"%s is not there: no https origin is trusted", AUTHORITIES);
+			named ? "correct ca_file in [fetch]"
+			      : "apt-get install ca-certificates, or say ca_file in [fetch]",
+			"%s is not there: no https origin is trusted", file);
 }
 
 /* It would walk over the mount each night. */

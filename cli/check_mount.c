@@ -58,12 +58,13 @@ static char *make_folder(const struct cli *cli)
 	return NULL;
 }
 
-/* This program, with @command for the trial. Its exit status; -1: it could not be run. */
-static int run(const struct trial *trial, char *command)
+/* This program, with @command for the trial, and @option or NULL. Its exit status; -1: it could not
+ * be run. */
+static int run(const struct trial *trial, char *command, char *option)
 {
 	CLEANUP(str_freep) char *said = str_printf("%s/said", trial->folder);
 	char *const argv[] = {(char[]){"fetchfs"}, (char[]){"--cache"}, trial->cache, command,
-		trial->mount, NULL};
+		trial->mount, option, NULL};
 	posix_spawn_file_actions_t actions;
 	int status = -1;
 	pid_t pid;
@@ -108,6 +109,14 @@ static void look(struct checks *checks, const struct trial *trial)
 			"complete files are read by way of the daemon: %s", passthrough.why);
 }
 
+/* Who looks at all mounts at this moment, as df does, may have it open. */
+static void take_down(struct checks *checks, struct trial *trial)
+{
+	if (run(trial, (char[]){"unmount"}, NULL) != 0 &&
+		run(trial, (char[]){"unmount"}, (char[]){"--lazy"}) != 0)
+		checks_tell(checks, "unmount", FINDING_BAD, NULL, "%s", last_words(trial));
+}
+
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
 {
 	(void)st;
@@ -130,12 +139,11 @@ void check_mount(struct checks *checks)
 	trial.cache = str_printf("%s/cache", trial.folder);
 	trial.mount = str_printf("%s/mount", trial.folder);
 	if (!trial.cache || !trial.mount || mkdir(trial.mount, 0700) < 0 ||
-		run(&trial, (char[]){"mount"}) != 0) {
+		run(&trial, (char[]){"mount"}, NULL) != 0) {
 		checks_tell(checks, "mount", FINDING_BAD, NULL, "%s", last_words(&trial));
 	} else {
 		look(checks, &trial);
-		if (run(&trial, (char[]){"unmount"}) != 0)
-			checks_tell(checks, "unmount", FINDING_BAD, NULL, "%s", last_words(&trial));
+		take_down(checks, &trial);
 	}
 	/* (FTW_MOUNT: not what a mount that stayed shows) */
 	nftw(trial.folder, remove_one, DESCRIPTORS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
