@@ -149,6 +149,7 @@ int cli_open(const struct cli *cli, struct fetchfs **ret, struct err *err)
 		.config = cli->config,
 		.environment = (const char *const *)environ,
 		.program = CLI_PROGRAM,
+		.only_existing = cli->only_existing,
 	};
 	struct fetchfs *fetchfs;
 	const char *warning;

@@ -28,6 +28,7 @@ struct cli {
 	bool debug;          /* twice -v */
 	const char *command; /* its name, for messages */
 	bool warned_weak;    /* of digests that protect against nobody */
+	bool only_existing;  /* a cache that is not there yet is not made */
 	int out_error;       /* errno with which stdout failed earlier, or 0 */
 	/* Instead of parsing: the command is only asked what it understands. Does not return. */
 	void (*explain)(struct cli *cli, const struct argp *argp);

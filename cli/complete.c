@@ -12,7 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define URIS_MAX 200 /* that are offered at once */
+#define URIS_MAX       200 /* that are offered at once */
+#define WORDS_MAX      1024
+#define LINE_MAX_BYTES (64 << 10)
 
 /* A command line, up to the cursor. */
 struct line {
@@ -135,15 +137,12 @@ static int offer_uri(const struct fetchfs_info *info, void *arg)
 
 static void offer_uris(const struct line *line, struct cli *cli)
 {
-	const char *named = cli->cache ? cli->cache : getenv("FETCHFS_CACHE");
 	CLEANUP(str_freep) char *cache = NULL;
 	struct uris uris = {.line = line};
 	struct fetchfs *fetchfs;
 
-	/* a cache that is not there yet would be made */
-	if (named && *named && access(named, F_OK) < 0)
-		return;
 	/* who cannot be told anything is told nothing */
+	cli->only_existing = true;
 	if (mounted_use_cache(cli, mounted_directory(cli, line->mount), &cache, NULL) < 0 ||
 		cli_open(cli, &fetchfs, NULL) < 0)
 		return;
@@ -284,21 +283,36 @@ static void explain(struct cli *cli, const struct argp *argp)
 	exit(EXIT_DONE);
 }
 
-int complete_run(int count, char **words)
+/* The words of stdin point into @text. How many there are, the last one, if none other, empty. */
+static int read_words(char text[LINE_MAX_BYTES + 1], char *words[WORDS_MAX])
 {
-	static char nothing[] = "";
-	char *no_words[] = {nothing};
-	struct line line = {.words = count ? words : no_words, .count = count ? count : 1};
+	size_t len = fread(text, 1, LINE_MAX_BYTES, stdin);
+	int count = 0;
+
+	/* what is cut off is a longer line than anybody has typed */
+	text[len] = '\0';
+	for (size_t at = 0; at < len && count < WORDS_MAX; at += strlen(text + at) + 1)
+		words[count++] = text + at;
+	if (count == 0)
+		words[count++] = text;
+	return count;
+}
+
+int complete_run(void)
+{
+	static char text[LINE_MAX_BYTES + 1];
+	static char *words[WORDS_MAX];
+	struct line line = {.words = words, .count = read_words(text, words)};
 	struct cli cli = {.explain = explain, .explain_arg = &line};
 	const struct command *command;
 	struct argp_child children[3];
 	struct argp both;
 
-	line.word = line.words[line.count - 1];
+	line.word = words[line.count - 1];
 	with_own(&cli_global_argp, &both, children);
 	line.command = walk(&line, &cli, &both, 0, false);
 	if (line.command > 0) {
-		char *argv[] = {line.words[line.command - 1], NULL};
+		char *argv[] = {words[line.command - 1], NULL};
 
 		command = command_find(argv[0]);
 		if (!command)

@@ -26,7 +26,7 @@ _fetchfs() {
 			COMPREPLY+=("${offer#"$before"}")
 			;;
 		esac
-	done < <(timeout 2 "$1" __complete "${words[@]:1}" 2>/dev/null)
+	done < <(printf '%s\0' "${words[@]:1}" | timeout 2 "$1" __complete 2>/dev/null)
 }
 
 complete -F _fetchfs fetchfs

@@ -3,7 +3,7 @@
 function __fetchfs_offer
 	set -l words (commandline -opc)
 	set -l cur (commandline -ct)
-	for offer in (timeout 2 $words[1] __complete $words[2..-1] $cur 2>/dev/null)
+	for offer in (printf '%s\0' $words[2..-1] $cur | timeout 2 $words[1] __complete 2>/dev/null)
 		switch $offer
 			case :files
 				__fish_complete_path $cur

@@ -13,5 +13,5 @@ while IFS= read -r offer; do
 		shown+=("${offer/$'\t'/  -- }")
 		;;
 	esac
-done < <(timeout 2 $words[1] __complete "${(@Q)words[2,CURRENT]}" 2>/dev/null)
+done < <(print -rN -- "${(@Q)words[2,CURRENT]}" | timeout 2 $words[1] __complete 2>/dev/null)
 (( $#texts )) && compadd -l -d shown -a texts

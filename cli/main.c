@@ -162,7 +162,7 @@ int main(int argc, char **argv)
 		if (str_equal(name, other_names[i].name))
 			return other_names[i].run(argc, argv);
 	if (argc > 1 && str_equal(argv[1], COMPLETE_WORD))
-		return complete_run(argc - 2, argv + 2);
+		return complete_run();
 	if (mounthelper_is(argv[0]))
 		return mounthelper_run(argc, argv, run_words);
 	return run_words(argc, argv);

@@ -135,6 +135,13 @@ static int choose_limits(struct fetchfs *fetchfs, struct err *err)
 	return 0;
 }
 
+static bool is_cache(const char *path)
+{
+	CLEANUP(str_freep) char *objects = str_printf("%s/objects", path);
+
+	return objects && access(objects, F_OK) == 0;
+}
+
 static int open_cache(
 	struct fetchfs *fetchfs, const struct fetchfs_options *options, struct err *err)
 {
@@ -143,6 +150,8 @@ static int open_cache(
 
 	if (r < 0)
 		return r;
+	if (options->only_existing && !is_cache(path))
+		return err_set(err, ERR_SYSTEM, ENOENT, "%s is no cache yet", path);
 	r = cachedir_open(path, options->force || fetchfs->config.force, &fetchfs->dir, err);
 	if (r < 0)
 		return r;

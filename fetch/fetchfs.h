@@ -41,6 +41,7 @@ struct fetchfs_options {
 	bool config_lenient; /* … or only a warning, in fetchfs_warnings() */
 	bool daemon; /* it serves others: proxies of the environment count only if configured */
 	bool force;  /* also on a file system that cannot be trusted with a cache */
+	bool only_existing;             /* -ENOENT instead of making a cache */
 	const char *const *environment; /* "NAME=value", NULL-terminated: environ; NULL: empty */
 	const struct backend *const *backends; /* NULL: all of the program */
 	int64_t stall_ms; /* after so long without an answer, or without bytes, a try has failed; 0:

@@ -3,7 +3,9 @@
 . "$(dirname "$0")/../support/lib.sh"
 need_program zsh fish
 
-mkdir "$WORK/bin" "$WORK/zsh"
+mkdir "$WORK/bin" "$WORK/zsh" "$WORK/home"
+export HOME=$WORK/home
+unset XDG_CONFIG_HOME XDG_DATA_HOME XDG_CACHE_HOME
 ln -s "$FETCHFS" "$WORK/bin/fetchfs"
 PATH=$WORK/bin:$PATH
 echo x >"$WWW/a file.txt"
@@ -16,13 +18,13 @@ export FETCHFS_CACHE=$CACHE FETCHFS_CONFIG=$CONFIG
 offers() {
 	local text=$1
 	shift
-	"$FETCHFS" __complete "$@" | cut -f 1 >"$WORK/offers"
+	printf '%s\0' "$@" | "$FETCHFS" __complete | cut -f 1 >"$WORK/offers"
 	grep -Fqx -e "$text" "$WORK/offers" || fail "$*: no $text: $(<"$WORK/offers")"
 }
 
 # nothing WORD…: nothing is offered for these words
 nothing() {
-	"$FETCHFS" __complete "$@" >"$WORK/offers" || :
+	printf '%s\0' "$@" | "$FETCHFS" __complete >"$WORK/offers" || :
 	[ ! -s "$WORK/offers" ] || fail "$*: $(<"$WORK/offers")"
 }
 
@@ -53,7 +55,11 @@ offers "$uri" fetch "$uri" f
 offers "$uri" ls --config "$CONFIG" "${uri%/*}/o"
 nothing ls "$uri" f
 nothing ls "--cache=$WORK/none" f
-[ ! -e "$WORK/none" ] || fail "a cache was made for it"
+mkdir "$WORK/none"
+chmod 755 "$WORK/none"
+nothing ls "--cache=$WORK/none" f
+FETCHFS_CACHE='' nothing ls f
+[ -z "$(find "$WORK/none" "$HOME" -mindepth 1)" ] || fail "made: $(find "$WORK/none" "$HOME")"
 offers :files export ''
 offers "$uri" export "$WORK/x" f
 offers :files get "$uri" ''
