@@ -97,6 +97,18 @@ static void told(const struct gc_sandbox *sandbox, void *arg)
 			cli_worst(gc->status, cli_fail(gc->cli, sandbox->directory, &sandbox->err));
 }
 
+static void left_alone(const char *directory, const char *name, void *arg)
+{
+	const struct gc *gc = arg;
+	CLEANUP(str_freep) char *plain = str_printf("%s/%s", directory, name);
+
+	if (gc->cli->quiet || !plain)
+		return;
+	/* an archive may have told it */
+	str_make_plain(plain);
+	fprintf(stderr, "fetchfs: gc: %s was replaced, or filled by others: left alone\n", plain);
+}
+
 int cmd_gc(struct cli *cli, int argc, char **argv)
 {
 	const struct argp argp = {.options = options, .parser = parse};
@@ -124,7 +136,7 @@ int cmd_gc(struct cli *cli, int argc, char **argv)
 		json_open(&gc.json, "sandboxes", '[');
 	}
 	/* without a text of its own, what failed has been told */
-	if (gc_sandboxes(fetchfs, told, &gc, &err) < 0 && err.code)
+	if (gc_sandboxes(fetchfs, told, left_alone, &gc, &err) < 0 && err.code)
 		gc.status = cli_fail(cli, NULL, &err);
 	if (gc.as_json) {
 		json_close(&gc.json, ']');

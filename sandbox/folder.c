@@ -204,9 +204,22 @@ int folder_make_parent(const struct folder *folder, const char *name, folder_mad
 	return walk_to_parent(&walk, name, ret, err);
 }
 
-int folder_remove(const struct folder *folder, const char *name, const struct node_id *id,
-	bool is_folder, struct err *err)
+enum { REMOVE_FOLDER = 1, REMOVE_STUB = 2 };
+
+/* Whether @node is what is to be removed. */
+static bool is_ours(const struct node *node, const struct node_id *id, int flags)
 {
+	if (id->inode != 0 && !node_is(&node->id, id))
+		return false;
+	if (S_ISDIR(node->mode) != ((flags & REMOVE_FOLDER) != 0))
+		return false;
+	return !(flags & REMOVE_STUB) || !S_ISREG(node->mode) || node->size == 0;
+}
+
+static int remove_one(const struct folder *folder, const char *name, const struct node_id *id,
+	int flags, struct err *err)
+{
+	bool is_folder = flags & REMOVE_FOLDER;
 	CLEANUP(fd_closep) int parent = -1;
 	CLEANUP(user_return) struct user_guard guard = {0};
 	const char *last = folder_last(name);
@@ -223,8 +236,7 @@ int folder_remove(const struct folder *folder, const char *name, const struct no
 	if (r < 0)
 		return r;
 	r = -node_look(parent, last, &node);
-	if (r == 0 &&
-		((id->inode != 0 && !node_is(&node.id, id)) || S_ISDIR(node.mode) != is_folder))
+	if (r == 0 && !is_ours(&node, id, flags))
 		return FOLDER_FOREIGN;
 	if (r == 0 && unlinkat(parent, last, is_folder ? AT_REMOVEDIR : 0) < 0)
 		r = errno;
@@ -235,4 +247,16 @@ int folder_remove(const struct folder *folder, const char *name, const struct no
 	if (is_folder && (r == ENOTEMPTY || r == EEXIST))
 		return FOLDER_NOT_EMPTY;
 	return err_set(err, ERR_SYSTEM, r, "remove %s/%s: %m", folder->path, name);
+}
+
+int folder_remove(const struct folder *folder, const char *name, const struct node_id *id,
+	bool is_folder, struct err *err)
+{
+	return remove_one(folder, name, id, is_folder ? REMOVE_FOLDER : 0, err);
+}
+
+int folder_remove_stub(const struct folder *folder, const char *name, const struct node_id *id,
+	bool is_folder, struct err *err)
+{
+	return remove_one(folder, name, id, REMOVE_STUB | (is_folder ? REMOVE_FOLDER : 0), err);
 }

@@ -62,8 +62,15 @@ int folder_remove(const struct folder *folder, const char *name, const struct no
 	bool is_folder, struct err *err);
 
 /*
- * The same for a folder and what it holds of @tree, a folder that is open (-1: for all that it
- * holds), by name. What else is in it stays, with the folders that lead there: FOLDER_NOT_EMPTY.
+ * The same for what something was mounted on. It is the user's: when the mount is gone he can write
+ * to the file, which then is his: FOLDER_FOREIGN.
+ */
+int folder_remove_stub(const struct folder *folder, const char *name, const struct node_id *id,
+	bool is_folder, struct err *err);
+
+/*
+ * folder_remove() for a folder and what it holds of @tree, a folder that is open (-1: for all that
+ * it holds), by name. What else is in it stays, with the folders that lead there: FOLDER_NOT_EMPTY.
  * Nothing is followed.
  */
 int folder_remove_tree(const struct folder *folder, const char *name, const struct node_id *id,

@@ -103,12 +103,27 @@ static bool is_of_earlier_boot(const struct leases *group)
 	return false;
 }
 
+/* Who hears of what is left alone, and of which directory. */
+struct leaving {
+	const char *directory;
+	gc_left *left;
+	void *arg;
+};
+
+static void leave(const char *name, void *arg)
+{
+	const struct leaving *leaving = arg;
+
+	leaving->left(leaving->directory, name, leaving->arg);
+}
+
 /*
  * Take back what ended with the boot, as release would: the bytes are in the sandbox no longer, and
  * who prepares it again finds nothing in his way. What prepare has mounted again meanwhile is of
  * this boot. 1: something was taken back; 0: there is nothing such; -errno.
  */
-static int release_of_boot(struct fetchfs *fetchfs, struct gc_sandbox *sandbox, struct err *err)
+static int release_of_boot(struct fetchfs *fetchfs, struct gc_sandbox *sandbox,
+	struct leaving *leaving, struct err *err)
 {
 	CLEANUP(folder_release) struct folder folder = {.fd = -1};
 	CLEANUP(leases_release) struct leases all = {0};
@@ -131,7 +146,7 @@ static int release_of_boot(struct fetchfs *fetchfs, struct gc_sandbox *sandbox, 
 		r = leases_add(&ended, &all.items[i], err);
 	}
 	if (r == 0)
-		r = leases_take_back(fetchfs, &folder, &ended, NULL, NULL, err);
+		r = leases_take_back(fetchfs, &folder, &ended, leave, leaving, err);
 	return r < 0 ? r : ended.count > 0;
 }
 
@@ -152,7 +167,7 @@ static int drop_forlorn(struct fetchfs *fetchfs, struct err *err)
 	return first;
 }
 
-int gc_sandboxes(struct fetchfs *fetchfs, gc_told *told, void *arg, struct err *err)
+int gc_sandboxes(struct fetchfs *fetchfs, gc_told *told, gc_left *left, void *arg, struct err *err)
 {
 	CLEANUP(leases_release) struct leases all = {0};
 	int first = drop_forlorn(fetchfs, err);
@@ -163,6 +178,7 @@ int gc_sandboxes(struct fetchfs *fetchfs, gc_told *told, void *arg, struct err *
 	leases_sort(&all);
 	for (size_t from = 0, end; from < all.count; from = end) {
 		struct gc_sandbox sandbox = {.directory = all.items[from].directory};
+		struct leaving leaving = {sandbox.directory, left, arg};
 		CLEANUP(str_freep) char *moved = NULL;
 		struct leases group;
 
@@ -171,7 +187,7 @@ int gc_sandboxes(struct fetchfs *fetchfs, gc_told *told, void *arg, struct err *
 		sandbox.is_there = !gc_is_gone(&all.items[from]);
 		if (sandbox.is_there && !is_of_earlier_boot(&group))
 			continue;
-		r = sandbox.is_there ? release_of_boot(fetchfs, &sandbox, &sandbox.err)
+		r = sandbox.is_there ? release_of_boot(fetchfs, &sandbox, &leaving, &sandbox.err)
 				     : release(fetchfs, &group, &sandbox, &moved, &sandbox.err);
 		if (sandbox.is_there && r == 0)
 			continue;

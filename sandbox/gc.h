@@ -26,7 +26,11 @@ struct gc_sandbox {
 
 typedef void gc_told(const struct gc_sandbox *sandbox, void *arg);
 
-/* Drop those leases, with the mounts that are left, and what the others were mounted on. */
-int gc_sandboxes(struct fetchfs *fetchfs, gc_told *told, void *arg, struct err *err);
+/* What was left alone in one that is there: it is not what was placed any more. */
+typedef void gc_left(const char *directory, const char *name, void *arg);
+
+/* Drop those leases, with the mounts that are left, and what the others were mounted on. Of each
+ * sandbox, @left comes before @told. */
+int gc_sandboxes(struct fetchfs *fetchfs, gc_told *told, gc_left *left, void *arg, struct err *err);
 
 #endif

@@ -131,6 +131,19 @@ static int remove_below(struct fetchfs *fetchfs, const struct folder *folder,
 	return own.user != folder->user && (r == -EACCES || r == -EPERM) ? FOLDER_FOREIGN : r;
 }
 
+/* One thing, which is not looked into. */
+static int remove_thing(struct fetchfs *fetchfs, const struct folder *folder,
+	const struct fetchfs_lease *lease, bool is_folder, struct err *err)
+{
+	const struct node_id id = leases_file_id(lease);
+
+	if (lease->mount != 0)
+		return folder_remove_stub(folder, lease->name, &id, is_folder, err);
+	if (is_hardlink(lease) && !leases_is_extracted(lease))
+		return remove_hardlink(fetchfs, folder, lease, err);
+	return folder_remove(folder, lease->name, &id, is_folder, err);
+}
+
 /* An enum folder_removal or -errno. */
 static int remove_placed(struct fetchfs *fetchfs, const struct folder *folder,
 	const struct fetchfs_lease *lease, struct err *err)
@@ -138,9 +151,7 @@ static int remove_placed(struct fetchfs *fetchfs, const struct folder *folder,
 	bool is_folder = str_equal(lease->method, LEASES_FOLDER);
 	bool is_temporary = str_equal(lease->method, LEASES_TEMPORARY);
 	const struct node_id id = leases_file_id(lease);
-	int r = is_hardlink(lease) && !leases_is_extracted(lease)
-			? remove_hardlink(fetchfs, folder, lease, err)
-			: folder_remove(folder, lease->name, &id, is_folder, err);
+	int r = remove_thing(fetchfs, folder, lease, is_folder, err);
 
 	if (r != FOLDER_FOREIGN || (!is_temporary && !leases_is_extracted(lease)))
 		return r;

@@ -104,7 +104,7 @@ int place_bind_commit(struct placement *placement, struct err *err)
 	(void)fault_hit("place.stub");
 	r = attach(placement);
 	if (r < 0 && !again)
-		(void)folder_remove(
+		(void)folder_remove_stub(
 			order->folder, order->name, &placement->id, order->is_folder, NULL);
 	return place_failed(placement, r, err);
 }

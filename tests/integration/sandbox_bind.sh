@@ -100,6 +100,22 @@ fetchfs release "$box"
 contents_are ""
 leases_are 0
 
+say "what the task wrote into the empty file under a mount that ended is the task's: it stays, and is named"
+for command in gc "release $box"; do
+	"${bind[@]}" "$box" "${uris[@]:0:2}"
+	umount "$box/one" "$box/two"
+	in_index "UPDATE lease SET boot = 'an earlier one'"
+	as_task sh -c 'chmod 600 "$1" && echo results >"$1"' - "$box/one" || fail "the file is not the task's"
+	# shellcheck disable=SC2086 # a command and its argument
+	fetchfs $command 2>"$WORK/err" >/dev/null || fail "$command: $(<"$WORK/err")"
+	grep -q 'one was replaced, or filled by others: left alone$' "$WORK/err" ||
+		fail "$command did not name it: $(<"$WORK/err")"
+	contents_are "./one "
+	[ "$(<"$box/one")" = results ] || fail "$command: it holds other bytes"
+	leases_are 0
+	rm "$box/one"
+done
+
 say "what was fetched before it for a container, and its directory, are gone"
 make_box container
 "${fetchfs[@]}" prepare --method copy --user nobody "$box" "${uris[0]}"
