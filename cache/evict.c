@@ -6,12 +6,14 @@
 #include "base/fault.h"
 #include "base/fd.h"
 #include "cache/ballast.h"
+#include "cache/db.h"
 #include "cache/events.h"
 #include "cache/evict_private.h"
 #include "cache/room.h"
 #include "cache/store_private.h"
 #include "cache/tree.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -232,9 +234,19 @@ static int take_page(const struct store *store, uint64_t need, struct hunt *hunt
 	return r < 0 ? r : page->count > 0;
 }
 
-static bool has_enough(const struct haul *haul, uint64_t need)
+static_assert(DB_LOG_BYTES / HAUL_LOG >= PAGE, "a page is no more than the smallest haul");
+
+/* So many go in one transaction. */
+static size_t most(const struct store *store)
 {
-	return haul->bytes >= need || haul->count > HAUL_MAX - PAGE ||
+	uint64_t count = room_of_log(store) / HAUL_LOG;
+
+	return count < HAUL_MAX ? count : HAUL_MAX;
+}
+
+static bool has_enough(const struct store *store, const struct haul *haul, uint64_t need)
+{
+	return haul->bytes >= need || haul->count + PAGE > most(store) ||
 	       (haul->count > 0 && clock_monotonic_ms() >= haul->until);
 }
 
@@ -244,7 +256,7 @@ int evict_take(const struct store *store, uint64_t need, struct hunt *hunt, stru
 	struct err first = ERR_INIT; /* of one that cannot go, told if no other can either */
 	int r = 1;
 
-	while (r > 0 && !has_enough(haul, need)) {
+	while (r > 0 && !has_enough(store, haul, need)) {
 		/* (whoever holds some is not waited for by who lets others pass) */
 		r = haul->count == 0 ? let_pass(store, err) : 0;
 		if (haul->count == 0)

@@ -11,10 +11,13 @@
  * publish the same content in between and lose the row of a file that exists. Who opens one of
  * them waits so long, hence no more than so many, nor for longer than so many milliseconds; but
  * not few: for each haul the evictor waits for his turn to write, and those before him may be
- * waiting for the disk.
+ * waiting for the disk. Where the index is large a row that goes changes some eight pages of it,
+ * in as many places; a haul may be the transaction that fills the log, and has a quarter of that:
+ * so there are no more than one for each HAUL_LOG bytes of it.
  */
 #define HAUL_MAX 256
 #define HAUL_MS  20
+#define HAUL_LOG (UINT64_C(128) << 10)
 
 struct haul {
 	size_t count;
