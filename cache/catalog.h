@@ -109,6 +109,9 @@ int catalog_confirm(struct catalog *catalog, const struct entry_key *key, int64_
  * for nobody. */
 void catalog_touch(struct catalog *catalog, const struct digest *digest, int64_t now);
 
+/* What was used by this process, now. Waits for whoever writes. */
+void catalog_write_touches(struct catalog *catalog);
+
 /* -ENOENT when there is no such entry. */
 int catalog_remove(struct catalog *catalog, const struct entry_key *key, struct err *err);
 /* The same unless it is COMPLETE; nothing happens when there is none. */
@@ -232,6 +235,8 @@ int catalog_partials(
 
 /* Objects in the order in which they may go: least recently used first, never pinned or leased.
  * Those that come after @after (NULL: all), up to @max into @ret. @uid: of this share; 0: of all.
+ * Waits for nobody who writes: what was used a moment ago is not the last that goes before
+ * catalog_write_touches().
  */
 struct victim {
 	struct digest digest;

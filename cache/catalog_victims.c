@@ -11,9 +11,6 @@
 int catalog_victims(struct catalog *catalog, uid_t uid, size_t max, const struct victim *after,
 	struct victim *ret, size_t *ret_count, struct err *err)
 {
-	/* what was used a moment ago is not the first to go; not written, it may be */
-	(void)touches_write(catalog->touches, NULL);
-
 	WITH_CATALOG(catalog);
 	CLEANUP(db_resetp) struct db_query *query = NULL;
 	size_t count = 0;

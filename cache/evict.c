@@ -256,6 +256,9 @@ int evict_take(const struct store *store, uint64_t need, struct hunt *hunt, stru
 	struct err first = ERR_INIT; /* of one that cannot go, told if no other can either */
 	int r = 1;
 
+	/* what was used a moment ago is not the first to go; while others' openers wait for what is
+	 * locked it would be too late to wait for whoever writes */
+	catalog_write_touches(store->catalog);
 	while (r > 0 && !has_enough(store, haul, need)) {
 		/* (whoever holds some is not waited for by who lets others pass) */
 		r = haul->count == 0 ? let_pass(store, err) : 0;

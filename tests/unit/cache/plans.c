@@ -145,6 +145,7 @@ static void use_objects(struct catalog *catalog, const struct digest *digest)
 	size_t count;
 
 	catalog_touch(catalog, digest, 5000);
+	catalog_write_touches(catalog);
 	cr_assert_eq(catalog_victims(catalog, 0, 1, NULL, &victim, &count, NULL), 0);
 	cr_assert_eq(count, 1);
 	cr_assert_eq(catalog_victims(catalog, 0, 1, &victim, &victim, &count, NULL), 0);

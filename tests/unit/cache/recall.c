@@ -112,7 +112,8 @@ Test(touches, are_written_in_their_order_within_a_second_or_so)
 	touch(cache, 2);
 	touch(cache, 1);
 	touch(cache, 0);
-	cr_assert(order_is(cache, 2, 1, 0), "for who used them they count at once");
+	catalog_write_touches(cache->store.catalog);
+	cr_assert(order_is(other, 2, 1, 0), "an evictor has them written at once");
 
 	touch(cache, 1);
 	touch(cache, 2);
@@ -120,6 +121,18 @@ Test(touches, are_written_in_their_order_within_a_second_or_so)
 		usleep(10000);
 	cr_assert(order_is(other, 0, 1, 2), "never written");
 	cache_leave(other);
+}
+
+/* By then an evictor has locked others, whose openers would wait, too. */
+Test(touches, who_looks_for_victims_waits_for_nobody_who_writes, .timeout = 60)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+	CLEANUP(lock_release) struct lock writer = LOCK_INIT;
+
+	put_some(cache);
+	cr_assert_eq(cachedir_lock_writer(cache->store.dir, &writer), 0);
+	touch(cache, 0);
+	cr_assert(order_is(cache, 0, 1, 2));
 }
 
 /* As many as make a batch full, of which one is known. */
