@@ -167,6 +167,7 @@ static void look_at(struct hunt *hunt, const struct victim *victim)
 struct page {
 	size_t count;
 	size_t locked;
+	struct victim before; /* the last that was looked at before them */
 	struct victim victims[PAGE];
 	struct prospect prospects[PAGE];
 	struct lock locks[PAGE];
@@ -188,25 +189,52 @@ static void note_failure(const struct err *failure, struct err *first)
 		*first = *failure;
 }
 
+static bool is_scarcity(const struct err *failure)
+{
+	return failure->code == EMFILE || failure->code == ENFILE;
+}
+
+/*
+ * There are no more descriptors. That is not the fault of who would come next: so all but the first
+ * @keep of those that are locked come again, by when those that were taken have given up theirs.
+ */
+static void turn_back(struct page *page, size_t keep, struct hunt *hunt, struct haul *haul)
+{
+	for (size_t i = keep; i < page->locked; i++) {
+		catalog_prospect_release(&page->prospects[i]);
+		lock_release(&page->locks[i]);
+	}
+	page->locked = keep;
+	hunt->last = keep > 0 ? page->victims[keep - 1] : page->before;
+	haul->until = 0;
+}
+
 /* Lock those that come next, of as many bytes as are needed, and look at them. */
-static int lock_page(const struct store *store, uint64_t need, struct hunt *hunt, struct page *page,
-	struct err *first, struct err *err)
+static int lock_page(const struct store *store, uint64_t need, struct hunt *hunt, struct haul *haul,
+	struct page *page, struct err *first, struct err *err)
 {
 	uint64_t bytes = 0;
 	int r = catalog_victims(store->catalog, hunt->uid, PAGE, hunt->begun ? &hunt->last : NULL,
 		page->victims, &page->count, err);
 
+	page->before = hunt->last;
 	for (size_t i = 0; r == 0 && i < page->count && bytes < need; i++) {
-		const struct victim *victim = &page->victims[i];
+		const struct victim victim = page->victims[i];
 		struct err failure = ERR_INIT;
 
-		look_at(hunt, victim);
-		if (lock_object(store, &victim->digest, &page->locks[page->locked], &failure) < 0) {
+		look_at(hunt, &victim);
+		if (lock_object(store, &victim.digest, &page->locks[page->locked], &failure) < 0) {
+			if (is_scarcity(&failure) && page->locked + haul->count > 0) {
+				/* some are needed to look at them, too */
+				turn_back(page, (page->locked + 1) / 2, hunt, haul);
+				break;
+			}
 			note_failure(&failure, first);
 			continue;
 		}
-		page->prospects[page->locked++].digest = victim->digest;
-		bytes += victim->bytes;
+		page->victims[page->locked] = victim;
+		page->prospects[page->locked++].digest = victim.digest;
+		bytes += victim.bytes;
 	}
 	return r < 0 ? r : catalog_prospects(store->catalog, page->prospects, page->locked, err);
 }
@@ -216,13 +244,23 @@ static int take_page(const struct store *store, uint64_t need, struct hunt *hunt
 	struct err *first, struct err *err)
 {
 	CLEANUP(page_free) struct page *page = calloc(1, sizeof(*page));
-	int r = page ? lock_page(store, need, hunt, page, first, err) : err_oom(err);
+	int r = page ? lock_page(store, need, hunt, haul, page, first, err) : err_oom(err);
 
 	for (size_t i = 0; r == 0 && i < page->locked; i++) {
 		const struct prospect *prospect = &page->prospects[i];
 		struct err failure = ERR_INIT;
+		int taken = take(store, prospect, &failure);
 
-		if (take(store, prospect, &failure) < 0) {
+		if (taken < 0 && is_scarcity(&failure) && haul->count == 0) {
+			turn_back(page, i + 1, hunt, haul);
+			failure = ERR_INIT;
+			taken = take(store, prospect, &failure);
+		}
+		if (taken < 0) {
+			if (is_scarcity(&failure) && haul->count > 0) {
+				turn_back(page, i, hunt, haul);
+				break;
+			}
 			note_failure(&failure, first);
 			continue;
 		}

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #define LIMIT (20 * MIB)
@@ -421,6 +422,30 @@ Test(evict, many_small_ones_go_in_few_transactions)
 		changes = changes_of_evicting(cache, count);
 		cr_assert_geq(changes, 4, "%u", changes);
 	}
+}
+
+/* A process may have few, and each that is locked takes one. */
+Test(evict, what_there_is_no_descriptor_for_goes_later)
+{
+	CLEANUP(cache_removep) struct cache *cache = cache_make(LIMIT);
+	struct rlimit few;
+	struct err err = ERR_INIT;
+	int next;
+	int r;
+
+	for (int i = 0; i < 70; i++)
+		put_number(cache, i, 100);
+	cr_assert_eq(evict_to(&cache->store, usage_of(cache).objects - 1, NULL, NULL), 0);
+	next = dup(STDIN_FILENO);
+	close(next);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &few), 0);
+	few.rlim_cur = (rlim_t)next + 12;
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	r = evict_to(&cache->store, 0, NULL, &err);
+	few.rlim_cur = few.rlim_max;
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	cr_assert_eq(r, 0, "%s", err.msg);
+	cr_assert_eq(usage_of(cache).object_count, 0);
 }
 
 Test(evict, the_log_of_a_large_cache_may_be_long)
