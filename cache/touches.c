@@ -175,11 +175,9 @@ static bool add(struct touches *touches, const struct digest *digest, int64_t no
 
 	if (!touch->turn && batch->count >= SLOTS / 2)
 		return false; /* the disk is slower than the openers: this use is forgotten */
-	if (!touch->turn)
-		batch->count++;
-	*touch = (struct touch){.digest = *digest, .when = now, .turn = ++batch->turns};
-	if (batch->count >= TOUCHES_MAX)
+	if (!touch->turn && ++batch->count == TOUCHES_MAX)
 		pthread_cond_signal(&touches->full);
+	*touch = (struct touch){.digest = *digest, .when = now, .turn = ++batch->turns};
 	touches->waiting = true;
 	return begin;
 }
