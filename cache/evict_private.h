@@ -9,11 +9,13 @@
 /*
  * Victims taken together: their locks are held until their rows are gone, so that nobody can
  * publish the same content in between and lose the row of a file that exists. Who opens one of
- * them waits so long, hence no more than so many, nor for longer than so many milliseconds; but
- * not few: for each haul the evictor waits for his turn to write, and those before him may be
- * waiting for the disk. Where the index is large a row that goes changes some eight pages of it,
- * in as many places; a haul may be the transaction that fills the log, and has a quarter of that:
- * so there are no more than one for each HAUL_LOG bytes of it.
+ * them waits so long, hence no more than so many, nor are they collected for longer than so many
+ * milliseconds. (Then comes their transaction, when it is the evictor's turn to write; where that
+ * fills the log the disk is waited for as well.) But not few: for each haul the evictor waits for
+ * his turn to write, and those before him may be waiting for the disk. Where the index is large a
+ * row that goes changes some eight pages of it, in as many places; a haul may be the transaction
+ * that fills the log, and has a quarter of that: so there are no more than one for each HAUL_LOG
+ * bytes of it.
  */
 #define HAUL_MAX 256
 #define HAUL_MS  20
