@@ -413,7 +413,7 @@ Test(evict, many_small_ones_go_in_few_transactions)
 	uint32_t changes = UINT32_MAX;
 
 	cache->store.limit = 4096 * MIB;
-	for (int attempt = 0; attempt < 20 && changes > 3; attempt++)
+	for (int attempt = 0; attempt < 200 && changes > 3; attempt++)
 		changes = changes_of_evicting(cache, count);
 	cr_assert_leq(changes, 3, "%u", changes);
 	/* the log, which counts in full, is no longer for them */
