@@ -212,12 +212,14 @@ cp "$WORK/kept" "$ORIGINROOT/three"
 fetchfs release "$box"
 
 say "given up before it was whole, then brought by another, with other bytes: those, and no mixture"
-"${lazily[@]}" "$box" "$ORIGIN/novalidators/rate/1000001/three"
+"${lazily[@]}" "$box" "$ORIGIN/novalidators/rate/300001/three"
 as_task timeout -s KILL 1.5 cat "$box/three" >"$WORK/got" || :
 cmp -n "$(stat -c %s "$WORK/got")" "$WORK/got" "$ORIGINROOT/three" || fail "other bytes"
 wait_for 30 nothing_in_flight || fail "it goes on"
+fetchfs ls --json "$ORIGIN/novalidators/rate/300001/" | jq -e '.state != "complete"' >/dev/null ||
+	fail "it was whole before it was given up"
 random_file 4M "$ORIGINROOT/three" third
-fetchfs fetch "$ORIGIN/novalidators/rate/1000001/three"
+fetchfs fetch "$ORIGIN/novalidators/rate/300001/three"
 for i in 1 2; do
 	same_as three three &
 	crowd[i]=$!
