@@ -332,6 +332,9 @@ static int fetch_wishes(struct lead *lead, struct err *err)
 {
 	int r = 0;
 
+	/* when it was asked for somebody needed all of it: that is taken, whoever has gone since */
+	if (lead->asked)
+		return 0;
 	/* what seems to change all the time may only be described wrongly */
 	if (!lead->no_ranges && lead->changes < LAZY_CHANGES &&
 		(lead->windowed || lazy_suits(lead->flight)))

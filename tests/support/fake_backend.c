@@ -383,6 +383,21 @@ struct backend_call {
 	pthread_t thread;
 };
 
+static struct slot *slot_if_late(const char *path)
+{
+	WITH_LOCK(&mu);
+	struct slot *slot = slot_of(path);
+
+	return slot->version && slot->version->file.late ? slot : NULL;
+}
+
+static void count_open(const char *path, int change)
+{
+	WITH_LOCK(&mu);
+
+	slot_of(path)->counts.open += (unsigned int)change;
+}
+
 /* Whether a fetch will not wait for anybody. */
 static bool is_quick(const struct backend_request *request)
 {
@@ -393,11 +408,25 @@ static bool is_quick(const struct backend_request *request)
 	       version->file.len <= BLOCK;
 }
 
+/* With the file as it is when it begins. */
+static void be_late(const char *path)
+{
+	struct slot *slot = slot_if_late(path);
+
+	if (!slot)
+		return;
+	count_stalled(slot, 1);
+	while (!is_released(slot))
+		poll(NULL, 0, 1);
+	count_stalled(slot, -1);
+}
+
 static void *tell(void *arg)
 {
 	const struct backend_call *call = arg;
 	const struct backend_request *request = call->request;
 
+	be_late(request->uri->path);
 	request->on_ready(request->ready_arg, is_quick(request));
 	return NULL;
 }
@@ -412,8 +441,10 @@ static int fake_begin(const struct backend_env *env, const struct backend_reques
 	*call = (struct backend_call){.env = env, .request = request};
 	*ret = call;
 	WITH_LOCK(&begin_mu);
+	count_open(request->uri->path, 1);
 	if (pthread_create(&call->thread, NULL, tell, call) == 0)
 		return 0;
+	count_open(request->uri->path, -1);
 	free(call);
 	return err_oom(err);
 }
@@ -425,6 +456,7 @@ static int fake_finish(struct backend_call *call, struct sink *sink, struct err 
 	pthread_mutex_lock(&begin_mu); /* call->thread is there */
 	pthread_mutex_unlock(&begin_mu);
 	pthread_join(call->thread, NULL);
+	count_open(call->request->uri->path, -1);
 	r = fake_fetch(call->env, call->request, sink, err);
 	free(call);
 	return r;

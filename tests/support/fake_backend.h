@@ -30,6 +30,7 @@ struct fake_file {
 	unsigned int cut_times; /* … so many times; 0: always */
 	uint64_t stall_at;      /* a fetch that begins before this byte waits at it … */
 	bool stall;             /* … until fake_backend_release(); so does an "unchanged" */
+	bool late;              /* what is begun is ready only after fake_backend_release() */
 	unsigned int block;     /* bytes per write to the sink; 0: 64 KiB */
 };
 
@@ -37,7 +38,8 @@ struct fake_counts {
 	unsigned int stats;
 	unsigned int fetches;   /* begun */
 	unsigned int unchanged; /* of which answered "unchanged" */
-	unsigned int stalled;   /* of which wait now */
+	unsigned int stalled;   /* of which wait now, or are late */
+	unsigned int open;      /* begun in two parts, and not finished */
 	uint64_t bytes;         /* given to sinks */
 };
 

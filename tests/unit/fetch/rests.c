@@ -128,6 +128,28 @@ Test(rests, what_goes_on_in_one_users_line_goes_at_once_when_another_reads)
 	fetchfs_file_free(in_way);
 }
 
+Test(rests, what_was_asked_for_whole_is_taken_whole_when_who_needed_it_has_gone)
+{
+	struct fetchfs_file *in_way = get("fake://h/inway", ALICE);
+	struct fetchfs_wait wait = {.until = FETCHFS_UNTIL_COMPLETE, .wake = wake};
+	struct fetchfs_file *late;
+	struct err err = ERR_INIT;
+
+	fake_backend_wait_stalled("/inway", 1);
+	fake_backend_put("/late", &(struct fake_file){.len = LARGE, .etag = "\"1\"", .late = true});
+	late = get("fake://h/late", ALICE);
+	cr_assert_eq(fetchfs_file_wait(late, &wait, &err), 0, "%s", err.msg);
+	fake_backend_release("/inway");
+	fake_backend_wait_stalled("/late", 1); /* asked for, without a thread */
+	cr_assert(fetchfs_wait_cancel(&wait));
+	fake_backend_release("/late");
+	expect_byte(late, LARGE - 1);
+	cr_assert_eq(fake_backend_counts("/late").stats, 0);
+	cr_assert_eq(fake_backend_counts("/late").open, 0);
+	fetchfs_file_free(late);
+	fetchfs_file_free(in_way);
+}
+
 /* By then it has waited for a while. */
 static bool release_in_way(void *arg)
 {
