@@ -107,13 +107,14 @@ static void finish(struct park *park)
 /* The file of another who has the node open, whose version it is. */
 static bool borrow(struct park *park, struct fetchfs_file **ret)
 {
-	struct fs *fs = park->fs;
-	WITH_LOCK(&fs->mu);
+	struct handle *other = handle_reading(park->fs, park->node);
+	int r;
 
-	for (struct handle *other = fs->handles; other; other = other->next)
-		if (other->node == park->node && !other->direct && other->file)
-			return fetchfs_file_share(other->file, ret, NULL) == 0;
-	return false;
+	if (!other)
+		return false;
+	r = fetchfs_file_share(other->file, ret, NULL);
+	handle_unref(park->fs, other);
+	return r == 0;
 }
 
 /*
@@ -220,22 +221,22 @@ static bool has_lost_its_file(const struct park *park)
 {
 	struct fs *fs = park->fs;
 	int fd = fetchfs_file_fd(park->handle->file);
+	struct handle *other;
 	struct stat st;
+	bool lost;
 
 	if (!passthrough_suits(fs->passthrough, park->node, fd))
 		return true;
 	if (fd >= 0)
 		return false;
 	/* it is on its way: again? */
-	WITH_LOCK(&fs->mu);
-	for (struct handle *other = fs->handles; other; other = other->next) {
-		if (other->node != park->node || !other->file)
-			continue;
-		fd = fetchfs_file_fd(other->file);
-		if (fd >= 0)
-			return fstat(fd, &st) == 0 && st.st_nlink == 0;
-	}
-	return false;
+	other = handle_reading(fs, park->node);
+	if (!other)
+		return false;
+	fd = fetchfs_file_fd(other->file);
+	lost = fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink == 0;
+	handle_unref(fs, other);
+	return lost;
 }
 
 /* Ready to be read; @info is what the library gave. */

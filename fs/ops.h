@@ -86,12 +86,19 @@ struct handle {
 	bool entered;              /* … and by passthrough_enter() */
 	bool direct;               /* the kernel's cache is for another version */
 	atomic_bool given_up;      /* the last read was interrupted */
-	struct handle *next;       /* guarded by fs->mu */
+	unsigned int refs;         /* guarded by fs->mu, as is the rest */
+	struct handle *next;
 	struct handle **link;
 };
 
 struct handle *handle_new(struct fs *fs); /* NULL: out of memory */
+
+/* One that reads the file @node through the kernel's cache, with a reference; NULL: nobody does. */
+struct handle *handle_reading(struct fs *fs, const struct node *node);
+
+/* It is closed. What it holds is let go with the last reference. */
 void handle_free(struct fs *fs, struct handle *handle);
+void handle_unref(struct fs *fs, struct handle *handle);
 void handle_free_all(struct fs *fs);
 
 static inline struct fs *ops_fs(fuse_req_t req)

@@ -25,6 +25,7 @@ struct handle *handle_new(struct fs *fs)
 	if (!handle)
 		return NULL;
 	handle->fd = -1;
+	handle->refs = 1;
 	WITH_LOCK(&fs->mu);
 	handle->next = fs->handles;
 	handle->link = &fs->handles;
@@ -34,16 +35,30 @@ struct handle *handle_new(struct fs *fs)
 	return handle;
 }
 
-void handle_free(struct fs *fs, struct handle *handle)
+struct handle *handle_reading(struct fs *fs, const struct node *node)
 {
-	if (!handle)
-		return;
-	{
-		WITH_LOCK(&fs->mu);
-		*handle->link = handle->next;
-		if (handle->next)
-			handle->next->link = handle->link;
+	WITH_LOCK(&fs->mu);
+
+	for (struct handle *handle = fs->handles; handle; handle = handle->next) {
+		if (handle->node == node && !handle->direct && handle->file) {
+			handle->refs++;
+			return handle;
+		}
 	}
+	return NULL;
+}
+
+static bool is_last(struct fs *fs, struct handle *handle)
+{
+	WITH_LOCK(&fs->mu);
+
+	return --handle->refs == 0;
+}
+
+void handle_unref(struct fs *fs, struct handle *handle)
+{
+	if (!is_last(fs, handle))
+		return;
 	if (atomic_load(&handle->given_up) && handle->file)
 		fetchfs_file_abandon(handle->file);
 	else
@@ -57,6 +72,19 @@ void handle_free(struct fs *fs, struct handle *handle)
 	folder_free(handle->folder);
 	free(handle->text);
 	free(handle);
+}
+
+void handle_free(struct fs *fs, struct handle *handle)
+{
+	if (!handle)
+		return;
+	{
+		WITH_LOCK(&fs->mu);
+		*handle->link = handle->next;
+		if (handle->next)
+			handle->next->link = handle->link;
+	}
+	handle_unref(fs, handle);
 }
 
 void handle_free_all(struct fs *fs)
