@@ -6,11 +6,13 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define SIZE_MAX_BYTES (UINT64_C(1) << 20)
 #define SIZE_PER       64 /* of the limit, if that is less */
 #define BLOCK          4096
+#define STEP           (UINT64_C(128) << 10)
 
 uint64_t ballast_size(const struct store *store)
 {
@@ -50,18 +52,35 @@ static bool has_room(const struct store *store)
 void ballast_take(const struct store *store)
 {
 	CLEANUP(fd_closep) int fd = -1;
+	uint64_t is = blocks_of(store->dir);
 
 	if (ballast_lacking(store) == 0 || !has_room(store))
 		return;
 	fd = openat(store->dir->fd, BALLAST, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd >= 0 && fallocate(fd, 0, 0, (off_t)ballast_size(store)) < 0)
-		unlinkat(store->dir->fd, BALLAST, 0);
+		(void)!ftruncate(fd, (off_t)is); /* somebody was faster */
+}
+
+/* Its inode, too, may be what is missing. */
+static bool lacks_inodes(const struct cachedir *dir)
+{
+	struct statvfs fs;
+
+	return fstatvfs(dir->fd, &fs) == 0 && fs.f_files > 0 && fs.f_favail == 0;
+}
+
+static int shorten(const struct cachedir *dir, uint64_t size)
+{
+	CLEANUP(fd_closep) int fd = openat(dir->fd, BALLAST, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd < 0 ? -1 : ftruncate(fd, (off_t)size);
 }
 
 bool ballast_give_up(const struct cachedir *dir)
 {
-	bool is = blocks_of(dir) > 0;
+	uint64_t is = blocks_of(dir);
 
-	/* its inode, too, may be what is missing */
-	return unlinkat(dir->fd, BALLAST, 0) == 0 && is;
+	if (is > STEP && !lacks_inodes(dir) && shorten(dir, is - STEP) == 0)
+		return true;
+	return unlinkat(dir->fd, BALLAST, 0) == 0 && is > 0;
 }

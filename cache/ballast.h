@@ -19,7 +19,10 @@ uint64_t ballast_lacking(const struct store *store);
  * time. */
 void ballast_take(const struct store *store);
 
-/* Let go of it. false: it was not there. */
+/*
+ * Let go of some of it: not of all at once, since others who fill the disk may be faster than
+ * whoever it is for. false: nothing is left.
+ */
 bool ballast_give_up(const struct cachedir *dir);
 
 #endif

@@ -348,9 +348,9 @@ static int change_entry(struct catalog *catalog, const char *sql, const struct e
 {
 	int r = try_to_change(catalog, sql, key, numbers, count, note, err);
 
-	return note && catalog_made_way(catalog, r)
-		       ? try_to_change(catalog, sql, key, numbers, count, note, err)
-		       : r;
+	while (note && catalog_made_way(catalog, r))
+		r = try_to_change(catalog, sql, key, numbers, count, note, err);
+	return r;
 }
 
 int catalog_confirm(struct catalog *catalog, const struct entry_key *key, int64_t now,

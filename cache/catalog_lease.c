@@ -144,7 +144,9 @@ int catalog_lease_drop(struct catalog *catalog, const int64_t *ids, size_t count
 {
 	int r = drop(catalog, ids, count, err);
 
-	return catalog_made_way(catalog, r) ? drop(catalog, ids, count, err) : r;
+	while (catalog_made_way(catalog, r))
+		r = drop(catalog, ids, count, err);
+	return r;
 }
 
 struct lease_page {

@@ -153,7 +153,7 @@ static int attach(struct catalog *catalog, bool rebuild, struct err *err)
 	int r = open_named(catalog->dir, rebuild, &db, &st, err);
 
 	/* even to look at it takes some room, and it is what knows what may go */
-	if (r == -ENOSPC && ballast_give_up(catalog->dir))
+	while (r == -ENOSPC && ballast_give_up(catalog->dir))
 		r = open_named(catalog->dir, rebuild, &db, &st, err);
 	if (r < 0)
 		return r;

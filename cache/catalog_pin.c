@@ -44,7 +44,9 @@ static int put(struct catalog *catalog, const struct entry_key *key, const struc
 {
 	int r = try_to_put(catalog, key, digest, err);
 
-	return catalog_made_way(catalog, r) ? try_to_put(catalog, key, digest, err) : r;
+	while (catalog_made_way(catalog, r))
+		r = try_to_put(catalog, key, digest, err);
+	return r;
 }
 
 /* -EAGAIN: it has become another one meanwhile, which an evictor may have looked at before. */

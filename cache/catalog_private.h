@@ -88,7 +88,7 @@ int catalog_begin(struct catalog *catalog, struct catalog_txn *ret, struct err *
 
 /*
  * A transaction that lets something go ended with @r. true: the disk is full, and what there was of
- * ballast has made way for it: once more.
+ * ballast has made some way for it: once more.
  */
 bool catalog_made_way(const struct catalog *catalog, int r);
 

@@ -196,7 +196,7 @@ int catalog_exchange(struct catalog *catalog, const struct digest *gone, size_t 
 	struct room_lacking lacking = {0};
 	int r = exchange(catalog, gone, count, wish, &lacking, err);
 
-	if (count > 0 && !room_is_lacking(&lacking) && catalog_made_way(catalog, r))
+	while (count > 0 && !room_is_lacking(&lacking) && catalog_made_way(catalog, r))
 		r = exchange(catalog, gone, count, wish, &lacking, err);
 	if (room_is_lacking(&lacking))
 		*ret = lacking;
@@ -239,7 +239,9 @@ int catalog_unreserve(struct catalog *catalog, const char *partial, struct err *
 {
 	int r = unreserve(catalog, partial, err);
 
-	return catalog_made_way(catalog, r) ? unreserve(catalog, partial, err) : r;
+	while (catalog_made_way(catalog, r))
+		r = unreserve(catalog, partial, err);
+	return r;
 }
 
 /* ---- walks ---- */

@@ -25,8 +25,7 @@ END
 
 # What others put on the same disk, until there is nothing left.
 fill_disk() {
-	dd if=/dev/zero of="$CACHE/others" bs=64K 2>/dev/null || :
-	[ "$(stat -f -c %f "$CACHE")" -eq 0 ] || fail "the disk is not full"
+	! dd if=/dev/zero of="$CACHE/others" bs=64K 2>/dev/null || fail "the disk is not full"
 }
 
 # asked PATH GETS BYTES: so often, and no more bytes than that were sent
