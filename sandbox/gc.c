@@ -16,6 +16,21 @@
 
 #define PATIENCE_MS 1000
 
+/* Who changes the directory has it in hand: nothing there was left behind. */
+#define IN_HAND 2
+
+static int hold(struct fetchfs *fetchfs, uint64_t device, uint64_t inode, int *ret, struct err *err)
+{
+	struct err why = ERR_INIT;
+	int r = fetchfs_hold_directory(fetchfs, device, inode, PATIENCE_MS, ret, &why);
+
+	if (r == -EBUSY)
+		return IN_HAND;
+	if (r < 0 && err)
+		*err = why;
+	return r;
+}
+
 /* 1: @path is the directory of @lease; 0: it is not; -errno: who knows. */
 static int is_at(const struct fetchfs_lease *lease, const char *path)
 {
@@ -83,10 +98,10 @@ static int release(struct fetchfs *fetchfs, const struct leases *group, struct g
 	char **ret_moved, struct err *err)
 {
 	const struct fetchfs_lease *first = &group->items[0];
-	CLEANUP(fd_closep) int hold = -1;
+	CLEANUP(fd_closep) int held = -1;
 	int r;
 
-	r = fetchfs_hold_directory(fetchfs, first->device, first->inode, PATIENCE_MS, &hold, err);
+	r = hold(fetchfs, first->device, first->inode, &held, err);
 	if (r == 0)
 		r = look(group, sandbox, ret_moved, err);
 	if (r == 0 && !*ret_moved)
@@ -120,7 +135,7 @@ static void leave(const char *name, void *arg)
 /*
  * Take back what ended with the boot, as release would: the bytes are in the sandbox no longer, and
  * who prepares it again finds nothing in his way. What prepare has mounted again meanwhile is of
- * this boot. 1: something was taken back; 0: there is nothing such; -errno.
+ * this boot. 1: something was taken back; 0: there is nothing such; IN_HAND; -errno.
  */
 static int release_of_boot(struct fetchfs *fetchfs, struct gc_sandbox *sandbox,
 	struct leaving *leaving, struct err *err)
@@ -128,15 +143,14 @@ static int release_of_boot(struct fetchfs *fetchfs, struct gc_sandbox *sandbox,
 	CLEANUP(folder_release) struct folder folder = {.fd = -1};
 	CLEANUP(leases_release) struct leases all = {0};
 	CLEANUP(leases_release) struct leases ended = {0};
-	CLEANUP(fd_closep) int hold = -1;
+	CLEANUP(fd_closep) int held = -1;
 	struct user caller;
 	int r = user_find(NULL, &caller, err);
 
 	if (r == 0)
 		r = folder_open(sandbox->directory, &caller, &folder, err);
 	if (r == 0)
-		r = fetchfs_hold_directory(
-			fetchfs, folder.device, folder.id.inode, PATIENCE_MS, &hold, err);
+		r = hold(fetchfs, folder.device, folder.id.inode, &held, err);
 	if (r == 0)
 		r = leases_load_of(fetchfs, &folder, &all, err);
 	for (size_t i = 0; i < all.count && r == 0; i++) {
@@ -147,7 +161,7 @@ static int release_of_boot(struct fetchfs *fetchfs, struct gc_sandbox *sandbox,
 	}
 	if (r == 0)
 		r = leases_take_back(fetchfs, &folder, &ended, leave, leaving, err);
-	return r < 0 ? r : ended.count > 0;
+	return r == 0 ? ended.count > 0 : r;
 }
 
 /* What was fetched for a container that did not come to be. */
@@ -189,7 +203,7 @@ int gc_sandboxes(struct fetchfs *fetchfs, gc_told *told, gc_left *left, void *ar
 			continue;
 		r = sandbox.is_there ? release_of_boot(fetchfs, &sandbox, &leaving, &sandbox.err)
 				     : release(fetchfs, &group, &sandbox, &moved, &sandbox.err);
-		if (sandbox.is_there && r == 0)
+		if (r == IN_HAND || (sandbox.is_there && r == 0))
 			continue;
 		sandbox.moved_to = moved;
 		told(&sandbox, arg);

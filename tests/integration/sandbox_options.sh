@@ -160,6 +160,26 @@ fetchfs release "$box"
 contents_are ""
 fetchfs evict "${uris[@]}"
 
+say "gc: what is moved while a prepare is at work there is in its hand"
+mkdir "$WORK/moving"
+fetchfs prepare "$WORK/moving" "${uris[0]}"
+FETCHFS_FAULT=place.committed:1:60000ms "${fetchfs[@]}" prepare "$WORK/moving" "${uris[1]}" &
+children+=($!)
+wait_for 20 test -e "$WORK/moving/two" || fail "it does not begin"
+mv "$WORK/moving" "$WORK/in-hand"
+if kill -0 "${children[-1]}" 2>/dev/null; then
+	fetchfs gc >"$WORK/text" || fail "gc fails"
+	[ ! -s "$WORK/text" ] || fail "gc: $(<"$WORK/text")"
+	leases_are 2
+	kill -KILL "${children[-1]}"
+else
+	say "(no fault points in this build)"
+fi
+wait "${children[-1]}" || :
+fetchfs gc >"$WORK/text"
+grep -q 'moving: is gone: released 2 files' "$WORK/text" || fail "gc: $(<"$WORK/text")"
+leases_are 0
+
 say "a directory whose parent is gone is released by its name"
 mkdir -p "$WORK/up/down"
 fetchfs prepare "$WORK/up/down" "${uris[0]}"
