@@ -13,8 +13,8 @@ packages_build=(gcc libc6-dev cmake ninja-build pkgconf libfuse3-dev libcurl4-op
 	libseccomp-dev libexpat1-dev uthash-dev)
 packages_run=(fuse3 ca-certificates)
 packages_sample=(nginx openssl)
-packages_test=(libcriterion-dev libmicrohttpd-dev liburing-dev nginx vsftpd squid openssl curl python3 python3-pyftpdlib attr jq
-	man-db procps libarchive-tools zip unzip bzip2 xz-utils zstd rsync bubblewrap fish zsh rclone
+packages_test=(libcriterion-dev libmicrohttpd-dev liburing-dev nginx vsftpd squid varnish openssl curl python3 python3-pyftpdlib attr jq
+	man-db procps iproute2 libarchive-tools zip unzip bzip2 xz-utils zstd rsync bubblewrap fish zsh rclone
 	runc crun xfsprogs btrfs-progs systemd munge slurmctld slurmd slurm-client docker-registry skopeo apache2-bin apache2-utils)
 packages_registry=(python3-venv maven default-jdk-headless)
 packages_check=(clang-format clang-tidy cppcheck shellcheck binutils)
@@ -75,9 +75,10 @@ install_packages() {
 	DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "$@" >/dev/null
 	[ -z "$ours" ] || rm -f "$ours"
 	trap - EXIT
-	for name in nginx vsftpd squid munge slurmctld slurmd docker-registry; do
+	for name in nginx vsftpd squid varnish munge slurmctld slurmd docker-registry; do
 		[[ " $* " != *" $name "* ]] || systemctl -q disable $name 2>/dev/null || :
 	done
+	[[ " $* " != *" varnish "* ]] || systemctl -q disable varnishncsa 2>/dev/null || :
 }
 
 # build PRESET [CMake's cache options…]

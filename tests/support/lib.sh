@@ -341,7 +341,7 @@ no_debris() {
 
 # ---- origins ----
 
-# A certificate authority of the test's own, $CA, and a server certificate for loopback.
+# make_ca [NAME]: a certificate authority of the test's own, $CA, and a server certificate for loopback (and NAME).
 make_ca() {
 	local dir=$WORK/tls
 	CA=$dir/ca.pem
@@ -353,7 +353,7 @@ make_ca() {
 		-keyout "$dir/server.key" -out "$dir/server.csr" 2>>"$LOGS/openssl"
 	openssl x509 -req -days 2 -in "$dir/server.csr" -CA "$CA" -CAkey "$dir/ca.key" \
 		-CAcreateserial -out "$dir/server.pem" 2>>"$LOGS/openssl" \
-		-extfile <(echo "subjectAltName=DNS:localhost,IP:127.0.0.1")
+		-extfile <(echo "subjectAltName=DNS:localhost,IP:127.0.0.1${1:+,DNS:$1}")
 }
 
 # nginx serves $WWW at $HTTP and $HTTPS (certified by $CA). The same files are below /slow/ at
