@@ -1,5 +1,5 @@
 #!/bin/bash
-# What is installed works by itself: program, library with header, man page, completion.
+# What is installed works by itself: program, library with header and example, man page, completion.
 . "$(dirname "$0")/../support/lib.sh"
 need_program cmake gcc pkg-config man
 
@@ -12,49 +12,53 @@ say "the program"
 "$prefix/bin/fetchfs" --cache "$CACHE" --config "$CONFIG" cat "file://$WWW/file.txt" |
 	cmp - "$WWW/file.txt" || fail "it does not work"
 
-say "a program that uses the library, found by pkg-config, compiled against the one header"
-export PKG_CONFIG_PATH
+say "the example of the library, found by pkg-config, compiled against the one header"
+export PKG_CONFIG_PATH LD_LIBRARY_PATH FETCHFS_CACHE=$CACHE
 PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name fetchfs.pc)")
-cat >"$WORK/program.c" <<-'END'
-	#include <fetchfs.h>
-	#include <stdio.h>
-	#include <unistd.h>
-
-	int main(int argc, char **argv)
-	{
-		struct err err = ERR_INIT;
-		struct fetchfs *fetchfs;
-		struct fetchfs_file *file;
-		struct fetchfs_request request = {.uri = argv[argc - 1], .uid = getuid()};
-		char buf[64];
-		ssize_t n;
-
-		if (fetchfs_open(&(struct fetchfs_options){.cache = argv[1]}, &fetchfs, &err) < 0)
-			return fprintf(stderr, "%s\n", err.msg), 1;
-		if (fetchfs_get(fetchfs, &request, &file, &err) < 0 ||
-			(n = fetchfs_file_read(file, buf, sizeof(buf), 0, &err)) < 0) {
-			err_context(&err, "%s", err_kind_name(err.kind));
-			return fprintf(stderr, "%s\n", err.msg), 1;
-		}
-		fetchfs_file_free(file);
-		fetchfs_close(fetchfs);
-		return fwrite(buf, 1, (size_t)n, stdout) != (size_t)n;
-	}
-END
+LD_LIBRARY_PATH=$(pkg-config --variable=libdir fetchfs)
 sanitize=$(sed -n 's/^FETCHFS_SANITIZE:[A-Z]*=\(..*\)/-fsanitize=\1/p' "$FETCHFS_BUILD/CMakeCache.txt")
-# shellcheck disable=SC2046 # flags are words
-gcc -std=c17 -Wall -Wextra -Werror ${sanitize:+"$sanitize"} -o "$WORK/program" "$WORK/program.c" \
-	$(pkg-config --cflags --libs fetchfs)
-libdir=$(pkg-config --variable=libdir fetchfs)
-LD_LIBRARY_PATH=$libdir "$WORK/program" "$CACHE" "file://$WWW/file.txt" |
-	cmp - "$WWW/file.txt" || fail "the library does not work"
-! LD_LIBRARY_PATH=$libdir "$WORK/program" "$CACHE" "gopher://x/y" 2>"$WORK/stderr" ||
-	fail "no error from an unknown scheme"
-grep -q gopher "$WORK/stderr" || fail "the error does not say what is wrong: $(<"$WORK/stderr")"
 
-say "the library shows what its header promises, and nothing else"
-nm -D --defined-only "$libdir/libfetchfs.so" | awk '$2 ~ /[A-TV-Z]/ { print $3 }' |
-	grep -Ev '^(fetchfs_|err_|__)|^fetchfs$' >"$WORK/others" && fail "also: $(<"$WORK/others")"
+# compile PROGRAM LIBRARIES…: the example, linked with them
+compile() {
+	local program=$1
+	shift
+	# shellcheck disable=SC2046 # flags are words
+	gcc -std=c17 -Wall -Wextra -Werror ${sanitize:+"$sanitize"} -o "$program" \
+		"$prefix/share/doc/fetchfs/docs/examples/library.c" $(pkg-config --cflags fetchfs) "$@"
+}
+
+# shellcheck disable=SC2046
+compile "$WORK/shared" $(pkg-config --libs fetchfs)
+# shellcheck disable=SC2046
+compile "$WORK/static" "$LD_LIBRARY_PATH/libfetchfs.a" \
+	$(pkg-config --static --libs fetchfs | sed 's/-lfetchfs//')
+ldd "$WORK/shared" | grep -q "$LD_LIBRARY_PATH/libfetchfs.so.0" || fail "it is linked with something else"
+! ldd "$WORK/static" | grep libfetchfs || fail "that is not the static library"
+
+start_origin
+for linked in shared static; do
+	say "it reads what an origin sends, once: $linked"
+	random_file 1M "$ORIGINROOT/$linked.bin" $linked
+	uri=$ORIGIN/$linked.bin
+	"$WORK/$linked" "$uri" 2>"$WORK/stderr" | cmp - "$ORIGINROOT/$linked.bin" ||
+		fail "other bytes: $(<"$WORK/stderr")"
+	grep -q "^$uri: .* bytes of 1048576 are here$" "$WORK/stderr" || fail "it says $(<"$WORK/stderr")"
+	"$WORK/$linked" "$uri" 2>"$WORK/stderr" | cmp - "$ORIGINROOT/$linked.bin" || fail "other bytes now"
+	grep -q ": complete, 1048576 bytes of 1048576 " "$WORK/stderr" || fail "it says $(<"$WORK/stderr")"
+	settle_origin
+	[ "$(origin_requests GET "/$linked.bin")" -eq 1 ] || fail "it was asked for again"
+	expect_failure 1 gopher "$WORK/$linked" gopher://x/y
+	expect_failure 1 absent "$WORK/$linked" "$ORIGIN/absent"
+	expect_failure 2 usage "$WORK/$linked"
+done
+unset FETCHFS_CACHE
+
+say "both show what the header promises, and nothing else"
+{
+	nm -D --defined-only "$LD_LIBRARY_PATH/libfetchfs.so"
+	nm --defined-only "$LD_LIBRARY_PATH/libfetchfs.a"
+} | awk '$2 ~ /[A-TV-Z]/ { print $3 }' | grep -Ev '^(fetchfs_|err_|__)|^fetchfs$' >"$WORK/others" &&
+	fail "also: $(<"$WORK/others")"
 
 say "the man page renders, and names every command"
 man --warnings -l "$prefix/share/man/man1/fetchfs.1" >"$WORK/man" 2>"$WORK/stderr"
