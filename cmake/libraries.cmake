@@ -37,6 +37,7 @@ function(fetchfs_loads name)
 		endif()
 		target_compile_definitions(fetchfs_${name} PRIVATE
 			FETCHFS_LIB${prefix}="${CMAKE_MATCH_1}")
+		set_property(GLOBAL APPEND PROPERTY FETCHFS_LOADED "${CMAKE_MATCH_1}")
 		target_include_directories(fetchfs_${name} SYSTEM PRIVATE ${${prefix}_INCLUDE_DIRS})
 	endforeach()
 	target_link_libraries(fetchfs_${name} PRIVATE ${CMAKE_DL_LIBS})

@@ -12,10 +12,12 @@ packages_build=(gcc libc6-dev cmake ninja-build pkgconf libfuse3-dev libcurl4-op
 	libsqlite3-dev nettle-dev libssl-dev libxxhash-dev libjansson-dev libxml2-dev libarchive-dev
 	libseccomp-dev libexpat1-dev uthash-dev)
 packages_run=(fuse3 ca-certificates)
+packages_package=(dpkg-dev file binutils)
 packages_sample=(nginx openssl)
 packages_test=(libcriterion-dev libmicrohttpd-dev liburing-dev nginx vsftpd squid varnish openssl curl python3 python3-pyftpdlib attr jq
 	man-db procps iproute2 libarchive-tools zip unzip bzip2 xz-utils zstd rsync bubblewrap fish zsh rclone
-	runc crun xfsprogs btrfs-progs systemd munge slurmctld slurmd slurm-client docker-registry skopeo apache2-bin apache2-utils)
+	runc crun xfsprogs btrfs-progs systemd munge slurmctld slurmd slurm-client docker-registry skopeo apache2-bin apache2-utils
+	dpkg-dev file debootstrap)
 packages_registry=(python3-venv maven default-jdk-headless)
 packages_check=(clang-format clang-tidy cppcheck shellcheck binutils)
 packages_bench=(libcriterion-dev libmicrohttpd-dev liburing-dev nginx curl aria2 rclone zip unzip)
