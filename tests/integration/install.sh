@@ -32,7 +32,8 @@ compile "$WORK/shared" $(pkg-config --libs fetchfs)
 # shellcheck disable=SC2046
 compile "$WORK/static" "$LD_LIBRARY_PATH/libfetchfs.a" \
 	$(pkg-config --static --libs fetchfs | sed 's/-lfetchfs//')
-ldd "$WORK/shared" | grep -q "$LD_LIBRARY_PATH/libfetchfs.so.0" || fail "it is linked with something else"
+ldd "$WORK/shared" >"$WORK/needs"
+grep -q "$LD_LIBRARY_PATH/libfetchfs.so.0" "$WORK/needs" || fail "it is linked with something else"
 ! ldd "$WORK/static" | grep libfetchfs || fail "that is not the static library"
 
 start_origin

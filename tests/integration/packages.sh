@@ -96,7 +96,7 @@ need_program debootstrap apt-get jq
 . /etc/os-release
 # shellcheck disable=SC2016 # apt's own
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 'Origin: Debian' \
-	"Codename: $VERSION_CODENAME" 'Component: main' | head -n 1)
+	"Codename: $VERSION_CODENAME" 'Component: main' | sed -n 1p)
 [ -n "$mirror" ] || skip "apt knows no archive of Debian $VERSION_CODENAME: installing is not tried"
 curl -sfL -m 20 -o /dev/null "${mirror%/}/dists/$VERSION_CODENAME/Release" ||
 	skip "the archive is out of reach: installing is not tried"
@@ -164,7 +164,8 @@ inside sh -s <"$WORK/look" >"$WORK/out" || fail "it does not mount"
 cat "$ORIGINROOT/a.bin" "$ORIGINROOT/a.bin" | cmp - "$WORK/out" || fail "other bytes"
 settle_origin
 [ "$(origin_requests GET /a.bin)" -eq 1 ] || fail "the mount has another cache"
-inside ldconfig -p | grep -q 'libfetchfs\.so\.0 ' || fail "the linker does not know the library"
+inside ldconfig -p >"$WORK/linked"
+grep -q 'libfetchfs\.so\.0 ' "$WORK/linked" || fail "the linker does not know the library"
 
 say "they go: units are stopped, what they have left stays until it is purged"
 wants=$root/etc/systemd/system/multi-user.target.wants
