@@ -10,6 +10,7 @@
 #include "fetch/config.h"
 #include "fetch/fetchfs.h"
 #include "fetch/health.h"
+#include "fetch/looks.h"
 #include "fetch/machine.h"
 #include "fetch/meter.h"
 #include "fetch/refusals.h"
@@ -51,6 +52,7 @@ struct fetchfs {
 
 	struct meter meter;
 	struct refusals refusals;
+	struct looks looks; /* of who comes by a mount, at local files */
 };
 
 /*

@@ -270,6 +270,7 @@ int fetchfs_open(const struct fetchfs_options *options, struct fetchfs **ret, st
 	pthread_mutex_init(&fetchfs->mu, NULL);
 	pthread_mutex_init(&fetchfs->refusals.mu, NULL);
 	pthread_cond_init(&fetchfs->none, NULL);
+	looks_init(&fetchfs->looks);
 	machine_init(&fetchfs->machine);
 	fetchfs->owner = geteuid();
 	fetchfs->dir = CACHEDIR_INIT;
@@ -322,6 +323,7 @@ void fetchfs_close(struct fetchfs *fetchfs)
 	free(fetchfs->program);
 	config_release(&fetchfs->config);
 	machine_release(&fetchfs->machine);
+	looks_release(&fetchfs->looks);
 	pthread_cond_destroy(&fetchfs->none);
 	pthread_mutex_destroy(&fetchfs->refusals.mu);
 	pthread_mutex_destroy(&fetchfs->mu);

@@ -208,6 +208,11 @@ static bool below_real(const char *root, const char *path)
 	return realpath(root, real) && below(real, path);
 }
 
+const char *policy_file_root(const struct config *config, const char *path)
+{
+	return longest(&config->file_roots, path, below);
+}
+
 /*
  * By name; and when it was @found the backend asks once more, by the name to which symbolic links
  * have led. Where it is opened with the rights of who asks there is nothing to forbid.
@@ -224,9 +229,8 @@ static int check_file(
 		return r;
 	if (decision->as_user || (decision->trusted && !decision->through_mount))
 		return 0;
-	for (size_t i = 0; i < roots->count; i++)
-		if (below(roots->items[i], path))
-			return 0;
+	if (policy_file_root(decision->config, path))
+		return 0;
 	/* only then, and on no thread of a mount: a root's file system may not answer */
 	for (size_t i = 0; found && i < roots->count; i++)
 		if (below_real(roots->items[i], path))

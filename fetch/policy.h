@@ -47,6 +47,9 @@ struct policy_rule {
 };
 void policy_rule(const struct config *config, const struct uri *uri, struct policy_rule *ret);
 
+/* The longest 'file = …' that @path, of this machine, is below by its name; or NULL. */
+const char *policy_file_root(const struct config *config, const char *path);
+
 /* Whether URIs of @scheme are open to everybody, apart from where they lead. */
 bool policy_is_open(const char *scheme);
 

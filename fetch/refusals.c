@@ -32,7 +32,7 @@ bool refusals_tell(
 }
 
 /* What it would have been, and whose, has not been decided: its query is shown to nobody. */
-static void note(
+void refusals_note(
 	struct fetchfs *fetchfs, const struct fetchfs_request *request, const struct err *why)
 {
 	CLEANUP(uri_release) struct uri uri = {0};
@@ -40,6 +40,7 @@ static void note(
 	struct entry_key key;
 	char scope[SCOPE_MAX];
 
+	meter_error(&fetchfs->meter, why);
 	policy_user_scope(request->uid, scope);
 	if (uri_of_text(request->uri, &uri, NULL) < 0 ||
 		entry_key_make(scope, uri.text, &key, NULL) < 0 ||
@@ -61,10 +62,8 @@ int refusals_target(struct fetchfs *fetchfs, const struct fetchfs_request *reque
 
 	if (r == 0)
 		return 0;
-	if (why.kind == ERR_POLICY) {
-		meter_error(&fetchfs->meter, &why);
-		note(fetchfs, request, &why);
-	}
+	if (why.kind == ERR_POLICY)
+		refusals_note(fetchfs, request, &why);
 	if (err)
 		*err = why;
 	return r;

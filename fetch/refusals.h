@@ -1,5 +1,6 @@
 /*
- * Requests that the policy refuses, as they are told in the log and the counters.
+ * Requests that are refused, by the policy or since what decides of them does not answer, as they
+ * are told in the log and the counters.
  *
  * Nothing comes of such a request, so that it may be repeated as fast as a program can: of each
  * only the first in a while is told, of one user only so many, and of all of them, too.
@@ -35,6 +36,10 @@ struct refusals {
 /* Whether @key of @uid is to be told at @now_ms (monotonic); if so, it has been. */
 bool refusals_tell(
 	struct refusals *refusals, const struct entry_key *key, uid_t uid, int64_t now_ms);
+
+/* @request is refused: counted, and told if it is to be. */
+void refusals_note(
+	struct fetchfs *fetchfs, const struct fetchfs_request *request, const struct err *why);
 
 /* target_new() for who wants the artifact: a refusal is told. */
 int refusals_target(struct fetchfs *fetchfs, const struct fetchfs_request *request,

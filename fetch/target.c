@@ -53,25 +53,79 @@ uid_t target_share(const struct target *target, const struct fetchfs *fetchfs)
 }
 
 /*
- * A local file that not everybody may read stays private to whom it was fetched for. The only
- * scope that cannot be decided by the URI; it costs a stat() of this machine, no network.
+ * Where a local file is, for struct looks: below which prefix of the policy. What is allowed as a
+ * whole is told apart by its first folder.
  */
-static int narrow_local_scope(struct fetchfs *fetchfs, struct target *target, struct err *err)
+static int place_of(
+	const struct fetchfs *fetchfs, const struct target *target, char **ret, struct err *err)
 {
-	struct backend_request request = {
+	CLEANUP(str_freep) char *path = NULL;
+	int r = uri_file_path(&target->uri, &path, err);
+	const char *root;
+	size_t len;
+
+	if (r < 0)
+		return r;
+	root = policy_file_root(&fetchfs->config, path);
+	len = root && root[1] ? strlen(root) : 1 + strcspn(path + 1, "/");
+	path[len] = '\0';
+	*ret = str_steal(&path);
+	return 0;
+}
+
+/*
+ * Whether it is there: 1, and what it is; or 0. -errno: it cannot be told. Who comes by a mount
+ * takes a thread that others need; who has a process of his own may wait in it as he likes.
+ */
+static int look(struct fetchfs *fetchfs, const struct fetchfs_request *request,
+	const struct target *target, struct remote *ret, struct err *err)
+{
+	const struct backend_request question = {
 		.uri = &target->uri,
 		.guard = &target->decision.guard,
 		.user = target_user(target),
 	};
-	struct remote remote = {.world_readable = false};
+	CLEANUP(str_freep) char *place = NULL;
+	struct err why = ERR_INIT;
+	struct look look;
 	bool is_there;
+	int r;
+
+	if (!request->through_mount)
+		return target->backend->stat(fetchfs->env, &question, ret, NULL) == 0;
+	r = place_of(fetchfs, target, &place, err);
+	if (r < 0)
+		return r;
+	r = looks_begin(&fetchfs->looks, &look, place, &why);
+	if (r < 0) {
+		refusals_note(fetchfs, request, &why);
+		if (err)
+			*err = why;
+		return r;
+	}
+	is_there = target->backend->stat(fetchfs->env, &question, ret, NULL) == 0;
+	looks_end(&fetchfs->looks, &look);
+	return is_there;
+}
+
+/*
+ * A local file that not everybody may read stays private to whom it was fetched for. The only
+ * scope that cannot be decided by the URI; it costs a stat() of this machine, no network.
+ */
+static int narrow_local_scope(struct fetchfs *fetchfs, const struct fetchfs_request *request,
+	struct target *target, struct err *err)
+{
+	struct remote remote = {.world_readable = false};
+	int r;
 
 	if (!is_local(target) || target->decision.scope[0] != '\0')
 		return 0;
-	is_there = target->backend->stat(fetchfs->env, &request, &remote, NULL) == 0;
+	r = look(fetchfs, request, target, &remote, err);
+	if (r < 0)
+		return r;
 	if (!remote.world_readable)
 		policy_user_scope(target->uid, target->decision.scope);
-	return is_there ? target_check_remote(target, &remote, err) : 0;
+	return r > 0 ? target_check_remote(target, &remote, err) : 0;
 }
 
 static int fill(struct fetchfs *fetchfs, const struct fetchfs_request *request, struct target *ret,
@@ -100,7 +154,7 @@ static int fill(struct fetchfs *fetchfs, const struct fetchfs_request *request, 
 	if (ret->decision.as_user && is_local(ret))
 		r = user_of_uid(ret->uid, &ret->user, err);
 	if (r == 0)
-		r = narrow_local_scope(fetchfs, ret, err);
+		r = narrow_local_scope(fetchfs, request, ret, err);
 	if (r < 0)
 		return r;
 

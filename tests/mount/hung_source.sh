@@ -1,6 +1,6 @@
 #!/bin/bash
 # Something hangs that a mount has asked, as the file system of a local file, and with it a thread of the mount, which
-# cannot be told anything: the mount ends all the same.
+# cannot be told anything: others are served, and the mount ends all the same.
 . "$(dirname "$0")/../support/lib.sh"
 need_root
 need_fuse
@@ -38,9 +38,14 @@ hang_in_background() {
 	children+=("$HANGING")
 	wait_for 10 became_program "$HANGING" || fail "$* does not start"
 }
-# A thread of the mount is in the kernel, for an answer of the stopped one.
+# A thread of a process, of the mount's if none is named, is in the kernel, for an answer of the stopped one.
 asks_the_source() {
-	cat "/proc/$MOUNT_PID/task"/*/wchan 2>/dev/null | grep -q request_wait_answer
+	cat "/proc/${1:-$MOUNT_PID}/task"/*/wchan 2>/dev/null | grep -q request_wait_answer
+}
+# What one of its threads had taken yet nobody could give up.
+stop_source() {
+	kill -STOP "$SOURCE_PID"
+	wait_for 30 is_stopped "$SOURCE_PID" || fail "the source does not stop"
 }
 # hangs: a mount that knows a file there, and so the way to it, and hangs with who asks for another.
 names=0
@@ -48,7 +53,7 @@ hangs() {
 	names=$((names + 1))
 	start_mount
 	cmp "$ORIGINROOT/a.bin" "$(at "file://$folder/a.bin")" || fail "a.bin"
-	kill -STOP "$SOURCE_PID"
+	stop_source
 	hang_in_background stat "$(at "file://$folder/none$names.bin")"
 	wait_for 20 asks_the_source || fail "the source is not asked"
 }
@@ -65,6 +70,55 @@ has_ended() {
 	wait_for 10 gone "$HANGING" || fail "who asked hangs on"
 	kill -CONT "$SOURCE_PID"
 }
+
+say "many ask, and nobody else waits for it"
+printf other >"$ORIGINROOT/other.bin"
+mkdir "$WORK/beside"
+printf beside >"$WORK/beside/c.bin"
+printf '[policy]\nfile = %s\nfile = %s\n' "$SOURCE" "$WORK/beside" >"$CONFIG"
+start_mount
+http=$MNT/http/${ORIGIN#http://}
+cmp "$ORIGINROOT/a.bin" "$http/a.bin" || fail "a.bin"
+cmp "$ORIGINROOT/a.bin" "$(at "file://$folder/a.bin")" || fail "a.bin"
+stop_source
+asking=()
+for i in {1..30}; do
+	hang_in_background stat "$(at "file://$folder/none-$i.bin")"
+	asking+=("$HANGING")
+done
+wait_for 20 asks_the_source || fail "the source is not asked"
+# A few hang; the others are told so.
+still_asking() {
+	local pid
+	for pid in "${asking[@]}"; do
+		gone "$pid" || echo "$pid"
+	done
+}
+few_ask() {
+	[ "$(still_asking | wc -l)" -le 3 ]
+}
+wait_for 30 few_ask || fail "$(still_asking | wc -l) of 30 hang"
+timeout 30 cmp "$ORIGINROOT/a.bin" "$http/a.bin" || fail "what is cached cannot be read"
+timeout 30 ls "$MNT" >/dev/null || fail "the root cannot be listed"
+timeout 30 jq -e .limit "$MNT/.fetchfs/status" >/dev/null || fail "no status"
+[ "$(timeout 30 stat -c %s "$http/other.bin")" = 5 ] || fail "another name is not asked for"
+[ "$(timeout 30 cat "$(at "file://$WORK/beside/c.bin")")" = beside ] || fail "another local file cannot be read"
+quick 200 stat "$http/a.bin"
+expect_errno ETIMEDOUT "$(at "file://$folder/a.bin")"
+expect_errno ETIMEDOUT "$(at "file://$folder/further.bin")"
+grep -q "the file system of $SOURCE does not answer" "$MNT/.fetchfs/log" || fail "not in the log: $(<"$MNT/.fetchfs/log")"
+# Who asks in a process of his own waits there.
+hang_in_background "${fetchfs[@]}" fetch "file://$folder/a.bin"
+wait_for 20 asks_the_source "$HANGING" || fail "fetch does not ask the source"
+kill -CONT "$SOURCE_PID"
+wait "$HANGING" || fail "not fetched"
+all_have_asked() {
+	[ -z "$(still_asking)" ]
+}
+wait_for 30 all_have_asked || fail "some hang on"
+cmp "$ORIGINROOT/a.bin" "$(at "file://$folder/a.bin")" || fail "a.bin, after it"
+cmp "$ORIGINROOT/other.bin" "$(at "file://$folder/other.bin")" || fail "other.bin, after it"
+stop_mount
 
 say "the daemon is told to end"
 hangs
