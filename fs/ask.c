@@ -240,14 +240,19 @@ void ask_deadlines_free(struct deadlines *deadlines)
 
 /* ---- sending ---- */
 
+void ask_watch(struct ask *ask)
+{
+	fuse_req_interrupt_func(ask->req, interrupted, ask);
+	if (ask->limit_ms)
+		add_deadline(ask->fs->deadlines, ask);
+}
+
 void ask_send(struct ask *ask)
 {
 	struct err err = ERR_INIT;
 
 	/* the caller's reference keeps it alive until the end of this function */
-	fuse_req_interrupt_func(ask->req, interrupted, ask);
-	if (ask->limit_ms)
-		add_deadline(ask->fs->deadlines, ask);
+	ask_watch(ask);
 	if (question_join(ask, &err) < 0 && ask_claim(ask))
 		ask->answer(ask, NULL, &err);
 	ask_unref(ask);

@@ -60,6 +60,13 @@ void ask_free(struct ask *ask); /* one that was not sent */
 /* Send it; ask->node and wanted are set. The question is consumed. */
 void ask_send(struct ask *ask);
 
+/*
+ * Instead: the caller finds the answer himself, which may take long, and then claims the request
+ * before he answers it. Until then it may be interrupted, or its limit pass, as of one that was
+ * sent. ask->node is set. The caller's reference is left to him.
+ */
+void ask_watch(struct ask *ask);
+
 /* Whether the request is still there to be answered; if so, by whoever asks, now. */
 bool ask_claim(struct ask *ask);
 void ask_unref(struct ask *ask);

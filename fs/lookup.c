@@ -7,12 +7,15 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/uri.h"
+#include "fs/ask.h"
 #include "fs/reply.h"
 #include "fs/unpacked.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define LOOK_LIMIT_MS 500 /* the kernel holds the folder meanwhile */
 
 void lookup_release(struct lookup *lookup)
 {
@@ -69,6 +72,52 @@ int lookup_no_such_name(struct lookup *lookup, struct err *err)
 	return err_set(err, ERR_USAGE, ENOENT, "no %s in this mount", lookup->path);
 }
 
+/* ---- looks at local files ---- */
+
+static void answer_late(struct ask *ask, const struct fetchfs_info *info, const struct err *err)
+{
+	struct err local = *err;
+
+	(void)info;
+	lookup_reply_nothing(ask->req, ask->node, ask->name, &local);
+}
+
+void lookup_look(struct lookup *lookup, const char *uri)
+{
+	struct ask *ask;
+
+	if (!lookup->req || !str_has_prefix(uri, "file:") || !(ask = ask_new(lookup->req)))
+		return;
+	ask->node = inode_ref(lookup->fs->inodes, lookup->parent->id);
+	ask->name = str_copy(lookup->name);
+	if (!ask->node || !ask->name) {
+		ask_free(ask);
+		return;
+	}
+	ask->limit_ms = LOOK_LIMIT_MS;
+	ask->late = ETIMEDOUT;
+	ask->answer = answer_late;
+	lookup->look = ask;
+	ask_watch(ask);
+}
+
+int lookup_looked(struct lookup *lookup, int r, struct err *err)
+{
+	struct ask *ask = lookup->look;
+
+	if (!ask)
+		return r;
+	lookup->look = NULL;
+	if (!ask_claim(ask)) {
+		lookup->req = NULL;
+		r = err_set(err, ERR_CANCELLED, ETIMEDOUT, "it has been answered");
+	}
+	ask_unref(ask);
+	return r;
+}
+
+/* ---- what the cache knows ---- */
+
 int lookup_recall(struct lookup *lookup, struct recalled *ret, struct err *err)
 {
 	CLEANUP(fetchfs_info_release) struct fetchfs_info info = {.size = -1};
@@ -78,15 +127,19 @@ int lookup_recall(struct lookup *lookup, struct recalled *ret, struct err *err)
 		.through_mount = true,
 		.digest = lookup->wanted.digest[0] ? lookup->wanted.digest : NULL,
 	};
-	int r = fetchfs_key(lookup->fs->fetchfs, &request, lookup->key, err);
+	bool is_named;
+	int r;
 
-	if (r < 0)
-		return r;
 	lookup->facts = (struct facts){.size = -1, .modified = -1};
 	*ret = (struct recalled){.state = FETCHFS_UNKNOWN};
 
-	r = fetchfs_find(lookup->fs->fetchfs, &request, &info, err);
-	if (r == -ENOENT)
+	lookup_look(lookup, request.uri);
+	r = fetchfs_key(lookup->fs->fetchfs, &request, lookup->key, err);
+	is_named = r == 0;
+	if (is_named)
+		r = fetchfs_find(lookup->fs->fetchfs, &request, &info, err);
+	r = lookup_looked(lookup, r, err);
+	if (r == -ENOENT && is_named)
 		return 0;
 	if (r < 0)
 		return r;
@@ -137,7 +190,9 @@ static int lookup_lease(struct lookup *lookup, struct err *err)
 	if (r < 0)
 		return -err->code;
 	request.uri = lookup->wanted.uri;
+	lookup_look(lookup, request.uri);
 	r = fetchfs_key(lookup->fs->fetchfs, &request, lookup->key, err);
+	r = lookup_looked(lookup, r, err);
 	lookup->facts = (struct facts){.size = -1, .modified = -1};
 	return r < 0 ? r : lookup_enter_file(lookup, err);
 }
@@ -255,6 +310,6 @@ void lookup_op(fuse_req_t req, fuse_ino_t parent, const char *name)
 	above = lookup.parent->path ? lookup.parent->path : "";
 	lookup.path = str_printf("%s%s%s", above, *above ? "/" : "", name);
 	r = lookup.path ? dispatch(&lookup, &err) : err_oom(&err);
-	if (r < 0)
+	if (r < 0 && lookup.req)
 		lookup_reply_nothing(req, lookup.parent, name, &err);
 }

@@ -11,7 +11,7 @@
 /* One lookup under way; the strings are its own. */
 struct lookup {
 	struct fs *fs;
-	fuse_req_t req; /* NULL: none waits for the answer */
+	fuse_req_t req; /* NULL: none waits for the answer (any more) */
 	uid_t uid;
 	struct node *parent;
 	const char *name;
@@ -19,7 +19,8 @@ struct lookup {
 	struct wanted wanted;
 	char key[FETCHFS_KEY_HEX_SIZE];
 	struct facts facts;
-	int64_t now; /* seconds since 1970 */
+	int64_t now;      /* seconds since 1970 */
+	struct ask *look; /* while it looks: lookup_look() */
 };
 
 /* What the cache knows of a name. */
@@ -46,6 +47,15 @@ int lookup_enter_file(struct lookup *lookup, struct err *err);
 
 /* -ENOENT. */
 int lookup_no_such_name(struct lookup *lookup, struct err *err);
+
+/*
+ * What is done until lookup_looked(), about @uri, may look at a local file, and so hang: the
+ * request is answered after half a second, though the thread hangs on.
+ */
+void lookup_look(struct lookup *lookup, const char *uri);
+
+/* Returns @r, what has come of it, or -ETIMEDOUT: nobody waits for the answer any more. */
+int lookup_looked(struct lookup *lookup, int r, struct err *err);
 
 /* What the cache knows of lookup->wanted; lookup->facts, too, if it is a file. */
 int lookup_recall(struct lookup *lookup, struct recalled *ret, struct err *err);

@@ -98,7 +98,9 @@ static int is_known_folder(struct lookup *lookup, struct err *err)
 	r = names_folder(lookup->path, &folder, err);
 	if (r < 0)
 		return r;
-	return fetchfs_is_folder(lookup->fs->fetchfs, folder, lookup->uid, err);
+	lookup_look(lookup, folder);
+	r = fetchfs_is_folder(lookup->fs->fetchfs, folder, lookup->uid, err);
+	return lookup_looked(lookup, r, err);
 }
 
 /* Whether the origin is asked about the name though the walk may go on below it. */

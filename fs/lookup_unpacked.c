@@ -100,6 +100,7 @@ int lookup_unpacked(struct lookup *lookup, struct err *err)
 		return err_oom(err);
 	archive.path[strlen(archive.path) - strlen(UNPACKED_SUFFIX)] = '\0';
 	r = enter_or_ask(&archive, err);
+	lookup->req = archive.req;
 	if (r == -EINVAL)
 		err->code = ENOENT;
 	return r < 0 ? -err->code : r;
