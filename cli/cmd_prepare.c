@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "base/units.h"
 #include "base/user.h"
 #include "cli/cli.h"
 #include "cli/interrupt.h"
@@ -27,6 +28,7 @@ enum {
 	OPTION_CONFINED,
 	OPTION_EXTRACT,
 	OPTION_LAZY,
+	OPTION_DRY_RUN,
 	OPTION_JSON,
 };
 
@@ -49,6 +51,8 @@ static const struct argp_option options[] = {
 		"unpack the URIs given here that are archives; a spec says so for each item", 0},
 	{"lazy", OPTION_LAZY, 0, 0,
 		"bind what is not cached yet to the mount, which fetches it when it is read", 0},
+	{"dry-run", OPTION_DRY_RUN, 0, 0,
+		"only say what would be placed how, and what would be fetched for it", 0},
 	{"json", OPTION_JSON, 0, 0, "print a JSON list of what is in place", 0},
 	{0},
 };
@@ -66,6 +70,7 @@ struct order {
 	bool confined;
 	bool extract;
 	bool lazy;
+	bool dry_run;
 	bool json;
 };
 
@@ -116,6 +121,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_LAZY:
 		order->lazy = true;
+		return 0;
+	case OPTION_DRY_RUN:
+		order->dry_run = true;
 		return 0;
 	case OPTION_JSON:
 		order->json = true;
@@ -176,6 +184,7 @@ static int make_plan(const struct order *order, struct plan *plan, struct err *e
 	plan->keep_going = order->keep_going;
 	plan->confined = order->confined;
 	plan->lazy = order->lazy;
+	plan->dry_run = order->dry_run;
 	if (order->digests && !(plan->digests = str_copy(order->digests)))
 		return err_oom(err);
 	if (order->spec)
@@ -185,8 +194,18 @@ static int make_plan(const struct order *order, struct plan *plan, struct err *e
 	return r < 0 ? r : plan_finish(plan, order->method, err);
 }
 
-static void print_item(struct json *json, const char *directory, const struct plan_item *item,
-	const struct prepared *result)
+static void print_dry(struct json *json, const struct prepared *result)
+{
+	json_text(json, "state", fetchfs_state_name(result->state));
+	if (result->is_size_known)
+		json_number(json, "size", (int64_t)result->size);
+	else
+		json_text(json, "size", NULL);
+	json_text(json, "sha256", *result->sha256 ? result->sha256 : NULL);
+}
+
+static void print_item(struct json *json, const char *directory, const struct plan *plan,
+	const struct plan_item *item, const struct prepared *result)
 {
 	CLEANUP(str_freep) char *name = prepare_name(item, result);
 	CLEANUP(str_freep)
@@ -201,8 +220,12 @@ static void print_item(struct json *json, const char *directory, const struct pl
 		json_text(json, "method", plan_method_name(result->method));
 		json_bool(json, "extracted", result->extracted);
 		json_bool(json, "lazy", result->lazy);
-		json_number(json, "size", (int64_t)result->size);
-		json_text(json, "sha256", result->lazy ? NULL : result->sha256);
+		if (plan->dry_run) {
+			print_dry(json, result);
+		} else {
+			json_number(json, "size", (int64_t)result->size);
+			json_text(json, "sha256", result->lazy ? NULL : result->sha256);
+		}
 	}
 	json_close(json, '}');
 }
@@ -219,9 +242,28 @@ static int print_json(const char *directory, const struct plan *plan,
 		return r;
 	json_open(&json, NULL, '[');
 	for (size_t i = 0; i < plan->count; i++)
-		print_item(&json, absolute, &plan->items[i], &results[i]);
+		print_item(&json, absolute, plan, &plan->items[i], &results[i]);
 	json_close(&json, ']');
 	return 0;
+}
+
+/* What would be done; what cannot be, is complained of. */
+static void print_dry_run(const struct plan *plan, const struct prepared *results)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct prepared *result = &results[i];
+		char size[UNITS_SIZE_TEXT] = "-";
+
+		if (result->err.code)
+			continue;
+		if (result->is_size_known)
+			units_format_size(result->size, size);
+		printf("%-8s  %-8s  %11s  %s%s\n", plan_method_name(result->method),
+			result->state == FETCHFS_COMPLETE ? "cached"
+			: result->lazy                    ? "lazy"
+							  : "to fetch",
+			size, plan->items[i].name, plan->items[i].extract ? ": unpacked" : "");
+	}
 }
 
 static void tell(const struct plan *plan, const struct prepared *results)
@@ -291,7 +333,9 @@ static int run(struct cli *cli, const struct order *order, const struct plan *pl
 	in_place = r == 0 || (plan->keep_going && err.code == 0);
 	if (in_place && order->json && print_json(order->directory, plan, results, &err) < 0)
 		r = -err.code;
-	if (in_place && cli->verbose)
+	if (plan->dry_run && !order->json && err.code == 0)
+		print_dry_run(plan, results);
+	else if (in_place && cli->verbose && !plan->dry_run)
 		tell(plan, results);
 	if (r < 0)
 		status = complain(cli, plan, results, interrupt_caught(&interrupt), &err);
@@ -315,6 +359,7 @@ int cmd_prepare(struct cli *cli, int argc, char **argv)
 	int status;
 
 	cli_parse(cli, &argp, argc, argv, &order);
+	cli->only_existing = order.dry_run;
 	order.mount = mounted_directory(cli, order.mount);
 	if (mounted_use_cache(cli, order.mount, &cache, &err) < 0)
 		return cli_fail(cli, NULL, &err);

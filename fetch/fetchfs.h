@@ -162,6 +162,15 @@ FETCHFS_API int fetchfs_find(struct fetchfs *fetchfs, const struct fetchfs_reque
 	struct fetchfs_info *ret, struct err *err);
 
 /*
+ * What fetchfs_get() would find before it asks anybody: COMPLETE is what is here and has the
+ * expected digest, be it fresh or not, and be it known by another name. Of anything else the size
+ * may be known. UNKNOWN is no error, and has its key and is_public, too. To compare a digest other
+ * than SHA-256 may take reading the file.
+ */
+FETCHFS_API int fetchfs_foresee(struct fetchfs *fetchfs, const struct fetchfs_request *request,
+	struct fetchfs_info *ret, struct err *err);
+
+/*
  * What it is, asking the origin (without the body) when the cache does not know or is not fresh.
  * Blocks. The answer is remembered. -ENOENT also for a remembered "no such thing", -EISDIR when
  * the origin says that it is a folder.

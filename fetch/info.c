@@ -153,6 +153,25 @@ int info_of_remote(const struct target *target, const struct remote *remote, int
 	return 0;
 }
 
+int info_of_nothing(const struct target *target, struct fetchfs_info *ret, struct err *err)
+{
+	struct fetchfs_info info = {
+		.state = FETCHFS_UNKNOWN,
+		.size = SIZE_UNKNOWN,
+		.modified = TIME_UNKNOWN,
+		.fetched = TIME_UNKNOWN,
+		.verified = TIME_UNKNOWN,
+		.expires = TIME_UNKNOWN,
+		.last_used = TIME_UNKNOWN,
+	};
+	int r = fill_names(&info, target->shown, NULL, &target->key, target->decision.scope, err);
+
+	if (r < 0)
+		return r;
+	*ret = info;
+	return 0;
+}
+
 void fetchfs_info_release(struct fetchfs_info *info)
 {
 	free(info->uri);

@@ -13,4 +13,7 @@ int info_of_flight(struct flight *flight, struct fetchfs_info *ret, struct err *
 int info_of_remote(const struct target *target, const struct remote *remote, int64_t now,
 	int64_t expires, struct fetchfs_info *ret, struct err *err);
 
+/* Of what nothing is known of but its name. */
+int info_of_nothing(const struct target *target, struct fetchfs_info *ret, struct err *err);
+
 #endif

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "cache/transfers.h"
 #include "fetch/ask.h"
+#include "fetch/expected.h"
 #include "fetch/fetcher.h"
 #include "fetch/file.h"
 #include "fetch/freshness.h"
@@ -80,6 +81,64 @@ int fetchfs_find(struct fetchfs *fetchfs, const struct fetchfs_request *request,
 	int r = target_new(fetchfs, request, &target, err);
 
 	return r < 0 ? r : find_target(fetchfs, target, ret, err);
+}
+
+/* Its content, under this name or another; -ENOENT: it is not here. */
+static int find_expected(struct fetchfs *fetchfs, const struct target *target,
+	struct fetchfs_info *ret, struct err *err)
+{
+	struct entry entry;
+	int r = catalog_find(fetchfs->catalog, &target->key, &entry, err);
+
+	if (r == 0 && !(entry.state == ENTRY_COMPLETE &&
+			      expected_holds(fetchfs, target, &entry, EXPECTED_BY_HASHING))) {
+		entry_release(&entry);
+		r = -ENOENT;
+	}
+	if (r == -ENOENT)
+		r = expected_find(fetchfs, target, &entry, err);
+	if (r < 0)
+		return r;
+	r = info_of_entry(&entry, ret, err);
+	entry_release(&entry);
+	return r;
+}
+
+/* What has another digest than the expected one is nothing. */
+static int find_other(struct fetchfs *fetchfs, const struct target *target,
+	struct fetchfs_info *ret, struct err *err)
+{
+	int r = find_target(fetchfs, target, ret, err);
+
+	if (r < 0 || !target->has_expected || ret->state != FETCHFS_COMPLETE)
+		return r;
+	fetchfs_info_release(ret);
+	return -ENOENT;
+}
+
+int fetchfs_foresee(struct fetchfs *fetchfs, const struct fetchfs_request *request,
+	struct fetchfs_info *ret, struct err *err)
+{
+	CLEANUP(target_unrefp) struct target *target = NULL;
+	struct err why = ERR_INIT;
+	int r = target_new(fetchfs, request, &target, err);
+
+	if (r < 0)
+		return r;
+	r = target->has_expected ? find_expected(fetchfs, target, ret, &why) : -ENOENT;
+	if (r == -ENOENT)
+		r = find_other(fetchfs, target, ret, &why);
+	if (r == -ENOENT)
+		r = info_of_nothing(target, ret, &why);
+	if (r < 0) {
+		if (err)
+			*err = why;
+		return r;
+	}
+	/* by another name it may be another's, too */
+	entry_key_hex(&target->key, ret->key);
+	ret->is_public = target->decision.scope[0] == '\0';
+	return 0;
 }
 
 static bool has_failed(struct fetchfs_file *file)

@@ -63,6 +63,7 @@ struct plan {
 	const char *mount;  /* absolute path of a mount of the same cache, or NULL */
 	int64_t timeout_ms; /* until all is downloaded and unpacked, 0: none */
 	bool lazy;          /* binds of what is not here yet are of the mount's file */
+	bool dry_run;       /* only look */
 	bool keep_going;    /* what went well stays although others failed */
 	bool no_bind;       /* "auto" makes no mounts: who uses the files could undo them */
 	bool confined;      /* who uses the files has no CAP_SYS_ADMIN outside, be it as root */

@@ -139,6 +139,10 @@ static int run(struct prepare *prepare, struct err *err)
 	if (r < 0)
 		return r;
 	prepare_check_names(prepare);
+	if (prepare->plan->dry_run) {
+		r = prepare_look(prepare, err);
+		return r < 0 ? r : prepare_outcome(prepare, err);
+	}
 	if (prepare_goes_on(prepare))
 		r = prepare_fetch(prepare, err);
 	if (r == 0 && prepare_goes_on(prepare))

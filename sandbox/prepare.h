@@ -3,6 +3,9 @@
  * place it. All or nothing, unless the plan says to keep going: when anything fails, what this call
  * has placed is taken back.
  *
+ * A dry run looks, and says what would be done: nothing is fetched or placed, and no origin asked.
+ * What would be in the way fails as it would.
+ *
  * Doing it again changes nothing: a file that is there, placed by an earlier call and of the same
  * content, is left as it is. A mount that was lost, by a reboot or otherwise, is made again.
  */
@@ -22,6 +25,8 @@ struct prepared {
 	struct err err; /* err.code is 0: well */
 	enum plan_method method;
 	bool was_there;
+	enum fetchfs_state state; /* of a dry run only: what the cache has of it … */
+	bool is_size_known;       /* … and whether @size says anything */
 	bool lazy;      /* it is fetched when it is read: nothing is known of its content */
 	bool extracted; /* what was in it is in place, not itself … */
 	bool single;    /* … and that is one file, which was compressed by itself */

@@ -54,19 +54,25 @@ static int find_digest(struct prepare *prepare, size_t i, struct err *err)
 	return 0;
 }
 
-static int start(struct prepare *prepare, size_t i, struct err *err)
+struct fetchfs_request prepare_request(const struct prepare *prepare, size_t i)
 {
 	const struct plan_item *item = &prepare->plan->items[i];
-	struct fetchfs_request request = {
+	const char *digest = prepare->results[i].digest;
+
+	return (struct fetchfs_request){
 		.uri = item->uri,
 		.uid = prepare->user->uid,
 		.through_mount = prepare->below_roots,
 		.executable = methods_need_executable(&prepare->methods, item),
 		.plain = methods_need_plain(&prepare->methods, item),
+		.digest = *digest ? digest : NULL,
 	};
+}
 
-	if (*prepare->results[i].digest)
-		request.digest = prepare->results[i].digest;
+static int start(struct prepare *prepare, size_t i, struct err *err)
+{
+	const struct fetchfs_request request = prepare_request(prepare, i);
+
 	return fetchfs_get(prepare->fetchfs, &request, &prepare->files[i], err);
 }
 
@@ -117,7 +123,7 @@ static int load_digests(struct prepare *prepare, struct err *err)
 	return r;
 }
 
-static void find_digests(struct prepare *prepare)
+void prepare_find_digests(struct prepare *prepare)
 {
 	for (size_t i = 0; i < prepare->plan->count; i++) {
 		struct err err = ERR_INIT;
@@ -134,7 +140,7 @@ int prepare_fetch(struct prepare *prepare, struct err *err)
 	int r = load_digests(prepare, err);
 
 	if (r == 0)
-		find_digests(prepare);
+		prepare_find_digests(prepare);
 	if (r == 0)
 		r = prepare_find_lazy(prepare, err);
 	if (r < 0)

@@ -3,7 +3,8 @@
  * fetched.
  *
  * The origins are asked at once what they have, without the body, so that what cannot be had fails
- * now and not in the task. What is here already is placed like everything else.
+ * now and not in the task. What is here already is placed like everything else. A dry run decides
+ * in the same way, by what the cache knows.
  */
 #include "base/cleanup.h"
 #include "base/digest.h"
@@ -75,6 +76,17 @@ static bool find_content(const struct uri *uri, const char *digest, char ret[FET
 	return expected.kind == CHECKSUM_NONE || expected.kind == CHECKSUM_SHA256;
 }
 
+int prepare_learn_expected(
+	const struct prepare *prepare, size_t i, char ret[FETCHFS_SHA256_SIZE], struct err *err)
+{
+	CLEANUP(uri_release) struct uri uri = {0};
+	int r = uri_of_text(prepare->plan->items[i].uri, &uri, err);
+
+	if (r == 0 && !find_content(&uri, prepare->results[i].digest, ret))
+		ret[0] = '\0';
+	return r;
+}
+
 /* It is its own, so that nobody else has a say in what it shows. lazy->name stays NULL when it can
  * have none. */
 static int find_name(
@@ -98,6 +110,22 @@ static int find_name(
 	return lazy->name ? 0 : err_oom(err);
 }
 
+/* What is to be lazy is asked for by its name alone: the cache may have its content by another. */
+static int foresee(const struct lazy *lazy, struct fetchfs_info *ret, struct err *err)
+{
+	struct fetchfs *fetchfs = lazy->prepare->fetchfs;
+	struct err why = ERR_INIT;
+	int r = fetchfs_find(fetchfs, &lazy->request, ret, &why);
+
+	if (r == -ENOENT) {
+		r = fetchfs_foresee(fetchfs, &lazy->request, ret, &why);
+		ret->state = FETCHFS_UNKNOWN;
+	}
+	if (r < 0)
+		*err = why;
+	return r;
+}
+
 static void ask(void *arg)
 {
 	struct lazy *lazy = arg;
@@ -106,7 +134,12 @@ static void ask(void *arg)
 	int left = prepare_time_left(lazy->prepare);
 
 	lazy->request.timeout_ms = left < 0 ? 0 : left;
-	lazy->r = left == 0 ? -ETIMEDOUT : fetchfs_stat(fetchfs, &lazy->request, &info, &lazy->err);
+	if (left == 0)
+		lazy->r = -ETIMEDOUT;
+	else if (lazy->prepare->plan->dry_run)
+		lazy->r = foresee(lazy, &info, &lazy->err);
+	else
+		lazy->r = fetchfs_stat(fetchfs, &lazy->request, &info, &lazy->err);
 	if (lazy->r == -ETIMEDOUT && prepare_time_left(lazy->prepare) == 0)
 		prepare_too_late(lazy->prepare, &lazy->err);
 	if (lazy->r < 0)

@@ -15,6 +15,7 @@ enum piece_kind {
 	PIECE_TREE,  /* a folder of all that is in it */
 	PIECE_ENTRY, /* one thing of what is in it */
 	PIECE_LAZY,  /* the artifact, when it is read */
+	PIECE_ANY,   /* the artifact, or what is in it if it is an archive: not looked into yet */
 };
 
 struct piece {
@@ -77,6 +78,11 @@ int prepare_too_late(const struct prepare *prepare, struct err *err);
 int prepare_fetch(struct prepare *prepare, struct err *err);
 int prepare_fetch_one(struct prepare *prepare, size_t i, struct err *err);
 
+/* Its steps: what each item has to hash to, by the plan and what was read of its listing, goes into
+ * the results; then this is what is asked for as item @i. */
+void prepare_find_digests(struct prepare *prepare);
+struct fetchfs_request prepare_request(const struct prepare *prepare, size_t i);
+
 /* What something is to be. */
 struct content {
 	bool lazy;
@@ -85,6 +91,10 @@ struct content {
 	char expected[FETCHFS_SHA256_SIZE]; /* … or this, if it is not "" */
 	char token[FETCHFS_TOKEN_SIZE];     /* by which it is read */
 };
+
+/* The SHA-256 that the bytes are to have; "" where there is none. */
+int prepare_learn_expected(
+	const struct prepare *prepare, size_t i, char ret[FETCHFS_SHA256_SIZE], struct err *err);
 
 /*
  * Find out what is placed before it is here. From then on prepare_is_lazy() tells; only of such
@@ -103,6 +113,9 @@ int prepare_load_before(struct prepare *prepare, struct err *err);
 
 /* Find what is in the way before anything is downloaded. */
 void prepare_check_names(struct prepare *prepare);
+
+/* In the place of all that follows: what the cache knows of the items that have not failed. */
+int prepare_look(struct prepare *prepare, struct err *err);
 
 /* Unpack what is to be, and find out under which names all will be: no name twice. */
 int prepare_unpack(struct prepare *prepare, struct err *err);

@@ -84,6 +84,8 @@ static bool is_same(
 
 	if (!is_content(lease, content))
 		return false;
+	if (piece->kind == PIECE_ANY)
+		return true;
 	if (piece->kind == PIECE_FILE || piece->kind == PIECE_LAZY)
 		return !kind || leases_is_lazy(lease);
 	return kind && str_equal(kind, wanted);
