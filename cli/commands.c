@@ -15,6 +15,8 @@ const struct command command_table[] = {
 	{"stat", "URI", "show all that is known of one URI", cmd_stat},
 	{"status", "", "show the cache as a whole, and what is on its way into it", cmd_status},
 	{"log", "[-f] [-n N]", "show what happened lately", cmd_log},
+	{"report", "[--html FILE|-]", "show what the cache holds, for whom, and what it did lately",
+		cmd_report},
 	{"config", "[--user USER] [URI]", "show what is in force, and why", cmd_config},
 	{"check", "", "see whether this machine is ready, and what to do about what is not",
 		cmd_check},

@@ -230,3 +230,20 @@ int mounted_passthrough(const char *mount, struct mounted_passthrough *ret, stru
 		*ret = found;
 	return r;
 }
+
+int mounted_served(const char *mount, struct mounted_served *ret, struct err *err)
+{
+	json_int_t seconds = 0, hits = 0, misses = 0, bytes = 0;
+	json_t *status;
+	int r = read_status(mount, &status, err);
+
+	if (r < 0)
+		return r;
+	if (json_unpack(status, "{s:I, s:I, s:I, s:I}", "uptime", &seconds, "hits", &hits, "misses",
+		    &misses, "fetched_bytes", &bytes) < 0)
+		r = err_set(err, ERR_SYSTEM, EPROTO, "%s does not tell what it served", mount);
+	else
+		*ret = (struct mounted_served){seconds, hits, misses, bytes};
+	json_decref(status);
+	return r;
+}

@@ -49,4 +49,13 @@ struct mounted_passthrough {
 };
 int mounted_passthrough(const char *mount, struct mounted_passthrough *ret, struct err *err);
 
+/* What the daemon behind the mount has done since it began. */
+struct mounted_served {
+	int64_t seconds;       /* ago */
+	int64_t hits;          /* opens answered from the cache */
+	int64_t misses;        /* opens that needed the origin */
+	int64_t fetched_bytes; /* that origins sent */
+};
+int mounted_served(const char *mount, struct mounted_served *ret, struct err *err);
+
 #endif

@@ -39,6 +39,7 @@ usage 'unknown method' prepare --method magic "$WORK" file:///a
 usage 'directory is missing' release
 usage '--mount' path file:///a
 usage 'no arguments' status now
+usage 'not both' report --json --html "$WORK/page"
 
 say "help and version, everywhere"
 "$FETCHFS" --version | grep -Eq '^fetchfs [0-9]+\.[0-9]+' || fail "--version"

@@ -69,6 +69,7 @@ say "looked at"
 type 5
 told '"pinned": [1-9]'
 grep -q '^fetchfs_build_info' "$WORK/there/fetchfs.prom" || fail "no metrics"
+grep -q '<section class="largest">' "$WORK/there/fetchfs.html" || fail "no report"
 type 6
 told "404"
 told 'policy +forbidden'
