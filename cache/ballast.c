@@ -57,8 +57,11 @@ void ballast_take(const struct store *store)
 	if (ballast_lacking(store) == 0 || !has_room(store))
 		return;
 	fd = openat(store->dir->fd, BALLAST, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd >= 0 && fallocate(fd, 0, 0, (off_t)ballast_size(store)) < 0)
-		(void)!ftruncate(fd, (off_t)is); /* somebody was faster */
+	if (fd < 0 || fallocate(fd, 0, 0, (off_t)ballast_size(store)) == 0)
+		return;
+	/* somebody was faster */
+	if (is == 0 || ftruncate(fd, (off_t)is) < 0)
+		unlinkat(store->dir->fd, BALLAST, 0);
 }
 
 /* Its inode, too, may be what is missing. */
@@ -80,7 +83,8 @@ bool ballast_give_up(const struct cachedir *dir)
 {
 	uint64_t is = blocks_of(dir);
 
-	if (is > STEP && !lacks_inodes(dir) && shorten(dir, is - STEP) == 0)
+	/* (nothing is freed of a unit of allocation that is larger than a step) */
+	if (is > STEP && !lacks_inodes(dir) && shorten(dir, is - STEP) == 0 && blocks_of(dir) < is)
 		return true;
 	return unlinkat(dir->fd, BALLAST, 0) == 0 && is > 0;
 }

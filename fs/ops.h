@@ -93,7 +93,8 @@ struct handle {
 
 struct handle *handle_new(struct fs *fs); /* NULL: out of memory */
 
-/* One that reads the file @node through the kernel's cache, with a reference; NULL: nobody does. */
+/* The first that opened the file @node, and reads it through the kernel's cache, with a reference;
+ * NULL: nobody does. */
 struct handle *handle_reading(struct fs *fs, const struct node *node);
 
 /* It is closed. What it holds is let go with the last reference. */

@@ -37,15 +37,15 @@ struct handle *handle_new(struct fs *fs)
 
 struct handle *handle_reading(struct fs *fs, const struct node *node)
 {
+	struct handle *first = NULL;
 	WITH_LOCK(&fs->mu);
 
-	for (struct handle *handle = fs->handles; handle; handle = handle->next) {
-		if (handle->node == node && !handle->direct && handle->file) {
-			handle->refs++;
-			return handle;
-		}
-	}
-	return NULL;
+	for (struct handle *handle = fs->handles; handle; handle = handle->next)
+		if (handle->node == node && !handle->direct && handle->file)
+			first = handle;
+	if (first)
+		first->refs++;
+	return first;
 }
 
 static bool is_last(struct fs *fs, struct handle *handle)

@@ -25,7 +25,8 @@ END
 
 # What others put on the same disk, until there is nothing left.
 fill_disk() {
-	! dd if=/dev/zero of="$CACHE/others" bs=64K 2>/dev/null || fail "the disk is not full"
+	dd if=/dev/zero of="$CACHE/others" bs=64K 2>"$WORK/dd" || :
+	grep -q 'No space left' "$WORK/dd" || fail "the disk is not full: $(<"$WORK/dd")"
 }
 
 # asked PATH GETS BYTES: so often, and no more bytes than that were sent
