@@ -217,7 +217,7 @@ static int write_archive(struct export *export, struct fetchfs_exported *ret, st
 
 	if (str_equal(export->path, "-"))
 		return write_to(export, STDOUT_FILENO, ret, err);
-	r = newfile_open(export->path, &file, err);
+	r = newfile_open(export->path, 0666, &file, err);
 	if (r == 0)
 		r = write_to(export, file.fd, ret, err);
 	return r < 0 ? r : newfile_commit(&file, err);

@@ -75,7 +75,7 @@ static int find_place(const struct get *get, char **ret, struct err *err)
 static int copy_into(struct artifact *artifact, const char *path, struct err *err)
 {
 	CLEANUP(newfile_release) struct newfile file = {.fd = -1};
-	int r = newfile_open(path, &file, err);
+	int r = newfile_open(path, 0666, &file, err);
 
 	if (r < 0)
 		return r;

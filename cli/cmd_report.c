@@ -12,6 +12,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* It shows what only the caller may see. */
+#define PAGE_MODE 0600
+
 enum { OPTION_JSON = 1, OPTION_MOUNT, OPTION_HTML };
 
 static const struct argp_option options[] = {
@@ -73,7 +76,7 @@ static int write_page(const struct report *report, int fd, const char *path, str
 static int write_file(const struct report *report, const char *path, struct err *err)
 {
 	CLEANUP(newfile_release) struct newfile file = {.fd = -1};
-	int r = newfile_open(path, &file, err);
+	int r = newfile_open(path, PAGE_MODE, &file, err);
 
 	if (r == 0)
 		r = write_page(report, file.fd, path, err);

@@ -15,8 +15,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MODE 0666 /* without what the umask takes */
-
 /* What a name like /dev/stdout stands for: a descriptor of this process, or -1. */
 static int descriptor_of(const char *path)
 {
@@ -47,20 +45,20 @@ static bool is_special(const char *path)
 }
 
 /* In the folder of @path, without a name, or under @temp. */
-static int make(const char *path, const char *temp, bool *ret_named)
+static int make(const char *path, const char *temp, mode_t mode, bool *ret_named)
 {
 	CLEANUP(str_freep) char *copy = str_copy(path);
 	int fd = -1;
 
 	if (copy && !fault_hit("newfile.unnamed"))
-		fd = open(dirname(copy), O_TMPFILE | O_WRONLY | O_CLOEXEC, MODE);
+		fd = open(dirname(copy), O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
 	*ret_named = fd < 0;
 	if (fd < 0)
-		fd = open(temp, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, MODE);
+		fd = open(temp, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, mode);
 	return fd;
 }
 
-int newfile_open(const char *path, struct newfile *ret, struct err *err)
+int newfile_open(const char *path, mode_t mode, struct newfile *ret, struct err *err)
 {
 	struct newfile file = {.fd = -1, .path = path};
 	int given = descriptor_of(path);
@@ -75,7 +73,7 @@ int newfile_open(const char *path, struct newfile *ret, struct err *err)
 	else if (file.as_it_is)
 		file.fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	else
-		file.fd = make(path, file.temp, &file.named);
+		file.fd = make(path, file.temp, mode, &file.named);
 	if (file.fd < 0) {
 		int code = errno;
 

@@ -9,6 +9,8 @@
 
 #include "base/err.h"
 
+#include <sys/types.h>
+
 struct newfile {
 	int fd; /* for writing */
 	const char *path;
@@ -17,8 +19,8 @@ struct newfile {
 	bool as_it_is; /* there is nothing to rename */
 };
 
-/* @path must outlive it. */
-int newfile_open(const char *path, struct newfile *ret, struct err *err);
+/* With what the umask leaves of @mode, whatever was there before had. @path must outlive it. */
+int newfile_open(const char *path, mode_t mode, struct newfile *ret, struct err *err);
 
 /* On its disk, and under its name, in place of whatever had it. */
 int newfile_commit(struct newfile *file, struct err *err);

@@ -118,6 +118,11 @@ shows "gone: fetchfs gc"
 
 say "of more origins and artifacts than it lists, the largest, and the sum of all"
 for n in {1..40}; do
+say "it is for the caller's eyes, who may have seen what others may not"
+chmod 644 "$page"
+make_page
+[ "$(stat -c %a "$page")" = 600 ] || fail "mode $(stat -c %a "$page")"
+
 	printf 'https://h%s.invalid/a\nhttps://h%s.invalid/b\n' "$n" "$n"
 done | "$FETCHFS_BUILD/tests/support/fillcache" "$CACHE"
 look
