@@ -7,7 +7,8 @@
 
 #include <time.h>
 
-#define DAY 86400
+#define HOUR 3600
+#define DAY  (24 * HOUR)
 
 _Static_assert(REPORT_SPANS <= SVG_COLUMNS_MAX, "each span is a column");
 
@@ -63,8 +64,9 @@ void report_page_space(const struct report *report, FILE *out)
 static void name_span(const void *arg, size_t n, char *ret_short, char *ret_long)
 {
 	const struct report_log *log = arg;
-	time_t from = (time_t)(log->from + (int64_t)n * log->width);
 	bool are_days = log->width >= DAY;
+	/* days begin an hour off once the clocks have been changed */
+	time_t from = (time_t)(log->from + (int64_t)n * log->width + (are_days ? 2 * HOUR : 0));
 	bool is_short = (int64_t)log->count * log->width <= 2 * DAY;
 	char date[16] = "", day[16] = "", hour[8] = "";
 	struct tm tm;

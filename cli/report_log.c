@@ -3,6 +3,7 @@
 #include "base/str.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 /* More events than that no log holds. */
 #define EVENTS_MAX 32768
@@ -26,6 +27,16 @@ static int64_t choose_width(int64_t since, int64_t now)
 	return widths[i];
 }
 
+/* How long before @time its span has begun: where people live, days begin at their midnight. */
+static int64_t into_span(int64_t time, int64_t width)
+{
+	time_t seconds = (time_t)time;
+	struct tm tm;
+	int64_t offset = localtime_r(&seconds, &tm) ? tm.tm_gmtoff : 0;
+
+	return ((time + offset) % width + width) % width;
+}
+
 static void begin(struct report_log *log, int64_t since, int64_t now)
 {
 	int64_t width = choose_width(since, now);
@@ -33,7 +44,7 @@ static void begin(struct report_log *log, int64_t since, int64_t now)
 
 	log->since = since;
 	log->width = width;
-	log->from = since - since % width;
+	log->from = since - into_span(since, width);
 	count = (now - log->from) / width + 1;
 	log->count = count < REPORT_SPANS ? (size_t)count : REPORT_SPANS;
 }
@@ -81,11 +92,26 @@ static struct place *place_of(struct place *places, const char *uri)
 	return &places[i];
 }
 
+/* Several artifacts may be shown by one URI without its end: a query, or what was too long. */
+static bool is_whole(const char *uri)
+{
+	return !str_has_suffix(uri, "…");
+}
+
+/* What was let go for its damage, which its text tells, had to be fetched again. */
+static bool is_followed(const struct fetchfs_event *event)
+{
+	if (event->kind == FETCHFS_EVENT_EVICTED && event->text[0])
+		return false;
+	return (event->kind == FETCHFS_EVENT_EVICTED || event->kind == FETCHFS_EVENT_FETCHED) &&
+	       is_whole(event->uri);
+}
+
 static void follow(struct report_log *log, struct place *places, const struct fetchfs_event *event)
 {
 	struct place *place;
 
-	if (event->kind != FETCHFS_EVENT_EVICTED && event->kind != FETCHFS_EVENT_FETCHED)
+	if (!is_followed(event))
 		return;
 	place = place_of(places, event->uri);
 	if (event->kind == FETCHFS_EVENT_FETCHED && place->is_evicted) {

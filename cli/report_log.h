@@ -28,7 +28,8 @@ struct report_log {
 	struct fetchfs_event evicted[RANKING_ROWS]; /* a ring of the last ones, of all that were */
 	uint64_t evictions;                         /* with further names of the same bytes */
 
-	/* What was fetched again after it had been evicted: a larger cache would have had it. */
+	/* What was fetched again after it had been evicted, for whatever reason but its damage, as
+	 * far as its URI tells it from others. */
 	uint64_t again;
 	uint64_t again_bytes;
 };

@@ -236,11 +236,11 @@ static void tell_of_return(const struct report_log *log, FILE *out)
 {
 	if (log->again == 0)
 		return;
-	fputs(" A larger cache would have spared ", out);
+	fputs(" Fetched again after it had gone: ", out);
 	html_count(out, log->again, "download");
 	fputs(" of ", out);
 	html_size(out, log->again_bytes);
-	fputs(": of what had gone and was asked for again.", out);
+	fputs(".", out);
 }
 
 void report_page_evicted(const struct report *report, FILE *out)
@@ -255,7 +255,9 @@ void report_page_evicted(const struct report *report, FILE *out)
 	html_count(out, all->counts[FETCHFS_EVENT_EVICTED], "artifact");
 	fputs(", which had ", out);
 	html_size(out, all->bytes[FETCHFS_EVENT_EVICTED]);
-	fputs(" on disk. The last ones first.", out);
+	fputs(" on disk; versions that had been replaced before are not among them. The last ones "
+	      "first.",
+		out);
 	tell_of_return(&report->log, out);
 	fputs("</p>\n<table>\n<tr><th>artifact</th>"
 	      "<th class=\"n\">ago</th><th class=\"n\">bytes</th></tr>\n",

@@ -78,9 +78,23 @@ is '.log.evicted.bytes == ([$log[] | select(.event == "evicted") | .bytes] | add
 is '([.log.spans[].fetched.bytes // 0] | add) == .log.fetched.bytes and .log.since == ($log[0].time | floor)'
 is '.log.fetched_again == {"count": 1, "bytes": 204800} and (.log.last_evicted[0].uri | endswith("/dist/2.bin"))'
 
+say "what was damaged, and what is shown without its query, is not told to have come back"
+# note TIME EVENT URI TEXT [CACHE]: as the log has it
+note() {
+	printf '%s\t%s\t5\t-1\t1\t\t%s\t%s\n' "${1}000" "$2" "$3" "$4" >>"${5:-$CACHE}/events"
+}
+note "$EPOCHSECONDS" evicted https://h/bad "its bytes are not what they were"
+note "$EPOCHSECONDS" fetched https://h/bad ""
+note "$EPOCHSECONDS" evicted "https://h/one?…" ""
+note "$EPOCHSECONDS" fetched "https://h/one?…" ""
+look
+is '.log.evicted.count == 3 and .log.fetched_again.count == 1'
+
 say "the page, with the names that it must not believe"
-printf '%s\tevicted\t5\t-1\t1\t\thttps://h/%s\t%s\n' "${EPOCHSECONDS}000" "$evil" "'$evil" >>"$CACHE/events"
+note "$EPOCHSECONDS" evicted "https://h/$evil" "'$evil"
 make_page
+grep -q '^As far as .*; versions .* replaced before are not .*Fetched again after it had gone: 1 download of 200' "$WORK/text" ||
+	fail "$(<"$WORK/text")"
 shows "$box" "https://h/$evil" "'$evil" "$ORIGIN/%22%3E%3Cscript%3E" "$ORIGIN/dist/1.bin?…" private pinned
 grep -qF '&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;amp;' "$page" || fail "$box is not escaped"
 ! grep -qi '<script\|s3cret\|http-equiv="refresh' "$page" || fail "$(grep -i '<script\|s3cret' "$page")"
@@ -104,6 +118,11 @@ is_the_same() {
 }
 wait_for 30 is_the_same || fail "another page on stdout: $(diff "$page" "$WORK/stdout.html")"
 
+say "it is for the caller's eyes, who may have seen what others may not"
+chmod 644 "$page"
+make_page
+[ "$(stat -c %a "$page")" = 600 ] || fail "mode $(stat -c %a "$page")"
+
 say "a page that cannot be written leaves what was there"
 cp "$page" "$WORK/before"
 expect_failure 1 "write /dev/full: (No space left|Input/output error)" "${fetchfs[@]}" report --html /dev/full
@@ -112,17 +131,12 @@ cmp "$page" "$WORK/before" || fail "the page has changed"
 
 say "a folder that is gone is said to be, a clock that was set back breaks nothing"
 rm -r "$box"
-printf '%s\tfetched\t7\t1\t1\t\thttps://h/future\t\n' "$((EPOCHSECONDS + 864000))000" >>"$CACHE/events"
+note $((EPOCHSECONDS + 864000)) fetched https://h/future ""
 make_page
 shows "gone: fetchfs gc"
 
 say "of more origins and artifacts than it lists, the largest, and the sum of all"
 for n in {1..40}; do
-say "it is for the caller's eyes, who may have seen what others may not"
-chmod 644 "$page"
-make_page
-[ "$(stat -c %a "$page")" = 600 ] || fail "mode $(stat -c %a "$page")"
-
 	printf 'https://h%s.invalid/a\nhttps://h%s.invalid/b\n' "$n" "$n"
 done | "$FETCHFS_BUILD/tests/support/fillcache" "$CACHE"
 look
@@ -132,6 +146,17 @@ is '.origins.bytes == ([$ls[].size] | add) and .largest.names == $status[0].entr
 is '[.largest.first[].bytes] == ([$ls[].size] | sort | reverse | .[:20])'
 make_page
 shows "21 others"
+
+say "columns of a day are days of where it is read"
+days=(env TZ=XXX-10 "$FETCHFS" --cache "$WORK/days" --config "$CONFIG" report)
+"${days[@]}" >/dev/null
+midnight=$((EPOCHSECONDS / 86400 * 86400 - 40 * 86400 - 36000))
+note $((midnight + 3600)) fetched https://h/a "" "$WORK/days"
+"${days[@]}" --json >"$WORK/days.json"
+jq -e --argjson m "$midnight" '.log.spans[0] == {"from": $m, "seconds": 86400, "fetched": {"count": 1, "bytes": 5}}' \
+	"$WORK/days.json" >/dev/null || fail "not from $midnight: $(<"$WORK/days.json")"
+"${days[@]}" --html "$page"
+grep -q "from $(TZ=XXX-10 date -d "@$midnight" +%F)&#10;fetched: 5 B<" "$page" || fail "$(grep -o '<title>[^<]*' "$page")"
 
 [ "$(id -u)" -eq 0 ] || exit 0
 say "what is private to another is not shown, and not counted"
