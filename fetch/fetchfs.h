@@ -164,8 +164,8 @@ FETCHFS_API int fetchfs_find(struct fetchfs *fetchfs, const struct fetchfs_reque
 /*
  * What fetchfs_get() would find before it asks anybody: COMPLETE is what is here and has the
  * expected digest, be it fresh or not, and be it known by another name. Of anything else the size
- * may be known. UNKNOWN is no error, and has its key and is_public, too. To compare a digest other
- * than SHA-256 may take reading the file.
+ * may be known. UNKNOWN is no error, and has its key and is_public, too; a remembered "no such
+ * thing" is -ENOENT. To compare a digest other than SHA-256 may take reading the file.
  */
 FETCHFS_API int fetchfs_foresee(struct fetchfs *fetchfs, const struct fetchfs_request *request,
 	struct fetchfs_info *ret, struct err *err);

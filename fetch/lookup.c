@@ -46,8 +46,7 @@ static bool accepts(struct fetchfs *fetchfs, const struct target *target, const 
 	       matches(fetchfs, target, entry, effort);
 }
 
-/* -ENOENT while the origin's "no such thing" is believed. */
-static int check_absent(
+int lookup_check_absent(
 	const struct target *target, const struct entry *entry, int64_t now, struct err *err)
 {
 	if (entry->state != ENTRY_ABSENT || target->refresh || !freshness_holds(entry, now))
@@ -124,7 +123,7 @@ int lookup_cached(struct fetchfs *fetchfs, const struct target *target, struct o
 		return r == -ENOENT ? 0 : r;
 	ret_seen->complete =
 		entry.state == ENTRY_COMPLETE && !expected_fails(fetchfs, target, &entry);
-	r = check_absent(target, &entry, now, err);
+	r = lookup_check_absent(target, &entry, now, err);
 	if (r < 0)
 		return r;
 	if (!is_fresh(target, &entry, now) || !accepts(fetchfs, target, &entry, EXPECTED_BY_INDEX))
@@ -252,7 +251,7 @@ int lookup_again(struct flight *flight, struct object *ret_object, struct entry 
 		return 0;
 	if (target->has_expected && adopt(flight, ret_object, ret_entry, NULL) == 0)
 		return 0;
-	if (r == 0 && check_absent(target, &entry, now, err) < 0)
+	if (r == 0 && lookup_check_absent(target, &entry, now, err) < 0)
 		return -err->code;
 	if (r == 0 && entry.state == ENTRY_COMPLETE)
 		return consider_old(flight, &entry, ret_object, ret_entry, ret_old, err);

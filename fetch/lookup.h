@@ -35,6 +35,10 @@ bool lookup_is_unchanged(const struct flight *flight);
 int lookup_again(struct flight *flight, struct object *ret_object, struct entry *ret_entry,
 	struct entry *ret_old, struct err *err);
 
+/* -ENOENT while the origin's "no such thing", which @entry may be, is believed. */
+int lookup_check_absent(
+	const struct target *target, const struct entry *entry, int64_t now, struct err *err);
+
 /* The complete version that the index has now, however old. -ENOENT. */
 int lookup_complete(struct fetchfs *fetchfs, const struct target *target, struct object *ret_object,
 	struct entry *ret_entry, struct err *err);

@@ -116,6 +116,19 @@ static int find_other(struct fetchfs *fetchfs, const struct target *target,
 	return -ENOENT;
 }
 
+/* -ENOENT: fetchfs_get() would not ask for it again yet. */
+static int check_remembered(struct fetchfs *fetchfs, const struct target *target, struct err *err)
+{
+	struct entry entry;
+	int r = catalog_find(fetchfs->catalog, &target->key, &entry, NULL);
+
+	if (r < 0)
+		return 0; /* what comes next tells why */
+	r = lookup_check_absent(target, &entry, clock_wall(), err);
+	entry_release(&entry);
+	return r;
+}
+
 int fetchfs_foresee(struct fetchfs *fetchfs, const struct fetchfs_request *request,
 	struct fetchfs_info *ret, struct err *err)
 {
@@ -123,6 +136,8 @@ int fetchfs_foresee(struct fetchfs *fetchfs, const struct fetchfs_request *reque
 	struct err why = ERR_INIT;
 	int r = target_new(fetchfs, request, &target, err);
 
+	if (r == 0)
+		r = check_remembered(fetchfs, target, err);
 	if (r < 0)
 		return r;
 	r = target->has_expected ? find_expected(fetchfs, target, ret, &why) : -ENOENT;

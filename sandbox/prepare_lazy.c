@@ -7,6 +7,7 @@
  * in the same way, by what the cache knows.
  */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/queue.h"
 #include "base/str.h"
@@ -110,6 +111,18 @@ static int find_name(
 	return lazy->name ? 0 : err_oom(err);
 }
 
+/* What fetchfs_stat() would refuse without asking again. */
+static int check_remembered(const struct fetchfs_info *info, struct err *err)
+{
+	int64_t now = clock_wall();
+
+	if (now < info->verified || now >= info->expires)
+		return 0;
+	if (info->is_folder)
+		return err_set(err, ERR_REMOTE, EISDIR, "the origin says that it is a folder");
+	return info->state == FETCHFS_ABSENT ? err_set(err, ERR_REMOTE, ENOENT, "not found") : 0;
+}
+
 /* What is to be lazy is asked for by its name alone: the cache may have its content by another. */
 static int foresee(const struct lazy *lazy, struct fetchfs_info *ret, struct err *err)
 {
@@ -121,6 +134,8 @@ static int foresee(const struct lazy *lazy, struct fetchfs_info *ret, struct err
 		r = fetchfs_foresee(fetchfs, &lazy->request, ret, &why);
 		ret->state = FETCHFS_UNKNOWN;
 	}
+	if (r == 0)
+		r = check_remembered(ret, &why);
 	if (r < 0)
 		*err = why;
 	return r;

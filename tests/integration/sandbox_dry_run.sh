@@ -70,5 +70,12 @@ fetchfs fetch -q --refresh "$ORIGIN/here.bin"
 expect_failure 1 "placed before it changed" "${fetchfs[@]}" prepare --dry-run "$WORK/box" "$ORIGIN/here.bin"
 fetchfs release "$WORK/box"
 
+say "what its origin has not, by what it said a moment ago, fails as it would; by name, not by content"
+"${fetchfs[@]}" prepare --method copy "$WORK/box" "$ORIGIN/none.bin" 2>/dev/null && fail "none.bin is there"
+for uri in "$ORIGIN/none.bin" "$ORIGIN/none.bin#sha256=$far"; do
+	expect_failure 1 "not found .the origin is asked again" "${fetchfs[@]}" prepare --method copy "$WORK/box" "$uri"
+	expect_failure 1 "not found .the origin is asked again" "${fetchfs[@]}" prepare --dry-run "$WORK/box" "$uri"
+done
+
 printf '[policy]\ndeny = %s/\n' "$ORIGIN" >>"$CONFIG"
 expect_failure 1 "forbidden by policy" "${fetchfs[@]}" prepare --dry-run "$WORK/box" "$ORIGIN/far.bin"
