@@ -15,6 +15,7 @@ static int learn(struct prepare *prepare, size_t i, const struct fetchfs_info *i
 	struct content *ret, struct err *err)
 {
 	*ret = (struct content){.lazy = false};
+	memcpy(ret->key, info->key, sizeof(ret->key));
 	if (prepare_is_lazy(prepare, i)) {
 		prepare_learn_lazy(prepare, i, ret);
 		return true;

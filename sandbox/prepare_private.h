@@ -87,7 +87,8 @@ struct fetchfs_request prepare_request(const struct prepare *prepare, size_t i);
 struct content {
 	bool lazy;
 	char sha256[FETCHFS_SHA256_SIZE];   /* "" of what is lazy: that is … */
-	char key[FETCHFS_KEY_HEX_SIZE];     /* … what comes of this first, … */
+	char key[FETCHFS_KEY_HEX_SIZE];     /* … what comes of this first, …; else of that the
+					     * bytes will be, where there are none yet, or "" */
 	char expected[FETCHFS_SHA256_SIZE]; /* … or this, if it is not "" */
 	char token[FETCHFS_TOKEN_SIZE];     /* by which it is read */
 };

@@ -64,6 +64,14 @@ static const struct fetchfs_lease *find_lease(
 	return found;
 }
 
+/* What is lazy and nobody has read yet becomes @content when that comes first. */
+static bool becomes(const struct fetchfs_lease *lease, const struct content *content)
+{
+	return leases_is_lazy(lease) && !leases_knows_content(lease) &&
+	       str_equal(lease->key, content->key) &&
+	       (!*lease->expected || str_equal(lease->expected, content->sha256));
+}
+
 /* What is lazy is what came first, unless it is said what that has to be. */
 static bool is_content(const struct fetchfs_lease *lease, const struct content *content)
 {
@@ -71,6 +79,8 @@ static bool is_content(const struct fetchfs_lease *lease, const struct content *
 
 	if (content->lazy && !*sha256)
 		return str_equal(lease->key, content->key);
+	if (!content->lazy && *content->key && becomes(lease, content))
+		return true;
 	return str_equal(lease->sha256, sha256) ||
 	       (content->lazy && str_equal(lease->expected, sha256));
 }

@@ -28,6 +28,8 @@ for name in plain here bound copied linked tool moded asked named own/key other;
 	random_file 20K "$ORIGINROOT/$name" "$name"
 done
 cp "$ORIGINROOT/here" "$ORIGINROOT/twin"
+mkdir "$ORIGINROOT/dir"
+cp "$ORIGINROOT/other" "$ORIGINROOT/dir/other"
 random_file 20K "$WWW/local" local
 tar -C "$ORIGINROOT" -cf "$ORIGINROOT/all.tar" plain tool
 start_mount
@@ -91,4 +93,29 @@ grep -q '^bind .* lazy ' "$WORK/would" || fail "$(<"$WORK/would")"
 expect_failure 1 'placed before it changed' "${place[@]}" --lazy --method bind --dry-run "$box" \
 	"$ORIGIN/other#sha256=$(sha256 "$ORIGINROOT/here")"
 fetchfs release "$box"
+
+say "what is lazy and nobody has read yet becomes what is fetched for it, or is here by another name"
+other=$ORIGIN/other#sha256=$(sha256 "$ORIGINROOT/other")
+twin=$ORIGIN/twin#sha256=$(sha256 "$ORIGINROOT/twin")
+fetchfs fetch -q "$ORIGIN/here"
+fetchfs evict "$ORIGIN/other" "$ORIGIN/twin" 2>/dev/null || :
+"${place[@]}" --lazy --method bind "$box" "$ORIGIN/other" "$ORIGIN/twin"
+for uri in "$other" "$twin"; do
+	"${place[@]}" --dry-run "$box" "$uri" >"$WORK/would" || fail "$uri: $(<"$WORK/would")"
+done
+# the same bytes from elsewhere are not what was placed
+for dry in --dry-run ""; do
+	expect_failure 1 'placed before it changed' "${place[@]}" ${dry:+"$dry"} "$box" "${other/other/dir/other}"
+done
+"${place[@]}" "$box" "$other" "$twin"
+fetchfs release "$box"
+
+say "what its origin has not, by what it said a moment ago, fails as it would"
+for lazy in "" --lazy; do
+	what=("${place[@]}" ${lazy:+"$lazy"} --method bind)
+	"${what[@]}" "$box" "$ORIGIN/none" >"$WORK/did" 2>&1 && fail "none is there"
+	for dry in "" --dry-run; do # which tells what the first was told
+		expect_failure 1 "not found${lazy:+$}" "${what[@]}" ${dry:+"$dry"} "$box" "$ORIGIN/none"
+	done
+done
 stop_mount
