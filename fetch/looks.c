@@ -12,6 +12,7 @@ void looks_init(struct looks *looks)
 	pthread_mutex_init(&looks->mu, NULL);
 	clock_cond_init(&looks->returned);
 	looks->under_way = NULL;
+	looks->patient = 0;
 }
 
 void looks_release(struct looks *looks)
@@ -37,7 +38,8 @@ static int64_t late_at(const struct looks *looks, const char *place, unsigned in
 	return count < limit ? -1 : youngest_ms + LOOKS_LATE_MS;
 }
 
-/* How long there may be hope of room, 0: none; -1: there is some. Under mu. */
+/* How long there may be hope of room, 0: none; -1: there is some. Under mu. It knows nothing of who
+ * takes the room first: at a place that is slow there is hope for ever. */
 static int64_t hope(const struct looks *looks, const char *place, int64_t now_ms)
 {
 	int64_t there = late_at(looks, place, LOOKS_AT_PLACE);
@@ -52,23 +54,28 @@ static int64_t hope(const struct looks *looks, const char *place, int64_t now_ms
 int looks_begin(struct looks *looks, struct look *look, const char *place, struct err *err)
 {
 	WITH_LOCK(&looks->mu);
+	bool is_patient = looks->patient < LOOKS_PATIENT;
+	int64_t end = clock_monotonic_ms() + (is_patient ? LOOKS_LATE_MS : LOOKS_CROWD_MS);
+	int64_t now, ms;
 
+	looks->patient += is_patient;
 	for (;;) {
-		int64_t now = clock_monotonic_ms();
-		int64_t ms = hope(looks, place, now);
 		struct timespec until;
 
-		if (ms == 0)
-			return err_set_retry(err, ERR_NETWORK, ETIMEDOUT, 0,
-				"the file system of %s does not answer", place);
-		if (ms < 0) {
-			*look = (struct look){.place = place, .since_ms = now};
-			DL_APPEND(looks->under_way, look);
-			return 0;
-		}
-		until = clock_monotonic_in(ms);
+		now = clock_monotonic_ms();
+		ms = hope(looks, place, now);
+		if (ms <= 0 || now >= end)
+			break;
+		until = clock_monotonic_in(ms < end - now ? ms : end - now);
 		(void)pthread_cond_timedwait(&looks->returned, &looks->mu, &until);
 	}
+	looks->patient -= is_patient;
+	if (ms >= 0)
+		return err_set_retry(err, ERR_NETWORK, ETIMEDOUT, 0,
+			"the file system of %s does not answer", place);
+	*look = (struct look){.place = place, .since_ms = now};
+	DL_APPEND(looks->under_way, look);
+	return 0;
 }
 
 void looks_end(struct looks *looks, struct look *look)

@@ -7,6 +7,10 @@
  * not answer once all of them have been at it for too long, from then on at once. The first that
  * returns lets the next one in.
  *
+ * Nobody waits for longer than that in all, however many go in before him; and of those who wait at
+ * the same time only two do for so long, the others for a moment. So where all is slow, but nothing
+ * hangs, threads are left, too.
+ *
  * What answers is hardly ever waited for: a look takes microseconds.
  */
 #ifndef FETCHFS_FETCH_LOOKS_H
@@ -20,11 +24,15 @@
 #define LOOKS_AT_PLACE 3 /* at the same time */
 #define LOOKS_MAX      6 /* at all places: a mount has ten threads for who looks names up */
 #define LOOKS_LATE_MS  500
+#define LOOKS_PATIENT  2   /* who wait for so long, at all places */
+#define LOOKS_CROWD_MS 100 /* for others: a crowd has gone through by then where it is answered */
 
 struct looks {
 	pthread_mutex_t mu;
 	pthread_cond_t returned;
-	struct look *under_way; /* guarded by mu */
+	/* guarded by mu */
+	struct look *under_way;
+	unsigned int patient; /* of those who wait */
 };
 
 /* One look, in memory of who looks. Its fields are looks.c's, guarded by mu. */

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PLACE "/data"
 
@@ -104,6 +105,98 @@ Test(looks, not_all_threads_hang_however_many_places_do)
 	end(hang, LOOKS_MAX);
 }
 
+/* ---- a place that is slow ---- */
+
+static struct look slow[LOOKS_AT_PLACE];
+static atomic_bool over;
+
+/* As if each of those that are under way had just come, after another that returned. */
+static void *be_slow(void *arg)
+{
+	(void)arg;
+	while (!atomic_load(&over)) {
+		pthread_mutex_lock(&looks.mu);
+		for (size_t i = 0; i < LOOKS_AT_PLACE; i++)
+			slow[i].since_ms = clock_monotonic_ms();
+		pthread_cond_broadcast(&looks.returned);
+		pthread_mutex_unlock(&looks.mu);
+		usleep(10000);
+	}
+	return NULL;
+}
+
+static void *time_refusal(void *arg)
+{
+	int64_t *ret = arg;
+	int64_t start = clock_monotonic_ms();
+
+	expect_refusal(PLACE);
+	*ret = clock_monotonic_ms() - start;
+	return NULL;
+}
+
+static pthread_t start_slow(void)
+{
+	pthread_t thread;
+
+	begin(slow, LOOKS_AT_PLACE, PLACE);
+	cr_assert_eq(pthread_create(&thread, NULL, be_slow, NULL), 0);
+	return thread;
+}
+
+static void end_slow(pthread_t thread)
+{
+	atomic_store(&over, true);
+	pthread_join(thread, NULL);
+	end(slow, LOOKS_AT_PLACE);
+	cr_assert_eq(looks.patient, 0);
+}
+
+Test(looks, where_others_always_come_first_nobody_waits_for_ever)
+{
+	pthread_t thread = start_slow();
+	int64_t ms;
+
+	time_refusal(&ms);
+	cr_assert_geq(ms, LOOKS_LATE_MS);
+	end_slow(thread);
+}
+
+#define WAITING 8
+#define ROUNDS  20
+
+/* The shortest time that one of many has waited for; the longest into *ret. */
+static int64_t wait_together(int64_t *ret)
+{
+	pthread_t threads[WAITING];
+	int64_t took[WAITING];
+	int64_t least = INT64_MAX;
+
+	for (size_t i = 0; i < WAITING; i++)
+		cr_assert_eq(pthread_create(&threads[i], NULL, time_refusal, &took[i]), 0);
+	for (size_t i = 0; i < WAITING; i++) {
+		pthread_join(threads[i], NULL);
+		least = took[i] < least ? took[i] : least;
+		*ret = took[i] > *ret ? took[i] : *ret;
+	}
+	return least;
+}
+
+/* (But where the machine itself keeps all of them for so long.) */
+Test(looks, of_many_who_wait_only_a_few_do_for_long)
+{
+	pthread_t thread = start_slow();
+	int64_t least = INT64_MAX;
+	int64_t most_ms = 0;
+
+	for (unsigned int i = 0; i < ROUNDS && least >= LOOKS_LATE_MS; i++)
+		least = wait_together(&most_ms);
+	cr_assert_lt(least, LOOKS_LATE_MS);
+	cr_assert_geq(least, LOOKS_CROWD_MS);
+	cr_assert_geq(most_ms, LOOKS_LATE_MS);
+	end_slow(thread);
+}
+
 #define CROWD 12
 #define TIMES 500
 
@@ -120,6 +213,7 @@ static void *look_often(void *arg)
 
 		if (looks_begin(&looks, &look, PLACE, NULL) < 0) {
 			atomic_fetch_add(&refused, 1);
+			usleep(10000); /* if that was the machine, it is not yet over */
 			continue;
 		}
 		count = atomic_fetch_add(&inside, 1) + 1;
