@@ -208,9 +208,28 @@ static bool below_real(const char *root, const char *path)
 	return realpath(root, real) && below(real, path);
 }
 
-const char *policy_file_root(const struct config *config, const char *path)
+/* The longest 'file = …' that @path is below by its name; or NULL. */
+static const char *file_root(const struct config *config, const char *path)
 {
 	return longest(&config->file_roots, path, below);
+}
+
+/*
+ * Whether links have led to below where a root really is. A file system that does not answer keeps
+ * who asks where a root on it is, who may be a thread of a mount: so first that root which the name
+ * that was asked for is below, where @path has most probably come from and whose file system has
+ * just answered. The others are asked for what leads out of it.
+ */
+static bool below_real_root(const struct decision *decision, const char *path)
+{
+	const struct config_list *roots = &decision->config->file_roots;
+
+	if (decision->root && below_real(decision->root, path))
+		return true;
+	for (size_t i = 0; i < roots->count; i++)
+		if (roots->items[i] != decision->root && below_real(roots->items[i], path))
+			return true;
+	return false;
 }
 
 /*
@@ -220,7 +239,6 @@ const char *policy_file_root(const struct config *config, const char *path)
 static int check_file(
 	const struct decision *decision, const struct uri *uri, bool found, struct err *err)
 {
-	const struct config_list *roots = &decision->config->file_roots;
 	CLEANUP(str_freep) char *path = NULL;
 	int r = uri_file_path(uri, &path, err);
 	int folder;
@@ -229,12 +247,10 @@ static int check_file(
 		return r;
 	if (decision->as_user || (decision->trusted && !decision->through_mount))
 		return 0;
-	if (policy_file_root(decision->config, path))
+	if (file_root(decision->config, path))
 		return 0;
-	/* only then, and on no thread of a mount: a root's file system may not answer */
-	for (size_t i = 0; found && i < roots->count; i++)
-		if (below_real(roots->items[i], path))
-			return 0;
+	if (found && below_real_root(decision, path))
+		return 0;
 	folder = (int)(strrchr(path, '/') - path);
 	return err_set(err, ERR_POLICY, EACCES,
 		"forbidden by policy: add 'file = %.*s' to [policy]", folder > 0 ? folder : 1,
@@ -349,6 +365,18 @@ static bool has_secret_query(const struct uri *uri, const struct origin *origin)
 	       strchr(uri->query, '&');
 }
 
+/* The root that a local file is below by the name that was asked for; NULL: none, or another URI.
+ */
+static int root_of(
+	const struct config *config, const struct uri *uri, const char **ret, struct err *err)
+{
+	CLEANUP(str_freep) char *path = NULL;
+	int r = str_equal(uri->scheme, "file") ? uri_file_path(uri, &path, err) : 0;
+
+	*ret = path ? file_root(config, path) : NULL;
+	return r;
+}
+
 int policy_decide(const struct config *config, const struct uri *uri, uid_t uid, uid_t owner,
 	bool through_mount, const uint8_t secret[DIGEST_SIZE], struct decision *ret,
 	struct err *err)
@@ -368,6 +396,8 @@ int policy_decide(const struct config *config, const struct uri *uri, uid_t uid,
 	};
 	int r = check_uri(&decision, uri, false, err);
 
+	if (r == 0)
+		r = root_of(config, uri, &decision.root, err);
 	if (r == 0)
 		r = policy_scope(uri, secret, &decision, err);
 	if (r < 0)

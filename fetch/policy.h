@@ -23,7 +23,8 @@ struct decision {
 	bool own_credentials;  /* the URI has a user: that, and nothing of the configuration */
 	bool ambient; /* no section, which it needs: what the owner of the cache has anyhow */
 	const struct origin *origin; /* the section of the URI, or NULL */
-	struct guard guard;          /* for the requests that follow; valid while the decision is */
+	const char *root;   /* file: the longest 'file = …' it is below by its name, or NULL */
+	struct guard guard; /* for the requests that follow; valid while the decision is */
 	const struct config *config;
 	uid_t uid;
 	bool trusted; /* asked by the owner of the cache: private addresses are open */
@@ -46,9 +47,6 @@ struct policy_rule {
 	bool denied;       /* the former wins */
 };
 void policy_rule(const struct config *config, const struct uri *uri, struct policy_rule *ret);
-
-/* The longest 'file = …' that @path, of this machine, is below by its name; or NULL. */
-const char *policy_file_root(const struct config *config, const char *path);
 
 /* Whether URIs of @scheme are open to everybody, apart from where they lead. */
 bool policy_is_open(const char *scheme);

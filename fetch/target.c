@@ -56,17 +56,15 @@ uid_t target_share(const struct target *target, const struct fetchfs *fetchfs)
  * Where a local file is, for struct looks: below which prefix of the policy. What is allowed as a
  * whole is told apart by its first folder.
  */
-static int place_of(
-	const struct fetchfs *fetchfs, const struct target *target, char **ret, struct err *err)
+static int place_of(const struct target *target, char **ret, struct err *err)
 {
 	CLEANUP(str_freep) char *path = NULL;
 	int r = uri_file_path(&target->uri, &path, err);
-	const char *root;
+	const char *root = target->decision.root;
 	size_t len;
 
 	if (r < 0)
 		return r;
-	root = policy_file_root(&fetchfs->config, path);
 	len = root && root[1] ? strlen(root) : 1 + strcspn(path + 1, "/");
 	path[len] = '\0';
 	*ret = str_steal(&path);
@@ -93,7 +91,7 @@ static int look(struct fetchfs *fetchfs, const struct fetchfs_request *request,
 
 	if (!request->through_mount)
 		return target->backend->stat(fetchfs->env, &question, ret, NULL) == 0;
-	r = place_of(fetchfs, target, &place, err);
+	r = place_of(target, &place, err);
 	if (r < 0)
 		return r;
 	r = looks_begin(&fetchfs->looks, &look, place, &why);
