@@ -157,7 +157,10 @@ FETCHFS_API void fetchfs_info_release(struct fetchfs_info *info);
 FETCHFS_API int fetchfs_key(
 	struct fetchfs *fetchfs, const struct fetchfs_request *request, char *ret, struct err *err);
 
-/* What this machine knows of it; never asks the network. -ENOENT when that is nothing. */
+/*
+ * What this machine knows of it; never asks the network. -ENOENT when that is nothing, and then
+ * ret->key is that of the request all the same; there is nothing to release.
+ */
 FETCHFS_API int fetchfs_find(struct fetchfs *fetchfs, const struct fetchfs_request *request,
 	struct fetchfs_info *ret, struct err *err);
 

@@ -80,7 +80,12 @@ int fetchfs_find(struct fetchfs *fetchfs, const struct fetchfs_request *request,
 	CLEANUP(target_unrefp) struct target *target = NULL;
 	int r = target_new(fetchfs, request, &target, err);
 
-	return r < 0 ? r : find_target(fetchfs, target, ret, err);
+	if (r < 0)
+		return r;
+	r = find_target(fetchfs, target, ret, err);
+	if (r == 0 || r == -ENOENT)
+		entry_key_hex(&target->key, ret->key);
+	return r;
 }
 
 /* Its content, under this name or another; -ENOENT: it is not here. */

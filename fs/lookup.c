@@ -127,20 +127,17 @@ int lookup_recall(struct lookup *lookup, struct recalled *ret, struct err *err)
 		.through_mount = true,
 		.digest = lookup->wanted.digest[0] ? lookup->wanted.digest : NULL,
 	};
-	bool is_named;
 	int r;
 
 	lookup->facts = (struct facts){.size = -1, .modified = -1};
 	*ret = (struct recalled){.state = FETCHFS_UNKNOWN};
 
 	lookup_look(lookup, request.uri);
-	r = fetchfs_key(lookup->fs->fetchfs, &request, lookup->key, err);
-	is_named = r == 0;
-	if (is_named)
-		r = fetchfs_find(lookup->fs->fetchfs, &request, &info, err);
+	r = fetchfs_find(lookup->fs->fetchfs, &request, &info, err);
 	r = lookup_looked(lookup, r, err);
-	if (r == -ENOENT && is_named)
-		return 0;
+	memcpy(lookup->key, info.key, sizeof(lookup->key));
+	if (r == -ENOENT && info.key[0])
+		return 0; /* of what there is no telling, only the name is known */
 	if (r < 0)
 		return r;
 	ret->state = info.state;

@@ -774,13 +774,18 @@ Test(flow, a_stat_asks_for_the_size_only_and_is_remembered)
 	struct fetchfs_request request = ask("fake://h/a");
 	struct fetchfs_info info;
 	struct err err = ERR_INIT;
+	char key[FETCHFS_KEY_HEX_SIZE];
 
 	fake_backend_put("/a", &(struct fake_file){.content = "hello", .len = 5, .etag = "\"1\""});
+	cr_assert_eq(fetchfs_key(fetchfs, &request, key, &err), 0);
+	info.key[0] = '\0';
 	cr_assert_eq(fetchfs_find(fetchfs, &request, &info, &err), -ENOENT);
+	cr_assert_str_eq(info.key, key);
 	for (int i = 0; i < 2; i++) {
 		cr_assert_eq(fetchfs_stat(fetchfs, &request, &info, &err), 0, "%s", err.msg);
 		cr_assert_eq(info.size, 5);
 		cr_assert_eq(info.state, FETCHFS_KNOWN);
+		cr_assert_str_eq(info.key, key);
 		fetchfs_info_release(&info);
 	}
 	cr_assert_eq(fake_backend_counts("/a").stats, 1);
