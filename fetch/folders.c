@@ -199,7 +199,7 @@ static void remember(struct folders *folders, struct folder_names *names)
 
 /* ---- asking ---- */
 
-/* Most configurations list nothing: then no name costs a decision. */
+/* Most configurations list nothing: then no name costs more than this. */
 static bool lists_any(const struct config *config)
 {
 	for (size_t i = 0; i < config->origin_count; i++)
@@ -208,20 +208,30 @@ static bool lists_any(const struct config *config)
 	return false;
 }
 
+/* Without a decision, for which a local file may be looked at. */
+static bool lists(const struct config *config, const char *folder)
+{
+	CLEANUP(uri_release) struct uri uri = {0};
+	const struct origin *origin = NULL;
+
+	if (lists_any(config) && uri_of_text(folder, &uri, NULL) == 0)
+		origin = config_origin(config, uri.text);
+	return origin && origin->list;
+}
+
 /* -ENOTDIR: it is not to be listed. */
 static int target_of(struct fetchfs *fetchfs, const char *folder, uid_t uid, struct target **ret,
 	struct err *err)
 {
 	struct fetchfs_request request = {.uri = folder, .uid = uid, .through_mount = true};
 	CLEANUP(target_unrefp) struct target *target = NULL;
-	int r = lists_any(&fetchfs->config) ? target_new(fetchfs, &request, &target, err)
-					    : -ENOTDIR;
+	int r = lists(&fetchfs->config, folder) ? target_new(fetchfs, &request, &target, err)
+						: -ENOTDIR;
 
 	if (r < 0)
 		return r;
 	/* a name with a query is no folder, whatever it looks like */
-	if (!target->decision.origin || !target->decision.origin->list || !target->backend->list ||
-		target->uri.query)
+	if (!target->backend->list || target->uri.query)
 		return -ENOTDIR;
 	*ret = target_steal(&target);
 	return 0;

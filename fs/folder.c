@@ -157,7 +157,9 @@ uint64_t folder_number(const struct folder *folder, const struct folder_entry *e
 	if (!path)
 		return names_hash(entry->name); /* of no use, but not 0 */
 	st_ino = inode_number_of_folder(path);
-	if (entry->type != S_IFDIR && names_from_tree(path, &wanted, NULL) == 0) {
+	/* whose a local file is, and so its key, takes a look at it: nobody looks for a listing */
+	if (entry->type != S_IFDIR && !names_is_local(path) &&
+		names_from_tree(path, &wanted, NULL) == 0) {
 		request.uri = wanted.uri;
 		if (fetchfs_key(folder->fs->fetchfs, &request, key, NULL) == 0)
 			st_ino = inode_number_of_key(key);

@@ -30,7 +30,7 @@ int folder_add(struct folder *folder, const char *name, uint64_t st_ino, mode_t 
 /* Behind them come the names below the URI prefix @prefix. */
 int folder_add_children(struct folder *folder, const char *prefix, struct err *err);
 
-/* The inode number of @entry: that which LOOKUP would give. */
+/* The inode number of @entry: that which LOOKUP would give, but for a local file. */
 uint64_t folder_number(const struct folder *folder, const struct folder_entry *entry);
 
 /*

@@ -151,7 +151,8 @@ static struct node *enter_listed(const struct answer *answer, const struct folde
 {
 	if (answer->handle->fd >= 0)
 		return unpacked_listed(answer->fs, answer->node, answer->handle, entry->name);
-	if (entry->type != S_IFREG)
+	/* the kernel holds the folder: nothing may hang here, as a look at a local file may */
+	if (entry->type != S_IFREG || names_is_local(answer->node->path))
 		return NULL;
 	return lookup_listed(answer->fs, answer->node, entry->name, fuse_req_ctx(answer->req)->uid);
 }

@@ -124,6 +124,11 @@ bool names_is_origin(const char *path)
 	return !slash || (!strchr(slash + 1, '/') && !str_has_prefix(path, "file/"));
 }
 
+bool names_is_local(const char *path)
+{
+	return str_equal(path, "file") || str_has_prefix(path, "file/");
+}
+
 bool names_has_suffix(const char *name)
 {
 	const char *dot = strrchr(name, '.');

@@ -45,6 +45,9 @@ int names_folder(const char *path, char **ret, struct err *err);
 /* Whether @path is a scheme, or a scheme and a host: those are always folders. */
 bool names_is_origin(const char *path);
 
+/* Whether @path leads to files of this machine, or is their scheme. */
+bool names_is_local(const char *path);
+
 /*
  * Whether @name looks like a file: it has a suffix ('.', a letter, at most seven more letters or
  * digits), or a query.

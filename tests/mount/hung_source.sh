@@ -47,12 +47,19 @@ stop_source() {
 	kill -STOP "$SOURCE_PID"
 	wait_for 30 is_stopped "$SOURCE_PID" || fail "the source does not stop"
 }
+# is_served CONTENT NAME, has_size_5 NAME (a loaded machine may take longer than a LOOKUP waits).
+is_served() {
+	timeout 30 cmp -s "$1" "$2"
+}
+has_size_5() {
+	[ "$(timeout 30 stat -c %s "$1" 2>/dev/null)" = 5 ]
+}
 # hangs: a mount that knows a file there, and so the way to it, and hangs with who asks for another.
 names=0
 hangs() {
 	names=$((names + 1))
 	start_mount
-	cmp "$ORIGINROOT/a.bin" "$(at "file://$folder/a.bin")" || fail "a.bin"
+	wait_for 30 is_served "$ORIGINROOT/a.bin" "$(at "file://$folder/a.bin")" || fail "a.bin"
 	stop_source
 	hang_in_background stat "$(at "file://$folder/none$names.bin")"
 	wait_for 20 asks_the_source || fail "the source is not asked"
@@ -72,15 +79,27 @@ has_ended() {
 }
 
 say "many ask, and nobody else waits for it"
-printf other >"$ORIGINROOT/other.bin"
+mkdir "$ORIGINROOT/sub"
+printf other | tee "$ORIGINROOT/other.bin" >"$ORIGINROOT/sub/seen.bin"
 mkdir "$WORK/beside"
 printf beside >"$WORK/beside/c.bin"
-printf '[policy]\nfile = %s\nfile = %s\n' "$SOURCE" "$WORK/beside" >"$CONFIG"
+# (A root that is a link is found out by where it leads; one where it hangs is before it.)
+ln -s beside "$WORK/link"
+printf '[policy]\nfile = %s\nfile = %s\nfile = %s\n' "$SOURCE" "$folder/hidden" "$WORK/link" >"$CONFIG"
+printf '[origin "http://elsewhere.test/"]\nlist = yes\n' >>"$CONFIG"
 start_mount
 http=$MNT/http/${ORIGIN#http://}
 cmp "$ORIGINROOT/a.bin" "$http/a.bin" || fail "a.bin"
-cmp "$ORIGINROOT/a.bin" "$(at "file://$folder/a.bin")" || fail "a.bin"
+wait_for 30 is_served "$ORIGINROOT/a.bin" "$(at "file://$folder/a.bin")" || fail "a.bin"
+# (What is only known there the kernel does not keep for the source.)
+wait_for 30 has_size_5 "$(at "file://$folder/sub/seen.bin")" || fail "seen.bin is not seen"
 stop_source
+# A listing looks neither for its names there nor, as only others are to be listed at their origins, for the folder.
+ls -U "$MNT/file$folder/sub" >"$WORK/names" &
+listing=$!
+children+=("$listing")
+wait_for 30 gone "$listing" || fail "the folder that hangs is listed for ever"
+[ "$(<"$WORK/names")" = seen.bin ] || fail "it has other names: $(<"$WORK/names")"
 asking=()
 for i in {1..30}; do
 	hang_in_background stat "$(at "file://$folder/none-$i.bin")"
@@ -98,20 +117,14 @@ wait_for 30 all_have_asked || fail "some of 30 hang"
 timeout 30 cmp "$ORIGINROOT/a.bin" "$http/a.bin" || fail "what is cached cannot be read"
 timeout 30 ls "$MNT" >/dev/null || fail "the root cannot be listed"
 timeout 30 jq -e .limit "$MNT/.fetchfs/status" >/dev/null || fail "no status"
-# (A loaded machine may take longer than the mount waits for a HEAD.)
-has_size_5() {
-	[ "$(timeout 30 stat -c %s "$1")" = 5 ]
-}
 wait_for 30 has_size_5 "$http/other.bin" || fail "another name is not asked for"
-[ "$(timeout 30 cat "$(at "file://$WORK/beside/c.bin")")" = beside ] || fail "another local file cannot be read"
+wait_for 30 is_served "$WORK/beside/c.bin" "$(at "file://$WORK/link/c.bin")" ||
+	fail "another local file cannot be read"
 # The kernel has the lock of their folder for no longer than that, which it takes to be told of another version.
-timeout 30 cmp "$ORIGINROOT/other.bin" "$(at "$ORIGIN/other.bin")" || fail "nothing else in the folder can be read"
+wait_for 30 is_served "$ORIGINROOT/other.bin" "$(at "$ORIGIN/other.bin")" || fail "nothing else in the folder can be read"
 printf another >"$ORIGINROOT/other.bin"
 "${fetchfs[@]}" fetch -q --refresh "$ORIGIN/other.bin" || fail "other.bin is not refreshed"
-is_another() {
-	timeout 30 cmp -s "$ORIGINROOT/other.bin" "$(at "$ORIGIN/other.bin")"
-}
-wait_for 60 is_another || fail "the kernel is not told of a change in the folder"
+wait_for 60 is_served "$ORIGINROOT/other.bin" "$(at "$ORIGIN/other.bin")" || fail "the kernel is not told of a change in the folder"
 quick 200 stat "$http/a.bin"
 expect_errno ETIMEDOUT "$(at "file://$folder/a.bin")"
 expect_errno ETIMEDOUT "$(at "file://$folder/further.bin")"
@@ -121,8 +134,9 @@ hang_in_background "${fetchfs[@]}" fetch "file://$folder/a.bin"
 wait_for 20 asks_the_source "$HANGING" || fail "fetch does not ask the source"
 kill -CONT "$SOURCE_PID"
 wait "$HANGING" || fail "not fetched"
-cmp "$ORIGINROOT/a.bin" "$(at "file://$folder/a.bin")" || fail "a.bin, after it"
-cmp "$ORIGINROOT/other.bin" "$(at "file://$folder/other.bin")" || fail "other.bin, after it"
+for name in a.bin other.bin; do
+	wait_for 30 is_served "$ORIGINROOT/$name" "$(at "file://$folder/$name")" || fail "$name, after it"
+done
 stop_mount
 
 say "the daemon is told to end"
@@ -144,5 +158,5 @@ has_ended
 
 say "what was there is there for the next daemon"
 start_mount
-cmp "$ORIGINROOT/a.bin" "$(at "file://$folder/a.bin")" || fail "a.bin"
+wait_for 30 is_served "$ORIGINROOT/a.bin" "$(at "file://$folder/a.bin")" || fail "a.bin"
 stop_mount
