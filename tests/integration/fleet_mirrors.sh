@@ -1,7 +1,6 @@
 #!/bin/bash
 # docs/fleet.md: machines in network namespaces of their own behind its nginx, and its Varnish.
-NAMESPACES=-n
-. "$(dirname "$0")/../support/namespace.sh"
+. "$(dirname "$0")/../support/namespace.sh" network
 . "$(dirname "$0")/../support/lib.sh"
 . "$(dirname "$0")/../support/site.sh"
 need_root

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034 # variables are for the tests
-# Sourced after namespace.sh (with NAMESPACES=-n) and lib.sh: a site with machines behind a bridge, and the
+# Sourced after namespace.sh (with `network`) and lib.sh: a site with machines behind a bridge, and the
 # configuration of docs/fleet.md. Names and ports are those of the page. Only the site can reach the origin,
 # which is at its loopback; a machine has the site's network and no route to anywhere else.
 
@@ -30,7 +30,9 @@ placed() {
 
 # start_site NAME…: all of the names are the site's
 start_site() {
-	local name
+	if [ "${own_network:-none}" != "$(namespace_of $$)" ] || [ "$own_network" = "$(namespace_of 1)" ]; then
+		fail "a site is built in no network but one that was made for the test"
+	fi
 	printf '%s\n' "127.0.0.1 localhost" "${@/#/$SITE }" "127.0.0.1 releases.example.org s3.lan" \
 		>"$WORK/hosts"
 	mount --bind "$WORK/hosts" /etc/hosts
