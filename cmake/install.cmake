@@ -1,5 +1,8 @@
 # What is installed: the program, one library with one header, man pages, completion, documents. Each is
-# of a component, which is a package (package.cmake).
+# of a component, which is a package (package.cmake). Modes are said here: those of the sources are of who
+# has checked them out. (Folders that are made on the way follow the umask of who installs.)
+set(for_all_to_read OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
+set(for_all_to_run ${for_all_to_read} OWNER_EXECUTE GROUP_EXECUTE WORLD_EXECUTE)
 
 # The library is the folders up to fetch/, as one shared object that exports the public header only.
 set(library_folders fetchfs_base fetchfs_backends fetchfs_cache fetchfs_fetch)
@@ -64,6 +67,7 @@ install(FILES cli/completion.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vend
 
 # What depends on the prefix is made when that is known. mount(8) looks for helpers in /sbin, which is
 # where they come to with the prefix /usr; systemd looks below /usr and /usr/local.
+list(JOIN for_all_to_read " " unit_mode)
 install(CODE "
 	get_filename_component(prefix \"\${CMAKE_INSTALL_PREFIX}\" ABSOLUTE)
 	set(root \"\$ENV{DESTDIR}\${prefix}\")
@@ -81,7 +85,8 @@ install(CODE "
 	file(CREATE_LINK \"\${target}\" \"\${link}\" SYMBOLIC)
 	set(unit \"\${root}/lib/systemd/system/fetchfs@.service\")
 	message(STATUS \"Installing: \${unit}\")
-	configure_file(\"${PROJECT_SOURCE_DIR}/cmake/fetchfs@.service.in\" \"\${unit}\" @ONLY)"
+	configure_file(\"${PROJECT_SOURCE_DIR}/cmake/fetchfs@.service.in\" \"\${unit}\" @ONLY
+		FILE_PERMISSIONS ${unit_mode})"
 	COMPONENT program)
 
 # ---- for programs of others: "library", and what they are made with: "development" ----
@@ -99,4 +104,5 @@ install(FILES ${PROJECT_BINARY_DIR}/fetchfs.pc DESTINATION ${CMAKE_INSTALL_LIBDI
 
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT documentation)
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT documentation
-	USE_SOURCE_PERMISSIONS PATTERN "*.[1-9]" EXCLUDE)
+	FILE_PERMISSIONS ${for_all_to_read} DIRECTORY_PERMISSIONS ${for_all_to_run}
+	PATTERN "*.sh" PERMISSIONS ${for_all_to_run})

@@ -1,11 +1,30 @@
 #!/bin/bash
 # What is installed works by itself: program, library with header and example, man page, completion.
 . "$(dirname "$0")/../support/lib.sh"
+. "$(dirname "$0")/../support/installing.sh"
 need_program cmake gcc pkg-config man
 
 prefix=$WORK/prefix
-cmake --install "$FETCHFS_BUILD" --prefix "$prefix" >"$LOGS/install"
+install_scripts "$FETCHFS_BUILD"
+(umask 077 && cmake --install "$INSTALLING" --prefix "$prefix" >"$LOGS/install")
+wrote_nothing "$FETCHFS_BUILD"
 echo "bytes of a file" >"$WWW/file.txt"
+
+say "everybody may read all of it, and run what is to be run, whoever has built it"
+docs=share/doc/fetchfs/docs
+(cd "$prefix" && find . -type f -printf '%m %P\n' -o -path "./$docs*" -type d -printf '%m %P\n') >"$WORK/modes"
+grep -Ev '^(644|755) ' "$WORK/modes" && fail "other modes"
+for file in bin/fetchfs $docs $docs/examples $docs/examples/slurm-prolog.sh; do
+	grep -qx "755 $file" "$WORK/modes" || fail "$file is of another mode, or missing"
+done
+for file in lib/systemd/system/fetchfs@.service $docs/mesos.md $docs/examples/library.c; do
+	grep -qx "644 $file" "$WORK/modes" || fail "$file is of another mode, or missing"
+done
+
+say "links between the documents lead to what is there"
+while IFS=: read -r page link; do
+	[ -e "$(dirname "$page")/$link" ] || fail "$page has a link to $link"
+done < <(cd "$prefix/share/doc/fetchfs" && grep -Eo '\]\([^:)#]+' "$PWD/README.md" "$PWD"/docs/*.md | sed 's/:\](/:/')
 
 say "the program"
 "$prefix/bin/fetchfs" --version | grep -q '[0-9]\.[0-9]' || fail "it tells no version"

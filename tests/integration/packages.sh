@@ -4,6 +4,7 @@
 # libraries besides; FETCHFS_PACKED=build/package are those of scripts/package.)
 . "$(dirname "$0")/../support/namespace.sh"
 . "$(dirname "$0")/../support/lib.sh"
+. "$(dirname "$0")/../support/installing.sh"
 need_program cpack dpkg-deb dpkg-shlibdeps file curl
 
 build=${FETCHFS_PACKED:-$FETCHFS_BUILD}
@@ -11,7 +12,9 @@ packages=$WORK/packages
 root=$WORK/root
 
 say "packing"
-cpack --config "$build/CPackConfig.cmake" -B "$packages" >"$LOGS/cpack" 2>&1 || fail "cpack fails"
+install_scripts "$build"
+cpack --config "$INSTALLING/CPackConfig.cmake" -B "$packages" >"$LOGS/cpack" 2>&1 || fail "cpack fails"
+wrote_nothing "$build"
 rm -rf "$packages/_CPack_Packages"
 mkdir "$WORK/files" "$WORK/control"
 for name in fetchfs libfetchfs0 libfetchfs-dev fetchfs-doc; do
@@ -52,8 +55,10 @@ holds libfetchfs0 "${lib}libfetchfs\\.so\\.[0-9]+" "${lib}libfetchfs\\.so\\.[0-9
 holds libfetchfs-dev usr/include/fetchfs.h "${lib}libfetchfs\\.a" "${lib}libfetchfs\\.so" \
 	"${lib}pkgconfig/fetchfs.pc"
 holds fetchfs-doc usr/share/doc/fetchfs/README.md 'usr/share/doc/fetchfs/docs/.*'
-(cd "$FETCHFS_SOURCE" && find docs -type f ! -name '*.[1-9]' | sort) |
+(cd "$FETCHFS_SOURCE" && find docs -type f | sort) |
 	diff - <(sed -n 's,usr/share/doc/fetchfs/\(docs/\),\1,p' "$WORK/list") || fail "not all of docs/"
+find "$WORK/files" ! -type l ! -perm -044 | grep . && fail "not everybody may read that"
+find "$WORK/files" -type d ! -perm 755 | grep . && fail "folders of other modes"
 find "$WORK/files" \( -perm /022 ! -type l \) -o ! -user "$(id -u)" | grep . && fail "anybody may write there"
 for file in usr/bin/fetchfs usr/share/man/man1/fetchfs.1.gz usr/lib/systemd/system/fetchfs@.service; do
 	stat -c %a "$WORK/files/fetchfs/$file"
