@@ -125,15 +125,25 @@ inside() {
 
 mknod -m 666 "$root/dev/fuse" c 10 229
 
-# A service manager to be told, which notes what.
+# A service manager to be told, which notes what, and fails once where there is /run/fails.
 mkdir -p "$root/run/systemd/system"
 cat >"$root/usr/bin/systemctl" <<-'END'
 	#!/bin/sh
 	echo "$@" >>/run/told
+	[ "$1" != list-units ] || echo "fetchfs@mnt.service loaded active running"
+	! rm /run/fails 2>/dev/null
 END
 chmod 755 "$root/usr/bin/systemctl"
 told() {
 	cat "$root/run/told" 2>/dev/null && : >"$root/run/told"
+}
+
+# with_failure COMMAND…: the first that it tells the service manager to do is not done
+with_failure() {
+	: >"$root/run/fails"
+	inside "$@" >"$WORK/dpkg" 2>&1 || fail "$*: $(<"$WORK/dpkg")"
+	[ ! -e "$root/run/fails" ] || fail "$*: nobody was told anything"
+	[ "$(inside dpkg --audit)" = "" ] || fail "$*: $(inside dpkg --audit)"
 }
 
 # All there is, but what dpkg notes of its own work, and the linker's and the manual's caches.
@@ -143,13 +153,12 @@ everything() {
 }
 everything >"$WORK/before"
 
-say "they install"
+say "they install, whatever the service manager says"
 mkdir "$root/debs"
 mount --bind "$packages" "$root/debs"
-inside sh -c 'dpkg -i /debs/*.deb' >"$LOGS/dpkg" 2>&1 || fail "dpkg -i"
+with_failure sh -c 'dpkg -i /debs/*.deb'
 umount "$root/debs"
 rmdir "$root/debs"
-[ "$(inside dpkg --audit)" = "" ] || fail "$(inside dpkg --audit)"
 [ "$(told)" = "daemon-reload" ] || fail "nobody is told of the unit"
 
 say "the program fetches, mounts by mount(8), and unpacks"
@@ -172,14 +181,23 @@ settle_origin
 inside ldconfig -p >"$WORK/linked"
 grep -q 'libfetchfs\.so\.0 ' "$WORK/linked" || fail "the linker does not know the library"
 
-say "they go: units are stopped, what they have left stays until it is purged"
+say "they go: units are stopped, or named, what they have left stays until it is purged"
 wants=$root/etc/systemd/system/multi-user.target.wants
 mkdir -p "$wants"
 ln -s /usr/lib/systemd/system/fetchfs@.service "$wants/fetchfs@mnt.service"
 names=(fetchfs libfetchfs0 libfetchfs-dev fetchfs-doc)
-inside dpkg -r "${names[@]}" >>"$LOGS/dpkg" 2>&1 || fail "dpkg -r"
+with_failure dpkg -r "${names[@]}"
+grep -A 1 '^fetchfs: not stopped' "$WORK/dpkg" | grep -q '^fetchfs@mnt\.service' || fail "it says $(<"$WORK/dpkg")"
 told | head -n 1 | grep -qx 'stop fetchfs@\*\.service' || fail "units go on"
 [ -d "$root/var/cache/fetchfs" ] || fail "the cache is gone with the program"
-inside dpkg -P "${names[@]}" >>"$LOGS/dpkg" 2>&1 || fail "dpkg -P"
+with_failure dpkg -P "${names[@]}"
 [ "$(told)" = "daemon-reload" ] || fail "nobody is told that there is no unit"
 everything | diff "$WORK/before" - || fail "that is left, or missing"
+
+say "of a cache behind a link, the link is purged"
+mkdir "$root/srv/cache"
+: >"$root/srv/cache/file"
+ln -s /srv/cache "$root/var/cache/fetchfs"
+inside sh -s purge <"$WORK/control/fetchfs/postrm" || fail "postrm"
+[ ! -L "$root/var/cache/fetchfs" ] || fail "the link is still there"
+[ -e "$root/srv/cache/file" ] || fail "what is behind it is gone"
