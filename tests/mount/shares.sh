@@ -1,9 +1,7 @@
 #!/bin/bash
 # One user cannot evict what others have: by way of the mount, small files and large ones, prepared.
-. "$(dirname "$0")/../support/lib.sh"
-# shellcheck source=../support/namespace.sh
 . "$(dirname "$0")/../support/namespace.sh"
-# shellcheck source=../support/users.sh
+. "$(dirname "$0")/../support/lib.sh"
 . "$(dirname "$0")/../support/users.sh"
 need_fuse
 need_program jq

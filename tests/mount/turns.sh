@@ -1,9 +1,7 @@
 #!/bin/bash
 # Who fills the mount with downloads that never come waits for himself, and keeps nobody else waiting.
-. "$(dirname "$0")/../support/lib.sh"
-# shellcheck source=../support/namespace.sh
 . "$(dirname "$0")/../support/namespace.sh"
-# shellcheck source=../support/users.sh
+. "$(dirname "$0")/../support/lib.sh"
 . "$(dirname "$0")/../support/users.sh"
 need_fuse
 need_program jq setpriv
