@@ -183,7 +183,16 @@ parts() {
 	sed -n 's/.*datanode\.webhdfs.*?op=OPEN&.*length=\([0-9]*\)&offset=\([0-9]*\).*/\1 \2/p' "$LOGS/hdfs" |
 		while read -r length offset; do echo "$offset $((offset + length - 1))"; done
 }
+# (What was broken off, a datanode tells when it notices.)
+whole_parts() {
+	parts | grep -cx "0 $(((300 << 20) - 1))"
+}
+is_told() {
+	[ "$(whole_parts)" -gt "$whole" ]
+}
+whole=$(whole_parts) || :
 (set +o pipefail; get hdfs://prod/files/large.bin | head -c 50M >/dev/null) || :
+wait_for 60 is_told || fail "no datanode tells of it"
 parts >"$WORK/before"
 get hdfs://prod/files/large.bin | cmp - "$put/large.bin" || fail "large.bin differs"
 parts | tail -n "+$(($(wc -l <"$WORK/before") + 1))" | sort -n >"$WORK/again"
