@@ -198,7 +198,7 @@ int catalog_exchange(struct catalog *catalog, const struct digest *gone, size_t 
 
 	while (count > 0 && !room_is_lacking(&lacking) && catalog_made_way(catalog, r))
 		r = exchange(catalog, gone, count, wish, &lacking, err);
-	if (room_is_lacking(&lacking))
+	if (ret && room_is_lacking(&lacking))
 		*ret = lacking;
 	return r;
 }
