@@ -199,7 +199,8 @@ static void write_column(FILE *out, const struct svg_columns *chart, const struc
 {
 	double step = (double)PLOT_W / (double)chart->count;
 	double gap = step > 80 ? (step - 64) / 2 : step * 0.1;
-	double x = LEFT + (double)column * step, above = scale->zero, below = scale->zero;
+	double x = LEFT + (double)column * step;
+	double above = scale->zero, below = above; /* what stands there, and what hangs there */
 
 	fputs("<g>", out);
 	write_column_title(out, chart, column, name);
