@@ -148,7 +148,7 @@ make_page
 shows "21 others"
 
 say "columns of a day are days of where it is read"
-days=(env TZ=XXX-10 "$FETCHFS" --cache "$WORK/days" --config "$CONFIG" report)
+days=(env TZ=EAST-10 "$FETCHFS" --cache "$WORK/days" --config "$CONFIG" report)
 "${days[@]}" >/dev/null
 midnight=$((EPOCHSECONDS / 86400 * 86400 - 40 * 86400 - 36000))
 note $((midnight + 3600)) fetched https://h/a "" "$WORK/days"
@@ -156,7 +156,7 @@ note $((midnight + 3600)) fetched https://h/a "" "$WORK/days"
 jq -e --argjson m "$midnight" '.log.spans[0] == {"from": $m, "seconds": 86400, "fetched": {"count": 1, "bytes": 5}}' \
 	"$WORK/days.json" >/dev/null || fail "not from $midnight: $(<"$WORK/days.json")"
 "${days[@]}" --html "$page"
-grep -q "from $(TZ=XXX-10 date -d "@$midnight" +%F)&#10;fetched: 5 B<" "$page" || fail "$(grep -o '<title>[^<]*' "$page")"
+grep -q "from $(TZ=EAST-10 date -d "@$midnight" +%F)&#10;fetched: 5 B<" "$page" || fail "$(grep -o '<title>[^<]*' "$page")"
 
 [ "$(id -u)" -eq 0 ] || exit 0
 say "what is private to another is not shown, and not counted"
